@@ -1,0 +1,69 @@
+/** Every way a request can fail, in the gateway's own words; each dialect maps them to its documented shape. */
+export type ErrorCode =
+  | "invalid_request"
+  | "unauthorized"
+  | "forbidden"
+  | "model_not_found"
+  | "insufficient_credit"
+  | "content_rejected"
+  | "rate_limited"
+  | "idempotency_conflict"
+  | "vendor_error"
+  | "vendor_timeout"
+  | "no_image"
+  | "payload_too_large"
+  | "internal";
+
+/** The HTTP status of each code where a dialect's document does not say otherwise. */
+export const STATUS: Record<ErrorCode, number> = {
+  invalid_request: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  model_not_found: 404,
+  insufficient_credit: 402,
+  content_rejected: 422,
+  rate_limited: 429,
+  idempotency_conflict: 409,
+  vendor_error: 502,
+  vendor_timeout: 504,
+  no_image: 502,
+  payload_too_large: 413,
+  internal: 500,
+};
+
+export interface ErrorDetail {
+  /** Path of the field at fault in the caller's own JSON, as in `imageConfig.aspectRatio`. */
+  field?: string | undefined;
+  /** Seconds until another try makes sense. */
+  retryAfter?: number | undefined;
+  /** Whether the same request may succeed later without a second charge. */
+  retryable?: boolean | undefined;
+  /** The vendor's own HTTP status, kept for the record and the log. */
+  vendorStatus?: number | undefined;
+  cause?: unknown;
+}
+
+/** The one error class: `message` is safe to show (no key, no prompt), `cause` is for the log only. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly field: string | undefined;
+  readonly retryAfter: number | undefined;
+  readonly retryable: boolean;
+  readonly vendorStatus: number | undefined;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = "GatewayError";
+    this.code = code;
+    this.field = detail.field;
+    this.retryAfter = detail.retryAfter;
+    this.retryable = detail.retryable ?? code === "rate_limited";
+    this.vendorStatus = detail.vendorStatus;
+  }
+}
+
+/** Any thrown value as a GatewayError; what nobody foresaw is `internal` and says nothing of its insides. */
+export function asGatewayError(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  return new GatewayError("internal", "Something went wrong inside the gateway.", { cause: thrown });
+}

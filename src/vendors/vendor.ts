@@ -1,0 +1,84 @@
+import type { GatewayError } from "../errors.ts";
+import type { ImageRequest, ImageResult, StoredPicture } from "../image/request.ts";
+import type { ModelSpec } from "../image/models.ts";
+
+/** A JSON value in which a StoredPicture stands where its base64 goes (see stream/splice.ts). */
+export type Wire = string | number | boolean | null | undefined | Inline | Wire[] | { [key: string]: Wire };
+
+/** Marks the place in a wire value where a stored picture's base64 is spliced in, after `prefix`. */
+export class Inline {
+  readonly picture: StoredPicture;
+  readonly prefix: string;
+
+  constructor(picture: StoredPicture, prefix = "") {
+    this.picture = picture;
+    this.prefix = prefix;
+  }
+}
+
+/** What a dialect read from a client's body. */
+export interface Asked {
+  request: ImageRequest;
+  /** What was dropped or rewritten, for `easel-warnings`. */
+  warnings: string[];
+  /** How the client wants its pictures, where the dialect lets it choose. */
+  as?: "url" | "base64" | undefined;
+}
+
+export interface Failure {
+  status: number;
+  body: Wire;
+  headers?: Record<string, string>;
+}
+
+/** A vendor's wire format as we serve it. Pure: no I/O, no clock. */
+export interface Dialect {
+  name: string;
+  /** Documented paths that are this dialect's own at the root; each is also served under `/<name>`. */
+  paths: readonly string[];
+  /** Paths served under `/<name>` only, because another dialect holds them at the root. */
+  nestedPaths?: readonly string[];
+  /** `wire` is the parsed skeleton, in which a hoisted picture reads `hoisted:<index into pictures>`. Throws invalid_request. */
+  decode(wire: unknown, pictures: StoredPicture[]): Asked;
+  encode(result: ImageResult, asked: Asked): Wire;
+  fail(error: GatewayError, requestId: string): Failure;
+}
+
+/** Where a picture in a vendor's answer is: hoisted from its JSON, or behind a URL that is still to be fetched. */
+export type Carrier = { hoisted: number } | { url: string };
+
+/** A vendor's answer, read. */
+export interface Drawn {
+  /** Final pictures only, in order; drafts and rejected ones are left out. */
+  images: Carrier[];
+  text?: string | undefined;
+  usage?: Record<string, unknown> | undefined;
+}
+
+/** What a provider wants sent; `send.ts` adds base URL, credential and deadlines. */
+export interface Outgoing {
+  path: string;
+  body: Wire;
+}
+
+/** A vendor's wire format as we call it. Pure: no I/O, no clock. */
+export interface Provider {
+  name: string;
+  /** The default of `<NAME>_BASE_URL`. */
+  baseUrl: string;
+  /** Canonical model name → what this vendor can do with it. */
+  models: Record<string, ModelSpec>;
+  /** The request already fits the model's spec (image/fit.ts). */
+  encode(request: ImageRequest, spec: ModelSpec): Outgoing;
+  /** Reads a whole answer, of any status; throws the canonical error that it means. */
+  decode(status: number, wire: unknown, headers: Headers): Drawn;
+  /** Set where the vendor lives in this process and needs no credential: it answers instead of the network. */
+  answer?: (request: Request) => Promise<Response>;
+}
+
+/** One vendor, one folder; either direction may be missing. */
+export interface Vendor {
+  name: string;
+  dialect?: Dialect;
+  provider?: Provider;
+}
