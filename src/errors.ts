@@ -67,3 +67,15 @@ export function asGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   return new GatewayError("internal", "Something went wrong inside the gateway.", { cause: thrown });
 }
+
+/** The same error with another message or a time to wait. */
+export function refine(error: GatewayError, change: { message?: string; retryAfter?: number | undefined }): GatewayError {
+  const { field, retryable, vendorStatus, cause } = error;
+  const retryAfter = error.retryAfter ?? change.retryAfter;
+  return new GatewayError(error.code, change.message ?? error.message, { field, retryable, vendorStatus, cause, retryAfter });
+}
+
+/** Text without the secrets in it. */
+export function redact(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text);
+}

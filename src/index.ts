@@ -1,8 +1,4 @@
-export default {
-  fetch: async (_r: Request) => {
-    const { readable, writable } = new IdentityTransformStream();
-    const w = writable.getWriter();
-    void (async () => { await w.write(new TextEncoder().encode("hi " + typeof Buffer + " " + typeof (Uint8Array.prototype as any).setFromBase64 + " " + typeof (Buffer.prototype as any).latin1Slice + " " + typeof scheduler)); await w.close(); })();
-    return new Response(readable);
-  },
-} satisfies ExportedHandler;
+import { app } from "./app.ts";
+import type { Env } from "./env.ts";
+
+export default { fetch: app.fetch } satisfies ExportedHandler<Env>;

@@ -57,6 +57,22 @@ export interface ImageResult {
   usage?: Record<string, unknown> | undefined;
   vendor: string;
   model: string;
-  /** Unix seconds. */
-  created: number;
+}
+
+/** One call to a vendor, for the record. */
+export interface Attempt {
+  vendor: string;
+  ms: number;
+  error?: string | undefined;
+}
+
+/** A generation and what became of it, as `GET /v1/generations/{id}` shows it. Times are ISO 8601. */
+export interface GenerationRecord extends ImageResult {
+  id: string;
+  status: "queued" | "running" | "succeeded" | "failed";
+  dialect: string;
+  error?: { code: string; message: string } | undefined;
+  attempts: Attempt[];
+  createdAt: string;
+  finishedAt?: string | undefined;
 }

@@ -1,28 +1,17 @@
 import type { GatewayError } from "../errors.ts";
-import type { ImageRequest, ImageResult, StoredPicture } from "../image/request.ts";
+import type { GenerationRecord, ImageRequest, StoredPicture } from "../image/request.ts";
 import type { ModelSpec } from "../image/models.ts";
+import type { Wire } from "../image/wire.ts";
 
-/** A JSON value in which a StoredPicture stands where its base64 goes (see stream/splice.ts). */
-export type Wire = string | number | boolean | null | undefined | Inline | Wire[] | { [key: string]: Wire };
-
-/** Marks the place in a wire value where a stored picture's base64 is spliced in, after `prefix`. */
-export class Inline {
-  readonly picture: StoredPicture;
-  readonly prefix: string;
-
-  constructor(picture: StoredPicture, prefix = "") {
-    this.picture = picture;
-    this.prefix = prefix;
-  }
-}
+export { Inline, hoistedIndex, type Wire } from "../image/wire.ts";
 
 /** What a dialect read from a client's body. */
 export interface Asked {
   request: ImageRequest;
   /** What was dropped or rewritten, for `easel-warnings`. */
   warnings: string[];
-  /** How the client wants its pictures, where the dialect lets it choose. */
-  as?: "url" | "base64" | undefined;
+  /** How the client wants its pictures, where the dialect lets it choose; `picture` is the first one itself. */
+  as?: "url" | "base64" | "picture" | undefined;
 }
 
 export interface Failure {
@@ -39,8 +28,10 @@ export interface Dialect {
   /** Paths served under `/<name>` only, because another dialect holds them at the root. */
   nestedPaths?: readonly string[];
   /** `wire` is the parsed skeleton, in which a hoisted picture reads `hoisted:<index into pictures>`. Throws invalid_request. */
-  decode(wire: unknown, pictures: StoredPicture[]): Asked;
-  encode(result: ImageResult, asked: Asked): Wire;
+  decode(wire: unknown, pictures: StoredPicture[], headers: Headers): Asked;
+  encode(record: GenerationRecord, asked: Asked): Wire;
+  /** Canonical field name → what this dialect calls it, for error messages. */
+  fields?: Readonly<Record<string, string>>;
   fail(error: GatewayError, requestId: string): Failure;
 }
 
@@ -68,6 +59,8 @@ export interface Provider {
   baseUrl: string;
   /** Canonical model name → what this vendor can do with it. */
   models: Record<string, ModelSpec>;
+  /** Whether clients of the same vendor's dialect get its answers as they are. */
+  passThrough?: boolean;
   /** The request already fits the model's spec (image/fit.ts). */
   encode(request: ImageRequest, spec: ModelSpec): Outgoing;
   /** Reads a whole answer, of any status; throws the canonical error that it means. */

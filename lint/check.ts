@@ -1,0 +1,91 @@
+// Part of `npm run check`: what no lint rule sees, and the proof that every fence holds. Each sample below is written
+// to a folder of its own and linted with the project's configuration; it must be refused by the rule beside it.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { treeProblems } from "./tree.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+/** Path, code, and the rule that refuses it; without a rule the sample must pass. */
+const SAMPLES: [path: string, code: string, rule?: string][] = [
+  ["src/errors.ts", "export const x = 1;\n"],
+  ["src/image/up.ts", 'export { x } from "../stream/ok.ts";\n', "layers"],
+  ["src/stream/ok.ts", 'export { x } from "../errors.ts";\n'],
+  ["src/stream/up.ts", 'export { x } from "../generate.ts";\n', "layers"],
+  ["src/store/sideways.ts", 'export { x } from "../stream/ok.ts";\n'],
+  ["src/generate.ts", 'export { x } from "./store/sideways.ts";\n'],
+  ["src/generate/up.ts", 'export { x } from "../errors.ts";\n', "layers"],
+  ["src/policy/late.ts", 'export const late = () => import("../app.ts");\n', "layers"],
+  ["src/policy/type.ts", 'export type X = typeof import("../app.ts");\n', "layers"],
+  ["src/routes/outside.ts", 'export { y } from "../../test/y.ts";\n', "layers"],
+  ["src/routes/sdk.ts", 'export { OpenAI } from "openai";\n', "layers"],
+  ["src/routes/hono.ts", 'export { Hono } from "hono";\nexport { stream } from "hono/streaming";\n'],
+  ["src/routes/deep.ts", 'export { x } from "../vendors/linkai/wire.ts";\n', "layers"],
+  ["src/app.ts", 'export { x } from "./generate.ts";\n'],
+  ["src/vendors/index.ts", 'export { x as linkai } from "./linkai/wire.ts";\n'],
+  ["src/vendors/linkai/wire.ts", 'export { x } from "../../errors.ts";\n'],
+  ["src/vendors/linkai/send.ts", 'export { x } from "../send.ts";\n', "layers"],
+  ["src/vendors/linkai/store.ts", 'export { x } from "../../store/sideways.ts";\n', "layers"],
+  ["src/vendors/openai/other.ts", 'export { x } from "../easel/wire.ts";\n', "layers"],
+  ["src/policy/a.ts", 'import { b } from "./b.ts";\nexport const a = (): number => b();\n', "no-cycle"],
+  ["src/policy/b.ts", 'import { a } from "./a.ts";\nexport const b = (): number => a();\n', "no-cycle"],
+  ["src/store/string.ts", 'export const from = "ListenHub";\n', "vendor-names"],
+  ["src/store/comment.ts", "// as api.marswave.ai does\nexport const from = 1;\n", "vendor-names"],
+  ["src/store/name.ts", "export const xtyKey = 1;\n", "vendor-names"],
+  ["src/vendors/nebula/other.ts", 'export const like = "atalk";\n', "vendor-names"],
+  ["src/vendors/nebula/own.ts", 'export const own = "nebula";\n'],
+  ["src/store/sixty.ts", "export const sixty = 60;\n"],
+  ["src/store/body.ts", "export const read = (response: Response) => response.json();\n", "no-whole-body"],
+  ["src/store/maybe.ts", "export const read = (body?: R2ObjectBody) => body?.arrayBuffer();\n", "no-whole-body"],
+  ["src/store/odd.ts", 'export const read = (response: Response) => response["text"]();\n', "no-whole-body"],
+  ["src/routes/answer.ts", "export const answer = () => Response.json({ ok: true });\n"],
+  ["src/store/any.ts", "export const loose = (value: any): unknown => value;\n", "no-explicit-any"],
+  ["src/store/float.ts", "export function go(): void {\n  Promise.resolve(1);\n}\n", "no-floating-promises"],
+  ["src/store/ts.ts", "// @ts-ignore\nexport const x: number = 1;\n", "ban-ts-comment"],
+  ["src/store/print.ts", 'console.log("hello");\n', "no-console"],
+  ["src/log.ts", 'console.log("hello");\n'],
+];
+
+const problems = treeProblems(ROOT);
+const folder = mkdtempSync(join(tmpdir(), "easel-fences-"));
+try {
+  for (const name of [".oxlintrc.json", "lint/fences.js"]) cpSync(join(ROOT, name), join(folder, name));
+  write("tsconfig.json", '{ "compilerOptions": { "strict": true, "allowImportingTsExtensions": true, "noEmit": true } }');
+  write("package.json", '{ "type": "module", "dependencies": { "hono": "1", "some-sdk": "1" } }');
+  for (const [path, code] of SAMPLES) write(path, code);
+
+  const refusals = lint();
+  for (const [path, , rule] of SAMPLES) {
+    const found = refusals.get(path) ?? [];
+    if (rule === undefined && found.length > 0) problems.push(`A fence refused what is allowed, ${path}: ${found.join()}`);
+    if (rule !== undefined && !found.includes(rule)) problems.push(`The fence ${rule} let ${path} through.`);
+  }
+  const tree = treeProblems(folder).map((line) => line.split(" may ")[0]?.split(" is ")[0]);
+  if (tree.join("; ") !== "package.json: some-sdk; src/store/ts.ts: @ts-ignore") {
+    problems.push(`lint/tree.ts found ${tree.join("; ") || "nothing"} in the samples.`);
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
+
+/** Path → the rules that refused it, without their plugin's name. */
+function lint(): Map<string, string[]> {
+  const oxlint = join(ROOT, "node_modules/oxlint/bin/oxlint");
+  const run = spawnSync(process.execPath, [oxlint, "--type-aware", "-f", "json"], { cwd: folder, encoding: "utf8" });
+  const { diagnostics } = JSON.parse(run.stdout) as { diagnostics: { filename: string; code: string }[] };
+  const refusals = new Map<string, string[]>();
+  for (const { filename, code } of diagnostics) {
+    const path = filename.replaceAll("\\", "/");
+    refusals.set(path, [...(refusals.get(path) ?? []), /\(([^)]+)\)$/.exec(code)?.[1] ?? code]);
+  }
+  return refusals;
+}

@@ -1,0 +1,142 @@
+// Easel's own lint rules: what may import what, where a vendor may be named, and which bodies may be read whole.
+// Plain JavaScript, so that an editor's oxlint loads it with any Node.
+import { posix, relative, sep } from "node:path";
+
+/**
+ * The layers, lowest first: a file imports its own layer and those below. Cycles inside a layer are import/no-cycle's.
+ * An entry is a file or, with a slash at its end, a folder of src/.
+ */
+const LAYERS = [
+  ["errors.ts", "log.ts", "image/", "web/"],
+  ["env.ts", "stream/", "store/", "policy/", "vendors/"],
+  ["generate.ts"],
+  ["routes/", "schedule/"],
+  ["app.ts"],
+  ["index.ts"],
+];
+
+/** Places that may import less than their layer allows: the place → all it may import besides itself. */
+const NARROW = {
+  "errors.ts": [],
+  "log.ts": ["errors.ts"],
+  "image/": ["errors.ts"],
+  "web/": [],
+};
+
+/** What a vendor's folder may import besides itself. */
+const VENDOR_MAY = ["errors.ts", "image/", "vendors/vendor.ts", "vendors/wire.ts"];
+
+/** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small. */
+const PACKAGES = /^(hono(\/.+)?|zod\/mini|node:.+|cloudflare:.+)$/;
+
+/** Every spelling of a vendor's name → its folder. "sixty" is no vendor. */
+const VENDOR_NAMES = /listenhub|marswave|linkai|link-ai|(?<!si)xty|atalk|nebula/gi;
+const FOLDERS = { marswave: "listenhub", "link-ai": "linkai" };
+
+/** Calls that read a body to its end; without arguments, because `c.json(value)` writes one. */
+const READERS = new Set(["json", "text", "arrayBuffer", "bytes", "blob", "formData"]);
+
+/** The linted file relative to src/, with slashes; undefined outside it. */
+function inSrc(context) {
+  const path = relative(context.cwd, context.filename).split(sep).join("/");
+  return path.startsWith("src/") ? path.slice("src/".length) : undefined;
+}
+
+const covers = (entry, path) => (entry.endsWith("/") ? path.startsWith(entry) : path === entry);
+const layerOf = (path) => LAYERS.findIndex((layer) => layer.some((entry) => covers(entry, path)));
+const vendorOf = (path) => /^vendors\/([^/]+)\//.exec(path)?.[1];
+
+/** Why `from` may not import `to` (both relative to src/), or undefined where it may. */
+function refusal(from, to) {
+  const vendor = vendorOf(from);
+  if (vendor !== undefined) {
+    if ([`vendors/${vendor}/`, ...VENDOR_MAY].some((entry) => covers(entry, to))) return undefined;
+    return `A vendor's folder imports only itself, ${VENDOR_MAY.join(", ")}; not ${to}.`;
+  }
+  if (vendorOf(to) !== undefined && from !== "vendors/index.ts") {
+    return `A vendor is reached through vendors/index.ts only; not ${to}.`;
+  }
+  const narrow = Object.keys(NARROW).find((entry) => covers(entry, from));
+  if (narrow !== undefined) {
+    if ([narrow, ...NARROW[narrow]].some((entry) => covers(entry, to))) return undefined;
+    return `${narrow} imports only ${[narrow, ...NARROW[narrow]].join(", ")}; not ${to}.`;
+  }
+  const [lower, upper] = [layerOf(from), layerOf(to)];
+  if (lower === -1) return `src/${from} has no layer yet: give it one in lint/fences.js.`;
+  if (upper === -1) return `src/${to} has no layer yet: give it one in lint/fences.js.`;
+  if (upper > lower) return `A lower layer never imports an upper one: ${from} imports ${to}.`;
+  return undefined;
+}
+
+const layers = {
+  create(context) {
+    const from = inSrc(context);
+    if (from === undefined) return {};
+    const check = ({ source }) => {
+      if (typeof source?.value !== "string") return;
+      const wanted = source.value;
+      if (!wanted.startsWith(".")) {
+        if (!PACKAGES.test(wanted)) {
+          context.report({ node: source, message: `src imports hono, zod/mini and the platform only; not ${wanted}.` });
+        }
+        return;
+      }
+      const to = posix.join(posix.dirname(from), wanted);
+      const message = to.startsWith("..") ? `src imports nothing from outside src; not ${wanted}.` : refusal(from, to);
+      if (message !== undefined) context.report({ node: source, message });
+    };
+    return {
+      ImportDeclaration: check,
+      ImportExpression: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+      TSImportType: check,
+    };
+  },
+};
+
+const vendorNames = {
+  create(context) {
+    const path = inSrc(context);
+    if (path === undefined || path === "vendors/index.ts") return {};
+    const own = vendorOf(path);
+    return {
+      // The text, not the tree: strings and comments count as well.
+      Program() {
+        for (const { 0: name, index } of context.sourceCode.text.matchAll(VENDOR_NAMES)) {
+          const folder = FOLDERS[name.toLowerCase()] ?? name.toLowerCase();
+          if (folder === own) continue;
+          context.report({
+            loc: context.sourceCode.getLocFromIndex(index),
+            message: `"${name}" may be named in src/vendors/${folder}/ and src/vendors/index.ts only.`,
+          });
+        }
+      },
+    };
+  },
+};
+
+const noWholeBody = {
+  meta: { schema: [{ type: "object" }] },
+  create(context) {
+    const path = inSrc(context);
+    const allowed = context.options[0]?.allow ?? {};
+    if (path === undefined || `src/${path}` in allowed) return {};
+    return {
+      CallExpression({ callee, arguments: args }) {
+        if (callee.type !== "MemberExpression" || args.length > 0) return;
+        const name = callee.computed ? callee.property.value : callee.property.name;
+        if (!READERS.has(name)) return;
+        context.report({
+          node: callee.property,
+          message: `.${name}() holds a whole body in memory, and bodies hold pictures: hoist it, or give the file a reason in .oxlintrc.json.`,
+        });
+      },
+    };
+  },
+};
+
+export default {
+  meta: { name: "easel" },
+  rules: { layers, "vendor-names": vendorNames, "no-whole-body": noWholeBody },
+};

@@ -1,0 +1,27 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const CODE = ["src", "test", "bench", "scripts"];
+/** Whatever else is installed helps to build and test; the Worker itself needs no more than these. */
+const DEPENDENCIES = new Set(["hono", "zod"]);
+/** A comment that switches a fence off; no lint rule can refuse it, because it switches that one off as well. */
+const OFF_SWITCH = /(?:oxlint|eslint)-disable|@ts-ignore|@ts-nocheck/;
+
+/** What no lint rule sees, in the project at `root`: one line a problem. */
+export function treeProblems(root: string): string[] {
+  const { dependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    dependencies?: Record<string, string>;
+  };
+  const problems = Object.keys(dependencies)
+    .filter((name) => !DEPENDENCIES.has(name))
+    .map((name) => `package.json: ${name} may not be a dependency; the Worker has ${[...DEPENDENCIES].join(" and ")}.`);
+  for (const folder of CODE.filter((name) => existsSync(join(root, name)))) {
+    for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !/\.[cm]?[jt]sx?$/.test(entry.name)) continue;
+      const path = join(entry.parentPath, entry.name);
+      const found = OFF_SWITCH.exec(readFileSync(path, "utf8"));
+      if (found) problems.push(`${path.slice(root.length + 1)}: ${found[0]} is not allowed; mend the code or the rule.`);
+    }
+  }
+  return problems;
+}

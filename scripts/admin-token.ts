@@ -1,0 +1,54 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, writeFileSync } from "node:fs";
+
+type Vars = Record<string, { value?: unknown }>;
+
+export interface Admin {
+  /** What to paste, once the server answers on `origin`. */
+  advice: (origin: string) => string;
+}
+
+/**
+ * The local ADMIN_TOKEN as wrangler reads it. Writes .dev.vars (mode 0600) where there is neither that nor .env;
+ * a file of the user's is never changed.
+ */
+export function adminToken(vars: () => Vars): Admin {
+  const token = vars()["ADMIN_TOKEN"]?.value;
+  if (typeof token === "string" && token !== "") {
+    return { advice: (origin) => `A picture, saved as first.png:\n\n${curl(origin, token)}` };
+  }
+  const fresh = randomBytes(24).toString("hex");
+  // With .dev.vars present wrangler does not read .env, so a new one would hide what stands there.
+  const file = [".dev.vars", ".env"].find((name) => existsSync(name));
+  if (file === undefined) {
+    writeFileSync(
+      ".dev.vars",
+      "# Secrets of local development; git ignores this file. A vendor is switched on by its <VENDOR>_API_KEY here.\n" +
+        `ADMIN_TOKEN=${fresh}\n`,
+      { mode: 0o600, flag: "wx" },
+    );
+    return {
+      advice: (origin) =>
+        `.dev.vars is new and holds your ADMIN_TOKEN. A picture, saved as first.png:\n\n${curl(origin, fresh)}`,
+    };
+  }
+  return {
+    advice: (origin) =>
+      `${file} sets no ADMIN_TOKEN, so nothing can be asked for yet. Add one:\n\n` +
+      // The file may not end in a newline.
+      `printf '\\nADMIN_TOKEN=${fresh}\\n' >> ${file}\n\n` +
+      `Then, for a picture saved as first.png:\n\n${curl(origin, fresh)}`,
+  };
+}
+
+function curl(origin: string, token: string): string {
+  return (
+    `curl ${origin}/v1/generations -H ${quoted(`Authorization: Bearer ${token}`)} -H "Accept: image/*"` +
+    ` -H "Content-Type: application/json" -d '{"prompt":"a lighthouse at dusk"}' -o first.png`
+  );
+}
+
+/** A shell word; in single quotes where a token has characters that the shell would read. */
+function quoted(word: string): string {
+  return /["$`\\!']/.test(word) ? `'${word.replaceAll("'", `'\\''`)}'` : `"${word}"`;
+}

@@ -1,0 +1,115 @@
+// `npm run deploy`: makes what wrangler.toml binds and the account lacks, then deploys. Safe to repeat.
+// `wrangler deploy` alone would make most of it too, but no dead-letter queue; it writes the account's ids into
+// wrangler.toml; and after a failure half-way (R2 is not switched on, say) it trips over the KV namespace it had made.
+import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { quiet } from "./quiet.ts";
+
+interface Config {
+  name: string;
+  kv_namespaces?: { binding: string; id?: string }[];
+  r2_buckets?: { binding: string; bucket_name?: string }[];
+  queues?: { producers?: { queue: string }[]; consumers?: { queue: string; dead_letter_queue?: string }[] };
+}
+
+process.chdir(join(import.meta.dirname, ".."));
+quiet();
+
+const WRANGLER = join("node_modules", "wrangler", "bin", "wrangler.js");
+/** wrangler.toml with this account's ids; git ignores it, and it lives as long as the deployment takes. */
+const RESOLVED = "wrangler.deploy.json";
+
+const flags = process.argv.slice(2);
+if (flags.includes("--dry-run") || flags.includes("--help")) process.exit(wrangler("deploy", ...flags));
+
+const { experimental_readRawConfig: readConfig } = await import("wrangler");
+const config = readConfig({ config: "wrangler.toml" }).rawConfig as Config;
+
+logIn();
+for (const queue of queues()) ensure("Queue", queue, ["queues", "info", queue], ["queues", "create", queue]);
+for (const bucket of config.r2_buckets ?? []) {
+  bucket.bucket_name ??= nameFor(bucket.binding);
+  const name = bucket.bucket_name;
+  ensure("R2 bucket", name, ["r2", "bucket", "info", name], ["r2", "bucket", "create", name, "--update-config=false"]);
+}
+for (const namespace of config.kv_namespaces ?? []) namespace.id ??= kvNamespace(nameFor(namespace.binding));
+
+let status: number;
+try {
+  writeFileSync(RESOLVED, JSON.stringify(config));
+  status = wrangler("deploy", "--config", RESOLVED, ...flags);
+} finally {
+  rmSync(RESOLVED, { force: true });
+}
+if (status === 0 && !secrets().includes("ADMIN_TOKEN")) {
+  console.log("\nNobody can ask for a picture yet. Choose a token, and give the vendors' keys in the same way:\n");
+  console.log("npx wrangler secret put ADMIN_TOKEN");
+}
+process.exit(status);
+
+/** The names `wrangler deploy` would choose, so that what it has made before is found again. */
+function nameFor(binding: string): string {
+  return `${config.name}-${binding.toLowerCase().replaceAll("_", "-")}`;
+}
+
+function queues(): Set<string> {
+  const { producers = [], consumers = [] } = config.queues ?? {};
+  const named = [...producers, ...consumers].map(({ queue }) => queue);
+  return new Set([...named, ...consumers.flatMap(({ dead_letter_queue: dead }) => dead ?? [])]);
+}
+
+function kvNamespace(title: string): string {
+  const find = () => {
+    const listed = ask("kv", "namespace", "list");
+    if (listed.status !== 0) fail(listed.output);
+    return (JSON.parse(listed.output) as { id: string; title: string }[]).find((each) => each.title === title)?.id;
+  };
+  const existing = find();
+  if (existing === undefined) create("KV namespace", title, ["kv", "namespace", "create", title, "--update-config=false"]);
+  return existing ?? find() ?? fail(`The KV namespace ${title} was created but is not listed yet. Try once more.`);
+}
+
+function ensure(kind: string, name: string, info: string[], creation: string[]): void {
+  if (ask(...info).status !== 0) create(kind, name, creation);
+}
+
+function create(kind: string, name: string, creation: string[]): void {
+  const { status: refused, output } = ask(...creation);
+  if (refused !== 0) fail(`${kind} ${name} could not be created:\n${output}`);
+  console.log(`${kind} ${name} created.`);
+}
+
+function secrets(): string[] {
+  const { status: refused, output } = ask("secret", "list", "--name", config.name);
+  return refused === 0 ? (JSON.parse(output) as { name: string }[]).map(({ name }) => name) : [];
+}
+
+/** Settles who deploys, and to which account, before anything is made. */
+function logIn(): void {
+  if (ask("whoami", "--json").status !== 0 && wrangler("login") !== 0) {
+    fail("Not logged in. Run npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
+  }
+  if (process.env["CLOUDFLARE_ACCOUNT_ID"] !== undefined || "account_id" in config) return;
+  const { accounts = [] } = JSON.parse(ask("whoami", "--json").output) as { accounts?: { id: string; name: string }[] };
+  if (accounts.length > 1) {
+    const list = accounts.map(({ id, name }) => `CLOUDFLARE_ACCOUNT_ID=${id} npm run deploy   # ${name}`);
+    fail(`You have several accounts. Choose one:\n${list.join("\n")}`);
+  }
+}
+
+/** Runs wrangler for its answer. */
+function ask(...args: string[]): { status: number; output: string } {
+  const run = spawnSync(process.execPath, [WRANGLER, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  return { status: run.status ?? 1, output: run.status === 0 ? run.stdout : (run.stderr || run.stdout).trim() };
+}
+
+/** Runs wrangler in front of the user. */
+function wrangler(...args: string[]): number {
+  return spawnSync(process.execPath, [WRANGLER, ...args], { stdio: "inherit" }).status ?? 1;
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
+}

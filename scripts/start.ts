@@ -1,0 +1,105 @@
+// `npm start`: the Worker on workerd with local KV, R2 and queue, and the first picture's curl.
+import { watchFile } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { adminToken } from "./admin-token.ts";
+import { quiet } from "./quiet.ts";
+
+const HELP = `npm start                  serve on http://localhost:8787
+npm start -- --port 9000   serve on another port`;
+
+process.chdir(join(import.meta.dirname, ".."));
+quiet();
+
+const port = portFrom(process.argv.slice(2));
+// After quiet(), because wrangler reads its settings as it loads; after the flags, so that a wrong one is told at once.
+const { unstable_getVarsForDev: varsForDev, unstable_startWorker: startWorker } = await import("wrangler");
+const vars = () => varsForDev("wrangler.toml", undefined, {}, undefined, true);
+const admin = adminToken(vars);
+
+/** wrangler.toml says SANDBOX is "off", for deployment. A value in .dev.vars wins. */
+function bindings(): Record<string, { type: "plain_text"; value: string }> {
+  return "SANDBOX" in vars() ? {} : { SANDBOX: { type: "plain_text", value: "fallback" } };
+}
+
+const worker = await startWorker({
+  config: "wrangler.toml",
+  bindings: bindings(),
+  dev: {
+    server: { hostname: "localhost", port },
+    // With a route in wrangler.toml, requests would otherwise seem to come to the route's host, and our URLs point there.
+    inferOriginFromRoutes: false,
+    inspector: false,
+    watch: true,
+    logLevel: "warn",
+    persist: ".wrangler/state",
+    structuredLogsHandler: ({ level, message }) => (level === "error" ? console.error(message) : console.log(message)),
+  },
+}).catch((error: unknown) => fail(messageOf(error)));
+
+let ready = false;
+let stopping = false;
+
+worker.raw.on("error", (event: unknown) => {
+  const message = messageOf(event);
+  if (message.startsWith("Address already in use")) {
+    fail(`Port ${port} is in use. Stop what listens there, or take another: npm start -- --port ${port + 1}`);
+  }
+  if (!ready) fail(message);
+  if (!stopping) console.error(message);
+});
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
+// A signal sent to npm alone ends the shell between npm and us without a word.
+const parent = process.ppid;
+setInterval(() => process.ppid === parent || void stop(), 500).unref();
+
+// Wrangler watches the code and wrangler.toml only; a key added to .dev.vars should not need another start.
+for (const file of [".dev.vars", ".env"]) {
+  watchFile(file, { interval: 500, persistent: false }, () => void worker.patchConfig({ bindings: bindings() }));
+}
+
+await worker.ready;
+ready = true;
+const origin = (await worker.url).origin;
+console.log(`\nEasel is ready on ${origin} (Ctrl-C stops it).\n\n${admin.advice(origin)}\n`);
+
+/** Ends workerd first: it shares our process group and must not outlive us. A second signal does not wait. */
+async function stop(): Promise<void> {
+  if (stopping) process.exit(0);
+  stopping = true;
+  setTimeout(() => process.exit(0), 3000).unref();
+  await worker.raw.teardown();
+  process.exit(0);
+}
+
+function portFrom(args: string[]): number {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { port: { type: "string", short: "p" }, help: { type: "boolean", short: "h" } },
+    });
+    if (values.help) {
+      console.log(HELP);
+      process.exit(0);
+    }
+    const chosen = Number(values.port ?? 8787);
+    if (!Number.isInteger(chosen) || chosen < 1 || chosen > 65535) {
+      return fail(`--port takes a number from 1 to 65535, not "${values.port}".`);
+    }
+    return chosen;
+  } catch (error) {
+    return fail(`${messageOf(error)}\n\n${HELP}`);
+  }
+}
+
+/** What went wrong first: wrangler wraps errors in errors, and those in events. */
+function messageOf(thrown: unknown): string {
+  const { cause, message, reason } = thrown as { cause?: unknown; message?: string; reason?: string };
+  return cause === undefined ? (message ?? reason ?? String(thrown)) : messageOf(cause);
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
+}

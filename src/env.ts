@@ -1,0 +1,60 @@
+import { type Limits, parseLimits } from "./policy/limits.ts";
+
+/** What wrangler.toml binds. Vendors' keys and base URLs are read by name: `<VENDOR>_API_KEY`, `<VENDOR>_BASE_URL`. */
+export interface Env {
+  KV: KVNamespace;
+  BUCKET: R2Bucket;
+  QUEUE: Queue;
+  ADMIN_TOKEN?: string;
+  SANDBOX?: string;
+  PUBLIC_URL?: string;
+  TRUSTED_HOSTS?: string;
+  LIMITS?: string;
+}
+
+export interface Settings {
+  adminToken: string | undefined;
+  /** Whether the sandbox draws the models that no configured vendor offers. */
+  sandbox: boolean;
+  /** Origin of our URLs in answers, without a slash at its end; absent: the request's own. */
+  publicUrl: string | undefined;
+  /** `host[:port]` that pictures may come from although they are plain http or private. */
+  trustedHosts: ReadonlySet<string>;
+  limits: Limits;
+  /** A vendor's credential and base URL; undefined where it has no key. */
+  credential(vendor: string): string | undefined;
+  baseUrl(vendor: string): string | undefined;
+  /** Everything that must never be shown. */
+  secrets: readonly string[];
+}
+
+const parsed = new WeakMap<Env, Settings>();
+
+/** The settings of this deployment, parsed once an isolate. Throws with the var's name where one is wrong. */
+export function settingsOf(env: Env): Settings {
+  let settings = parsed.get(env);
+  if (settings === undefined) parsed.set(env, (settings = parse(env)));
+  return settings;
+}
+
+function parse(env: Env): Settings {
+  const vars = env as unknown as Record<string, unknown>;
+  const text = (name: string) => {
+    const value = vars[name];
+    return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
+  };
+  const sandbox = text("SANDBOX") ?? "off";
+  if (sandbox !== "off" && sandbox !== "fallback") throw new Error('SANDBOX must be "off" or "fallback"');
+  const publicUrl = text("PUBLIC_URL")?.replace(/\/+$/, "");
+  if (publicUrl !== undefined && !/^https?:\/\/[^/]+$/.test(publicUrl)) throw new Error("PUBLIC_URL must be an origin, as in https://img.example.com");
+  return {
+    adminToken: text("ADMIN_TOKEN"),
+    sandbox: sandbox === "fallback",
+    publicUrl,
+    trustedHosts: new Set((text("TRUSTED_HOSTS") ?? "").split(",").map((host) => host.trim().toLowerCase()).filter((host) => host !== "")),
+    limits: parseLimits(text("LIMITS")),
+    credential: (vendor) => text(`${vendor.toUpperCase()}_API_KEY`),
+    baseUrl: (vendor) => text(`${vendor.toUpperCase()}_BASE_URL`)?.replace(/\/+$/, ""),
+    secrets: Object.keys(vars).filter((name) => /_(?:KEY|TOKEN|SECRET)S?$/.test(name)).flatMap((name) => text(name) ?? []),
+  };
+}

@@ -1,0 +1,51 @@
+import type { PixelTable } from "./models.ts";
+import { PIXELS } from "./size.ts";
+
+/** What is known of a model whoever serves it; what a vendor makes of it is in the vendor's models.ts. */
+export interface CatalogEntry {
+  /** Other names in use: general-availability names, dated snapshots, marketing names. */
+  aliases: readonly string[];
+  /** Published pixels; absent where the model takes width and height, or nobody publishes them. */
+  pixels?: PixelTable;
+}
+
+const { "2K": seedream2K, "4K": seedream4K } = PIXELS["seedream-4.x"];
+
+export const DEFAULT_MODEL = "gemini-3-pro-image-preview";
+
+/** By canonical name, which is the one in the vendors' documents even where the origin has since retired it. */
+export const CATALOG: Readonly<Record<string, CatalogEntry>> = {
+  // The -preview name, which one vendor's document still uses, was shut down at Google on 2026-01-15: one entry.
+  "gemini-2.5-flash-image": {
+    aliases: ["gemini-2.5-flash-image-preview", "nano-banana"],
+    pixels: PIXELS["gemini-2.5"],
+  },
+  "gemini-3-pro-image-preview": {
+    aliases: ["gemini-3-pro-image", "nano-banana-pro"],
+    pixels: PIXELS["gemini-3-pro"],
+  },
+  "gemini-3.1-flash-image-preview": {
+    aliases: ["gemini-3.1-flash-image", "nano-banana-2"],
+    pixels: PIXELS["gemini-3.1-flash"],
+  },
+  "flux-2-pro": { aliases: [] },
+  // BFL's own endpoint is flux-pro-1.1.
+  "flux-1.1-pro": { aliases: ["flux-pro-1.1"] },
+  // OpenAI takes any WxH; a vendor's own tiers are in its models.ts.
+  "gpt-image-2": { aliases: ["gpt-image-2-2026-04-21"] },
+  "doubao-seedream-4.5": {
+    aliases: ["doubao-seedream-4-5-251128"],
+    pixels: { "2K": seedream2K, "4K": seedream4K },
+  },
+  "doubao-seedream-4.0": { aliases: ["doubao-seedream-4-0-250828"], pixels: PIXELS["seedream-4.x"] },
+};
+
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(CATALOG).flatMap(([name, { aliases }]) => aliases.map((alias) => [alias, name] as const)),
+  ...Object.keys(CATALOG).map((name) => [name, name] as const),
+]);
+
+/** The canonical name of a model: itself, else what it is an alias of, else undefined. Case matters. */
+export function canonicalModel(name: string): string | undefined {
+  return NAMES.get(name);
+}

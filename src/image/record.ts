@@ -1,0 +1,21 @@
+import type { GenerationRecord } from "./request.ts";
+import type { Wire } from "./wire.ts";
+
+/** A record as the public contract has it: nothing of where R2 keeps the pictures. */
+export function recordWire(record: GenerationRecord): Wire {
+  return {
+    id: record.id,
+    status: record.status,
+    vendor: record.vendor,
+    model: record.model,
+    dialect: record.dialect,
+    images: record.images.map(({ url, type, width, height, bytes }) => ({ url, type, width, height, bytes })),
+    text: record.text,
+    warnings: record.warnings,
+    usage: (record.usage as Wire | undefined) ?? null,
+    error: record.error ?? null,
+    attempts: record.attempts.map(({ vendor, ms, error }) => ({ vendor, ms, error })),
+    createdAt: record.createdAt,
+    finishedAt: record.finishedAt ?? null,
+  };
+}

@@ -1,0 +1,23 @@
+import type { StoredPicture } from "./request.ts";
+
+/** The place in a wire value where a stored picture's base64 goes, after `prefix` (as of a data URI). */
+export class Inline {
+  readonly picture: StoredPicture;
+  readonly prefix: string;
+
+  constructor(picture: StoredPicture, prefix = "") {
+    this.picture = picture;
+    this.prefix = prefix;
+  }
+}
+
+/** A JSON value to send, with pictures in it; undefined members are left out. */
+export type Wire = string | number | boolean | null | undefined | Inline | Wire[] | { [key: string]: Wire };
+
+const HOISTED = /^(?:data:[^,]*;base64,)?hoisted:(\d+)$/;
+
+/** Which hoisted picture a text of a skeleton stands for, bare or as a data URI; undefined if it stands for none. */
+export function hoistedIndex(text: string): number | undefined {
+  const index = HOISTED.exec(text)?.[1];
+  return index === undefined ? undefined : Number(index);
+}

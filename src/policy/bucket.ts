@@ -1,0 +1,139 @@
+/**
+ * A token bucket, and the arithmetic by which many isolates share one without a compare-and-set: each counts only what it
+ * took itself, tells the others that grow-only count now and then, and subtracts the growth of theirs from its own tokens.
+ * What was admitted twice becomes debt, so it is paid back instead of forgotten. No clock and no I/O: `now` is in ms.
+ */
+
+/** How much at once (`capacity`, in tokens) and how much in the long run (`perMinute`). */
+export interface Policy {
+  capacity: number;
+  perMinute: number;
+}
+
+/** What one isolate knows of one bucket; the functions below change it in place. */
+export interface BucketState {
+  /** May be negative: debt. */
+  tokens: number;
+  /** Refill that found the bucket full since the last `absorb`; others' takes of that time use it up first. */
+  overflow: number;
+  /** The time up to which `tokens` is refilled. */
+  last: number;
+  /** Everything this isolate took; it shrinks only by a refund that nobody else has heard of. */
+  taken: number;
+  refunded: number;
+  /** The part of `taken` that others may have read. */
+  told: number;
+  /** Undefined until the first `absorb`. */
+  seen: Map<string, { count: number; at: number }> | undefined;
+}
+
+/** Another isolate's count, and what it thought was left at its own time `at`. */
+export interface OtherSlot {
+  slot: string;
+  count: number;
+  tokens: number;
+  at: number;
+}
+
+interface Taken {
+  admitted: boolean;
+  /** Whole tokens left, never negative. */
+  remaining: number;
+  /** Refused: seconds until the cost is there (Infinity: it never will be). Admitted: seconds until the bucket is full. */
+  resetSeconds: number;
+}
+
+/** KV may answer with what was true this long ago: refill of that time waits for takes that are yet to be heard of. */
+const STALE_MS = 60_000;
+const DEBT_IN_CAPACITIES = 5;
+/** A step back up to here is waited out, or a clock that swings would refill the same minute twice. */
+const CLOCK_TOLERANCE_MS = 60_000;
+/** A writer whose clock runs further ahead than this is not believed. */
+const SKEW_MS = 5_000;
+/** Binary fractions: a client that waited exactly as told must not miss by 1e-15 of a token. */
+const ROUNDING = 1e-6;
+
+/** A full bucket that knows of no other isolate. */
+export function newBucket(policy: Policy, now: number): BucketState {
+  return { tokens: policy.capacity, overflow: 0, last: now, taken: 0, refunded: 0, told: 0, seen: undefined };
+}
+
+/** Milliseconds from empty to full. */
+export function fillMs(policy: Policy): number {
+  return (policy.capacity / policy.perMinute) * 60_000;
+}
+
+/** Takes `cost` tokens if they are all there; a cost above the capacity never is. */
+export function take(state: BucketState, policy: Policy, cost: number, now: number): Taken {
+  settle(state, policy, 0, now);
+  const wanted = cost > 0 ? cost : 0;
+  const perSecond = policy.perMinute / 60;
+  const admitted = wanted === 0 || state.tokens + ROUNDING >= wanted;
+  if (admitted) {
+    state.tokens -= wanted;
+    state.taken += wanted;
+  }
+  const missing = (admitted ? policy.capacity : wanted) - state.tokens;
+  const behind = Math.max(0, state.last - now) / 1000;
+  return {
+    admitted,
+    remaining: Math.max(0, Math.floor(state.tokens + ROUNDING)),
+    resetSeconds: !admitted && wanted > policy.capacity ? Infinity : missing > 0 ? missing / perSecond + behind : 0,
+  };
+}
+
+/** Gives back what bought nothing, never more than was taken; answers how much. Who has heard of it goes on counting it. */
+export function refund(state: BucketState, policy: Policy, amount: number): number {
+  const given = amount > 0 ? Math.min(amount, state.taken - state.refunded) : 0;
+  const untold = Math.min(given, state.taken - state.told);
+  state.taken -= untold;
+  state.refunded += given - untold;
+  state.tokens = Math.min(policy.capacity, state.tokens + given);
+  return given;
+}
+
+/**
+ * Takes in what the other isolates told: subtracts their growth, and believes the poorest of them about what is left.
+ * Stale, repeated or missing slots do no harm: counts only grow, and what another isolate has left, plus the refill since,
+ * is never less than the truth, for what it had not heard of can only lower it.
+ */
+export function absorb(state: BucketState, policy: Policy, others: readonly OtherSlot[], now: number): void {
+  const first = state.seen === undefined;
+  const seen = (state.seen ??= new Map());
+  let growth = 0;
+  let poorest = Infinity;
+  for (const other of others) {
+    const known = seen.get(other.slot);
+    if (known !== undefined) growth += Math.max(0, other.count - known.count);
+    // At first sight an old count says little; one that turns up later is an isolate that has just begun.
+    else if (!first) growth += Math.min(other.count, policy.capacity);
+    seen.set(other.slot, { count: Math.max(other.count, known?.count ?? 0), at: now });
+    const ageMs = now - other.at;
+    if (ageMs >= -SKEW_MS) {
+      poorest = Math.min(poorest, other.tokens + (Math.max(0, ageMs) / 60_000) * policy.perMinute);
+    }
+  }
+  settle(state, policy, growth, now);
+  state.overflow = Math.min(state.overflow, (STALE_MS / 60_000) * policy.perMinute);
+  state.tokens = Math.max(-DEBT_IN_CAPACITIES * policy.capacity, Math.min(state.tokens, poorest));
+}
+
+/** Forgets slots nobody listed since `before`, so that isolates come and go without filling memory. */
+export function forget(state: BucketState, before: number): void {
+  for (const [slot, { at }] of state.seen ?? []) if (at < before) state.seen?.delete(slot);
+}
+
+/** Refill and subtract together, then cap: capping first would lose refill that others have already used. */
+function settle(state: BucketState, policy: Policy, growth: number, now: number): void {
+  const elapsedMs = now - state.last;
+  let tokens = state.tokens - growth;
+  if (elapsedMs > 0) tokens += (elapsedMs / 60_000) * policy.perMinute;
+  // A clock set back for good starts the count anew from there; nothing is added by the step itself.
+  if (elapsedMs > 0 || elapsedMs < -CLOCK_TOLERANCE_MS) state.last = now;
+  if (growth > 0) {
+    tokens += state.overflow;
+    state.overflow = 0;
+  }
+  if (tokens > policy.capacity) state.overflow += tokens - policy.capacity;
+  state.tokens = Math.max(-DEBT_IN_CAPACITIES * policy.capacity, Math.min(policy.capacity, tokens));
+}

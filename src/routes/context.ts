@@ -1,0 +1,19 @@
+import type { Context } from "hono";
+import { type Env, type Settings, settingsOf } from "../env.ts";
+
+/** What Hono carries through a request. */
+export interface HonoEnv {
+  Bindings: Env;
+  Variables: { requestId: string };
+}
+
+export type AppContext = Context<HonoEnv>;
+
+export function settings(c: AppContext): Settings {
+  return settingsOf(c.env);
+}
+
+/** Origin of our URLs in answers. */
+export function publicOrigin(c: AppContext): string {
+  return settings(c).publicUrl ?? new URL(c.req.url).origin;
+}

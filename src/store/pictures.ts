@@ -1,0 +1,73 @@
+import type { StoredPicture } from "../image/request.ts";
+import { dimensions, isWhole, sniff } from "../image/sniff.ts";
+import { BadBody } from "../stream/bad-body.ts";
+import type { Spill } from "../stream/tap.ts";
+import { Upload } from "./upload.ts";
+
+/** R2 keys; docs/storage.md has them all with their lifetimes. */
+export const keys = {
+  /** A picture a vendor drew; the record says which of them are the result. */
+  picture: (generation: string, slot: number) => `pictures/${generation}/${slot}`,
+  /** A reference picture out of a request, while its generation runs. */
+  reference: (generation: string, slot: number) => `references/${generation}/${slot}`,
+  /** What a slow client has not taken yet. */
+  spill: (generation: string) => `spills/${generation}`,
+};
+
+/** An upload that must be a whole picture, whatever it was declared to be. */
+export class PictureUpload extends Upload {
+  private readonly metadata: Record<string, string>;
+  private head: Uint8Array = new Uint8Array(0);
+  private info = { type: "", width: 0, height: 0 };
+
+  constructor(bucket: R2Bucket, key: string, maxBytes: number, metadata: Record<string, string>) {
+    super(bucket, key, maxBytes);
+    this.metadata = metadata;
+  }
+
+  /** The picture, once `finish` is done. */
+  get stored(): StoredPicture {
+    return { key: this.key, ...this.info, bytes: this.bytes };
+  }
+
+  protected override describe(head: Uint8Array): R2PutOptions {
+    const type = sniff(head);
+    if (type === undefined) throw new BadBody("What came as a picture is none: not PNG, JPEG, WebP, GIF, AVIF or HEIC.");
+    this.head = head.slice(0, 16);
+    this.info = { ...this.info, type, ...dimensions(type, head) };
+    return {
+      httpMetadata: { contentType: type },
+      customMetadata: { ...this.metadata, width: String(this.info.width), height: String(this.info.height) },
+    };
+  }
+
+  protected override verify(tail: Uint8Array): void {
+    const { type } = this.info;
+    if (!isWhole(type, tail, { bytes: this.bytes, head: this.head })) throw new BadBody(`A picture (${type}) is cut short: its end is missing.`);
+  }
+}
+
+/** A spill in R2, for one client of one generation. */
+export function spillTo(bucket: R2Bucket, generation: string, maxBytes: number): Spill {
+  const upload = new Upload(bucket, keys.spill(generation), maxBytes);
+  return {
+    write: (chunk) => upload.write(chunk),
+    replay: async () => {
+      await upload.finish();
+      return read(bucket, upload.key);
+    },
+    discard: () => upload.discard(),
+  };
+}
+
+/** The bytes of an object that must be there. */
+export async function read(bucket: R2Bucket, key: string): Promise<ReadableStream<Uint8Array>> {
+  const object = await bucket.get(key);
+  if (object === null) throw new Error(`no object ${key} in R2`);
+  return object.body;
+}
+
+/** Deletes pictures that are no longer needed. Never throws: what stays behind is unreachable. */
+export async function dropPictures(bucket: R2Bucket, pictures: readonly StoredPicture[]): Promise<void> {
+  if (pictures.length > 0) await bucket.delete(pictures.map(({ key }) => key)).catch(() => undefined);
+}

@@ -1,0 +1,54 @@
+import type { GenerationRecord, StoredPicture } from "../image/request.ts";
+
+/** A record as R2 has it: whose it is, and pictures by key, since URLs depend on who asks. */
+export interface StoredRecord extends Omit<GenerationRecord, "images"> {
+  principal: string;
+  images: StoredPicture[];
+}
+
+/** Two keys, because R2 takes one write a second per key: a start, then an end that replaces it. */
+const startKey = (id: string) => `generations/${id}/start.json`;
+const endKey = (id: string) => `generations/${id}/end.json`;
+
+/** An unguessable id that sorts newest first, as R2 lists in ascending order only. */
+export function newId(now: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(15));
+  const inverse = (2 ** 48 - 1 - now).toString(36).padStart(10, "0");
+  return inverse + Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export function isId(text: string): boolean {
+  return /^[0-9a-z]{10}[0-9a-f]{30}$/.test(text);
+}
+
+/** Notes that a generation began. */
+export async function putStart(bucket: R2Bucket, record: StoredRecord): Promise<void> {
+  await bucket.put(startKey(record.id), JSON.stringify(record), { httpMetadata: { contentType: "application/json" } });
+}
+
+/** Notes how it ended; from here on its pictures can be seen. */
+export async function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<void> {
+  await bucket.put(endKey(record.id), JSON.stringify(record), { httpMetadata: { contentType: "application/json" } });
+  await bucket.delete(startKey(record.id)).catch(() => undefined);
+}
+
+/** The record as it stands; null if there is none. */
+export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
+  if (!isId(id)) return null;
+  const object = (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id))) ?? (await bucket.get(endKey(id)));
+  return object === null ? null : await object.json<StoredRecord>();
+}
+
+/** The record as it must be by now: a generation that never ended within `longestMs` was lost with its isolate. */
+export function asOf(record: StoredRecord, now: number, longestMs: number): StoredRecord {
+  if (record.status !== "running" || now - Date.parse(record.createdAt) < longestMs) return record;
+  return { ...record, status: "failed", error: { code: "internal", message: "The generation was lost before it ended; the vendor may have charged for it." } };
+}
+
+/** Up to `limit` records, newest first, after `cursor`. */
+export async function listRecords(bucket: R2Bucket, limit: number, cursor?: string): Promise<{ records: StoredRecord[]; cursor: string | undefined }> {
+  const page = await bucket.list({ prefix: "generations/", delimiter: "/", limit, ...(cursor === undefined ? {} : { cursor }) });
+  const ids = page.delimitedPrefixes.map((prefix) => prefix.split("/")[1] ?? "");
+  const records = await Promise.all(ids.map((id) => getRecord(bucket, id)));
+  return { records: records.filter((record) => record !== null), cursor: page.truncated ? page.cursor : undefined };
+}

@@ -1,0 +1,125 @@
+import { BadBody } from "../stream/bad-body.ts";
+import { give, take } from "../stream/pump.ts";
+import { Parts, streamOf } from "./parts.ts";
+
+/** A multiple of 3, so that base64 quads fill a block exactly; 20 of them are just over R2's least part size of 5 MiB. */
+const BLOCK = 262_146;
+const BLOCKS_A_PART = 20;
+/** Last bytes that are remembered, for a look at the end. */
+const TAIL = 1024;
+
+/**
+ * Bytes on their way to one R2 object, in memory of one part (5 MiB) while R2 keeps up and two at most: up to one part
+ * they are a single put, beyond that a multipart upload with equal parts. Nothing can be seen in R2 before `finish`.
+ */
+export class Upload {
+  readonly key: string;
+  bytes = 0;
+  private readonly bucket: R2Bucket;
+  private readonly maxBytes: number;
+  private readonly parts: Parts;
+  private blocks: Uint8Array[] = [];
+  private filled = BLOCK;
+  private tail: Uint8Array = new Uint8Array(0);
+  private options: R2PutOptions | undefined;
+
+  constructor(bucket: R2Bucket, key: string, maxBytes: number) {
+    this.bucket = bucket;
+    this.key = key;
+    this.maxBytes = maxBytes;
+    this.parts = new Parts(bucket, key);
+  }
+
+  /** Free space to fill: at least 3 bytes, a multiple of 3 as long as multiples of 3 are filled. */
+  reserve(): Uint8Array {
+    if (this.filled === BLOCK) this.nextBlock();
+    return this.current().subarray(this.filled);
+  }
+
+  /** `bytes` of the reserved space have been filled. */
+  advance(bytes: number): void {
+    this.filled += bytes;
+    this.bytes += bytes;
+    if (this.bytes > this.maxBytes) throw new BadBody(`A picture is over ${this.maxBytes} bytes.`, true);
+    if (this.filled === BLOCK) this.tail = this.current().slice(-TAIL);
+  }
+
+  /** Copies a chunk in; to be awaited, since R2 may lag. */
+  async write(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      const room = this.reserve();
+      const piece = chunk.subarray(at, at + room.length);
+      room.set(piece);
+      this.advance(piece.length);
+      at += piece.length;
+    }
+    await this.drain();
+  }
+
+  /** To be awaited between fillings: set while R2 lags a whole part behind. */
+  drain(): Promise<void> | undefined {
+    return this.blocks.length >= BLOCKS_A_PART ? this.parts.sending : undefined;
+  }
+
+  /** Makes the object; on failure nothing is left in R2, and what R2 threw is thrown. */
+  async finish(): Promise<void> {
+    try {
+      const options = this.optionsOnce();
+      this.verify(this.lastBytes());
+      const rest = this.takeBlocks();
+      const object = this.parts.begun ? await this.parts.complete(rest, options) : await this.bucket.put(this.key, streamOf(rest), options);
+      if (object.size !== this.bytes) throw new Error(`R2 holds ${object.size} of ${this.bytes} bytes`);
+    } catch (error) {
+      await this.discard();
+      throw error;
+    }
+  }
+
+  /** Leaves nothing in R2, neither a half upload nor a finished object. Never throws. */
+  async discard(): Promise<void> {
+    for (const block of this.takeBlocks()) give(block.buffer as ArrayBuffer);
+    await this.parts.abort();
+    await this.bucket.delete(this.key).catch(() => undefined);
+  }
+
+  /** What R2 is to know of the object, from its first bytes (up to a block of them). Throws BadBody to refuse it. */
+  protected describe(_head: Uint8Array): R2PutOptions {
+    return {};
+  }
+
+  /** Throws BadBody if the bytes do not end as they should. */
+  protected verify(_tail: Uint8Array): void {}
+
+  private optionsOnce(): R2PutOptions {
+    this.options ??= this.describe(this.blocks.length > 1 ? (this.blocks[0] as Uint8Array) : this.current().subarray(0, this.filled));
+    return this.options;
+  }
+
+  private current(): Uint8Array {
+    return this.blocks[this.blocks.length - 1] ?? new Uint8Array(0);
+  }
+
+  private nextBlock(): void {
+    if (this.blocks.length === BLOCKS_A_PART) this.parts.send(this.takeBlocks(), this.optionsOnce());
+    this.blocks.push(new Uint8Array(take(BLOCK)));
+    this.filled = 0;
+  }
+
+  /** The blocks so far, the last one cut to what it holds. */
+  private takeBlocks(): Uint8Array[] {
+    const blocks = this.blocks;
+    const last = blocks.pop();
+    if (last !== undefined) blocks.push(last.subarray(0, this.filled));
+    this.blocks = [];
+    this.filled = BLOCK;
+    return blocks;
+  }
+
+  private lastBytes(): Uint8Array {
+    const last = this.filled === BLOCK ? new Uint8Array(0) : this.current().subarray(0, this.filled).slice(-TAIL);
+    const tail = new Uint8Array(this.tail.length + last.length);
+    tail.set(this.tail);
+    tail.set(last, this.tail.length);
+    return tail.subarray(-TAIL);
+  }
+}

@@ -1,0 +1,84 @@
+import { Buffer } from "node:buffer";
+import type { StoredPicture } from "../image/request.ts";
+import { Inline, type Wire } from "../image/wire.ts";
+import { base64Length } from "./base64.ts";
+import { give, take } from "./pump.ts";
+
+/** Picture bytes encoded at once: a multiple of 3, so that no padding falls between two pieces. */
+const PIECE = 192 * 1024;
+
+export interface Spliced {
+  /** Length of the whole JSON text in bytes. */
+  bytes: number;
+  /** The JSON text itself where it holds no picture, else a stream of `bytes` bytes; each call opens the pictures anew. */
+  body(): string | ReadableStream<Uint8Array>;
+}
+
+/** JSON text with pictures put back as base64, read from `open` only as the text is read. */
+export function splice(wire: Wire, open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>): Spliced {
+  const pieces = flatten(wire);
+  const bytes = pieces.reduce((sum, piece) => sum + (typeof piece === "string" ? Buffer.byteLength(piece) : base64Length(piece.bytes)), 0);
+  const [only] = pieces;
+  if (pieces.length === 1 && typeof only === "string") return { bytes, body: () => only };
+  return { bytes, body: () => stream(pieces, bytes, open) };
+}
+
+/** The text pieces between the pictures, and the pictures, in order. */
+function flatten(wire: Wire): (string | StoredPicture)[] {
+  const pieces: (string | StoredPicture)[] = [];
+  let text = "";
+  const walk = (value: Wire): void => {
+    if (value instanceof Inline) {
+      // The prefix is JSON text itself once its quotes are cut off.
+      pieces.push(text + JSON.stringify(value.prefix).slice(0, -1), value.picture);
+      text = '"';
+    } else if (Array.isArray(value)) {
+      value.forEach((item, index) => {
+        text += index === 0 ? "[" : ",";
+        walk(item ?? null);
+      });
+      text += value.length === 0 ? "[]" : "]";
+    } else if (typeof value === "object" && value !== null) {
+      const members = Object.entries(value).filter(([, member]) => member !== undefined);
+      members.forEach(([key, member], index) => {
+        text += `${index === 0 ? "{" : ","}${JSON.stringify(key)}:`;
+        walk(member);
+      });
+      text += members.length === 0 ? "{}" : "}";
+    } else text += JSON.stringify(value ?? null);
+  };
+  walk(wire);
+  pieces.push(text);
+  return pieces;
+}
+
+function stream(pieces: (string | StoredPicture)[], bytes: number, open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>): ReadableStream<Uint8Array> {
+  const { readable, writable } = new FixedLengthStream(bytes);
+  const writer = writable.getWriter();
+  const feed = async () => {
+    for (const piece of pieces) {
+      if (typeof piece === "string") await writer.write(Buffer.from(piece));
+      else await encode(await open(piece), writer);
+    }
+    await writer.close();
+  };
+  // The reader sees the failure as a broken stream; here it only must not go unhandled.
+  void feed().catch((error: unknown) => writer.abort(error).catch(() => undefined));
+  return readable;
+}
+
+async function encode(body: ReadableStream<Uint8Array>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+  const reader = body.getReader({ mode: "byob" });
+  const text = Buffer.from(take(base64Length(PIECE)));
+  let buffer = take(PIECE);
+  for (;;) {
+    const { done, value } = await reader.readAtLeast(PIECE, new Uint8Array(buffer));
+    if (value !== undefined) {
+      buffer = value.buffer as ArrayBuffer;
+      if (value.length > 0) await writer.write(text.subarray(0, text.latin1Write(value.toBase64(), 0)));
+    }
+    if (done) break;
+  }
+  give(buffer);
+  give(text.buffer as ArrayBuffer);
+}

@@ -1,0 +1,91 @@
+import type { ModelSpec, PixelTable } from "../../image/models.ts";
+import { PIXELS } from "../../image/size.ts";
+
+/** aspect_ratio of every model but gpt-image-2; their default 自动 is said by leaving the field out. */
+const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"] as const;
+
+/**
+ * gpt-image-2 in pixels: 2K 16:9 is in the document, the rest is the table of CowAgent, whose author is LinkAI's, and
+ * taken to be the server's. Combinations that it lacks (1K 16:9, 2K 3:2, 4K 1:1) are allowed by the document.
+ */
+const PIXELS_OF_GPT: PixelTable = {
+  "1K": { "1:1": "1024x1024", "3:2": "1536x1024", "2:3": "1024x1536" },
+  "2K": { "1:1": "2048x2048", "16:9": "2048x1152", "9:16": "1152x2048" },
+  "4K": { "16:9": "3840x2160", "9:16": "2160x3840" },
+};
+
+/** What the document says of every model (docs.link-ai.tech, image-generation, 请求体). */
+const common = {
+  // images: 公网可访问的图片 URL (or a data URI, which is a stored picture here).
+  referenceSchemes: ["https", "http"],
+  // No field for format, seed or number.
+  formats: [],
+  seed: false,
+  n: 1,
+} as const satisfies Partial<ModelSpec>;
+
+const seedream = {
+  ...common,
+  ratios: RATIOS,
+  // 2K / 4K, default 2K, for 4.5 and 4.0 alike, although Ark's 4.0 also has 1K.
+  sizes: ["2K", "4K"],
+  defaultSize: "2K",
+  pixels: PIXELS["seedream-4.x"],
+  // images 最多 10 张
+  references: 10,
+  // quality is not among the parameters of these two.
+  qualities: [],
+} as const satisfies Partial<ModelSpec>;
+
+const gemini = {
+  ...common,
+  ratios: RATIOS,
+  // images 最多 3 张, for all three
+  references: 3,
+  // "Nano Banana 不支持 size/quality, 传入也不会报错": ignored without an error, so refused or dropped here.
+  qualities: [],
+} as const satisfies Partial<ModelSpec>;
+
+/** Models in LinkAI's document (各模型详细参数); pixels are the origin's table, or that of LinkAI's own client. */
+export const models: Record<string, ModelSpec> = {
+  "gpt-image-2": {
+    ...common,
+    wire: "gpt-image-2",
+    // 1:1 / 3:2 / 2:3 / 16:9 / 9:16, default 16:9: no 自动 for this model.
+    ratios: ["1:1", "3:2", "2:3", "16:9", "9:16"],
+    defaultRatio: "16:9",
+    // 1K / 2K / 4K, default 2K
+    sizes: ["1K", "2K", "4K"],
+    defaultSize: "2K",
+    pixels: PIXELS_OF_GPT,
+    // images 最多 15 张
+    references: 15,
+    // low / medium / high, default medium; the general text's standard / hd are other models' words.
+    qualities: ["low", "medium", "high"],
+  },
+  "doubao-seedream-4.5": { ...seedream, wire: "doubao-seedream-4.5" },
+  "doubao-seedream-4.0": { ...seedream, wire: "doubao-seedream-4.0" },
+  "gemini-3-pro-image-preview": {
+    ...gemini,
+    wire: "gemini-3-pro-image-preview",
+    // 1K / 2K / 4K, default 1K
+    sizes: ["1K", "2K", "4K"],
+    defaultSize: "1K",
+    pixels: PIXELS["gemini-3-pro"],
+  },
+  "gemini-3.1-flash-image-preview": {
+    ...gemini,
+    wire: "gemini-3.1-flash-image-preview",
+    // 512 / 1K / 2K / 4K, default 1K
+    sizes: ["512", "1K", "2K", "4K"],
+    defaultSize: "1K",
+    pixels: PIXELS["gemini-3.1-flash"],
+  },
+  // No size parameter at all.
+  "gemini-2.5-flash-image": {
+    ...gemini,
+    wire: "gemini-2.5-flash-image",
+    sizes: [],
+    pixels: PIXELS["gemini-2.5"],
+  },
+};

@@ -1,0 +1,98 @@
+import { GatewayError } from "../../errors.ts";
+import type { Reference } from "../../image/request.ts";
+import { type Carrier, type Drawn, hoistedIndex, Inline, type Provider, type Wire } from "../vendor.ts";
+import { list, record, text } from "../wire.ts";
+import { models } from "./models.ts";
+import { CODES } from "./wire.ts";
+
+/** Reasons (of a candidate or of the prompt's block) that mean moderation; from the Gemini API's enumerations. */
+const REJECTED =
+  /^(?:IMAGE_)?(?:SAFETY|PROHIBITED_CONTENT|RECITATION)$|^(?:BLOCKLIST|SPII|MODEL_ARMOR|JAILBREAK)$/;
+
+/** ListenHub as called: vendor-docs "AI 生图"; its answer is the Gemini API's JSON as it is. */
+export const provider: Provider = {
+  name: "listenhub",
+  baseUrl: "https://api.marswave.ai/openapi",
+  models,
+  passThrough: true,
+
+  encode(request, spec) {
+    const imageConfig = { imageSize: request.size, aspectRatio: request.aspectRatio };
+    return {
+      path: "/v1/images/generation",
+      body: {
+        provider: "google",
+        model: spec.wire,
+        prompt: request.prompt,
+        referenceImages: request.references.length === 0 ? undefined : request.references.map(referenceWire),
+        imageConfig: request.size === undefined && request.aspectRatio === undefined ? undefined : imageConfig,
+      },
+    };
+  },
+
+  decode(status, wire) {
+    const answers = Array.isArray(wire) ? wire.map(record) : [record(wire)];
+    for (const answer of answers) refuse(status, answer);
+    if (status !== 200) throw new GatewayError("vendor_error", `listenhub answered with status ${status}.`, { vendorStatus: status, retryable: status >= 500 });
+    return draw(answers);
+  },
+};
+
+function referenceWire(reference: Reference): Wire {
+  if ("picture" in reference) return { inlineData: { data: new Inline(reference.picture), mimeType: reference.picture.type } };
+  return { fileData: { fileUri: reference.url, mimeType: reference.type ?? mimeOf(reference.url) } };
+}
+
+/** The documents want a type beside each URL; a name's ending is all there is to tell it by. */
+function mimeOf(url: string): string {
+  const ending = /\.(png|webp)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase();
+  return ending === undefined ? "image/jpeg" : `image/${ending}`;
+}
+
+/** Throws what an error answer means; it may come with any status, 200 included. */
+function refuse(status: number, answer: Record<string, unknown>): void {
+  const gemini = record(answer["error"]);
+  const code = Number(answer["code"] ?? gemini["code"] ?? 0);
+  if (status === 200 && code === 0 && Object.keys(gemini).length === 0) return;
+  const said = text(answer["message"]) ?? text(gemini["message"]) ?? text(answer["error"]) ?? `status ${status}`;
+  const fail = (name: ConstructorParameters<typeof GatewayError>[0]): never => {
+    throw new GatewayError(name, `listenhub: ${said}`, { vendorStatus: status, retryable: name === "rate_limited" || status >= 500 });
+  };
+  if (code === CODES.rate || code === CODES.busy || status === 429) fail("rate_limited");
+  if (code === CODES.credit || status === 402) fail("insufficient_credit");
+  // The key is the operator's, not the caller's: to the caller it is a fault of the vendor's side.
+  if (code === CODES.key || status === 401 || status === 403) fail("vendor_error");
+  if (code === CODES.parameters || status === 400) fail("invalid_request");
+  fail("vendor_error");
+}
+
+function draw(answers: Record<string, unknown>[]): Drawn {
+  const finals: Carrier[] = [];
+  const drafts: Carrier[] = [];
+  const words: string[] = [];
+  const reasons: string[] = [];
+  let usage: Record<string, unknown> | undefined;
+  for (const answer of answers) {
+    const blocked = text(record(answer["promptFeedback"])["blockReason"]);
+    if (blocked !== undefined) reasons.push(blocked);
+    if (answer["usageMetadata"] !== undefined) usage = record(answer["usageMetadata"]);
+    for (const candidate of list(answer["candidates"]).map(record)) {
+      const reason = text(candidate["finishReason"]);
+      if (reason !== undefined) reasons.push(reason);
+      for (const part of list(record(candidate["content"])["parts"]).map(record)) {
+        const data = text(record(part["inlineData"] ?? part["inline_data"])["data"]);
+        const index = data === undefined ? undefined : hoistedIndex(data);
+        if (index !== undefined) (part["thought"] === true ? drafts : finals).push({ hoisted: index });
+        else if (part["thought"] !== true) words.push(text(part["text"]) ?? "");
+      }
+    }
+  }
+  const said = words.filter((word) => word !== "").join("\n");
+  if (finals.length > 0) return { images: finals, text: said === "" ? undefined : said, usage };
+  const rejected = reasons.find((reason) => REJECTED.test(reason));
+  if (rejected !== undefined) throw new GatewayError("content_rejected", `The request was refused by the model's content rules (${rejected}).`);
+  const last = drafts.at(-1);
+  if (last !== undefined) return { images: [last], text: said === "" ? undefined : said, usage };
+  const why = [...reasons, said.slice(0, 300)].filter((part) => part !== "").join("; ");
+  throw new GatewayError("no_image", `listenhub answered without a picture${why === "" ? "" : ` (${why})`}.`, { retryable: true });
+}

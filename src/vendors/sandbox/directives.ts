@@ -1,0 +1,73 @@
+import { GatewayError } from "../../errors.ts";
+
+/**
+ * Words in a prompt that make the sandbox fail as vendors do, to try out what a client does then:
+ *
+ *     [sandbox:refuse]      the content is rejected, with a reason
+ *     [sandbox:fail]        500 at the vendor
+ *     [sandbox:fail:503]    any of 400 402 429 500 503; 429 comes with Retry-After
+ *     [sandbox:slow:2000]   milliseconds before the answer, 60000 at most
+ *     [sandbox:empty]       200 with an empty list of pictures
+ *     [sandbox:text]        200 with text and no picture
+ *     [sandbox:broken]      the picture breaks off in the middle
+ *
+ * Case does not matter, and several may stand together. They are not part of what is drawn.
+ */
+export const DIRECTIVES: readonly { directive: string; does: string }[] = [
+  { directive: "[sandbox:refuse]", does: "rejects the content, with a reason" },
+  { directive: "[sandbox:fail]", does: "answers 500" },
+  { directive: "[sandbox:fail:STATUS]", does: "answers 400, 402, 429 (with Retry-After), 500 or 503" },
+  { directive: "[sandbox:slow:MS]", does: "answers after so many milliseconds, 60000 at most" },
+  { directive: "[sandbox:empty]", does: "answers 200 with an empty list of pictures" },
+  { directive: "[sandbox:text]", does: "answers 200 with text and no picture" },
+  { directive: "[sandbox:broken]", does: "breaks the picture off in the middle" },
+];
+
+const FAILURES = ["400", "402", "429", "500", "503"] as const;
+export type FailStatus = 400 | 402 | 429 | 500 | 503;
+
+const SLOWEST_MS = 60_000;
+
+/** What a prompt's directives ask for, and the prompt without them. */
+export interface Directed {
+  prompt: string;
+  slowMs: number;
+  outcome: "draw" | "refuse" | "empty" | "text" | { fail: FailStatus };
+  broken: boolean;
+}
+
+/** Reads a prompt's directives; of several outcomes the first counts. Throws invalid_request on an unknown one. */
+export function directed(text: string): Directed {
+  const found: Directed = { prompt: "", slowMs: 0, outcome: "draw", broken: false };
+  const outcome = (value: Directed["outcome"]) => {
+    if (found.outcome === "draw") found.outcome = value;
+  };
+  const rest = text.replace(/\[\s*sandbox\s*:([^\]]*)\]/gi, (directive: string, inside: string) => {
+    const [name = "", value, ...more] = inside.split(":").map((part) => part.trim().toLowerCase());
+    if (more.length > 0) throw unknown(directive);
+    if (name === "slow" && value !== undefined && /^\d+$/.test(value)) {
+      found.slowMs = Math.min(SLOWEST_MS, Number(value));
+    } else if (name === "fail") {
+      const status = FAILURES.find((known) => known === (value ?? "500"));
+      if (status === undefined) throw unknown(directive);
+      outcome({ fail: Number(status) as FailStatus });
+    } else if (value !== undefined) {
+      throw unknown(directive);
+    } else if (name === "refuse" || name === "empty" || name === "text") {
+      outcome(name);
+    } else if (name === "broken") {
+      found.broken = true;
+    } else {
+      throw unknown(directive);
+    }
+    return " ";
+  });
+  return { ...found, prompt: rest.replace(/\s+/g, " ").trim() };
+}
+
+function unknown(directive: string): GatewayError {
+  const known = DIRECTIVES.map((one) => one.directive).join(" ");
+  return new GatewayError("invalid_request", `prompt: ${directive.slice(0, 60)} is not known; known are ${known}`, {
+    field: "prompt",
+  });
+}

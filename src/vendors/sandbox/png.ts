@@ -1,0 +1,121 @@
+import { constants, crc32, deflateRawSync } from "node:zlib";
+
+/** Writes row `y` as RGB samples. Rows are asked for once each, from the top. */
+export type PaintRow = (y: number, row: Uint8ClampedArray) => void;
+
+const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+/** PNG filter types: a sample is stored as its difference to the one before it, or to the one above. */
+const SUB = 1;
+const UP = 2;
+/** Uncompressed bytes drawn at a time. */
+const BAND_BYTES = 256 * 1024;
+
+/** Of zlib. Level 6 makes pictures an eighth smaller, and drawing them takes 1.6 times as long in all. */
+const LEVEL = 4;
+
+/**
+ * A PNG as a byte stream, drawn only as far as it is read: each pull paints, compresses and sends one band of rows.
+ * With `breakAt` (0 to 1) the stream fails at that part of the rows.
+ */
+export function png(width: number, height: number, paint: PaintRow, breakAt = Infinity): ReadableStream<Uint8Array> {
+  const stride = width * 3;
+  const most = Math.min(height, Math.ceil(BAND_BYTES / (stride + 1)));
+  const buffer = new Uint8Array(most * (stride + 1));
+  let above = new Uint8ClampedArray(stride);
+  let row = new Uint8ClampedArray(stride);
+  const last = Math.min(height, Math.ceil(height * breakAt));
+  let checksum = 1;
+  let y = 0;
+
+  const band = (): Uint8Array => {
+    const rows = Math.min(most, last - y);
+    const bytes = buffer.subarray(0, rows * (stride + 1));
+    for (let at = 0, end = y + rows; y < end; y++) {
+      paint(y, row);
+      const filter = smaller(row, above);
+      const beside = filter === SUB ? row : above;
+      const back = filter === SUB ? 3 : 0;
+      bytes[at++] = filter;
+      for (let k = 0; k < stride; k++) bytes[at++] = (row[k] ?? 0) - (beside[k - back] ?? 0);
+      [above, row] = [row, above];
+    }
+    return bytes;
+  };
+
+  // Not a CompressionStream: in workerd that takes all it is given however little is read, and each band is its own
+  // turn here, so a slow reader costs nothing. Bands are flushed to whole bytes, which is what lets them be joined.
+  return new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      if (y >= last) throw new Error("The sandbox broke this picture off, as the prompt asked.");
+      const head = y === 0 ? [SIGNATURE, chunk("IHDR", [header(width, height)])] : [];
+      const start = y === 0 ? [ZLIB_HEADER] : [];
+      const bytes = band();
+      checksum = adler32(bytes, checksum);
+      const finishFlush = y < height ? constants.Z_SYNC_FLUSH : constants.Z_FINISH;
+      const packed = deflateRawSync(bytes, { finishFlush, level: LEVEL });
+      const tail = y < height ? [] : [uint32(checksum)];
+      const end = y < height ? [] : [chunk("IEND", [])];
+      controller.enqueue(join([...head, chunk("IDAT", [...start, packed, ...tail]), ...end]));
+      if (y < height) return;
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+  });
+}
+
+/** The filter that leaves smaller differences, judged by every seventh sample: sky changes little across, water little down. */
+function smaller(row: Uint8ClampedArray, above: Uint8ClampedArray): typeof SUB | typeof UP {
+  let sub = 0;
+  let up = 0;
+  for (let k = 3; k < row.length; k += 7) {
+    const sample = row[k] ?? 0;
+    sub += Math.abs(sample - (row[k - 3] ?? 0));
+    up += Math.abs(sample - (above[k] ?? 0));
+  }
+  return sub < up ? SUB : UP;
+}
+
+/** Deflate with a 32 KiB window, no dictionary (RFC 1950, section 2.2). */
+const ZLIB_HEADER = Uint8Array.of(0x78, 0x9c);
+
+/** Continues an Adler-32 checksum, which is 1 at the start (RFC 1950, section 8.2). */
+function adler32(bytes: Uint8Array, from: number): number {
+  let a = from & 0xffff;
+  let b = from >>> 16;
+  for (let i = 0; i < bytes.length;) {
+    // 5552 sums at most fit 32 bits before they must be reduced.
+    for (const stop = Math.min(i + 5552, bytes.length); i < stop; i++) {
+      a += bytes[i] ?? 0;
+      b += a;
+    }
+    a %= 65521;
+    b %= 65521;
+  }
+  return ((b << 16) | a) >>> 0;
+}
+
+function header(width: number, height: number): Uint8Array {
+  // 8 bits a sample, RGB, and the only compression, filter method and interlacing that matter here.
+  return join([uint32(width), uint32(height), Uint8Array.of(8, 2, 0, 0, 0)]);
+}
+
+/** Length, type, data and the checksum of the last two (www.w3.org/TR/png-3/#5Chunk-layout). */
+function chunk(type: string, data: Uint8Array[]): Uint8Array {
+  const body = join([new TextEncoder().encode(type), ...data]);
+  return join([uint32(body.length - 4), body, uint32(crc32(body))]);
+}
+
+function uint32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+function join(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,103 @@
+import * as z from "zod/mini";
+import { GatewayError } from "../../errors.ts";
+import type { ModelSpec } from "../../image/models.ts";
+import { TIERS, type Reference } from "../../image/request.ts";
+import type { Drawn, Provider } from "../vendor.ts";
+import { answer } from "./answer.ts";
+import { hash } from "./random.ts";
+import { Answer, type DrawBody, Failed, SIDE } from "./wire.ts";
+
+/** What the sandbox can do: more than any model it stands in for. */
+export const spec: ModelSpec = {
+  wire: "sandbox",
+  ratios: [
+    "1:1",
+    "1:2",
+    "2:1",
+    "2:3",
+    "3:2",
+    "3:4",
+    "4:3",
+    "4:5",
+    "5:4",
+    "9:16",
+    "16:9",
+    "21:9",
+    "9:21",
+    "1:4",
+    "4:1",
+    "1:8",
+    "8:1",
+  ],
+  sizes: TIERS,
+  defaultSize: "1K",
+  defaultRatio: "1:1",
+  dimensions: { multipleOf: 1, ...SIDE },
+  references: 16,
+  referenceSchemes: ["https", "http", "gs"],
+  qualities: [],
+  formats: ["png"],
+  seed: true,
+  n: 10,
+};
+
+export const models: Record<string, ModelSpec> = { sandbox: spec };
+
+export const provider: Provider = {
+  name: "sandbox",
+  baseUrl: "https://sandbox.invalid",
+  models,
+  encode(request) {
+    const body = {
+      prompt: request.prompt,
+      // Not the spec's name: each model that the sandbox stands in for has its own hand.
+      model: request.model,
+      width: request.width ?? 1024,
+      height: request.height ?? 1024,
+      // Without a seed the same request still draws the same picture: an answer that can be tested against.
+      seed: request.seed ?? 0,
+      n: request.n,
+      references: trace(request.references),
+    } satisfies DrawBody;
+    return { path: "/draw", body };
+  },
+  decode(status, wire, headers): Drawn {
+    if (status !== 200) throw failure(status, wire, headers);
+    const { data } = z.safeParse(Answer, wire);
+    const images = (data?.pictures ?? []).map(({ url }) => ({ url }));
+    if (images.length > 0) return { images, text: data?.text };
+    const said = data?.text ? `: ${data.text}` : ".";
+    throw new GatewayError("no_image", `The sandbox answered without a picture${said}`, { vendorStatus: status });
+  },
+  answer,
+};
+
+/** A number for a set of references. Their bytes are not read: a stored one is known by its measures, not by its key. */
+function trace(references: Reference[]): number {
+  if (references.length === 0) return 0;
+  const known = references.map((one) => {
+    if ("url" in one) return one.url;
+    const { type, width, height, bytes } = one.picture;
+    return [type, width, height, bytes];
+  });
+  return hash(JSON.stringify(known));
+}
+
+function failure(status: number, wire: unknown, headers: Headers): GatewayError {
+  const { data } = z.safeParse(Failed, wire);
+  const message = data?.error.message ?? `The sandbox answered ${status}.`;
+  const detail = { vendorStatus: status };
+  if (data?.error.code === "content_rejected") return new GatewayError("content_rejected", message, detail);
+  switch (status) {
+    case 400:
+      return new GatewayError("invalid_request", message, detail);
+    case 402:
+      return new GatewayError("insufficient_credit", message, detail);
+    case 429: {
+      const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+      return new GatewayError("rate_limited", message, { ...detail, retryAfter: seconds >= 0 ? seconds : undefined });
+    }
+    default:
+      return new GatewayError("vendor_error", message, { ...detail, retryable: status === 503 });
+  }
+}

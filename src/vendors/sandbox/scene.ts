@@ -1,0 +1,62 @@
+import { random } from "./random.ts";
+
+/** All that a picture is drawn from. It travels in the picture's URL; the prompt does not. */
+export interface Scene {
+  width: number;
+  height: number;
+  /** Decides everything that the fields below leave open. */
+  key: string;
+  time: (typeof TIMES)[number];
+  place: (typeof PLACES)[number];
+  snow: boolean;
+  /** A lake in front of the land. */
+  lake: boolean;
+}
+
+export const TIMES = ["day", "dawn", "sunset", "night"] as const;
+export const PLACES = ["hills", "mountains", "forest", "desert", "sea"] as const;
+
+type Steer<T> = readonly (readonly [T, RegExp])[];
+
+const TIME_WORDS: Steer<Scene["time"]> = [
+  [
+    "night",
+    /\b(nights?|midnight|star(s|ry|light)?|moon(light|lit)?|aurora|galaxy)\b|夜|星空|月(亮|光|色|夜)|明月|极光/i,
+  ],
+  ["sunset", /\b(sunsets?|dusk|evening|twilight|afterglow)\b|日落|晚霞|黄昏|夕阳|傍晚/i],
+  ["dawn", /\b(dawn|sunrise|morning|daybreak)\b|日出|黎明|清晨|早晨|朝霞/i],
+  ["day", /\b(day|daylight|noon|sunny|blue sky)\b|白天|中午|晴/i],
+];
+
+const PLACE_WORDS: Steer<Scene["place"]> = [
+  ["sea", /\b(seas?|oceans?|beach(es)?|coast|harbou?r|islands?|waves|sail(boat|ing)?|boats?|ships?)\b|海(?!报)|岛|帆/i],
+  ["forest", /\b(forests?|woods|woodland|jungle|pines?|trees)\b|森林|树林|丛林/i],
+  ["desert", /\b(deserts?|dunes?|sahara|sand)\b|沙漠|沙丘|戈壁/i],
+  ["mountains", /\b(mountains?|alps|alpine|peaks?|summit|volcano)\b|山/i],
+  ["hills", /\b(hills?|meadows?|fields?|countryside|village|farm)\b|草原|田|丘陵|乡村/i],
+];
+
+const SNOW = /\b(snow(y|ing|fall)?|winter|ic[ey]|frozen|arctic|christmas)\b|雪|冬(?!瓜)|冰(?!箱)/i;
+const LAKE = /\b(lakes?|rivers?|pond|reflections?|water)\b|湖|河|江|水(面|边|中|上|波)|池塘/i;
+
+/**
+ * What a prompt asks to see. What its words leave open follows from its fingerprint: one prompt is one kind of scene,
+ * and the seed varies its composition.
+ */
+export function envision(prompt: string, fingerprint: string): Pick<Scene, "time" | "place" | "snow" | "lake"> {
+  const rng = random(`${fingerprint}/scene`);
+  const anyTime = rng.pick(["day", "day", "dawn", "sunset", "sunset", "night"] as const);
+  const anyPlace = rng.pick(["hills", "mountains", "mountains", "forest", "desert", "sea"] as const);
+  const snow = SNOW.test(prompt);
+  const wet = LAKE.test(prompt);
+  // Nobody thinks of dunes at the word snow, or of the sea at the word lake.
+  const fitting = snow || wet ? (anyPlace === "forest" || anyPlace === "hills" ? anyPlace : "mountains") : anyPlace;
+  const place = steer(PLACE_WORDS, prompt) ?? fitting;
+  const time = steer(TIME_WORDS, prompt) ?? anyTime;
+  const inland = place !== "sea" && place !== "desert";
+  return { time, place, snow, lake: wet || (inland && rng.chance(0.45)) };
+}
+
+function steer<T>(table: Steer<T>, prompt: string): T | undefined {
+  return table.find(([, words]) => words.test(prompt))?.[0];
+}

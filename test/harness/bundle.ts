@@ -1,0 +1,44 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Folder with the Worker as `wrangler deploy` would upload it. */
+    bundle: string;
+  }
+}
+
+const ROOT = join(import.meta.dirname, "../..");
+
+const QUIET = {
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_WRITE_LOGS: "false",
+  DO_NOT_TRACK: "1",
+};
+
+/**
+ * Bundles src/index.ts into `folder` exactly as it is deployed, with wrangler.toml's bindings, date and flags beside it
+ * in options.json. Of vars only wrangler.toml's: a developer's .dev.vars has no place in a test.
+ */
+export async function bundleWorker(folder: string): Promise<void> {
+  const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
+  const args = [wrangler, "deploy", "--dry-run", "--outdir", folder];
+  await promisify(execFile)(process.execPath, args, { cwd: ROOT, env: { ...process.env, ...QUIET } });
+  const config = unstable_readConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true });
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
+  await writeFile(join(folder, "options.json"), JSON.stringify({ ...workerOptions, bindings: config.vars }));
+}
+
+/** Vitest's global set-up: one bundle a run, gone at its end. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), "easel-bundle-"));
+  await bundleWorker(folder);
+  project.provide("bundle", folder);
+  return () => rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,80 @@
+/** How a binding's method fails from now on. */
+export interface Fault {
+  /** Calls that fail; every one unless told, none for 0. */
+  times?: number;
+  /** The message of the error thrown. */
+  message?: string;
+  /** Wait first, in milliseconds; with `times: 0` and no message it only makes slow. */
+  delayMs?: number;
+  /** Do it, then throw: the write is lost to the caller but not to the store. */
+  after?: boolean;
+  /** Only calls whose first argument starts so. */
+  prefix?: string;
+}
+
+/**
+ * A Worker around the bundled one: the same, but its bindings fail as told by `POST /__fault`.
+ * Text, because it runs inside workerd beside the bundle.
+ */
+export const FAULTY = `
+import worker from "./index.js";
+export * from "./index.js";
+
+const faults = new Map();
+
+async function disturb(name, args, run) {
+  const fault = faults.get(name);
+  if (fault === undefined || (fault.prefix && !String(args[0]).startsWith(fault.prefix))) return run();
+  if (fault.delayMs) await scheduler.wait(fault.delayMs);
+  if (fault.times !== undefined && fault.times-- <= 0) return run();
+  if (fault.after) await run();
+  throw new Error(fault.message ?? name + ": We encountered an internal error. Please try again. (10001)");
+}
+
+const METHODS = {
+  KV: ["get", "getWithMetadata", "put", "delete", "list"],
+  BUCKET: ["get", "head", "put", "delete", "list", "createMultipartUpload"],
+  QUEUE: ["send", "sendBatch"],
+};
+
+function wrap(target, name, methods) {
+  return new Proxy(target, {
+    get(_, key) {
+      const value = target[key];
+      if (typeof value !== "function") return value;
+      if (key === "resumeMultipartUpload") return (...args) => upload(target[key](...args), name);
+      if (!methods.includes(key)) return value.bind(target);
+      return async (...args) => {
+        const result = await disturb(name + "." + key, args, () => value.apply(target, args));
+        return key === "createMultipartUpload" ? upload(result, name) : result;
+      };
+    },
+  });
+}
+
+function upload(target, name) {
+  return wrap(target, name, ["uploadPart", "complete", "abort"]);
+}
+
+let bindings, disturbed;
+function faultyEnv(env) {
+  if (bindings === env) return disturbed;
+  bindings = env;
+  disturbed = { ...env };
+  for (const [name, methods] of Object.entries(METHODS)) if (env[name]) disturbed[name] = wrap(env[name], name, methods);
+  return disturbed;
+}
+
+export default {
+  async fetch(request, env, ctx) {
+    if (new URL(request.url).pathname === "/__fault") {
+      const { method, ...fault } = await request.json();
+      faults.set(method, fault);
+      return new Response(null, { headers: { "easel-fault": "set" } });
+    }
+    return worker.fetch(request, faultyEnv(env), ctx);
+  },
+  scheduled: (event, env, ctx) => worker.scheduled(event, faultyEnv(env), ctx),
+  queue: (batch, env, ctx) => worker.queue(batch, faultyEnv(env), ctx),
+};
+`;

@@ -1,0 +1,43 @@
+import { Refusal } from "./json.ts";
+import { sha256, typeOf } from "./pictures.ts";
+
+/** What stands in a recorded request where a reference's base64 was. */
+export interface ReferenceSeen {
+  sha256: string;
+  bytes: number;
+  type: string;
+}
+
+/** Padded standard base64 of a png, jpeg or webp of that very type, or a 400; nothing is forgiven. */
+export function readReference(base64: string, type: string, name: string): ReferenceSeen {
+  const bytes = Buffer.from(base64, "base64");
+  // Node skips what is not base64, so only a value that reads back the same was base64.
+  if (bytes.length === 0 || bytes.toString("base64") !== base64) throw new Refusal(400, `${name} is not valid base64`);
+  if (typeOf(bytes) !== type) throw new Refusal(400, `${name} is not ${type}`);
+  return { sha256: sha256(bytes), bytes: bytes.length, type };
+}
+
+/** How a vendor may write the base64 of a picture inside its JSON. */
+export interface Base64Style {
+  /** JSON escapes for `/`, or for `/`, `+` and `=`. */
+  escape?: "slashes" | "unicode";
+  /** Odd but seen: line breaks each 76 characters, the url-safe alphabet unpadded, a data URI, a NUL in the middle. */
+  base64?: "whitespace" | "url-safe" | "data-uri" | "nul";
+  /** Keep only so many characters of the base64; the JSON around it stays whole. */
+  cutPicture?: number;
+}
+
+/** The inside of a JSON string literal (no quotes) that carries these bytes. */
+export function writeBase64(bytes: Buffer, type: string, style: Base64Style = {}): string {
+  let value = bytes.toString("base64");
+  if (style.cutPicture !== undefined) value = value.slice(0, style.cutPicture);
+  if (style.base64 === "url-safe") value = value.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  if (style.escape === "slashes") value = value.replaceAll("/", "\\/");
+  if (style.escape === "unicode") value = value.replace(/[/+=]/g, (sign) => UNICODE[sign] ?? sign);
+  if (style.base64 === "whitespace") value = value.replace(/(.{76})/g, "$1\\r\\n");
+  if (style.base64 === "nul") value = `${value.slice(0, value.length >> 1)}\\u0000${value.slice(value.length >> 1)}`;
+  if (style.base64 === "data-uri") value = `data:${type};base64,${value}`;
+  return value;
+}
+
+const UNICODE: Record<string, string> = { "/": "\\u002f", "+": "\\u002B", "=": "\\u003d" };

@@ -1,0 +1,122 @@
+import type { ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { encodeBody } from "./content-encoding.ts";
+import type { ContentEncoding } from "./content-encoding.ts";
+import { OWN_END } from "./record.ts";
+
+/** How an answer goes over the wire; all that may go wrong below JSON. */
+export interface Delivery {
+  status?: number;
+  /** Added to the answer's own, lower case; they win over them. */
+  headers?: Record<string, string>;
+  encoding?: ContentEncoding;
+  /** Bytes per write; 64 KiB unless told. */
+  chunk?: number;
+  /** Between two writes. */
+  pauseMs?: number;
+  /** Before the headers. */
+  delayMs?: number;
+  /** `none`, the default, is chunked; the wrong lengths are off by 1,000 bytes, or by half of a smaller body. */
+  contentLength?: "exact" | "too-long" | "too-short" | "none";
+  /** Neither length nor chunks: the end of the connection is the end of the body. */
+  closeDelimited?: boolean;
+  /** RST: before any header, or after so many bytes of the body. */
+  reset?: "before-headers" | number;
+  /** A clean end after so many bytes of the body (counted from its end where negative). */
+  cutAt?: number;
+  /** With `cutAt` and chunks: the connection ends without the last, empty chunk. */
+  noLastChunk?: boolean;
+  /** Never any headers: the connection stays open until the other side gives up. */
+  hang?: boolean;
+  /** Headers at once, then one byte a second. */
+  drip?: boolean;
+}
+
+/** How it went, for the record. */
+export interface Delivered {
+  status: number;
+  /** Bytes of body handed to the socket, content-encoding included. */
+  sent: number;
+}
+
+/** Writes one answer as told; ends early, without throwing, where the other side has gone. */
+export async function deliver(
+  response: ServerResponse,
+  body: Buffer,
+  type: string,
+  how: Delivery,
+  note: (so: Delivered) => void,
+): Promise<void> {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  if (how.hang) return;
+  if (how.delayMs !== undefined && !(await pause(how.delayMs, gone.signal))) return;
+  if (how.reset === "before-headers") return breakOff(response, "reset");
+
+  const status = how.status ?? 200;
+  const packed = how.encoding === undefined ? undefined : encodeBody(body, how.encoding);
+  const whole = packed?.bytes ?? body;
+  const bytes = how.cutAt === undefined ? whole : whole.subarray(0, how.cutAt);
+  head(response, whole.length, status, how, { "content-type": type, ...encodingHeader(packed?.name), ...how.headers });
+  note({ status, sent: 0 });
+
+  const end = typeof how.reset === "number" ? Math.min(how.reset, bytes.length) : bytes.length;
+  const step = how.drip ? 1 : (how.chunk ?? 65_536);
+  const pauseMs = how.drip ? 1_000 : how.pauseMs;
+  for (let at = 0; at < end && !gone.signal.aborted; at += step) {
+    const part = bytes.subarray(at, Math.min(at + step, end));
+    if (!response.write(part)) await drained(response, gone.signal);
+    note({ status, sent: at + part.length });
+    if (pauseMs !== undefined && !(await pause(pauseMs, gone.signal))) return;
+  }
+  if (gone.signal.aborted) return;
+  if (typeof how.reset === "number") {
+    // Let what was written leave the socket, or the reset overtakes it.
+    await pause(20, gone.signal);
+    return breakOff(response, "reset");
+  }
+  // A promised body that is not there: only the end of the connection can tell.
+  const short = how.contentLength === "too-long" || (how.contentLength === "exact" && bytes.length < whole.length);
+  if (short || how.noLastChunk) return breakOff(response, "end");
+  response.end();
+}
+
+function head(
+  response: ServerResponse,
+  length: number,
+  status: number,
+  how: Delivery,
+  headers: Record<string, string>,
+): void {
+  const off = Math.min(1_000, length >> 1);
+  const lengths = { exact: length, "too-long": length + off, "too-short": length - off, none: undefined };
+  const announced = how.closeDelimited ? undefined : lengths[how.contentLength ?? "none"];
+  if (how.closeDelimited || announced !== undefined) response.useChunkedEncodingByDefault = false;
+  if (announced !== undefined && how.contentLength !== "exact") response.shouldKeepAlive = false;
+  if (how.closeDelimited) response.shouldKeepAlive = false;
+  response.writeHead(status, { ...headers, ...(announced !== undefined && { "content-length": announced }) });
+  response.flushHeaders();
+}
+
+function breakOff(response: ServerResponse, how: "reset" | "end"): void {
+  OWN_END.add(response);
+  if (how === "reset") response.socket?.resetAndDestroy();
+  else response.socket?.end();
+}
+
+function encodingHeader(name: string | undefined): Record<string, string> {
+  return name === undefined ? {} : { "content-encoding": name };
+}
+
+/** False where the connection ended first. */
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  return sleep(ms, true, { signal }).catch(() => false);
+}
+
+function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    response.once("drain", resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,11 @@
+export { depthBomb, disguised, HTML_PAGE } from "./bodies.ts";
+export { startLinkAI } from "./linkai.ts";
+export type { LinkAI, LinkAIBehaviour } from "./linkai.ts";
+export { startListenHub } from "./listenhub.ts";
+export type { ListenHubBehaviour } from "./listenhub.ts";
+export { jpeg, png, sha256, typeOf, webp } from "./pictures.ts";
+export type { Picture } from "./pictures.ts";
+export { until } from "./server.ts";
+export type { Sim } from "./server.ts";
+export { startStranger } from "./stranger.ts";
+export type { Stranger } from "./stranger.ts";

@@ -1,0 +1,93 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readBody, record } from "./record.ts";
+import type { Seen } from "./record.ts";
+
+/** A simulated vendor: what it saw, and the script of what it will answer. */
+export interface Sim<Behaviour> {
+  /** `http://127.0.0.1:PORT`, without a path. */
+  origin: string;
+  /** `127.0.0.1:PORT`, as TRUSTED_HOSTS wants it. */
+  host: string;
+  /** Every request, in order of arrival. */
+  seen: Seen[];
+  /** Behaviours of the next valid requests, one each, in order; then `always`, or a good answer. A refusal uses none up. */
+  next(...behaviours: Behaviour[]): void;
+  always(behaviour: Behaviour | undefined): void;
+  /** Resolves when every answer is over; rejects after `timeoutMs` (10 s). */
+  settled(timeoutMs?: number): Promise<void>;
+  /** Forgets what was seen and what was scripted. */
+  reset(): void;
+  /** Closes every connection. */
+  stop(): Promise<void>;
+}
+
+/** What a vendor's handler is given: the record, the body as bytes, the script. */
+export interface Exchange<Behaviour> {
+  request: IncomingMessage;
+  response: ServerResponse;
+  seen: Seen;
+  body: Buffer;
+  /** Takes the next behaviour off the script. */
+  behaviour: () => Partial<Behaviour>;
+}
+
+/** Serves `handle` on a free port of 127.0.0.1; requests whose body broke off are recorded and never handled. */
+export async function serve<Behaviour extends object>(
+  handle: (exchange: Exchange<Behaviour>) => Promise<void>,
+  address = "127.0.0.1",
+): Promise<Sim<Behaviour>> {
+  const seen: Seen[] = [];
+  const script: Behaviour[] = [];
+  let usual: Behaviour | undefined;
+
+  const server = createServer((request, response) => {
+    response.socket?.setNoDelay(true);
+    const entry = record(request, response);
+    seen.push(entry);
+    const behaviour = (): Partial<Behaviour> => script.shift() ?? usual ?? {};
+    const run = async (): Promise<void> => {
+      const body = await readBody(request, entry);
+      if (body !== undefined) await handle({ request, response, seen: entry, body, behaviour });
+    };
+    run().catch((error: unknown) => {
+      entry.refused = `simulator failed: ${String(error)}`;
+      if (!response.headersSent) response.writeHead(599);
+      response.end(entry.refused);
+    });
+  });
+  // A slow answer is the test's business, not the server's.
+  server.requestTimeout = 0;
+  server.listen(0, address);
+  await new Promise((resolve) => server.once("listening", resolve));
+  const host = `${address}:${(server.address() as AddressInfo).port}`;
+
+  return {
+    origin: `http://${host}`,
+    host,
+    seen,
+    next: (...behaviours) => void script.push(...behaviours),
+    always: (behaviour) => void (usual = behaviour),
+    settled: (timeoutMs = 10_000) => until(() => seen.every((entry) => entry.endedAt !== undefined), timeoutMs),
+    reset: () => {
+      seen.length = 0;
+      script.length = 0;
+      usual = undefined;
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Polls `done` each 10 ms; rejects after `timeoutMs`. */
+export async function until(done: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await done())) {
+    if (Date.now() > end) throw new Error(`still not so after ${timeoutMs} ms: ${done.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import type { ImageRequest } from "../../../src/image/request.ts";
+import { DIRECTIVES, sandbox, spec } from "../../../src/vendors/sandbox/index.ts";
+import { drain, readPng } from "./read-png.ts";
+
+const provider = sandbox.provider!;
+
+const asked: ImageRequest = { model: "sandbox", prompt: "a cat", n: 1, width: 64, height: 48, references: [] };
+
+/** Sends a request the way the pipeline does, and reads the answer. */
+async function ask(request: Partial<ImageRequest> = {}) {
+  const { path, body } = provider.encode({ ...asked, ...request }, spec);
+  const response = await answer(path, body);
+  return provider.decode(response.status, await response.json(), response.headers);
+}
+
+function answer(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
+  const method = "POST";
+  return provider.answer!(new Request(provider.baseUrl + path, { method, body: JSON.stringify(body), ...init }));
+}
+
+async function urls(request: Partial<ImageRequest> = {}): Promise<string[]> {
+  return (await ask(request)).images.map((image) => ("url" in image ? image.url : "hoisted"));
+}
+
+async function fetched(url: string): Promise<Uint8Array> {
+  const response = await provider.answer!(new Request(url));
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/png"]);
+  return drain(response.body as ReadableStream<Uint8Array>);
+}
+
+async function picture(request: Partial<ImageRequest> = {}): Promise<Uint8Array> {
+  return fetched((await urls(request))[0]!);
+}
+
+describe("the sandbox draws", () => {
+  it.each([
+    [64, 48],
+    [17, 31],
+    [512, 64],
+    [64, 512],
+    [16384, 16],
+    [16, 16],
+  ])("exactly %i × %i pixels", async (width, height) => {
+    const drawn = readPng(await picture({ width, height }));
+    expect([drawn.width, drawn.height]).toEqual([width, height]);
+  });
+
+  it("1024 × 1024 when nothing is said, in few bytes and many colours", async () => {
+    const bytes = await picture({ width: undefined, height: undefined, prompt: "night over a mountain lake" });
+    const drawn = readPng(bytes);
+    expect([drawn.width, drawn.height]).toEqual([1024, 1024]);
+    expect(bytes.length).toBeLessThan(600_000);
+    const colors = new Set<number>();
+    for (let i = 0; i < drawn.pixels.length; i += 300) {
+      colors.add((drawn.pixels[i]! << 16) | (drawn.pixels[i + 1]! << 8) | drawn.pixels[i + 2]!);
+    }
+    expect(colors.size).toBeGreaterThan(200);
+  });
+
+  it.each(
+    ["day", "dawn", "sunset", "night"].flatMap((time) =>
+      ["hills", "mountain", "forest", "desert", "sea", "snow"].map((place) => `${place}, ${time}`),
+    ),
+  )("%s", async (prompt) => {
+    expect(readPng(await picture({ prompt, n: 1 })).height).toBe(48);
+  });
+
+  it("the same bytes for the same request", async () => {
+    expect(await picture({ seed: 7 })).toEqual(await picture({ seed: 7 }));
+    expect(await picture()).toEqual(await picture());
+  });
+
+  it("another picture for another prompt, seed, model or reference", async () => {
+    const plain = await picture();
+    const url = "https://example.com/a.png";
+    const stored = { key: "k", type: "image/png", width: 4, height: 4, bytes: 99 };
+    for (const other of [
+      { prompt: "a dog" },
+      { seed: 8 },
+      { model: "another" },
+      { references: [{ url }] },
+      { references: [{ url }, { url }] },
+      { references: [{ picture: stored }] },
+    ]) {
+      expect(await picture(other)).not.toEqual(plain);
+    }
+  });
+
+  it("as many as are asked for, all different, the first as if alone", async () => {
+    const three = await Promise.all((await urls({ n: 3 })).map(fetched));
+    expect(three[0]).toEqual(await picture());
+    expect(new Set(three.map((bytes) => bytes.join())).size).toBe(3);
+  });
+
+  it("without the prompt in the picture's URL, or a reference in the request", async () => {
+    const [url = ""] = await urls({ prompt: "a secret cat by the sea" });
+    expect(url).toMatch(/^https:\/\/sandbox\.invalid\/picture\?/);
+    expect(url).not.toMatch(/secret|cat/);
+    const { body } = provider.encode({ ...asked, references: [{ url: "https://example.com/a.png" }] }, spec);
+    expect(JSON.stringify(body)).not.toContain("example.com");
+  });
+
+  it("the same without its directives", async () => {
+    expect(await urls({ prompt: "a cat [sandbox:slow:1]" })).toEqual(await urls());
+  });
+});
+
+describe("the sandbox fails", () => {
+  it.each([
+    ["[sandbox:refuse]", { code: "content_rejected", vendorStatus: 422, retryable: false }],
+    ["[sandbox:fail]", { code: "vendor_error", vendorStatus: 500, retryable: false }],
+    ["[sandbox:fail:400]", { code: "invalid_request", vendorStatus: 400 }],
+    ["[sandbox:fail:402]", { code: "insufficient_credit", vendorStatus: 402 }],
+    ["[sandbox:fail:429]", { code: "rate_limited", vendorStatus: 429, retryAfter: 2, retryable: true }],
+    ["[sandbox:fail:500]", { code: "vendor_error", vendorStatus: 500 }],
+    ["[sandbox:fail:503]", { code: "vendor_error", vendorStatus: 503, retryable: true }],
+    ["[sandbox:empty]", { code: "no_image" }],
+    ["[sandbox:text]", { code: "no_image", message: expect.stringContaining("This is text from the sandbox") }],
+    ["[sandbox:nonsense]", { code: "invalid_request", message: expect.stringContaining("[sandbox:broken]") }],
+  ])("%s", async (prompt, error) => {
+    await expect(ask({ prompt: `a cat ${prompt}` })).rejects.toMatchObject(error);
+  });
+
+  it("in the middle of a picture", async () => {
+    const [url = ""] = await urls({ prompt: "[sandbox:broken]" });
+    await expect(fetched(url)).rejects.toThrow("broke this picture off");
+  });
+
+  it("late", async () => {
+    const start = Date.now();
+    await ask({ prompt: "[sandbox:slow:80]" });
+    expect(Date.now() - start).toBeGreaterThanOrEqual(75);
+  });
+
+  it("not at all once the caller has gone", async () => {
+    const { path, body } = provider.encode({ ...asked, prompt: "[sandbox:slow:60000]" }, spec);
+    const signal = AbortSignal.timeout(20);
+    await expect(answer(path, body, { signal })).rejects.toThrow();
+  });
+
+  it.each([
+    [{ width: 15 }, "width"],
+    [{ height: 16385 }, "height"],
+    [{ width: 16384, height: 8192 }, "8192 × 8192"],
+    [{ n: 11 }, "n"],
+  ])("a request for %j, naming what is allowed", async (request, named) => {
+    await expect(ask(request)).rejects.toMatchObject({
+      code: "invalid_request",
+      message: expect.stringContaining(named),
+    });
+  });
+
+  it("bodies that are no JSON, and paths it does not know", async () => {
+    const post = (path: string, body: string) =>
+      provider.answer!(new Request(provider.baseUrl + path, { method: "POST", body }));
+    expect((await post("/draw", "{")).status).toBe(400);
+    expect((await post("/draw", "null")).status).toBe(400);
+    expect((await post("/other", "{}")).status).toBe(404);
+    expect((await provider.answer!(new Request(`${provider.baseUrl}/picture?width=64`))).status).toBe(400);
+  });
+
+  it("understandably, whatever it answers", () => {
+    const none = new Headers();
+    const decode =
+      (status: number, wire: unknown, headers = none) =>
+      () =>
+        provider.decode(status, wire, headers);
+    expect(decode(200, undefined)).toThrow(expect.objectContaining({ code: "no_image" }));
+    expect(decode(200, { pictures: "?" })).toThrow(expect.objectContaining({ code: "no_image" }));
+    expect(decode(418, "teapot")).toThrow(expect.objectContaining({ code: "vendor_error", vendorStatus: 418 }));
+    expect(decode(500, undefined)).toThrow("The sandbox answered 500.");
+    const soon = new Headers({ "retry-after": "soon" });
+    expect(decode(429, {}, soon)).toThrow(expect.objectContaining({ code: "rate_limited", retryAfter: undefined }));
+  });
+
+  it("in ways that the list of directives tells", () => {
+    expect(DIRECTIVES.map(({ directive }) => directive)).toContain("[sandbox:slow:MS]");
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { fingerprint } from "../../../src/vendors/sandbox/random.ts";
+import { envision } from "../../../src/vendors/sandbox/scene.ts";
+
+function seen(prompt: string) {
+  return envision(prompt, fingerprint(prompt));
+}
+
+describe("what a prompt shows", () => {
+  it.each([
+    ["a lighthouse by night", { time: "night" }],
+    ["Sunset over the SEA", { time: "sunset", place: "sea" }],
+    ["a deep forest at dawn", { time: "dawn", place: "forest" }],
+    ["desert, daylight", { time: "day", place: "desert" }],
+    ["snowy mountains by a lake", { snow: true, place: "mountains", lake: true }],
+    ["夜", { time: "night" }],
+    ["大海", { place: "sea" }],
+    ["森林里的一只猫", { place: "forest" }],
+    ["雪", { snow: true }],
+    ["沙漠 日落", { time: "sunset", place: "desert" }],
+    ["晚霞", { time: "sunset" }],
+  ])("%s", (prompt, scene) => {
+    expect(seen(prompt)).toMatchObject(scene);
+  });
+
+  it("does not read words inside of words", () => {
+    const plain = Array.from({ length: 40 }, (_, i) => seen(`a seal of deforestation, knights, notice ${i}`));
+    expect(new Set(plain.map(({ place }) => place)).size).toBeGreaterThan(3);
+    expect(new Set(plain.map(({ time }) => time)).size).toBe(4);
+    expect(plain.some(({ snow }) => snow)).toBe(false);
+  });
+
+  it("is the same for the same prompt", () => {
+    expect(seen("a cat")).toEqual(seen("a cat"));
+  });
+});
