@@ -31,10 +31,10 @@ const SAMPLES: [path: string, code: string, rule?: string][] = [
   ["src/vendors/openai/other.ts", 'export { x } from "../easel/wire.ts";\n', "layers"],
   ["src/policy/a.ts", 'import { b } from "./b.ts";\nexport const a = (): number => b();\n', "no-cycle"],
   ["src/policy/b.ts", 'import { a } from "./a.ts";\nexport const b = (): number => a();\n', "no-cycle"],
-  ["src/store/string.ts", 'export const from = "ListenHub";\n', "vendor-names"],
+  ["src/store/string.ts", 'export const from = "LinkAI";\n', "vendor-names"],
   ["src/store/comment.ts", "// as api.marswave.ai does\nexport const from = 1;\n", "vendor-names"],
-  ["src/store/name.ts", "export const xtyKey = 1;\n", "vendor-names"],
-  ["src/vendors/nebula/other.ts", 'export const like = "atalk";\n', "vendor-names"],
+  ["src/store/name.ts", "export const linkaiKey = 1;\n", "vendor-names"],
+  ["src/vendors/nebula/other.ts", 'export const like = "linkai";\n', "vendor-names"],
   ["src/vendors/nebula/own.ts", 'export const own = "nebula";\n'],
   ["src/store/sixty.ts", "export const sixty = 60;\n"],
   ["src/store/body.ts", "export const read = (response: Response) => response.json();\n", "no-whole-body"],
@@ -52,14 +52,18 @@ const problems = treeProblems(ROOT);
 const folder = mkdtempSync(join(tmpdir(), "easel-fences-"));
 try {
   for (const name of [".oxlintrc.json", "lint/fences.js"]) cpSync(join(ROOT, name), join(folder, name));
-  write("tsconfig.json", '{ "compilerOptions": { "strict": true, "allowImportingTsExtensions": true, "noEmit": true } }');
+  write(
+    "tsconfig.json",
+    '{ "compilerOptions": { "strict": true, "allowImportingTsExtensions": true, "noEmit": true } }',
+  );
   write("package.json", '{ "type": "module", "dependencies": { "hono": "1", "some-sdk": "1" } }');
   for (const [path, code] of SAMPLES) write(path, code);
 
   const refusals = lint();
   for (const [path, , rule] of SAMPLES) {
     const found = refusals.get(path) ?? [];
-    if (rule === undefined && found.length > 0) problems.push(`A fence refused what is allowed, ${path}: ${found.join()}`);
+    if (rule === undefined && found.length > 0)
+      problems.push(`A fence refused what is allowed, ${path}: ${found.join()}`);
     if (rule !== undefined && !found.includes(rule)) problems.push(`The fence ${rule} let ${path} through.`);
   }
   const tree = treeProblems(folder).map((line) => line.split(" may ")[0]?.split(" is ")[0]);

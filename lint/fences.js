@@ -1,6 +1,7 @@
 // Easel's own lint rules: what may import what, where a vendor may be named, and which bodies may be read whole.
 // Plain JavaScript, so that an editor's oxlint loads it with any Node.
-import { posix, relative, sep } from "node:path";
+import { readdirSync } from "node:fs";
+import { join, posix, relative, sep } from "node:path";
 
 /**
  * The layers, lowest first: a file imports its own layer and those below. Cycles inside a layer are import/no-cycle's.
@@ -9,7 +10,7 @@ import { posix, relative, sep } from "node:path";
 const LAYERS = [
   ["errors.ts", "log.ts", "image/", "web/"],
   ["env.ts", "stream/", "store/", "policy/", "vendors/"],
-  ["generate.ts"],
+  ["generate.ts", "route.ts", "exchange.ts"],
   ["routes/", "schedule/"],
   ["app.ts"],
   ["index.ts"],
@@ -29,9 +30,15 @@ const VENDOR_MAY = ["errors.ts", "image/", "vendors/vendor.ts", "vendors/wire.ts
 /** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small. */
 const PACKAGES = /^(hono(\/.+)?|zod\/mini|node:.+|cloudflare:.+)$/;
 
-/** Every spelling of a vendor's name → its folder. "sixty" is no vendor. */
-const VENDOR_NAMES = /listenhub|marswave|linkai|link-ai|(?<!si)xty|atalk|nebula/gi;
-const FOLDERS = { marswave: "listenhub", "link-ai": "linkai" };
+/** Folders of src/vendors/ whose names are words of our own, or a format that many speak. */
+const COMMON = new Set(["easel", "openai", "sandbox"]);
+const FOLDERS = readdirSync(join(import.meta.dirname, "../src/vendors"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !COMMON.has(entry.name))
+  .map(({ name }) => name);
+/** Other spellings of a vendor's name → its folder. */
+const SPELLINGS = { marswave: "listenhub", "link-ai": "linkai" };
+/** A name inside a longer word is none: "sixty". */
+const VENDOR_NAMES = new RegExp(`(?<![a-z])(?:${[...FOLDERS, ...Object.keys(SPELLINGS)].join("|")})`, "gi");
 
 /** Calls that read a body to its end; without arguments, because `c.json(value)` writes one. */
 const READERS = new Set(["json", "text", "arrayBuffer", "bytes", "blob", "formData"]);
@@ -104,7 +111,7 @@ const vendorNames = {
       // The text, not the tree: strings and comments count as well.
       Program() {
         for (const { 0: name, index } of context.sourceCode.text.matchAll(VENDOR_NAMES)) {
-          const folder = FOLDERS[name.toLowerCase()] ?? name.toLowerCase();
+          const folder = SPELLINGS[name.toLowerCase()] ?? name.toLowerCase();
           if (folder === own) continue;
           context.report({
             loc: context.sourceCode.getLocFromIndex(index),

@@ -20,7 +20,8 @@ export function treeProblems(root: string): string[] {
       if (!entry.isFile() || !/\.[cm]?[jt]sx?$/.test(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
       const found = OFF_SWITCH.exec(readFileSync(path, "utf8"));
-      if (found) problems.push(`${path.slice(root.length + 1)}: ${found[0]} is not allowed; mend the code or the rule.`);
+      if (found)
+        problems.push(`${path.slice(root.length + 1)}: ${found[0]} is not allowed; mend the code or the rule.`);
     }
   }
   return problems;

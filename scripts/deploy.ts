@@ -66,7 +66,8 @@ function kvNamespace(title: string): string {
     return (JSON.parse(listed.output) as { id: string; title: string }[]).find((each) => each.title === title)?.id;
   };
   const existing = find();
-  if (existing === undefined) create("KV namespace", title, ["kv", "namespace", "create", title, "--update-config=false"]);
+  if (existing === undefined)
+    create("KV namespace", title, ["kv", "namespace", "create", title, "--update-config=false"]);
   return existing ?? find() ?? fail(`The KV namespace ${title} was created but is not listed yet. Try once more.`);
 }
 
@@ -87,8 +88,10 @@ function secrets(): string[] {
 
 /** Settles who deploys, and to which account, before anything is made. */
 function logIn(): void {
-  if (ask("whoami", "--json").status !== 0 && wrangler("login") !== 0) {
-    fail("Not logged in. Run npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
+  const known = ask("whoami", "--json").status === 0;
+  // Without a terminal the login would wait for a browser that never comes.
+  if (!known && !(process.stdin.isTTY && wrangler("login") === 0)) {
+    fail("Not logged in to Cloudflare. Run npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
   }
   if (process.env["CLOUDFLARE_ACCOUNT_ID"] !== undefined || "account_id" in config) return;
   const { accounts = [] } = JSON.parse(ask("whoami", "--json").output) as { accounts?: { id: string; name: string }[] };

@@ -33,7 +33,8 @@ const worker = await startWorker({
     watch: true,
     logLevel: "warn",
     persist: ".wrangler/state",
-    structuredLogsHandler: ({ level, message }) => (level === "error" ? console.error(message) : console.log(message)),
+    // What the Worker logs, as it is.
+    structuredLogsHandler: ({ message }: { message: string }) => console.log(message),
   },
 }).catch((error: unknown) => fail(messageOf(error)));
 
@@ -49,6 +50,13 @@ worker.raw.on("error", (event: unknown) => {
   if (!stopping) console.error(message);
 });
 
+// Wrangler has told why. Later, while someone edits, requests wait until the code builds again.
+worker.raw.on("buildFailed", () => {
+  if (!ready) process.exit(1);
+});
+// `worker.ready` is the port's, not the code's.
+const loaded = new Promise<void>((resolve) => worker.raw.once("reloadComplete", () => resolve()));
+
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
 // A signal sent to npm alone ends the shell between npm and us without a word.
 const parent = process.ppid;
@@ -56,10 +64,13 @@ setInterval(() => process.ppid === parent || void stop(), 500).unref();
 
 // Wrangler watches the code and wrangler.toml only; a key added to .dev.vars should not need another start.
 for (const file of [".dev.vars", ".env"]) {
-  watchFile(file, { interval: 500, persistent: false }, () => void worker.patchConfig({ bindings: bindings() }));
+  watchFile(file, { interval: 500, persistent: false }, (now, before) => {
+    // Node also calls this once for a file that is not there, and a reload would meet the first request.
+    if (now.mtimeMs !== before.mtimeMs) void worker.patchConfig({ bindings: bindings() });
+  });
 }
 
-await worker.ready;
+await Promise.all([worker.ready, loaded]);
 ready = true;
 const origin = (await worker.url).origin;
 console.log(`\nEasel is ready on ${origin} (Ctrl-C stops it).\n\n${admin.advice(origin)}\n`);

@@ -1,11 +1,11 @@
 import { Hono } from "hono/tiny";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { asGatewayError, STATUS } from "./errors.ts";
-import { log } from "./log.ts";
+import { allowPicture, servePicture } from "./routes/pictures.ts";
 import type { AppContext, HonoEnv } from "./routes/context.ts";
+import { failure, notFound } from "./routes/failure.ts";
 import { serve } from "./routes/generate.ts";
 import { serveGeneration, serveGenerations } from "./routes/generations.ts";
-import { servePicture } from "./routes/pictures.ts";
+import { takeLeftover } from "./routes/leftover.ts";
+import { serveModel, serveModels } from "./routes/models.ts";
 import { vendors } from "./vendors/index.ts";
 
 /** The gateway's HTTP side: every dialect at its paths, and what is ours. */
@@ -16,27 +16,43 @@ app.use(async (c, next) => {
   c.header("x-request-id", c.get("requestId"));
   await next();
 });
+app.use(takeLeftover);
 
 for (const { dialect } of vendors) {
   if (dialect === undefined) continue;
+  const { name, paths, nestedPaths = [] } = dialect;
   const handler = serve(dialect);
-  for (const path of dialect.paths) app.post(path, handler);
-  for (const path of [...dialect.paths, ...(dialect.nestedPaths ?? [])]) app.post(`/${dialect.name}${path}`, handler);
+  for (const path of [...paths, ...[...paths, ...nestedPaths].map((path) => `/${name}${path}`)])
+    app.post(path, handler);
+  // A base URL that ends in /<name>/v1 leads an SDK here as well.
+  app.get(`/${name}/v1/models`, serveModels);
+  app.get(`/${name}/v1/models/:id{.+}`, serveModel);
 }
 
+app.get("/v1/models", serveModels);
+app.get("/v1/models/:id{.+}", serveModel);
 app.get("/v1/generations", serveGenerations);
 app.get("/v1/generations/:id", serveGeneration);
-app.on(["GET", "HEAD"], "/images/:id/:n", servePicture);
+app.get("/images/:id/:n", servePicture);
+app.options("/images/:id/:n", allowPicture);
 app.get("/healthz", (c) => c.json({ ok: true }));
 
-app.notFound((c) => {
-  const other = app.routes.some(({ path, method }) => path === c.req.path && method !== "ALL");
-  const message = other ? `${c.req.method} is not served here; try POST.` : `There is nothing at ${c.req.method} ${c.req.path.slice(0, 200)}.`;
-  return c.json({ error: { code: "not_found", message } }, other ? 405 : 404);
+app.notFound((c: AppContext) => {
+  const { method, path } = c.req;
+  const methods = methodsAt(path);
+  if (methods.length === 0) return notFound(c, `There is nothing at ${method} ${path.slice(0, 200)}.`);
+  c.header("allow", methods.join(", "));
+  if (method === "OPTIONS") return c.body(null, 204);
+  const message = `${method} is not served here; ${methods.join(", ")} are.`;
+  return c.json({ error: { code: "method_not_allowed", message } }, 405);
 });
 
-app.onError((thrown, c: AppContext) => {
-  const { code, message, field, cause } = asGatewayError(thrown);
-  if (code === "internal") log("error", { requestId: c.get("requestId"), path: c.req.path, cause: String(cause) });
-  return c.body(JSON.stringify({ error: { code, message, field } }), { status: STATUS[code] as ContentfulStatusCode, headers: { "content-type": "application/json" } });
-});
+app.onError((thrown, c: AppContext) => failure(c, thrown));
+
+/** The methods that a path is served with; none where there is nothing. */
+function methodsAt(path: string): string[] {
+  const methods = app.routes
+    .filter((route) => new RegExp(`^${route.path.replace(/:\w+(?:\{.+\})?/g, ".+")}/?$`).test(path))
+    .flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : method === "ALL" ? [] : [method]));
+  return methods.length === 0 ? [] : [...new Set([...methods, "OPTIONS"])];
+}

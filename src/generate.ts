@@ -3,6 +3,7 @@ import { asGatewayError, type GatewayError, redact } from "./errors.ts";
 import { exchange, type Exchange, type Exchanged } from "./exchange.ts";
 import type { Attempt, GenerationRecord, StoredPicture } from "./image/request.ts";
 import { log } from "./log.ts";
+import { Breakers, type Outcome } from "./policy/breaker.ts";
 import { route, type Route } from "./route.ts";
 import { dropPictures, spillTo } from "./store/pictures.ts";
 import { putEnd, putStart, type StoredRecord } from "./store/records.ts";
@@ -38,6 +39,10 @@ export interface Answer {
 const PARALLEL = 4;
 /** A generation that ends sooner is recorded once, at its end. */
 const START_RECORD_MS = 1_000;
+/** R2 takes one write a second per key: a record that was refused is tried once more after this. */
+const RECORD_AGAIN_MS = 1_100;
+
+const breakers = new Breakers();
 
 /**
  * The pipeline: choose a vendor, have it draw, keep its pictures, write the record. Throws a GatewayError; the record
@@ -65,8 +70,13 @@ async function run(job: Job, record: StoredRecord): Promise<Running> {
   try {
     const chosen = route(job.asked.request, job.dialect, job.settings);
     const { provider } = chosen.target;
-    Object.assign(record, { vendor: provider.name, model: chosen.request.model, warnings: [...job.asked.warnings, ...chosen.warnings] });
-    if (job.passThrough && provider.passThrough === true && provider.name === job.dialect) return await passThrough(job, record, chosen);
+    Object.assign(record, {
+      vendor: provider.name,
+      model: chosen.request.model,
+      warnings: [...job.asked.warnings, ...chosen.warnings],
+    });
+    if (job.passThrough && provider.passThrough === true && provider.name === job.dialect)
+      return await passThrough(job, record, chosen);
     await drawAll(job, record, chosen);
     return { answer: { record: publicRecord(record, job.origin) }, done: Promise.resolve() };
   } catch (thrown) {
@@ -77,7 +87,18 @@ async function run(job: Job, record: StoredRecord): Promise<Running> {
 function begin(job: Job): StoredRecord {
   const { id, dialect, principal, asked } = job;
   const createdAt = new Date().toISOString();
-  return { id, status: "running", dialect, principal, vendor: "", model: asked.request.model, images: [], warnings: asked.warnings, attempts: [], createdAt };
+  return {
+    id,
+    status: "running",
+    dialect,
+    principal,
+    vendor: "",
+    model: asked.request.model,
+    images: [],
+    warnings: asked.warnings,
+    attempts: [],
+    createdAt,
+  };
 }
 
 async function passThrough(job: Job, record: StoredRecord, chosen: Route): Promise<Running> {
@@ -87,7 +108,8 @@ async function passThrough(job: Job, record: StoredRecord, chosen: Route): Promi
   const drawn = timed(record, exchangeFor(job, chosen, counter(), tap));
   const done = drawn.then(
     async (result) => {
-      await succeed(job, record, [result]);
+      // The client has its picture, whether or not that can be noted.
+      await succeed(job, record, [result]).catch((error: unknown) => logLost(job, error));
       await tap.close();
     },
     async (thrown: unknown) => {
@@ -100,7 +122,10 @@ async function passThrough(job: Job, record: StoredRecord, chosen: Route): Promi
   await Promise.race([tap.flowing, done]);
   // Whoever learns the id from the headers can ask for the record.
   await started;
-  return { answer: { record: publicRecord(record, job.origin), raw: { body: tap.readable, contentType: tap.contentType } }, done };
+  return {
+    answer: { record: publicRecord(record, job.origin), raw: { body: tap.readable, contentType: tap.contentType } },
+    done,
+  };
 }
 
 /** Asks the vendor for n pictures, in as many calls as it takes; some pictures are an answer, with a warning. */
@@ -108,7 +133,9 @@ async function drawAll(job: Job, record: StoredRecord, chosen: Route): Promise<v
   const timer = setTimeout(() => job.waitUntil(start(job, record)), START_RECORD_MS);
   try {
     const wanted = chosen.request.n;
-    const counts = Array.from({ length: Math.ceil(wanted / chosen.spec.n) }, (_, call) => Math.min(chosen.spec.n, wanted - call * chosen.spec.n));
+    const counts = Array.from({ length: Math.ceil(wanted / chosen.spec.n) }, (_, call) =>
+      Math.min(chosen.spec.n, wanted - call * chosen.spec.n),
+    );
     const results: Exchanged[] = [];
     const errors: GatewayError[] = [];
     const slot = counter();
@@ -125,7 +152,10 @@ async function drawAll(job: Job, record: StoredRecord, chosen: Route): Promise<v
     const [first] = errors;
     const made = results.reduce((sum, result) => sum + result.pictures.length, 0);
     if (made === 0 && first !== undefined) throw first;
-    if (made < wanted) record.warnings.push(`${made} of ${wanted} pictures could be made${first === undefined ? "" : ` (${first.code})`}`);
+    if (made < wanted)
+      record.warnings.push(
+        `${made} of ${wanted} pictures could be made${first === undefined ? "" : ` (${first.code})`}`,
+      );
     await succeed(job, record, results);
   } finally {
     clearTimeout(timer);
@@ -141,23 +171,44 @@ function counter(): () => number {
   return () => next++;
 }
 
+/** One call to a vendor, unless its breaker is open; the record gets an attempt only for a call that was made. */
 async function timed(record: StoredRecord, work: Exchange): Promise<Exchanged> {
-  const attempt: Attempt = { vendor: work.route.target.provider.name, ms: 0 };
+  const { provider } = work.route.target;
+  const vendor = provider.name;
   const from = Date.now();
+  // A vendor inside this process is never overloaded; it only says so when it is told to.
+  const guarded = provider.answer === undefined;
+  if (guarded) breakers.admit(vendor, from);
+  const attempt: Attempt = { vendor, ms: 0 };
   record.attempts.push(attempt);
   try {
-    return await exchange(work);
+    const exchanged = await exchange(work);
+    if (guarded) breakers.settle(vendor, "answered", Date.now());
+    return exchanged;
   } catch (thrown) {
-    attempt.error = asGatewayError(thrown).code;
-    throw thrown;
+    const error = asGatewayError(thrown);
+    attempt.error = error.code;
+    if (guarded) breakers.settle(vendor, outcomeOf(error), Date.now());
+    throw error;
   } finally {
     attempt.ms = Date.now() - from;
   }
 }
 
+/** What a failed call tells of the vendor's load. */
+function outcomeOf({ code, vendorStatus, retryAfter }: GatewayError): Outcome {
+  if (code === "rate_limited" || vendorStatus === 503) return { busy: code, retryAfterSeconds: retryAfter };
+  // Without a status, only these come from an answer that was understood.
+  return vendorStatus !== undefined || code === "content_rejected" || code === "no_image" ? "answered" : "silent";
+}
+
 /** Notes that the generation runs; a note that fails is no reason to stop. */
 async function start(job: Job, record: StoredRecord): Promise<void> {
-  await putStart(job.env.BUCKET, record).catch((error: unknown) => log("record.failed", { generation: job.id, error: String(error) }));
+  await putStart(job.env.BUCKET, record).catch((error: unknown) => logLost(job, error));
+}
+
+function logLost(job: Job, error: unknown): void {
+  log("record.failed", { generation: job.id, error: redact(String(error), job.settings.secrets) });
 }
 
 async function succeed(job: Job, record: StoredRecord, results: Exchanged[]): Promise<void> {
@@ -172,11 +223,19 @@ async function succeed(job: Job, record: StoredRecord, results: Exchanged[]): Pr
 async function fail(job: Job, record: StoredRecord, thrown: unknown): Promise<GatewayError> {
   const error = asGatewayError(thrown);
   record.error = { code: error.code, message: error.message };
-  await end(job, record, "failed", error).catch((failure: unknown) => log("record.failed", { generation: job.id, error: String(failure) }));
+  // Only a record that could not be written gets here with pictures; nobody will ask for them.
+  await dropPictures(job.env.BUCKET, record.images);
+  record.images = [];
+  await end(job, record, "failed", error).catch((failure: unknown) => logLost(job, failure));
   return error;
 }
 
-async function end(job: Job, record: StoredRecord, status: "succeeded" | "failed", error?: GatewayError): Promise<void> {
+async function end(
+  job: Job,
+  record: StoredRecord,
+  status: "succeeded" | "failed",
+  error?: GatewayError,
+): Promise<void> {
   record.status = status;
   record.finishedAt = new Date().toISOString();
   const { id, dialect, vendor, model, attempts, images } = record;
@@ -193,7 +252,10 @@ async function end(job: Job, record: StoredRecord, status: "succeeded" | "failed
     vendorStatus: error?.vendorStatus,
     cause: error?.code === "internal" ? redact(String(error.cause), job.settings.secrets) : undefined,
   });
-  await putEnd(job.env.BUCKET, record);
+  await putEnd(job.env.BUCKET, record).catch(async () => {
+    await scheduler.wait(RECORD_AGAIN_MS);
+    await putEnd(job.env.BUCKET, record);
+  });
 }
 
 /** The record as clients see it. */

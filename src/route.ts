@@ -1,5 +1,5 @@
 import type { Settings } from "./env.ts";
-import { GatewayError } from "./errors.ts";
+import { asGatewayError, GatewayError } from "./errors.ts";
 import { CATALOG, canonicalModel } from "./image/catalog.ts";
 import { fit } from "./image/fit.ts";
 import type { ModelSpec } from "./image/models.ts";
@@ -16,35 +16,59 @@ export interface Route {
   warnings: string[];
 }
 
+/** A vendor that has a model here, and what it can do with it. */
+export interface Offer {
+  provider: Provider;
+  spec: ModelSpec;
+}
+
 const providers = vendors.flatMap(({ provider }) => provider ?? []);
-const models = [...new Set([...Object.keys(CATALOG), ...providers.flatMap((provider) => Object.keys(provider.models))])];
+
+/** Canonical names of every model there is, drawn here or not. */
+export const MODELS = [
+  ...new Set([
+    ...Object.keys(CATALOG),
+    ...providers.flatMap((provider) => Object.keys(provider.models)),
+    fallback.name,
+  ]),
+];
 
 /**
- * Chooses who draws: the vendor pinned by `vendor/model`, else the dialect's own, else the others in their order; only
- * one with a credential that can do what is asked. The sandbox stands in where no vendor is configured for the model.
- * Throws model_not_found, or invalid_request with what the first vendor would take.
+ * Chooses who draws: the first of the offers that can do what is asked. Throws model_not_found, or invalid_request with
+ * what the first of them would take.
  */
 export function route(request: ImageRequest, dialect: string, settings: Settings): Route {
-  const { pin, model } = readName(request.model);
-  const configured = providers
-    .filter(({ name, models }) => Object.hasOwn(models, model) && settings.credential(name) !== undefined && (pin ?? name) === name)
-    .sort((a, b) => Number(b.name === dialect) - Number(a.name === dialect));
-  const offers: [Provider, ModelSpec][] = configured.flatMap((provider) => {
-    const spec = provider.models[model];
-    return spec === undefined ? [] : [[provider, spec]];
-  });
-  if (offers.length === 0 && settings.sandbox) offers.push([fallback, { ...fallback.spec, pixels: CATALOG[model]?.pixels ?? {} }]);
-  let refusal: unknown;
-  for (const [provider, spec] of offers) {
+  const { model, offers } = offersOf(request.model, settings, dialect);
+  let refusal: GatewayError | undefined;
+  for (const { provider, spec } of offers) {
     try {
       const fitted = fit({ ...request, model }, spec);
       const baseUrl = settings.baseUrl(provider.name) ?? provider.baseUrl;
       return { target: { provider, baseUrl, credential: settings.credential(provider.name) }, spec, ...fitted };
     } catch (error) {
-      refusal ??= error;
+      refusal ??= asGatewayError(error);
     }
   }
-  throw refusal ?? new GatewayError("model_not_found", `No vendor is configured that draws ${model}.`, { field: "model" });
+  throw refusal ?? new GatewayError("model_not_found", missing(model), { field: "model" });
+}
+
+/**
+ * Who draws a model here, in the order they are asked: the vendor pinned by `vendor/model`, else the dialect's own, else
+ * the others in theirs; only one with a credential. The sandbox stands in where it may and none is pinned. Throws
+ * model_not_found for a name that nobody knows.
+ */
+export function offersOf(name: string, settings: Settings, dialect?: string): { model: string; offers: Offer[] } {
+  const { pin, model } = readName(name);
+  const offers = providers
+    .filter((provider) => (pin ?? provider.name) === provider.name && settings.credential(provider.name) !== undefined)
+    .toSorted((a, b) => Number(b.name === dialect) - Number(a.name === dialect))
+    .flatMap((provider): Offer[] => {
+      const spec = provider.models[model];
+      return spec === undefined ? [] : [{ provider, spec }];
+    });
+  const standsIn = settings.sandbox && offers.length === 0 && (pin ?? fallback.name) === fallback.name;
+  if (standsIn) offers.push({ provider: fallback, spec: { ...fallback.spec, pixels: CATALOG[model]?.pixels ?? {} } });
+  return { model, offers };
 }
 
 /** Canonical model and pinned vendor of a name as clients write it. */
@@ -52,10 +76,17 @@ function readName(name: string): { pin: string | undefined; model: string } {
   const slash = name.indexOf("/");
   const pin = slash < 0 ? undefined : name.slice(0, slash);
   const bare = name.slice(slash + 1);
-  const isVendor = pin === undefined || pin === fallback.name || providers.some((provider) => provider.name === pin);
-  const model = canonicalModel(bare) ?? (models.includes(bare) || bare === fallback.name ? bare : undefined);
-  if (model === undefined || !isVendor) {
-    throw new GatewayError("model_not_found", `The model ${name.slice(0, 80)} is not known; known are ${models.join(", ")}.`, { field: "model" });
-  }
-  return { pin, model };
+  const isVendor = pin === undefined || [fallback, ...providers].some((provider) => provider.name === pin);
+  const model = canonicalModel(bare) ?? MODELS.find((known) => known === bare);
+  if (model !== undefined && isVendor) return { pin, model };
+  const message = `The model ${name.slice(0, 80)} is not known; known are ${MODELS.join(", ")}.`;
+  throw new GatewayError("model_not_found", message, { field: "model" });
+}
+
+function missing(model: string): string {
+  const keys = providers
+    .filter(({ models }) => Object.hasOwn(models, model))
+    .map(({ name }) => `${name.toUpperCase()}_API_KEY`);
+  const how = keys.length === 0 ? "" : ` (one with a key: ${keys.join(", ")})`;
+  return `No vendor is configured here that draws ${model}${how}.`;
 }

@@ -31,8 +31,7 @@ export const CATALOG: Readonly<Record<string, CatalogEntry>> = {
   "flux-2-pro": { aliases: [] },
   // BFL's own endpoint is flux-pro-1.1.
   "flux-1.1-pro": { aliases: ["flux-pro-1.1"] },
-  // OpenAI takes any WxH; a vendor's own tiers are in its models.ts.
-  "gpt-image-2": { aliases: ["gpt-image-2-2026-04-21"] },
+  "gpt-image-2": { aliases: ["gpt-image-2-2026-04-21"], pixels: PIXELS["gpt-image-2"] },
   "doubao-seedream-4.5": {
     aliases: ["doubao-seedream-4-5-251128"],
     pixels: { "2K": seedream2K, "4K": seedream4K },

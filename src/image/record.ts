@@ -1,3 +1,4 @@
+import type { GatewayError } from "../errors.ts";
 import type { GenerationRecord } from "./request.ts";
 import type { Wire } from "./wire.ts";
 
@@ -18,4 +19,9 @@ export function recordWire(record: GenerationRecord): Wire {
     createdAt: record.createdAt,
     finishedAt: record.finishedAt ?? null,
   };
+}
+
+/** An error as the public contract has it; a dialect of another vendor has its own shape. */
+export function errorWire({ code, message, field }: Pick<GatewayError, "code" | "message" | "field">): Wire {
+  return { error: { code, message, field } };
 }

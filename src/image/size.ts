@@ -77,6 +77,15 @@ export const PIXELS = {
     "2K": { ...PRO_2K, ...row("1:4 1024x4096, 4:1 4096x1024, 1:8 768x6144, 8:1 6144x768") },
     "4K": { ...PRO_4K, ...row("1:4 2048x8192, 4:1 8192x2048, 1:8 1536x12288, 8:1 12288x1536") },
   },
+  /**
+   * Only 2K 16:9 is in a vendor's document; the rest is the table of a client by that vendor's author. The maker takes any
+   * pixels, so a combination that is missing here is not wrong.
+   */
+  "gpt-image-2": {
+    "1K": row("1:1 1024x1024, 3:2 1536x1024, 2:3 1024x1536"),
+    "2K": row("1:1 2048x2048, 16:9 2048x1152, 9:16 1152x2048"),
+    "4K": row("16:9 3840x2160, 9:16 2160x3840"),
+  },
   /** Copies of Ark's document, newer table (older: 2K 16:9 2560x1440); 1K is 4.0 only, no 4:5 or 5:4 published. */
   "seedream-4.x": {
     "1K": row(`1:1 1024x1024, 4:3 1152x864, 3:4 864x1152, 16:9 1312x736, 9:16 736x1312,

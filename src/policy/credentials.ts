@@ -1,27 +1,32 @@
 import { GatewayError } from "../errors.ts";
+import { log } from "../log.ts";
 
 /** Who makes a request, and whose generations are whose. */
 export interface Principal {
   id: string;
 }
 
-/** A token longer than this is none of ours. */
-const LONGEST = 256;
 const encoder = new TextEncoder();
 
+/** One answer to a key that is missing, wrong, too long or no longer good: nothing can be learned from it. */
+const REFUSED = "The API key is missing or not valid; it goes in a header, as in: Authorization: Bearer KEY.";
+/** Said to anybody, because it tells the operator what to do and nobody else anything. */
+const NO_TOKEN = "No API key is valid yet: the secret ADMIN_TOKEN is not set on this gateway.";
+
 /** Who the `Authorization` header speaks for: `Bearer KEY`, or the bare key. Throws unauthorized. */
-export function authenticate(header: string | null | undefined, adminToken: string | undefined): Principal {
+export async function authenticate(header: string | undefined, adminToken: string | undefined): Promise<Principal> {
+  if (adminToken === undefined) {
+    log("unauthorized", { hint: NO_TOKEN });
+    throw new GatewayError("unauthorized", NO_TOKEN);
+  }
   const given = (header ?? "").replace(/^Bearer\s+/i, "").trim();
-  if (given === "") throw new GatewayError("unauthorized", "An API key is needed, as in: Authorization: Bearer KEY.");
-  if (adminToken === undefined || !sameToken(given, adminToken)) throw new GatewayError("unauthorized", "The API key is not valid.");
-  return { id: "admin" };
+  if (await isSame(given, adminToken)) return { id: "admin" };
+  throw new GatewayError("unauthorized", REFUSED);
 }
 
-/** Compares in a time that tells neither where two tokens differ nor how long the right one is. */
-function sameToken(given: string, right: string): boolean {
-  const a = new Uint8Array(LONGEST);
-  const b = new Uint8Array(LONGEST);
-  const fits = encoder.encodeInto(given, a).read === given.length;
-  encoder.encodeInto(right, b);
-  return crypto.subtle.timingSafeEqual(a, b) && fits && given.length === right.length;
+/** Compares digests, in a time that tells neither where two tokens differ nor how long the right one is. */
+async function isSame(given: string, right: string): Promise<boolean> {
+  const digest = (token: string) => crypto.subtle.digest("SHA-256", encoder.encode(token));
+  const [a, b] = await Promise.all([digest(given), digest(right)]);
+  return crypto.subtle.timingSafeEqual(a, b);
 }

@@ -1,7 +1,6 @@
 import type { Settings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { type Admission, type BucketUse, createAdmission } from "./admission.ts";
-import type { Policy } from "./bucket.ts";
 import type { Principal } from "./credentials.ts";
 import { rateLimitHeaders } from "./ratelimit-headers.ts";
 
@@ -15,7 +14,7 @@ interface Request {
 /** Buckets live as long as the isolate; one set a KV binding, which is to say one. */
 const admissions = new WeakMap<KVNamespace, ReturnType<typeof createAdmission>>();
 
-/** The token buckets that one request passes; each step sets the headers that tell of them. */
+/** The token buckets that one request passes; each step sets the headers that tell of all so far. */
 export class Gate {
   private readonly admission: ReturnType<typeof createAdmission>;
   private readonly request: Request;
@@ -32,30 +31,37 @@ export class Gate {
 
   /** A request of a principal: its own bucket and the global one. Throws rate_limited. */
   admitRequest(principal: Principal): void {
-    this.passed = this.admit([
-      { name: "key", id: principal.id, policy: policy(this.limits.keyPerMinute), cost: 1 },
-      { name: "global", id: "all", policy: policy(this.limits.globalPerMinute), cost: 1 },
-    ]);
+    const { keyPerMinute, globalPerMinute } = this.limits;
+    this.admit([use("key", principal.id, keyPerMinute), use("global", "all", globalPerMinute)]);
   }
 
-  /** A request with reference pictures, once it has passed `admitRequest`: a stricter bucket. Throws rate_limited. */
+  /**
+   * A request with reference pictures, once it has passed `admitRequest`: a stricter bucket. Throws rate_limited; then
+   * the request still counts in the other buckets, for its pictures have been read and stored.
+   */
   admitReferences(principal: Principal): void {
-    try {
-      this.admit([{ name: "references", id: principal.id, policy: policy(this.limits.referencesPerMinute), cost: 1 }]);
-    } catch (error) {
-      if (this.passed !== undefined) this.admission.refund(this.passed);
-      throw error;
-    }
+    this.admit([use("references", principal.id, this.limits.referencesPerMinute)]);
   }
 
-  private admit(uses: BucketUse[]): Admission {
+  private admit(uses: BucketUse[]): void {
     const admission = this.admission.admit(uses, Date.now(), this.request.executionCtx);
-    for (const [name, value] of Object.entries(rateLimitHeaders(admission))) this.request.header(name, value);
-    if (admission.admitted) return admission;
-    throw new GatewayError("rate_limited", `Too many requests: the limit "${admission.tightest?.name ?? ""}" is reached.`, { retryAfter: admission.retryAfter });
+    this.passed = join(this.passed, admission);
+    for (const [name, value] of Object.entries(rateLimitHeaders(this.passed))) this.request.header(name, value);
+    if (admission.admitted) return;
+    const bucket = admission.tightest?.name ?? "";
+    const { retryAfter } = admission;
+    throw new GatewayError("rate_limited", `Too many requests: the limit "${bucket}" is reached.`, { retryAfter });
   }
 }
 
-function policy(perMinute: number): Policy {
-  return { capacity: perMinute, perMinute };
+function use(name: string, id: string, perMinute: number): BucketUse {
+  return { name, id, policy: { capacity: perMinute, perMinute }, cost: 1 };
+}
+
+/** Two steps as one: every bucket of both, and of the tightest the one that refuses, or will refuse first. */
+function join(before: Admission | undefined, now: Admission): Admission {
+  if (before === undefined) return now;
+  const left = ({ tightest }: Admission) => tightest?.remaining ?? Infinity;
+  const tightest = now.admitted && left(before) < left(now) ? before.tightest : now.tightest;
+  return { ...now, tightest, buckets: [...before.buckets, ...now.buckets] };
 }

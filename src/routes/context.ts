@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { type Env, type Settings, settingsOf } from "../env.ts";
+import { authenticate, type Principal } from "../policy/credentials.ts";
 
 /** What Hono carries through a request. */
 export interface HonoEnv {
@@ -11,6 +12,11 @@ export type AppContext = Context<HonoEnv>;
 
 export function settings(c: AppContext): Settings {
   return settingsOf(c.env);
+}
+
+/** Who asks. Throws unauthorized. */
+export function principalOf(c: AppContext): Promise<Principal> {
+  return authenticate(c.req.header("authorization"), settings(c).adminToken);
 }
 
 /** Origin of our URLs in answers. */

@@ -20,11 +20,15 @@ export async function intake(request: Request, generation: string, env: Env, set
   const uploads: PictureUpload[] = [];
   try {
     if (Number(request.headers.get("content-length") ?? 0) > limits.requestBytes) throw tooLarge(limits.requestBytes);
-    if (request.body === null) throw new GatewayError("invalid_request", "The body is empty: send the request as JSON.");
+    if (request.body === null)
+      throw new GatewayError("invalid_request", "The body is empty: send the request as JSON.");
     const hoist = new Hoist({
       open: (index) => {
-        if (index >= limits.references) throw new GatewayError("invalid_request", `The request has more than ${limits.references} pictures.`);
-        const upload = new PictureUpload(env.BUCKET, keys.reference(generation, index), limits.referenceBytes, { generation });
+        if (index >= limits.references)
+          throw new GatewayError("invalid_request", `The request has more than ${limits.references} pictures.`);
+        const upload = new PictureUpload(env.BUCKET, keys.reference(generation, index), limits.referenceBytes, {
+          generation,
+        });
         uploads.push(upload);
         return upload;
       },
@@ -49,7 +53,8 @@ export async function intake(request: Request, generation: string, env: Env, set
     return { wire, pictures: uploads.map(({ stored }) => stored) };
   } catch (error) {
     await Promise.all(uploads.map((upload) => upload.discard()));
-    if (error instanceof BadBody) throw new GatewayError(error.tooLarge ? "payload_too_large" : "invalid_request", error.message, { cause: error });
+    if (error instanceof BadBody)
+      throw new GatewayError(error.tooLarge ? "payload_too_large" : "invalid_request", error.message, { cause: error });
     throw error;
   }
 }
@@ -61,7 +66,10 @@ function tooLarge(bytes: number): GatewayError {
 async function withDeadline<T>(ms: number, work: (deadline: Promise<never>) => Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new GatewayError("invalid_request", `The body did not arrive within ${ms / 1000} s.`)), ms);
+    timer = setTimeout(
+      () => reject(new GatewayError("invalid_request", `The body did not arrive within ${ms / 1000} s.`)),
+      ms,
+    );
   });
   deadline.catch(() => undefined);
   try {

@@ -1,6 +1,8 @@
 import type { StoredPicture } from "../image/request.ts";
 import { getRecord } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
+import { notFound } from "./failure.ts";
+import { shown } from "./generations.ts";
 import { matches, rangeOf } from "./range.ts";
 
 /** What keeps a stored picture a picture and nothing else, wherever it is opened. */
@@ -8,44 +10,75 @@ const SAFE = {
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; sandbox",
   "cross-origin-resource-policy": "cross-origin",
-  "access-control-allow-origin": "*",
 };
+
+const FOREVER = "public, max-age=31536000, immutable";
+const NUMBER = /^(0|[1-9]\d?)(?:\.(?:png|jpe?g|webp|gif|avif|heic))?$/;
 
 /** `GET /images/{id}/{n}`: picture n of a generation, for whoever has the URL; an extension may follow. */
 export async function servePicture(c: AppContext): Promise<Response> {
-  const n = /^(\d{1,3})(?:\.[a-z]{3,4})?$/.exec(c.req.param("n") ?? "")?.[1];
-  const record = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
+  c.header("access-control-allow-origin", "*");
+  c.header("access-control-expose-headers", "*");
+  const n = NUMBER.exec(c.req.param("n") ?? "")?.[1];
+  const stored = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
+  const record = stored === null ? undefined : shown(c, stored);
   const picture = record?.images[Number(n)];
-  if (picture !== undefined) {
-    c.header("cache-control", "public, max-age=31536000, immutable");
-    return sendPicture(c, picture);
-  }
+  if (picture !== undefined) return sendPicture(c, picture);
   const running = record?.status === "running";
   if (running) c.header("retry-after", "1");
-  c.header("cache-control", "no-store");
-  return c.json({ error: { code: "not_found", message: running ? "This picture is still being drawn." : "There is no such picture." } }, 404);
+  return notFound(c, running ? "This picture is still being drawn." : "There is no such picture.");
 }
 
-/** A picture as an HTTP answer: whole, a range of it, or not at all where the client has it already. */
-export async function sendPicture(c: AppContext, picture: StoredPicture): Promise<Response> {
+/** `OPTIONS /images/{id}/{n}`: pages may read pictures, also by a client that adds headers to every request. */
+export function allowPicture(c: AppContext): Response {
+  c.header("access-control-allow-origin", "*");
+  c.header("access-control-allow-methods", "GET, HEAD");
+  c.header("access-control-allow-headers", "authorization, if-none-match, if-range, range");
+  c.header("access-control-max-age", "86400");
+  return c.body(null, 204);
+}
+
+/** A picture as an answer to POST: always whole. */
+export async function sendWhole(c: AppContext, picture: StoredPicture): Promise<Response> {
+  return send(c, picture, { offset: 0, length: picture.bytes }, 200);
+}
+
+/** A picture as an answer to GET: whole, a range of it, or not at all where the client has it already. */
+async function sendPicture(c: AppContext, picture: StoredPicture): Promise<Response> {
   // A key is never written twice, so it names the bytes as well as a hash of them would.
   const etag = `"${picture.key.replaceAll("/", "-")}"`;
-  for (const [name, value] of Object.entries(SAFE)) c.header(name, value);
-  c.header("etag", etag);
-  c.header("accept-ranges", "bytes");
-  if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304);
+  const has = matches(c.req.header("if-none-match"), etag);
   const sameAsBefore = (c.req.header("if-range") ?? etag) === etag;
   const range = sameAsBefore ? rangeOf(c.req.header("range"), picture.bytes) : undefined;
-  if (range === "unsatisfiable") {
+  if (!has && range === "unsatisfiable") {
     c.header("content-range", `bytes */${picture.bytes}`);
+    c.header("cache-control", "no-store");
     return c.body(null, 416);
   }
+  c.header("etag", etag);
+  c.header("accept-ranges", "bytes");
+  c.header("cache-control", FOREVER);
+  if (has || range === "unsatisfiable") return c.body(null, 304);
+  if (range === undefined) return sendWhole(c, picture);
+  c.header("content-range", `bytes ${range.offset}-${range.offset + range.length - 1}/${picture.bytes}`);
+  return send(c, picture, range, 206);
+}
+
+async function send(
+  c: AppContext,
+  picture: StoredPicture,
+  range: { offset: number; length: number },
+  status: 200 | 206,
+): Promise<Response> {
+  const object = await c.env.BUCKET.get(picture.key, { range });
+  if (object === null) {
+    for (const name of ["etag", "accept-ranges", "content-range"]) c.header(name, undefined);
+    return notFound(c, "There is no such picture any more.");
+  }
+  for (const [name, value] of Object.entries(SAFE)) c.header(name, value);
   c.header("content-type", picture.type);
-  c.header("content-length", String(range?.length ?? picture.bytes));
-  if (range !== undefined) c.header("content-range", `bytes ${range.offset}-${range.offset + range.length - 1}/${picture.bytes}`);
-  const status = range === undefined ? 200 : 206;
-  if (c.req.method === "HEAD") return c.body(null, status);
-  const object = await c.env.BUCKET.get(picture.key, range === undefined ? {} : { range });
-  if (object === null) return c.json({ error: { code: "not_found", message: "There is no such picture any more." } }, 404);
-  return c.body(object.body, status);
+  c.header("content-length", String(range.length));
+  if (c.req.method !== "HEAD") return c.body(object.body, status);
+  void object.body.cancel();
+  return c.body(null, status);
 }

@@ -1,4 +1,4 @@
-import { give } from "../stream/pump.ts";
+import { give } from "../stream/buffers.ts";
 
 /** A byte stream of known length over `blocks`, each handed back for reuse as soon as it is read. */
 export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
@@ -7,7 +7,7 @@ export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
   const feed = async () => {
     for (const block of blocks) {
       await writer.write(block);
-      give(block.buffer as ArrayBuffer);
+      give(block.buffer);
     }
     await writer.close();
   };
@@ -18,8 +18,10 @@ export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
 
 /** A multipart upload that begins with its first part; parts go one after the other, in the background. */
 export class Parts {
-  /** Settles (never rejects) when every part handed over so far is up; unset while none is on its way. */
-  sending: Promise<void> | undefined;
+  /** Parts handed over that are not up yet. */
+  waiting = 0;
+  /** Settles (never rejects) when every part handed over so far is up, or given up. */
+  sending: Promise<void> = Promise.resolve();
   private readonly bucket: R2Bucket;
   private readonly key: string;
   private upload: R2MultipartUpload | undefined;
@@ -39,22 +41,8 @@ export class Parts {
   /** Takes over a part of at least 5 MiB, as long as those before it. */
   send(blocks: Uint8Array[], options: R2PutOptions): void {
     const number = ++this.count;
-    const previous = this.sending ?? Promise.resolve();
-    const sending = previous.then(() => this.sendPart(number, blocks, options));
-    this.sending = sending;
-    void sending.then(() => {
-      if (this.sending === sending) this.sending = undefined;
-    });
-  }
-
-  private async sendPart(number: number, blocks: Uint8Array[], options: R2PutOptions): Promise<void> {
-    try {
-      if (this.failure !== undefined) throw this.failure.error;
-      this.upload ??= await this.bucket.createMultipartUpload(this.key, options);
-      this.uploaded.push(await this.upload.uploadPart(number, streamOf(blocks)));
-    } catch (error) {
-      this.failure ??= { error };
-    }
+    this.waiting++;
+    this.sending = this.sending.then(() => this.sendPart(number, blocks, options));
   }
 
   /** Sends the last part, of any size, and makes the object of all; throws what R2 threw. */
@@ -70,5 +58,17 @@ export class Parts {
   async abort(): Promise<void> {
     await this.sending;
     await this.upload?.abort().catch(() => undefined);
+  }
+
+  private async sendPart(number: number, blocks: Uint8Array[], options: R2PutOptions): Promise<void> {
+    try {
+      if (this.failure !== undefined) return;
+      this.upload ??= await this.bucket.createMultipartUpload(this.key, options);
+      this.uploaded.push(await this.upload.uploadPart(number, streamOf(blocks)));
+    } catch (error) {
+      this.failure = { error };
+    } finally {
+      this.waiting--;
+    }
   }
 }

@@ -32,7 +32,8 @@ export class PictureUpload extends Upload {
 
   protected override describe(head: Uint8Array): R2PutOptions {
     const type = sniff(head);
-    if (type === undefined) throw new BadBody("What came as a picture is none: not PNG, JPEG, WebP, GIF, AVIF or HEIC.");
+    if (type === undefined)
+      throw new BadBody("What came as a picture is none: not PNG, JPEG, WebP, GIF, AVIF or HEIC.");
     this.head = head.slice(0, 16);
     this.info = { ...this.info, type, ...dimensions(type, head) };
     return {
@@ -43,7 +44,8 @@ export class PictureUpload extends Upload {
 
   protected override verify(tail: Uint8Array): void {
     const { type } = this.info;
-    if (!isWhole(type, tail, { bytes: this.bytes, head: this.head })) throw new BadBody(`A picture (${type}) is cut short: its end is missing.`);
+    if (!isWhole(type, tail, { bytes: this.bytes, head: this.head }))
+      throw new BadBody(`A picture (${type}) is cut short: its end is missing.`);
   }
 }
 

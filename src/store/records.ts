@@ -1,3 +1,4 @@
+import { GatewayError } from "../errors.ts";
 import type { GenerationRecord, StoredPicture } from "../image/request.ts";
 
 /** A record as R2 has it: whose it is, and pictures by key, since URLs depend on who asks. */
@@ -7,8 +8,9 @@ export interface StoredRecord extends Omit<GenerationRecord, "images"> {
 }
 
 /** Two keys, because R2 takes one write a second per key: a start, then an end that replaces it. */
-const startKey = (id: string) => `generations/${id}/start.json`;
-const endKey = (id: string) => `generations/${id}/end.json`;
+const folder = (id: string) => `generations/${id}/`;
+const startKey = (id: string) => `${folder(id)}start.json`;
+const endKey = (id: string) => `${folder(id)}end.json`;
 
 /** An unguessable id that sorts newest first, as R2 lists in ascending order only. */
 export function newId(now: number): string {
@@ -42,13 +44,28 @@ export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRec
 /** The record as it must be by now: a generation that never ended within `longestMs` was lost with its isolate. */
 export function asOf(record: StoredRecord, now: number, longestMs: number): StoredRecord {
   if (record.status !== "running" || now - Date.parse(record.createdAt) < longestMs) return record;
-  return { ...record, status: "failed", error: { code: "internal", message: "The generation was lost before it ended; the vendor may have charged for it." } };
+  return {
+    ...record,
+    status: "failed",
+    error: {
+      code: "internal",
+      message: "The generation was lost before it ended; the vendor may have charged for it.",
+    },
+  };
 }
 
-/** Up to `limit` records, newest first, after `cursor`. */
-export async function listRecords(bucket: R2Bucket, limit: number, cursor?: string): Promise<{ records: StoredRecord[]; cursor: string | undefined }> {
-  const page = await bucket.list({ prefix: "generations/", delimiter: "/", limit, ...(cursor === undefined ? {} : { cursor }) });
+/** Up to `limit` records, newest first; `cursor` is the id after which to go on. Throws invalid_request if it is none. */
+export async function listRecords(
+  bucket: R2Bucket,
+  limit: number,
+  cursor?: string,
+): Promise<{ records: StoredRecord[]; cursor: string | undefined }> {
+  if (cursor !== undefined && !isId(cursor)) {
+    throw new GatewayError("invalid_request", "cursor must be the `next` of an earlier page.", { field: "cursor" });
+  }
+  const after = cursor === undefined ? {} : { startAfter: `${folder(cursor)}~` };
+  const page = await bucket.list({ prefix: "generations/", delimiter: "/", limit, ...after });
   const ids = page.delimitedPrefixes.map((prefix) => prefix.split("/")[1] ?? "");
   const records = await Promise.all(ids.map((id) => getRecord(bucket, id)));
-  return { records: records.filter((record) => record !== null), cursor: page.truncated ? page.cursor : undefined };
+  return { records: records.filter((record) => record !== null), cursor: page.truncated ? ids.at(-1) : undefined };
 }

@@ -1,5 +1,5 @@
 import { BadBody } from "../stream/bad-body.ts";
-import { give, take } from "../stream/pump.ts";
+import { give, take } from "../stream/buffers.ts";
 import { Parts, streamOf } from "./parts.ts";
 
 /** A multiple of 3, so that base64 quads fill a block exactly; 20 of them are just over R2's least part size of 5 MiB. */
@@ -10,7 +10,7 @@ const TAIL = 1024;
 
 /**
  * Bytes on their way to one R2 object, in memory of one part (5 MiB) while R2 keeps up and two at most: up to one part
- * they are a single put, beyond that a multipart upload with equal parts. Nothing can be seen in R2 before `finish`.
+ * they are a single put, beyond that a multipart upload with equal parts. Nothing can be seen in R2 before the end.
  */
 export class Upload {
   readonly key: string;
@@ -22,6 +22,9 @@ export class Upload {
   private filled = BLOCK;
   private tail: Uint8Array = new Uint8Array(0);
   private options: R2PutOptions | undefined;
+  private making: Promise<void> | undefined;
+  /** Whether R2 may have the object. */
+  private made = false;
 
   constructor(bucket: R2Bucket, key: string, maxBytes: number) {
     this.bucket = bucket;
@@ -46,7 +49,7 @@ export class Upload {
 
   /** Copies a chunk in; to be awaited, since R2 may lag. */
   async write(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const room = this.reserve();
       const piece = chunk.subarray(at, at + room.length);
       room.set(piece);
@@ -58,28 +61,25 @@ export class Upload {
 
   /** To be awaited between fillings: set while R2 lags a whole part behind. */
   drain(): Promise<void> | undefined {
-    return this.blocks.length >= BLOCKS_A_PART ? this.parts.sending : undefined;
+    const behind = this.parts.waiting * BLOCKS_A_PART + this.blocks.length;
+    return this.parts.waiting > 0 && behind >= 2 * BLOCKS_A_PART ? this.parts.sending : undefined;
+  }
+
+  /** Nothing follows: begins to make the object, so that its memory is free when the next picture comes. */
+  end(): void {
+    void this.finish().catch(() => undefined);
   }
 
   /** Makes the object; on failure nothing is left in R2, and what R2 threw is thrown. */
-  async finish(): Promise<void> {
-    try {
-      const options = this.optionsOnce();
-      this.verify(this.lastBytes());
-      const rest = this.takeBlocks();
-      const object = this.parts.begun ? await this.parts.complete(rest, options) : await this.bucket.put(this.key, streamOf(rest), options);
-      if (object.size !== this.bytes) throw new Error(`R2 holds ${object.size} of ${this.bytes} bytes`);
-    } catch (error) {
-      await this.discard();
-      throw error;
-    }
+  finish(): Promise<void> {
+    this.making ??= this.make();
+    return this.making;
   }
 
   /** Leaves nothing in R2, neither a half upload nor a finished object. Never throws. */
   async discard(): Promise<void> {
-    for (const block of this.takeBlocks()) give(block.buffer as ArrayBuffer);
-    await this.parts.abort();
-    await this.bucket.delete(this.key).catch(() => undefined);
+    await this.making?.catch(() => undefined);
+    await this.drop();
   }
 
   /** What R2 is to know of the object, from its first bytes (up to a block of them). Throws BadBody to refuse it. */
@@ -90,8 +90,32 @@ export class Upload {
   /** Throws BadBody if the bytes do not end as they should. */
   protected verify(_tail: Uint8Array): void {}
 
+  private async make(): Promise<void> {
+    try {
+      const options = this.optionsOnce();
+      this.verify(this.lastBytes());
+      const rest = this.takeBlocks();
+      this.made = true;
+      const object = this.parts.begun
+        ? await this.parts.complete(rest, options)
+        : await this.bucket.put(this.key, streamOf(rest), options);
+      if (object.size !== this.bytes) throw new Error(`R2 holds ${object.size} of ${this.bytes} bytes`);
+    } catch (error) {
+      await this.drop();
+      throw error;
+    }
+  }
+
+  private async drop(): Promise<void> {
+    for (const block of this.takeBlocks()) give(block.buffer);
+    await this.parts.abort();
+    if (this.made) await this.bucket.delete(this.key).catch(() => undefined);
+  }
+
   private optionsOnce(): R2PutOptions {
-    this.options ??= this.describe(this.blocks.length > 1 ? (this.blocks[0] as Uint8Array) : this.current().subarray(0, this.filled));
+    this.options ??= this.describe(
+      this.blocks.length > 1 ? (this.blocks[0] as Uint8Array) : this.current().subarray(0, this.filled),
+    );
     return this.options;
   }
 
@@ -100,7 +124,10 @@ export class Upload {
   }
 
   private nextBlock(): void {
-    if (this.blocks.length === BLOCKS_A_PART) this.parts.send(this.takeBlocks(), this.optionsOnce());
+    if (this.blocks.length === BLOCKS_A_PART) {
+      const options = this.optionsOnce();
+      this.parts.send(this.takeBlocks(), options);
+    }
     this.blocks.push(new Uint8Array(take(BLOCK)));
     this.filled = 0;
   }

@@ -17,6 +17,7 @@ export function parseDocuments(text: string): unknown {
         .join("\n"),
     )
     .filter((data) => data !== "" && data !== "[DONE]");
+  if (events.length === 0) throw new BadBody("The stream of events holds no JSON.");
   return events.map(parse);
 }
 

@@ -1,12 +1,10 @@
+import { give, take } from "./buffers.ts";
+
 /** Reads of pictures: large, because each read costs a turn of the event loop. */
 const LARGE = 512 * 1024;
 const SMALL = 16 * 1024;
-/** Buffers of either size kept for the next request of this isolate. */
-const SPARE = 8;
 /** A read waits for as much as comes in this time, so that fast bodies take few reads and slow ones flow as they come. */
 const PATIENCE_MS = 10;
-
-const spare = new Map<number, ArrayBuffer[]>();
 
 export interface PumpOptions {
   /** Called with each chunk; its memory is reused once the call (or its promise) is done. */
@@ -20,6 +18,7 @@ export interface PumpOptions {
 /** Reads a byte stream to its end through reused buffers. Cancels the stream where a read or `each` fails. */
 export async function pump(body: ReadableStream<Uint8Array>, options: PumpOptions): Promise<void> {
   const reader = body.getReader({ mode: "byob" });
+  const before = untilThen(options.deadline);
   let buffer = take(SMALL);
   let received = 0;
   let atLeast = 1;
@@ -31,10 +30,9 @@ export async function pump(body: ReadableStream<Uint8Array>, options: PumpOption
         buffer = take(LARGE);
       }
       const view = new Uint8Array(buffer);
-      const reading = reader.readAtLeast(Math.min(atLeast, view.length), view);
-      const { done, value } = await (options.deadline ? Promise.race([reading, options.deadline]) : reading);
+      const { done, value } = await before(reader.readAtLeast(Math.min(atLeast, view.length), view));
       if (value !== undefined) {
-        buffer = value.buffer as ArrayBuffer;
+        buffer = value.buffer;
         received += value.byteLength;
         const now = Date.now();
         const rate = value.byteLength / Math.max(now - last, 0.5);
@@ -53,15 +51,19 @@ export async function pump(body: ReadableStream<Uint8Array>, options: PumpOption
   give(buffer);
 }
 
-/** A buffer of `bytes`, used before or new; its content is arbitrary. */
-export function take(bytes: number): ArrayBuffer {
-  return spare.get(bytes)?.pop() ?? new ArrayBuffer(bytes);
-}
-
-/** Hands a buffer back for reuse; nobody may look at it any more. */
-export function give(buffer: ArrayBuffer): void {
-  if (buffer.byteLength === 0) return;
-  const kept = spare.get(buffer.byteLength) ?? [];
-  if (kept.length < SPARE) kept.push(buffer);
-  spare.set(buffer.byteLength, kept);
+/** Wraps promises so that they reject with the deadline. A race with it would add to its memory at every read. */
+function untilThen(deadline: Promise<never> | undefined): <T>(work: Promise<T>) => Promise<T> {
+  if (deadline === undefined) return (work) => work;
+  let expire: (error: unknown) => void = () => undefined;
+  let expired: { error: unknown } | undefined;
+  deadline.catch((error: unknown) => {
+    expired = { error };
+    expire(error);
+  });
+  return (work) =>
+    new Promise((resolve, reject) => {
+      expire = reject;
+      if (expired !== undefined) reject(expired.error);
+      work.then(resolve, reject);
+    });
 }

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { StoredPicture } from "../image/request.ts";
 import { Inline, type Wire } from "../image/wire.ts";
 import { base64Length } from "./base64.ts";
-import { give, take } from "./pump.ts";
+import { give, take } from "./buffers.ts";
 
 /** Picture bytes encoded at once: a multiple of 3, so that no padding falls between two pieces. */
 const PIECE = 192 * 1024;
@@ -17,7 +17,10 @@ export interface Spliced {
 /** JSON text with pictures put back as base64, read from `open` only as the text is read. */
 export function splice(wire: Wire, open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>): Spliced {
   const pieces = flatten(wire);
-  const bytes = pieces.reduce((sum, piece) => sum + (typeof piece === "string" ? Buffer.byteLength(piece) : base64Length(piece.bytes)), 0);
+  const bytes = pieces.reduce(
+    (sum, piece) => sum + (typeof piece === "string" ? Buffer.byteLength(piece) : base64Length(piece.bytes)),
+    0,
+  );
   const [only] = pieces;
   if (pieces.length === 1 && typeof only === "string") return { bytes, body: () => only };
   return { bytes, body: () => stream(pieces, bytes, open) };
@@ -52,7 +55,11 @@ function flatten(wire: Wire): (string | StoredPicture)[] {
   return pieces;
 }
 
-function stream(pieces: (string | StoredPicture)[], bytes: number, open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>): ReadableStream<Uint8Array> {
+function stream(
+  pieces: (string | StoredPicture)[],
+  bytes: number,
+  open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>,
+): ReadableStream<Uint8Array> {
   const { readable, writable } = new FixedLengthStream(bytes);
   const writer = writable.getWriter();
   const feed = async () => {
@@ -67,18 +74,26 @@ function stream(pieces: (string | StoredPicture)[], bytes: number, open: (pictur
   return readable;
 }
 
-async function encode(body: ReadableStream<Uint8Array>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+async function encode(
+  body: ReadableStream<Uint8Array>,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+): Promise<void> {
   const reader = body.getReader({ mode: "byob" });
   const text = Buffer.from(take(base64Length(PIECE)));
   let buffer = take(PIECE);
-  for (;;) {
-    const { done, value } = await reader.readAtLeast(PIECE, new Uint8Array(buffer));
-    if (value !== undefined) {
-      buffer = value.buffer as ArrayBuffer;
-      if (value.length > 0) await writer.write(text.subarray(0, text.latin1Write(value.toBase64(), 0)));
+  try {
+    for (;;) {
+      const { done, value } = await reader.readAtLeast(PIECE, new Uint8Array(buffer));
+      if (value !== undefined) {
+        buffer = value.buffer;
+        if (value.length > 0) await writer.write(text.subarray(0, text.latin1Write(value.toBase64(), 0)));
+      }
+      if (done) break;
     }
-    if (done) break;
+  } catch (error) {
+    void reader.cancel(error).catch(() => undefined);
+    throw error;
   }
   give(buffer);
-  give(text.buffer as ArrayBuffer);
+  give(text.buffer);
 }

@@ -74,15 +74,17 @@ export class Tap {
     this.begin();
   }
 
-  /** Ends the client's stream as whole, once it has taken everything. */
+  /** Ends the client's stream as whole, once it has taken everything; breaks it off where the spill is lost. */
   async close(): Promise<void> {
+    this.release();
     try {
       await this.pending;
       if (this.spill === undefined || this.gone) return await this.writer.close();
+      const rest = await this.spill.replay();
       this.writer.releaseLock();
-      await (await this.spill.replay()).pipeTo(this.writable);
-    } catch {
-      this.gone = true;
+      await rest.pipeTo(this.writable);
+    } catch (error) {
+      await this.writer.abort(error).catch(() => undefined);
     } finally {
       await this.spill?.discard();
     }
@@ -96,9 +98,15 @@ export class Tap {
 
   private pass(chunk: Uint8Array): void {
     // The stream copies the chunk at once; the promise is about the client having taken it.
-    this.pending = this.writer.write(chunk).catch(() => {
-      this.gone = true;
-    });
+    const taken = this.writer.write(chunk).then(
+      () => {
+        if (this.pending === taken) this.pending = undefined;
+      },
+      () => {
+        this.gone = true;
+      },
+    );
+    this.pending = taken;
   }
 
   private async clientKeepsUp(): Promise<boolean> {

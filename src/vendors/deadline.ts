@@ -1,40 +1,42 @@
 import { GatewayError } from "../errors.ts";
 
-/** Times one exchange with a vendor: a deadline for the whole and one for the phase it is in; either aborts `signal`. */
+/** Times one exchange with a vendor: a deadline for the whole and one for each phase of it; any of them aborts `signal`. */
 export class Deadline {
   private readonly controller = new AbortController();
-  private readonly whole: ReturnType<typeof setTimeout>;
-  private phaseTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private readonly who: string;
 
   constructor(who: string, wholeMs: number) {
     this.who = who;
-    this.whole = setTimeout(() => this.expire("finish its answer", wholeMs), wholeMs);
+    this.phase("finish its answer", wholeMs);
   }
 
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** Starts a phase, in place of the one before: "<who> did not <what> within …". */
-  phase(what: string, ms: number): void {
-    clearTimeout(this.phaseTimer);
-    this.phaseTimer = setTimeout(() => this.expire(what, ms), ms);
+  /** Starts a phase, "<who> did not <what> within …", beside those that run; returns what ends it, any number of times. */
+  phase(what: string, ms: number): () => void {
+    const timer = setTimeout(() => this.expire(what, ms), ms);
+    this.timers.add(timer);
+    return () => {
+      if (this.timers.delete(timer)) clearTimeout(timer);
+    };
   }
 
-  /** Ends the phase; the whole goes on. */
-  reached(): void {
-    clearTimeout(this.phaseTimer);
-    this.phaseTimer = undefined;
-  }
-
+  /** Ends all phases and the whole. */
   done(): void {
-    clearTimeout(this.phaseTimer);
-    clearTimeout(this.whole);
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
   }
 
   private expire(what: string, ms: number): void {
     // Not retryable: the vendor may be drawing still, and may charge for it.
-    this.controller.abort(new GatewayError("vendor_timeout", `${this.who} did not ${what} within ${ms / 1000} s; it may still charge for the picture.`));
+    this.controller.abort(
+      new GatewayError(
+        "vendor_timeout",
+        `${this.who} did not ${what} within ${ms / 1000} s; it may still charge for the picture.`,
+      ),
+    );
   }
 }

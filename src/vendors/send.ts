@@ -23,7 +23,12 @@ export async function send(
   limits: Limits,
 ): Promise<Response> {
   const { provider, baseUrl, credential } = target;
-  const headers = new Headers({ "content-type": "application/json", accept: "application/json", "accept-encoding": "identity", "user-agent": "easel" });
+  const headers = new Headers({
+    "content-type": "application/json",
+    accept: "application/json",
+    "accept-encoding": "identity",
+    "user-agent": "easel",
+  });
   if (credential !== undefined) headers.set("authorization", `Bearer ${credential}`);
   const request = new Request(baseUrl + outgoing.path, {
     method: "POST",
@@ -32,37 +37,60 @@ export async function send(
     redirect: "manual",
     signal: deadline.signal,
   });
-  deadline.phase("answer", limits.headersMs);
-  const response = await reach(provider, request, deadline);
+  const answered = deadline.phase("answer", limits.headersMs);
+  const response = await reach(provider, request, deadline).finally(answered);
   if (response.status >= 300 && response.status < 400) {
     void response.body?.cancel();
-    throw new GatewayError("vendor_error", `${provider.name} answered with a redirect (${response.status}), which is not followed.`, { vendorStatus: response.status });
+    throw new GatewayError(
+      "vendor_error",
+      `${provider.name} answered with a redirect (${response.status}), which is not followed.`,
+      { vendorStatus: response.status },
+    );
   }
   return response;
 }
 
-/** Fetches a picture that a vendor's answer points at, hop by hop and without any credential. */
-export async function download(target: Target, address: string, deadline: Deadline, limits: Limits, trusted: ReadonlySet<string>): Promise<Response> {
+/** Fetches a picture that a vendor's answer points at, hop by hop and without any credential; how long it takes is the caller's to bound. */
+export async function download(
+  target: Target,
+  address: string,
+  deadline: Deadline,
+  limits: Limits,
+  trusted: ReadonlySet<string>,
+): Promise<Response> {
   const { provider } = target;
   const own = new URL(target.baseUrl).origin;
   let next = address;
-  deadline.phase("deliver a picture's first byte", limits.firstByteMs);
   for (let hop = 0; hop <= limits.redirects; hop++) {
     const url = URL.parse(next, address);
     if (url === null || !mayFetch(url, trusted, own)) {
-      throw new GatewayError("vendor_error", `${provider.name} points at a picture on a host that is not fetched from${url === null ? "" : `: ${url.host}`}.`);
+      throw new GatewayError(
+        "vendor_error",
+        `${provider.name} points at a picture on a host that is not fetched from${url === null ? "" : `: ${url.host}`}.`,
+      );
     }
-    const request = new Request(url, { headers: { accept: "image/*", "accept-encoding": "identity", "user-agent": "easel" }, redirect: "manual", signal: deadline.signal });
+    const request = new Request(url, {
+      headers: { accept: "image/*", "accept-encoding": "identity", "user-agent": "easel" },
+      redirect: "manual",
+      signal: deadline.signal,
+    });
     const response = await reach(provider, request, deadline);
     if (response.status === 200 && response.body !== null) return response;
     void response.body?.cancel();
     const location = response.headers.get("location");
     if (response.status < 300 || response.status >= 400 || location === null) {
-      throw new GatewayError("vendor_error", `The picture that ${provider.name} points at could not be fetched (status ${response.status}).`, { vendorStatus: response.status });
+      throw new GatewayError(
+        "vendor_error",
+        `The picture that ${provider.name} points at could not be fetched (status ${response.status}).`,
+        { vendorStatus: response.status },
+      );
     }
     next = new URL(location, url).href;
   }
-  throw new GatewayError("vendor_error", `The picture that ${provider.name} points at is behind more than ${limits.redirects} redirects.`);
+  throw new GatewayError(
+    "vendor_error",
+    `The picture that ${provider.name} points at is behind more than ${limits.redirects} redirects.`,
+  );
 }
 
 async function reach(provider: Provider, request: Request, deadline: Deadline): Promise<Response> {
@@ -70,7 +98,9 @@ async function reach(provider: Provider, request: Request, deadline: Deadline): 
     return await (provider.answer?.(request) ?? fetch(request));
   } catch (error) {
     if (deadline.signal.aborted) throw deadline.signal.reason;
-    throw new GatewayError("vendor_error", `${provider.name} could not be reached, or hung up before it answered.`, { cause: error });
+    throw new GatewayError("vendor_error", `${provider.name} could not be reached, or hung up before it answered.`, {
+      cause: error,
+    });
   }
 }
 

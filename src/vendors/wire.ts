@@ -1,36 +1,59 @@
 import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
-import type { Reference, StoredPicture } from "../image/request.ts";
+import { canonicalModel } from "../image/catalog.ts";
+import type { ModelSpec } from "../image/models.ts";
+import type { ImageRequest, Reference, StoredPicture } from "../image/request.ts";
+import { canonicalTier, parsePixels } from "../image/size.ts";
 import { hoistedIndex } from "../image/wire.ts";
+
+/** The one field that no request can do without. */
+export const promptText = z.string().check(z.regex(/\S/, "must not be empty"));
+
+/** A field that may be left out, or be `null` as SDKs send it; undefined either way. */
+export function optional<T extends z.ZodMiniType>(schema: T) {
+  return z.pipe(
+    z.nullish(schema),
+    z.transform((value: z.output<T> | null | undefined) => value ?? undefined),
+  );
+}
 
 /** Reads a client's JSON by a schema; throws invalid_request that names the field and what is allowed there. */
 export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {
   const parsed = schema.safeParse(wire);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue === undefined ? "" : fieldName(issue.path);
-  throw new GatewayError("invalid_request", `${field === "" ? "The body" : field} ${issue === undefined ? "is not valid" : explain(issue)}.`, {
-    field: field === "" ? undefined : field,
-  });
+  const [issue] = parsed.error.issues;
+  if (issue === undefined) throw new GatewayError("invalid_request", "The body is not valid.");
+  if (issue.code === "unrecognized_keys") throw unrecognized(schema, issue);
+  const field = fieldName(issue.path);
+  const message = `${field === "" ? "The body" : field} ${explain(issue, valueAt(wire, issue.path))}.`;
+  throw new GatewayError("invalid_request", message, { field: field === "" ? undefined : field });
 }
 
 /** `a.b[2].c` of a path. */
 export function fieldName(path: readonly PropertyKey[]): string {
-  return path.map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`)).join("");
+  return path
+    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${short(String(key))}`))
+    .join("");
 }
 
-function explain(issue: z.core.$ZodIssue): string {
+function valueAt(wire: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((value, key) => (value as Record<PropertyKey, unknown>)[key], wire);
+}
+
+function explain(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.message !== "Invalid input") return issue.message;
   switch (issue.code) {
     case "invalid_type":
-      return issue.input === undefined ? "is required" : `must be ${issue.expected === "int" ? "a whole number" : withArticle(issue.expected)}`;
+      if (value === undefined) return "is required";
+      return `must be ${issue.expected === "int" ? "a whole number" : withArticle(issue.expected)}`;
     case "invalid_value":
       return `must be ${issue.values.length === 1 ? "" : "one of "}${issue.values.map(String).join(", ")}`;
     case "too_small":
-      return issue.origin === "string" ? "must not be empty" : `must ${issue.origin === "array" ? "have at least" : "be at least"} ${issue.minimum}`;
+      return `must ${issue.origin === "array" ? "have at least" : "be at least"} ${issue.minimum}`;
     case "too_big":
-      return issue.origin === "number" || issue.origin === "int" ? `must be at most ${issue.maximum}` : `must have at most ${issue.maximum} ${issue.origin === "string" ? "characters" : "items"}`;
+      return issue.origin === "array" ? `must have at most ${issue.maximum} items` : `must be at most ${issue.maximum}`;
     default:
-      return issue.message === "Invalid input" ? "is not valid" : issue.message;
+      return "is not valid";
   }
 }
 
@@ -38,27 +61,76 @@ function withArticle(type: string): string {
   return `${/^[aeio]/.test(type) ? "an" : "a"} ${type}`;
 }
 
-/** A warning for each member of `wire` that is not in `known`. */
-export function unknownFields(wire: object, known: readonly string[], prefix = ""): string[] {
-  return Object.keys(wire)
-    .filter((key) => !known.includes(key))
-    .map((key) => `${prefix}${key} is not a field here and was ignored`);
+function unrecognized(schema: z.ZodMiniType, { path, keys }: z.core.$ZodIssueUnrecognizedKeys): GatewayError {
+  const field = fieldName([...path, keys[0] ?? ""]);
+  const known = path.length === 0 && schema instanceof z.ZodMiniObject ? Object.keys(schema.shape) : [];
+  const allowed = known.length === 0 ? "" : `; the fields are ${known.join(", ")}`;
+  return new GatewayError("invalid_request", `${field} is not a field here${allowed}.`, { field });
 }
 
+/** A name of the client's own making, short enough for a message or a header. */
+function short(name: string): string {
+  return name.length > 40 ? `${name.slice(0, 40)}...` : name;
+}
+
+/** Warnings of one request about unknown fields; the client chooses how many it sends, and headers have an end. */
+const MOST_UNKNOWN = 10;
+
+/** A warning for each member of `wire` that is not in `known` and says something. */
+export function unknownFields(wire: unknown, known: readonly string[], prefix = ""): string[] {
+  const unknown = Object.entries(record(wire)).filter(([key, value]) => value !== null && !known.includes(key));
+  const more = unknown.length - MOST_UNKNOWN;
+  const warnings = unknown
+    .slice(0, MOST_UNKNOWN)
+    .map(([key]) => `${prefix}${short(key)} is not a field here and was ignored`);
+  return more > 0 ? [...warnings, `${more} more fields were ignored`] : warnings;
+}
+
+/** What a vendor's own table says of a model as clients name it, `vendor/model` included. */
+export function specOf(models: Readonly<Record<string, ModelSpec>>, name: string): ModelSpec | undefined {
+  const model = canonicalModel(name.slice(name.indexOf("/") + 1));
+  return model === undefined ? undefined : models[model];
+}
+
+/** A `size` field: a tier, pixels, or `auto`, which asks for nothing in particular. Throws invalid_request. */
+export function readSize(
+  size: string | undefined,
+  tiers: readonly string[],
+): Pick<ImageRequest, "size" | "width" | "height"> {
+  if (size === undefined || size === "" || size === "auto") return {};
+  const tier = canonicalTier(size);
+  const pixels = tier === undefined ? parsePixels(size) : { size: tier };
+  if (pixels !== undefined) return pixels;
+  const allowed = `one of ${tiers.join(", ")}, pixels as in 1024x1024, or auto`;
+  throw new GatewayError("invalid_request", `size must be ${allowed}.`, { field: "size" });
+}
+
+/** Types that vendors take as references; others have a picture's bytes too, but would be refused there. */
+const REFERENCE_TYPES = ["image/png", "image/jpeg", "image/webp"];
+
 /** The reference behind a text: a hoisted picture, or else a URL of one of `schemes`. Throws invalid_request for `field`. */
-export function readReference(text: string, pictures: readonly StoredPicture[], field: string, schemes: readonly string[], type?: string): Reference {
+export function readReference(
+  text: string,
+  pictures: readonly StoredPicture[],
+  field: string,
+  schemes: readonly string[],
+  type?: string,
+): Reference {
   const index = hoistedIndex(text);
   const picture = index === undefined ? undefined : pictures[index];
-  if (picture !== undefined) return { picture };
-  const url = URL.parse(text);
+  if (picture !== undefined && REFERENCE_TYPES.includes(picture.type)) return { picture };
+  const url = picture === undefined ? URL.parse(text) : null;
   if (url !== null && schemes.includes(url.protocol.slice(0, -1))) return { url: text, type };
-  const allowed = schemes.map((scheme) => `${scheme}://`).join(", ");
-  throw new GatewayError("invalid_request", `${field} must be a PNG, JPEG or WebP picture in base64${allowed === "" ? "" : `, or a URL (${allowed})`}.`, { field });
+  const allowed = schemes.length === 0 ? "" : `, or a URL (${schemes.map((scheme) => `${scheme}://`).join(", ")})`;
+  const found = picture === undefined ? "" : `, not ${picture.type}`;
+  const message = `${field} must be a PNG, JPEG or WebP picture in base64${allowed}${found}.`;
+  throw new GatewayError("invalid_request", message, { field });
 }
 
 /** A vendor's JSON, read loosely: an object, a list, a text, or what is empty in its place. */
 export function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as Record<string, unknown>) : {};
 }
 
 export function list(value: unknown): unknown[] {

@@ -1,9 +1,12 @@
 import { STATUS } from "../../errors.ts";
 import { DEFAULT_MODEL } from "../../image/catalog.ts";
-import { recordWire } from "../../image/record.ts";
+import { errorWire, recordWire } from "../../image/record.ts";
 import type { Dialect } from "../vendor.ts";
 import { parseWire, readReference } from "../wire.ts";
+import { prefersPicture } from "./accept.ts";
 import { requestWire } from "./wire.ts";
+
+const SCHEMES = ["https", "http", "gs"];
 
 /** Our own dialect: the canonical request in, the record out, or with `Accept: image/*` the first picture itself. */
 export const dialect: Dialect = {
@@ -18,18 +21,20 @@ export const dialect: Dialect = {
         model: asked.model ?? DEFAULT_MODEL,
         n: asked.n ?? 1,
         references: references.map((reference, index) => {
-          const text = typeof reference === "string" ? reference : "url" in reference ? reference.url : reference.data;
-          return readReference(text, pictures, `references[${index}]`, ["https", "http", "gs"]);
+          const field = `references[${index}]`;
+          if (typeof reference === "string") return readReference(reference, pictures, field, SCHEMES);
+          if ("url" in reference) return readReference(reference.url, pictures, `${field}.url`, SCHEMES);
+          return readReference(reference.data, pictures, `${field}.data`, []);
         }),
       },
       warnings: [],
-      as: /^image\//.test(headers.get("accept") ?? "") ? "picture" : "url",
+      as: prefersPicture(headers.get("accept")) ? "picture" : "url",
     };
   },
 
   encode: recordWire,
 
   fail(error) {
-    return { status: STATUS[error.code], body: { error: { code: error.code, message: error.message, field: error.field } } };
+    return { status: STATUS[error.code], body: errorWire(error) };
   },
 };

@@ -1,17 +1,23 @@
 import * as z from "zod/mini";
 import { TIERS } from "../../image/request.ts";
+import { optional, promptText } from "../wire.ts";
 
-/** The canonical request as JSON. A reference is a URL, a data URI, bare base64, or `{url}` / `{data}`. */
+const reference = z.union(
+  [z.string(), z.strictObject({ url: z.string() }), z.strictObject({ data: z.string() })],
+  "must be a URL, a data URI, base64, {url} or {data}",
+);
+
+/** The canonical request as JSON. */
 export const requestWire = z.strictObject({
-  model: z.optional(z.string().check(z.minLength(1))),
-  prompt: z.string().check(z.minLength(1)),
-  n: z.optional(z.int().check(z.minimum(1), z.maximum(10))),
-  size: z.optional(z.enum(TIERS)),
-  aspectRatio: z.optional(z.string().check(z.regex(/^\d+:\d+$/, "must be a ratio, as in 16:9"))),
-  width: z.optional(z.int().check(z.minimum(1))),
-  height: z.optional(z.int().check(z.minimum(1))),
-  seed: z.optional(z.int()),
-  quality: z.optional(z.string()),
-  outputFormat: z.optional(z.enum(["png", "jpeg", "webp"])),
-  references: z.optional(z.array(z.union([z.string(), z.strictObject({ url: z.string() }), z.strictObject({ data: z.string() })]))),
+  model: optional(z.string().check(z.minLength(1, "must not be empty"))),
+  prompt: promptText,
+  n: optional(z.int().check(z.minimum(1), z.maximum(10))),
+  size: optional(z.enum(TIERS)),
+  aspectRatio: optional(z.string()),
+  width: optional(z.int().check(z.minimum(1))),
+  height: optional(z.int().check(z.minimum(1))),
+  seed: optional(z.int()),
+  quality: optional(z.string()),
+  outputFormat: optional(z.enum(["png", "jpeg", "webp"])),
+  references: optional(z.array(reference)),
 });

@@ -1,12 +1,11 @@
-import { type ErrorCode, GatewayError } from "../../errors.ts";
-import { canonicalModel } from "../../image/catalog.ts";
+import type { ErrorCode } from "../../errors.ts";
 import { fit } from "../../image/fit.ts";
-import type { ImageRequest } from "../../image/request.ts";
-import { canonicalTier, parsePixels } from "../../image/size.ts";
+import { type ImageRequest, TIERS } from "../../image/request.ts";
+import { parsePixels } from "../../image/size.ts";
 import type { Dialect } from "../vendor.ts";
-import { parseWire, readReference, unknownFields } from "../wire.ts";
+import { parseWire, readReference, readSize, specOf, unknownFields } from "../wire.ts";
 import { models } from "./models.ts";
-import { AUTO_RATIOS, FIELDS, requestWire } from "./wire.ts";
+import { AUTO_RATIOS, requestWire } from "./wire.ts";
 
 /** The documented statuses; 429 is not among them but says best what happened at our own door. */
 const STATUS: Record<ErrorCode, number> = {
@@ -25,6 +24,7 @@ const STATUS: Record<ErrorCode, number> = {
   internal: 503,
 };
 
+/** The document shows invalid_request_error only; the others are what clients of the same shape know. */
 const TYPES: Partial<Record<ErrorCode, string>> = {
   unauthorized: "authentication_error",
   insufficient_credit: "insufficient_quota",
@@ -45,26 +45,33 @@ export const dialect: Dialect = {
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const warnings = unknownFields(wire as object, FIELDS);
-    const own = models[canonicalModel(asked.model) ?? ""];
-    const pixels = asked.size ? parsePixels(asked.size) : undefined;
-    const size = asked.size && !pixels ? canonicalTier(asked.size) : undefined;
-    if (asked.size && !pixels && size === undefined) {
-      throw new GatewayError("invalid_request", `size must be one of ${(own?.sizes.length ? own.sizes : ["1K", "2K", "3K", "4K"]).join(", ")}.`, { field: "size" });
+    const warnings = unknownFields(wire, Object.keys(requestWire.shape));
+    const own = specOf(models, asked.model);
+    let { size } = asked;
+    // 模型不支持的字段会被自动忽略, whatever their value; pixels still tell a ratio.
+    if (size !== undefined && own?.sizes.length === 0 && parsePixels(size) === undefined) {
+      warnings.push(`size was ignored: ${asked.model} does not take it`);
+      size = undefined;
     }
-    const ratio = asked.aspect_ratio && !AUTO_RATIOS.includes(asked.aspect_ratio) ? asked.aspect_ratio : undefined;
+    const drawn = readSize(size, own?.sizes ?? TIERS);
+    const ratio = AUTO_RATIOS.includes(asked.aspect_ratio ?? "") ? undefined : asked.aspect_ratio;
     const request: ImageRequest = {
       model: asked.model,
       prompt: asked.prompt,
       n: 1,
-      size: size ?? (pixels ? undefined : own?.defaultSize),
-      aspectRatio: ratio ?? (pixels || asked.aspect_ratio ? undefined : own?.defaultRatio),
-      ...pixels,
-      quality: asked.quality ?? undefined,
-      references: (asked.images ?? []).map((image, index) => readReference(image, pictures, `images[${index}]`, ["https", "http"])),
+      aspectRatio: ratio,
+      quality: asked.quality,
+      references: (asked.images ?? []).map((image, index) =>
+        readReference(image, pictures, `images[${index}]`, ["https", "http"]),
+      ),
+      ...drawn,
     };
     if (own === undefined) return { request, warnings };
-    // The document's own table holds whoever draws, and fields the model does not know are dropped, as it says.
+    if (drawn.width === undefined) {
+      request.size ??= own.defaultSize;
+      if (asked.aspect_ratio === undefined) request.aspectRatio = own.defaultRatio;
+    }
+    // The document's own table holds, whoever draws.
     const fitted = fit(request, own);
     return { request: fitted.request, warnings: [...warnings, ...fitted.warnings] };
   },
@@ -74,6 +81,7 @@ export const dialect: Dialect = {
   },
 
   fail(error) {
-    return { status: STATUS[error.code], body: { error: { message: error.message, type: TYPES[error.code] ?? "invalid_request_error" } } };
+    const type = TYPES[error.code] ?? "invalid_request_error";
+    return { status: STATUS[error.code], body: { error: { message: error.message, type } } };
   },
 };

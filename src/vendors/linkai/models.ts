@@ -1,18 +1,8 @@
-import type { ModelSpec, PixelTable } from "../../image/models.ts";
+import type { ModelSpec } from "../../image/models.ts";
 import { PIXELS } from "../../image/size.ts";
 
 /** aspect_ratio of every model but gpt-image-2; their default 自动 is said by leaving the field out. */
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"] as const;
-
-/**
- * gpt-image-2 in pixels: 2K 16:9 is in the document, the rest is the table of CowAgent, whose author is LinkAI's, and
- * taken to be the server's. Combinations that it lacks (1K 16:9, 2K 3:2, 4K 1:1) are allowed by the document.
- */
-const PIXELS_OF_GPT: PixelTable = {
-  "1K": { "1:1": "1024x1024", "3:2": "1536x1024", "2:3": "1024x1536" },
-  "2K": { "1:1": "2048x2048", "16:9": "2048x1152", "9:16": "1152x2048" },
-  "4K": { "16:9": "3840x2160", "9:16": "2160x3840" },
-};
 
 /** What the document says of every model (docs.link-ai.tech, image-generation, 请求体). */
 const common = {
@@ -57,7 +47,7 @@ export const models: Record<string, ModelSpec> = {
     // 1K / 2K / 4K, default 2K
     sizes: ["1K", "2K", "4K"],
     defaultSize: "2K",
-    pixels: PIXELS_OF_GPT,
+    pixels: PIXELS["gpt-image-2"],
     // images 最多 15 张
     references: 15,
     // low / medium / high, default medium; the general text's standard / hd are other models' words.

@@ -36,29 +36,31 @@ export const provider: Provider = {
 
   decode(status, wire) {
     const answer = record(wire);
-    const error = record(answer["error"]);
-    const said = text(error["message"]) ?? text(answer["message"]) ?? text(answer["error"]);
-    if (status !== 200 || answer["error"] !== undefined) {
+    const failed = status !== 200 || (answer["error"] ?? undefined) !== undefined;
+    const said = text(record(answer["error"])["message"]) ?? text(answer["message"]) ?? text(answer["error"]);
+    if (failed) {
       throw new GatewayError(CODES[status] ?? "vendor_error", `linkai: ${said ?? `status ${status}`}`, {
         vendorStatus: status,
-        retryable: status === 429 || status >= 500,
+        // The document's own "call failed"; any other 5xx is a proxy's, behind which the picture may be drawn all the same.
+        retryable: status === 429 || status === 503,
       });
     }
     const images = list(answer["data"]).flatMap((item) => carrier(record(item)) ?? []);
-    if (images.length === 0) throw new GatewayError("no_image", `linkai answered without a picture${said === undefined ? "" : ` (${said})`}.`, { retryable: true });
-    return { images };
+    if (images.length > 0) return { images };
+    const why = said === undefined ? "" : ` (${said})`;
+    throw new GatewayError("no_image", `linkai answered without a picture${why}.`, { vendorStatus: status });
   },
 };
 
 function referenceWire(reference: Reference): Wire {
-  return "picture" in reference ? new Inline(reference.picture, `data:${reference.picture.type};base64,`) : reference.url;
+  if ("url" in reference) return reference.url;
+  return new Inline(reference.picture, `data:${reference.picture.type};base64,`);
 }
 
-/** The documents promise `url`; the vendor's own client also reads `b64_json`. */
+/** The document promises `url`; the vendor's own client also reads `b64_json`. */
 function carrier(item: Record<string, unknown>): Carrier | undefined {
-  const inline = text(item["b64_json"]) ?? text(item["url"]);
-  const index = inline === undefined ? undefined : hoistedIndex(inline);
-  if (index !== undefined) return { hoisted: index };
   const url = text(item["url"]);
+  const index = hoistedIndex(text(item["b64_json"]) ?? url ?? "");
+  if (index !== undefined) return { hoisted: index };
   return url === undefined ? undefined : { url };
 }

@@ -5,7 +5,7 @@ import type { ImageRequest, Reference, StoredPicture } from "../../image/request
 import { type Dialect, Inline } from "../vendor.ts";
 import { parseWire, readReference, unknownFields } from "../wire.ts";
 import { models } from "./models.ts";
-import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, requestWire } from "./wire.ts";
+import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, REFERENCE_TYPES, requestWire } from "./wire.ts";
 
 /** The documented statuses are 400, 402, 429 and 500; 401 is what its SDK knows for a wrong key. */
 const FAILURES: Record<ErrorCode, [status: number, code: number]> = {
@@ -33,6 +33,11 @@ export const dialect: Dialect = {
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
     const model = asked.model ?? DEFAULT_MODEL;
+    if (pictures.some((_, index) => asked.prompt.includes(`hoisted:${index}`))) {
+      throw new GatewayError("invalid_request", "prompt must be text; pictures go into referenceImages.", {
+        field: "prompt",
+      });
+    }
     const request: ImageRequest = {
       model,
       prompt: asked.prompt,
@@ -42,8 +47,13 @@ export const dialect: Dialect = {
       references: (asked.referenceImages ?? []).map((image, index) => reference(image, index, pictures)),
     };
     const warnings = [
-      ...unknownFields(wire as object, ["provider", "model", "prompt", "referenceImages", "imageConfig"]),
-      ...unknownFields(asked.imageConfig ? ((wire as { imageConfig: object }).imageConfig) : {}, ["imageSize", "aspectRatio"], "imageConfig."),
+      ...(asked.referenceImages ?? []).flatMap((image, index) => corrected(image, index, request.references)),
+      ...unknownFields(wire, ["provider", "model", "prompt", "referenceImages", "imageConfig"]),
+      ...unknownFields(
+        asked.imageConfig ? (wire as { imageConfig: object }).imageConfig : {},
+        ["imageSize", "aspectRatio"],
+        "imageConfig.",
+      ),
     ];
     const own = models[canonicalModel(model) ?? ""];
     return { request: own === undefined ? request : fit(request, own).request, warnings };
@@ -52,7 +62,11 @@ export const dialect: Dialect = {
   encode(record) {
     return {
       candidates: [
-        { content: { parts: record.images.map((image) => ({ inlineData: { mimeType: image.type, data: new Inline(image) } })) } },
+        {
+          content: {
+            parts: record.images.map((image) => ({ inlineData: { mimeType: image.type, data: new Inline(image) } })),
+          },
+        },
       ],
     };
   },
@@ -62,6 +76,14 @@ export const dialect: Dialect = {
     return { status, body: { code, message: error.message, request_id: requestId } };
   },
 };
+
+/** The vendor refuses a picture that is not of the type it is said to be, so it is told the real one. */
+function corrected({ inlineData }: ReferenceWire, index: number, references: readonly Reference[]): string[] {
+  const reference = references[index];
+  if (!inlineData || reference === undefined || !("picture" in reference)) return [];
+  const { type } = reference.picture;
+  return type === inlineData.mimeType ? [] : [`referenceImages[${index}].inlineData.mimeType was corrected to ${type}`];
+}
 
 interface ReferenceWire {
   fileData?: { fileUri: string; mimeType: string } | null | undefined;
@@ -73,6 +95,12 @@ function reference({ fileData, inlineData }: ReferenceWire, index: number, pictu
   if (!fileData === !inlineData) {
     throw new GatewayError("invalid_request", `${field} must have exactly one of fileData and inlineData.`, { field });
   }
-  if (fileData) return readReference(fileData.fileUri, [], `${field}.fileData.fileUri`, ["http", "https", "gs"], fileData.mimeType);
-  return readReference(inlineData?.data ?? "", pictures, `${field}.inlineData.data`, []);
+  if (fileData)
+    return readReference(fileData.fileUri, [], `${field}.fileData.fileUri`, ["http", "https", "gs"], fileData.mimeType);
+  const inline = readReference(inlineData?.data ?? "", pictures, `${field}.inlineData.data`, []);
+  if ("picture" in inline && !REFERENCE_TYPES.some((type) => type === inline.picture.type)) {
+    const message = `${field}.inlineData.data must be a PNG, JPEG or WebP picture, not ${inline.picture.type}.`;
+    throw new GatewayError("invalid_request", message, { field: `${field}.inlineData.data` });
+  }
+  return inline;
 }

@@ -1,13 +1,12 @@
-import { GatewayError } from "../../errors.ts";
+import { type ErrorCode, GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { type Carrier, type Drawn, hoistedIndex, Inline, type Provider, type Wire } from "../vendor.ts";
 import { list, record, text } from "../wire.ts";
 import { models } from "./models.ts";
-import { CODES } from "./wire.ts";
+import { CODES, REFERENCE_TYPES } from "./wire.ts";
 
 /** Reasons (of a candidate or of the prompt's block) that mean moderation; from the Gemini API's enumerations. */
-const REJECTED =
-  /^(?:IMAGE_)?(?:SAFETY|PROHIBITED_CONTENT|RECITATION)$|^(?:BLOCKLIST|SPII|MODEL_ARMOR|JAILBREAK)$/;
+const REJECTED = /^(?:IMAGE_)?(?:SAFETY|PROHIBITED_CONTENT|RECITATION)$|^(?:BLOCKLIST|SPII|MODEL_ARMOR|JAILBREAK)$/;
 
 /** ListenHub as called: vendor-docs "AI 生图"; its answer is the Gemini API's JSON as it is. */
 export const provider: Provider = {
@@ -33,13 +32,26 @@ export const provider: Provider = {
   decode(status, wire) {
     const answers = Array.isArray(wire) ? wire.map(record) : [record(wire)];
     for (const answer of answers) refuse(status, answer);
-    if (status !== 200) throw new GatewayError("vendor_error", `listenhub answered with status ${status}.`, { vendorStatus: status, retryable: status >= 500 });
+    if (status !== 200)
+      throw new GatewayError("vendor_error", `listenhub answered with status ${status}.`, {
+        vendorStatus: status,
+        retryable: status >= 500,
+      });
     return draw(answers);
   },
 };
 
-function referenceWire(reference: Reference): Wire {
-  if ("picture" in reference) return { inlineData: { data: new Inline(reference.picture), mimeType: reference.picture.type } };
+function referenceWire(reference: Reference, index: number): Wire {
+  if ("picture" in reference && !REFERENCE_TYPES.some((type) => type === reference.picture.type)) {
+    const field = `references[${index}]`;
+    throw new GatewayError(
+      "invalid_request",
+      `${field} must be a PNG, JPEG or WebP picture, not ${reference.picture.type}.`,
+      { field },
+    );
+  }
+  if ("picture" in reference)
+    return { inlineData: { data: new Inline(reference.picture), mimeType: reference.picture.type } };
   return { fileData: { fileUri: reference.url, mimeType: reference.type ?? mimeOf(reference.url) } };
 }
 
@@ -50,18 +62,25 @@ function mimeOf(url: string): string {
 }
 
 /** Throws what an error answer means; it may come with any status, 200 included. */
-function refuse(status: number, answer: Record<string, unknown>): void {
-  const gemini = record(answer["error"]);
+function refuse(httpStatus: number, answer: Record<string, unknown>): void {
+  const error = answer["error"] ?? undefined;
+  const gemini = record(error);
   const code = Number(answer["code"] ?? gemini["code"] ?? 0);
-  if (status === 200 && code === 0 && Object.keys(gemini).length === 0) return;
-  const said = text(answer["message"]) ?? text(gemini["message"]) ?? text(answer["error"]) ?? `status ${status}`;
-  const fail = (name: ConstructorParameters<typeof GatewayError>[0]): never => {
-    throw new GatewayError(name, `listenhub: ${said}`, { vendorStatus: status, retryable: name === "rate_limited" || status >= 500 });
+  if (httpStatus === 200 && code === 0 && error === undefined) return;
+  // Google's own errors have the status for a code.
+  const status = httpStatus === 200 && code >= 400 && code < 600 ? code : httpStatus;
+  const said = text(answer["message"]) ?? text(gemini["message"]) ?? text(error) ?? `status ${status}`;
+  const fail = (name: ErrorCode, message = `listenhub: ${said}`): never => {
+    throw new GatewayError(name, message, {
+      vendorStatus: status,
+      retryable: name === "rate_limited" || status >= 500,
+    });
   };
   if (code === CODES.rate || code === CODES.busy || status === 429) fail("rate_limited");
   if (code === CODES.credit || status === 402) fail("insufficient_credit");
-  // The key is the operator's, not the caller's: to the caller it is a fault of the vendor's side.
-  if (code === CODES.key || status === 401 || status === 403) fail("vendor_error");
+  // To the caller, whose own key is fine, it is a fault of the vendor's side.
+  if (code === CODES.key || status === 401 || status === 403)
+    fail("vendor_error", `listenhub refused the gateway's own key: ${said}`);
   if (code === CODES.parameters || status === 400) fail("invalid_request");
   fail("vendor_error");
 }
@@ -90,9 +109,12 @@ function draw(answers: Record<string, unknown>[]): Drawn {
   const said = words.filter((word) => word !== "").join("\n");
   if (finals.length > 0) return { images: finals, text: said === "" ? undefined : said, usage };
   const rejected = reasons.find((reason) => REJECTED.test(reason));
-  if (rejected !== undefined) throw new GatewayError("content_rejected", `The request was refused by the model's content rules (${rejected}).`);
+  if (rejected !== undefined)
+    throw new GatewayError("content_rejected", `The request was refused by the model's content rules (${rejected}).`);
   const last = drafts.at(-1);
   if (last !== undefined) return { images: [last], text: said === "" ? undefined : said, usage };
-  const why = [...reasons, said.slice(0, 300)].filter((part) => part !== "").join("; ");
-  throw new GatewayError("no_image", `listenhub answered without a picture${why === "" ? "" : ` (${why})`}.`, { retryable: true });
+  const why = [...reasons, said].filter((part) => part !== "").join("; ");
+  throw new GatewayError("no_image", `listenhub answered without a picture${why === "" ? "" : ` (${why})`}.`, {
+    retryable: true,
+  });
 }

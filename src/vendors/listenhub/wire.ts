@@ -1,15 +1,19 @@
 import * as z from "zod/mini";
+import { promptText } from "../wire.ts";
 
 /** References at most, documented. */
 export const MAX_REFERENCES = 14;
 
-const mimeType = z.enum(["image/png", "image/jpeg", "image/webp"]);
+/** Types a reference picture may have, documented. */
+export const REFERENCE_TYPES = ["image/png", "image/jpeg", "image/webp"] as const;
+
+const mimeType = z.enum(REFERENCE_TYPES);
 
 /** The documented request body; `null` stands for an absent optional field. */
 export const requestWire = z.object({
   provider: z.nullish(z.literal("google")),
   model: z.nullish(z.string()),
-  prompt: z.string().check(z.minLength(1)),
+  prompt: promptText,
   referenceImages: z.nullish(
     z
       .array(

@@ -1,0 +1,101 @@
+import { post } from "./client.ts";
+import { SIZES } from "./sizes.ts";
+
+/** One way through the Worker, at one size and with so many clients at once. */
+export interface Cell {
+  id: string;
+  variant: string;
+  size: string;
+  clients: number;
+  vars: Record<string, string>;
+  request: Buffer;
+  /** Bytes of the answer's body, roughly. */
+  expected: number;
+  /** The cell it is compared with, by id. */
+  floor: string | undefined;
+}
+
+interface Variant {
+  /** worker.ts's MODE. */
+  mode: string;
+  /** The variant it is compared with. */
+  floor?: string;
+  /** How the upstream frames its answer. */
+  framing: "chunked" | "length";
+  /** What a bare handler fetches, below /<size>/<framing>/. */
+  fetches?: string;
+  path?: string;
+  body?: object;
+  /** The vendor with a credential; `listenhub` unless told. */
+  vendor?: string;
+  /** Where not as long as the upstream's body. */
+  expected?: number;
+}
+
+const GEMINI = "openapi/v1/images/generation";
+const PROMPT = "a lighthouse at dusk";
+const generation = { path: `/${GEMINI}`, body: { provider: "google", model: "gemini-3-pro-image-preview", prompt: PROMPT } };
+const images = (model: string, format: string) => ({
+  path: "/v1/images/generations",
+  body: { model, prompt: PROMPT, response_format: format },
+});
+
+const VARIANTS: Record<string, Variant> = {
+  floor: { mode: "floor", framing: "chunked", fetches: GEMINI },
+  pump: { mode: "pump", framing: "chunked", fetches: GEMINI, floor: "floor" },
+  pass: { mode: "null", framing: "chunked", ...generation, floor: "floor" },
+  "pass-r2": { mode: "r2", framing: "chunked", ...generation, floor: "floor" },
+  "floor-length": { mode: "floor", framing: "length", fetches: GEMINI },
+  "pass-length": { mode: "null", framing: "length", ...generation, floor: "floor-length" },
+
+  native: { mode: "native", framing: "length", fetches: "binary", expected: 6 },
+  "base64-base64": { mode: "r2", framing: "chunked", ...images("gemini-3-pro-image-preview", "b64_json"), floor: "native" },
+  "base64-url": { mode: "r2", framing: "chunked", ...images("gemini-3-pro-image-preview", "url"), floor: "native", expected: 100 },
+  "url-base64": { mode: "r2", framing: "chunked", ...images("linkai/gpt-image-2", "b64_json"), floor: "native", vendor: "linkai" },
+
+  forward: { mode: "forward", framing: "length", fetches: GEMINI, ...generation },
+  small: { mode: "null", framing: "length", ...generation, floor: "forward" },
+  "small-r2": { mode: "r2", framing: "length", ...generation, floor: "forward" },
+};
+
+/** Groups that are measured one after the other, so that a cell and its floor see the same machine. */
+const GROUPS: [variants: string[], sizes: string[], clients: number[]][] = [
+  [["floor", "pump", "pass", "pass-r2", "floor-length", "pass-length"], ["24", "8", "1"], [1, 8]],
+  [["native", "base64-base64", "base64-url", "url-base64"], ["24"], [1, 8]],
+  [["forward", "small", "small-r2"], ["tiny"], [16]],
+];
+
+/** Every cell; `upstream` is upstream.ts's origin. */
+export function cells(upstream: string): Cell[] {
+  return GROUPS.flatMap(([variants, sizes, clients]) =>
+    sizes.flatMap((size) => clients.flatMap((count) => variants.map((name) => cell(name, size, count, upstream)))),
+  );
+}
+
+function cell(name: string, size: string, clients: number, upstream: string): Cell {
+  const variant = VARIANTS[name];
+  if (variant === undefined) throw new Error(`no variant ${name}`);
+  const { mode, framing, floor, fetches = "", path = "/", body = {}, vendor = "listenhub", expected } = variant;
+  const at = `${size}x${clients}`;
+  const base = `${upstream}/${size}/${framing}`;
+  const upper = vendor.toUpperCase();
+  return {
+    id: `${name} ${at}`,
+    variant: name,
+    size,
+    clients,
+    vars: {
+      MODE: mode,
+      FLOOR: `${base}/${fetches}`,
+      ADMIN_TOKEN: "admin",
+      [`${upper}_API_KEY`]: "key",
+      [`${upper}_BASE_URL`]: vendor === "listenhub" ? `${base}/openapi` : base,
+      TRUSTED_HOSTS: new URL(upstream).host,
+      // More than a minute of any cell: what is measured is the counting, not the refusing.
+      LIMITS: JSON.stringify({ keyPerMinute: 1e9, globalPerMinute: 1e9 }),
+    },
+    request: post(path, body),
+    expected: expected ?? SIZES[size] ?? 0,
+    floor: floor === undefined ? undefined : `${floor} ${at}`,
+  };
+}

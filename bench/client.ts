@@ -1,0 +1,103 @@
+import { connect } from "node:net";
+
+/** What a load came to. */
+export interface Load {
+  requests: number;
+  /** Bytes of bodies. */
+  bytes: number;
+  seconds: number;
+}
+
+/** Bodies differ from the expected length by their JSON and by the lines between chunks, no more. */
+const tolerance = (expected: number) => 2_000 + expected / 100;
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Sends `request` over `connections` kept-alive connections, one at a time each, until `atLeastMs` have passed and
+ * everyone has an answer. Throws where an answer is no 200 or much shorter or longer than `expected` bytes.
+ */
+export async function load(port: number, request: Buffer, connections: number, atLeastMs: number, expected: number): Promise<Load> {
+  const from = performance.now();
+  const done = await Promise.all(
+    Array.from({ length: connections }, () => converse(port, request, () => performance.now() - from < atLeastMs, expected)),
+  );
+  const seconds = (performance.now() - from) / 1000;
+  return { requests: sum(done.map(({ requests }) => requests)), bytes: sum(done.map(({ bytes }) => bytes)), seconds };
+}
+
+/** One connection's answers, read into one buffer and dropped: the client must not be what is measured. */
+function converse(port: number, request: Buffer, more: () => boolean, expected: number): Promise<{ requests: number; bytes: number }> {
+  return new Promise((resolve, reject) => {
+    let requests = 0;
+    let bytes = 0;
+    let reader = new AnswerReader();
+    const onread = {
+      buffer: Buffer.allocUnsafe(256 * 1024),
+      callback: (length: number, buffer: Uint8Array) => {
+        if (!reader.take(buffer as Buffer, length)) return true;
+        if (reader.status !== 200 || Math.abs(reader.bytes - expected) > tolerance(expected)) {
+          fail(`an answer with status ${reader.status} and ${reader.bytes} instead of ${expected} bytes: ${reader.head}`);
+          return false;
+        }
+        requests++;
+        bytes += reader.bytes;
+        if (more()) {
+          reader = new AnswerReader();
+          socket.write(request);
+        } else {
+          socket.destroy();
+          resolve({ requests, bytes });
+        }
+        return true;
+      },
+    };
+    const fail = (message: string) => {
+      socket.destroy();
+      reject(new Error(message));
+    };
+    const socket = connect({ host: "127.0.0.1", port, noDelay: true, onread });
+    socket.setTimeout(TIMEOUT_MS, () => fail("an answer took too long"));
+    socket.on("error", reject);
+    socket.on("end", () => fail(`the connection ended after ${reader.bytes} bytes`));
+    socket.write(request);
+  });
+}
+
+/** Finds the end of one answer; whole chunk lines are not parsed, only looked for where they end a body. */
+class AnswerReader {
+  status = 0;
+  bytes = 0;
+  head = "";
+  private length: number | undefined;
+  private last = "";
+
+  /** True at the end of the answer. */
+  take(buffer: Buffer, length: number): boolean {
+    let at = 0;
+    if (this.status === 0) {
+      this.head += buffer.latin1Slice(0, length);
+      const end = this.head.indexOf("\r\n\r\n");
+      if (end < 0) return false;
+      at = end + 4 - (this.head.length - length);
+      this.head = this.head.slice(0, end);
+      this.status = Number(this.head.slice(9, 12));
+      const declared = /^content-length: (\d+)$/im.exec(this.head)?.[1];
+      this.length = declared === undefined ? undefined : Number(declared);
+    }
+    this.bytes += length - at;
+    if (this.length !== undefined) return this.bytes >= this.length;
+    this.last = (this.last + buffer.latin1Slice(Math.max(at, length - 7), length)).slice(-7);
+    return this.last === "\r\n0\r\n\r\n";
+  }
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** A request as it goes over the wire. */
+export function post(path: string, body: unknown): Buffer {
+  const text = JSON.stringify(body);
+  const head = `POST ${path} HTTP/1.1\r\nhost: easel.test\r\nauthorization: Bearer admin\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n`;
+  return Buffer.from(head + text);
+}

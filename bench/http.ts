@@ -1,0 +1,95 @@
+import { createServer, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+
+/** One request's head. */
+export interface Head {
+  method: string;
+  path: string;
+  /** A header's value, by its lower-case name. */
+  header(name: string): string | undefined;
+}
+
+/** Takes a request's body and answers at its end. */
+export interface Taker {
+  data?(chunk: Buffer): void;
+  /** What to answer: raw HTTP, head included, in pieces that are never changed. */
+  end(): Buffer[];
+}
+
+const BLANK = Buffer.from("\r\n\r\n");
+
+/**
+ * The least HTTP/1.1 server that will do: node:http costs more CPU than the Worker it would be measured with. Bodies
+ * with a length or in chunks, keep-alive, no pipelining. Resolves to the port on 127.0.0.1.
+ */
+export function listen(handle: (head: Head) => Taker): Promise<number> {
+  const server = createServer({ noDelay: true }, (socket) => converse(socket, handle));
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function converse(socket: Socket, handle: (head: Head) => Taker): void {
+  let rest: Buffer | undefined;
+  let taker: Taker | undefined;
+  /** Body bytes to come; of a chunked body, those of the chunk, its line end included. */
+  let left = 0;
+  let chunked = false;
+  socket.on("error", () => undefined);
+  socket.on("data", (arrived: Buffer) => {
+    let bytes = rest === undefined ? arrived : Buffer.concat([rest, arrived]);
+    rest = undefined;
+    for (;;) {
+      if (taker === undefined) {
+        const end = bytes.indexOf(BLANK);
+        if (end < 0) break;
+        const head = parseHead(bytes.latin1Slice(0, end));
+        bytes = bytes.subarray(end + 4);
+        taker = handle(head);
+        chunked = head.header("transfer-encoding") !== undefined;
+        left = Number(head.header("content-length") ?? 0);
+      }
+      if (chunked && left === 0) {
+        const line = bytes.indexOf("\r\n");
+        if (line < 0) break;
+        const size = Number.parseInt(bytes.latin1Slice(0, line), 16);
+        if (size === 0 && bytes.length < line + 4) break;
+        bytes = bytes.subarray(line + (size === 0 ? 4 : 2));
+        left = size === 0 ? 0 : size + 2;
+        if (size === 0) chunked = false;
+      }
+      const part = bytes.subarray(0, left);
+      left -= part.length;
+      bytes = bytes.subarray(part.length);
+      if (part.length > 0) taker.data?.(chunked && left < 2 ? part.subarray(0, part.length - (2 - left)) : part);
+      if (left > 0) return;
+      if (chunked) continue;
+      socket.cork();
+      for (const piece of taker.end()) socket.write(piece);
+      socket.uncork();
+      taker = undefined;
+      if (bytes.length === 0) return;
+    }
+    rest = bytes;
+  });
+}
+
+function parseHead(text: string): Head {
+  const [first = "", ...lines] = text.split("\r\n");
+  const [method = "", path = ""] = first.split(" ");
+  const headers = new Map(
+    lines.map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+  return { method, path, header: (name) => headers.get(name) };
+}
+
+/** A whole answer with a length. */
+export function answer(body: Buffer | string, headers = "content-type: application/json\r\n"): Buffer[] {
+  const bytes = Buffer.from(body);
+  const head = Buffer.from(`HTTP/1.1 200 OK\r\n${headers}content-length: ${bytes.length}\r\n\r\n`);
+  // Small answers leave in one packet; large ones are not copied.
+  return bytes.length < 16_384 ? [Buffer.concat([head, bytes])] : [head, bytes];
+}

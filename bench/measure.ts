@@ -1,0 +1,85 @@
+import { fork } from "node:child_process";
+import { join } from "node:path";
+import type { Cell } from "./cells.ts";
+import { load } from "./client.ts";
+import { cpuOf, memoryOf, watchMemory } from "./process.ts";
+import { SIZES } from "./sizes.ts";
+import { startWorkerd } from "./workerd.ts";
+
+/** One cell, once. */
+export interface Figures {
+  /** Megabytes of base64 a second, and requests a second. */
+  megabytes: number;
+  requests: number;
+  /** CPU of the whole workerd process, in ms: a MB, and a request. */
+  cpuPerMegabyte: number;
+  userPerMegabyte: number | undefined;
+  cpuPerRequest: number;
+  /** Peak above idle, in MiB. */
+  memory: number;
+  /** Part of the time that workerd was at work: where it is well below 1, something else was the limit. */
+  busy: number;
+}
+
+export interface Surroundings {
+  folder: string;
+  bucket: number;
+  /** How long a cell runs, at least. */
+  cellMs: number;
+}
+
+/** Runs a cell in a fresh workerd. */
+export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundings): Promise<Figures> {
+  const workerd = await startWorkerd({ folder, vars: cell.vars, bucket });
+  const { port, pid } = workerd;
+  const idle = memoryOf(pid);
+  const memory = watchMemory(pid);
+  try {
+    await load(port, cell.request, cell.clients, cellMs / 5, cell.expected);
+    const before = cpuOf(pid);
+    const { requests, seconds } = await load(port, cell.request, cell.clients, cellMs, cell.expected);
+    const after = cpuOf(pid);
+        const megabytes = (requests * (SIZES[cell.size] ?? 0)) / 1e6;
+    const cpuMs = (after.total - before.total) * 1000;
+    const userMs = after.user === undefined ? undefined : (after.user - (before.user ?? 0)) * 1000;
+    return {
+      megabytes: megabytes / seconds,
+      requests: requests / seconds,
+      cpuPerMegabyte: cpuMs / megabytes,
+      userPerMegabyte: userMs === undefined ? undefined : userMs / megabytes,
+      cpuPerRequest: cpuMs / requests,
+      memory: (memory.peak() - idle) / 2 ** 20,
+      busy: cpuMs / 1000 / seconds,
+    };
+  } finally {
+    memory.stop();
+    await workerd.stop();
+  }
+}
+
+/** Milliseconds from starting workerd with a script to its first answer. */
+export async function startUp(script: string, folder: string, bucket: number): Promise<number> {
+  const request = Buffer.from("GET /healthz HTTP/1.1\r\nhost: easel.test\r\n\r\n");
+  const from = performance.now();
+  const workerd = await startWorkerd({ folder, script, vars: {}, bucket });
+  try {
+    await load(workerd.port, request, 1, 0, 11);
+    return performance.now() - from;
+  } finally {
+    await workerd.stop();
+  }
+}
+
+export interface Helper {
+  port: number;
+  stop(): void;
+}
+
+/** Starts upstream.ts or bucket.ts in a process of its own; without us it ends by itself. */
+export function startProcess(file: string): Promise<Helper> {
+  const child = fork(join(import.meta.dirname, file));
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`${file} ended with ${code}`)));
+    child.once("message", (message) => resolve({ port: (message as { port: number }).port, stop: () => child.kill() }));
+  });
+}

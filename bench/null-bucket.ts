@@ -1,0 +1,47 @@
+/** Large enough for a whole block of an upload. */
+const READ = 256 * 1024;
+const idle: ArrayBuffer[] = [];
+
+/**
+ * A bucket that takes everything and keeps nothing. It reads streams to their end, as R2 would, which costs a copy and a
+ * turn of the event loop for each 256 KiB: about 0.05 ms a MB.
+ */
+export const nullBucket = {
+  async put(key: string, value: Value) {
+    return { key, size: await drain(value) };
+  },
+  async createMultipartUpload(key: string) {
+    let size = 0;
+    return {
+      key,
+      async uploadPart(partNumber: number, value: Value) {
+        size += await drain(value);
+        return { partNumber, etag: "etag" };
+      },
+      complete: async () => ({ key, size }),
+      abort: async () => undefined,
+    };
+  },
+  get: async () => null,
+  delete: async () => undefined,
+} as unknown as R2Bucket;
+
+type Value = ReadableStream<Uint8Array> | ArrayBufferView | ArrayBuffer | string;
+
+async function drain(value: Value): Promise<number> {
+  if (typeof value === "string") return value.length;
+  if (!(value instanceof ReadableStream)) return value.byteLength;
+  const reader = value.getReader({ mode: "byob" });
+  let buffer = idle.pop() ?? new ArrayBuffer(READ);
+  let size = 0;
+  for (;;) {
+    const { done, value: read } = await reader.readAtLeast(READ, new Uint8Array(buffer));
+    if (read !== undefined) {
+      buffer = read.buffer as ArrayBuffer;
+      size += read.length;
+    }
+    if (done) break;
+  }
+  idle.push(buffer);
+  return size;
+}

@@ -1,0 +1,128 @@
+// `npm run bench`: the Worker in workerd against bare handlers, from processes of their own. See docs/performance.md.
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { bundle, weigh } from "./bundle.ts";
+import { type Cell, cells } from "./cells.ts";
+import { type Figures, measure, startProcess, startUp, type Surroundings } from "./measure.ts";
+import { MEMORY } from "./process.ts";
+import { tables } from "./table.ts";
+import { type Findings, verdicts } from "./targets.ts";
+import { WORKERD } from "./workerd.ts";
+
+const HELP = `npm run bench                     five rounds of every cell: some minutes
+npm run bench -- --quick          one short round: under a minute, and rough
+npm run bench -- --only pass      cells whose name contains "pass", and what they are compared with
+npm run bench -- --json           figures as JSON`;
+
+const FULL = { rounds: 5, cellMs: 1_000, starts: 15 };
+const QUICK = { rounds: 1, cellMs: 250, starts: 5 };
+const BARE = `export default { fetch: () => new Response('{"ok":true}') };`;
+
+const { values: flags } = parseArgs({
+  options: { quick: { type: "boolean" }, only: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+});
+if (flags.help) console.log(HELP);
+else await run(flags.quick ? QUICK : FULL);
+
+async function run({ rounds, cellMs, starts }: typeof FULL): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "easel-bench-"));
+  const helpers = await Promise.all([startProcess("upstream.ts"), startProcess("bucket.ts")]);
+  // Ends what runs, the folder included.
+  const stop = async () => {
+    for (const helper of helpers) helper.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stop().then(() => process.exit(1)));
+  try {
+    const [upstream, bucket] = helpers.map(({ port }) => port);
+    const chosen = select(cells(`http://127.0.0.1:${upstream}`), flags.only);
+    if (chosen.length === 0) throw new Error(`no cell's name contains "${flags.only}"`);
+    await bundle("bench/worker.ts", folder);
+    const around: Surroundings = { folder, bucket: bucket ?? 0, cellMs };
+    const samples = await inRounds(chosen, rounds, around);
+    const found = medians(chosen, samples);
+    if (flags.only === undefined) Object.assign(found, await weighAndStart(around, starts));
+    print(chosen, found, rounds);
+  } finally {
+    await stop();
+  }
+}
+
+/** Cells with that text in their names, and their floors. */
+function select(all: Cell[], only: string | undefined): Cell[] {
+  if (only === undefined) return all;
+  const wanted = new Set(all.filter(({ id }) => id.includes(only)).flatMap(({ id, floor }) => [id, floor]));
+  return all.filter(({ id }) => wanted.has(id));
+}
+
+/** Every cell once a round, forwards and backwards in turn, so that no cell always follows the same one. */
+async function inRounds(chosen: readonly Cell[], rounds: number, around: Surroundings): Promise<Map<string, Figures[]>> {
+  const samples = new Map<string, Figures[]>(chosen.map(({ id }) => [id, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const cell of round % 2 === 0 ? chosen : chosen.toReversed()) {
+      tell(`round ${round + 1} of ${rounds}: ${cell.id}`);
+      samples.get(cell.id)?.push(await measure(cell, around));
+    }
+  }
+  tell("");
+  return samples;
+}
+
+function medians(chosen: readonly Cell[], samples: Map<string, Figures[]>): Findings {
+  const found: Findings = { cells: new Map(), ratios: new Map() };
+  for (const { id, floor } of chosen) {
+    const own = samples.get(id) ?? [];
+    const of = (pick: (figures: Figures) => number) => median(own.map(pick));
+    found.cells.set(id, {
+      megabytes: of((f) => f.megabytes),
+      requests: of((f) => f.requests),
+      cpuPerMegabyte: of((f) => f.cpuPerMegabyte),
+      userPerMegabyte: own[0]?.userPerMegabyte === undefined ? undefined : of((f) => f.userPerMegabyte ?? 0),
+      cpuPerRequest: of((f) => f.cpuPerRequest),
+      memory: of((f) => f.memory),
+      busy: of((f) => f.busy),
+    });
+    const base = samples.get(floor ?? "");
+    if (base !== undefined) found.ratios.set(id, median(own.map((f, round) => f.requests / (base[round]?.requests ?? NaN))));
+  }
+  return found;
+}
+
+async function weighAndStart({ folder, bucket }: Surroundings, starts: number): Promise<Partial<Findings>> {
+  tell("bundle and start-up");
+  const deployed = join(folder, "deployed");
+  const weight = await weigh(deployed);
+  await copyFile(join(deployed, "index.js"), join(folder, "index.js"));
+  await writeFile(join(folder, "bare.js"), BARE);
+  const above: number[] = [];
+  for (let start = 0; start < starts; start++) {
+    const bare = await startUp("bare.js", folder, bucket);
+    above.push((await startUp("index.js", folder, bucket)) - bare);
+  }
+  tell("");
+  return { weight, startUpMs: median(above) };
+}
+
+function print(chosen: readonly Cell[], found: Findings, rounds: number): void {
+  if (flags.json) {
+    const { weight, startUpMs } = found;
+    const figures = Object.fromEntries(chosen.map(({ id }) => [id, { ...found.cells.get(id), ratio: found.ratios.get(id) }]));
+    console.log(JSON.stringify({ workerd: WORKERD, rounds, cells: figures, weight, startUpMs, targets: verdicts(found) }, null, 2));
+    return;
+  }
+  console.log(`workerd ${WORKERD}, Node ${process.version}; medians of ${rounds}; memory is ${MEMORY}, peak above idle.\n`);
+  console.log(tables(chosen, found));
+}
+
+/** Progress, on a line of its own that the next one replaces. */
+function tell(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+function median(numbers: number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+}

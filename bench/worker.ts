@@ -1,0 +1,54 @@
+// The Worker that is measured: Easel itself, and beside it the bare handlers it is compared with. `MODE` says which.
+import easel from "../src/index.ts";
+import type { Env } from "../src/env.ts";
+import { pump } from "../src/stream/pump.ts";
+import { nullBucket } from "./null-bucket.ts";
+
+interface BenchEnv extends Env {
+  MODE: string;
+  /** Where the bare handlers fetch from. */
+  FLOOR: string;
+}
+
+let withoutSink: BenchEnv | undefined;
+
+export default {
+  async fetch(request, env, ctx) {
+    switch (env.MODE) {
+      case "floor":
+        return fetch(env.FLOOR);
+      case "forward":
+        return fetch(env.FLOOR, { method: request.method, headers: request.headers, body: request.body });
+      case "native":
+        return native(env);
+      case "pump":
+        return pumped(env, ctx);
+      case "null":
+        return easel.fetch(request, (withoutSink ??= { ...env, BUCKET: nullBucket }), ctx);
+      default:
+        return easel.fetch(request, env, ctx);
+    }
+  },
+} satisfies { fetch(request: Request, env: BenchEnv, ctx: ExecutionContext): Promise<Response> };
+
+/** A binary body into R2, no JavaScript in between. */
+async function native(env: BenchEnv): Promise<Response> {
+  const { body } = await fetch(env.FLOOR);
+  await env.BUCKET.put(`native/${crypto.randomUUID()}`, body);
+  return new Response("stored");
+}
+
+/** The pass-through's own way of moving bytes, without looking at them. */
+async function pumped(env: BenchEnv, ctx: ExecutionContext): Promise<Response> {
+  const response = await fetch(env.FLOOR);
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  let pending: Promise<void> | undefined;
+  const each = async (chunk: Uint8Array) => {
+    await pending;
+    pending = writer.write(chunk);
+  };
+  const body = response.body as ReadableStream<Uint8Array>;
+  ctx.waitUntil(pump(body, { large: () => true, each }).then(() => writer.close()));
+  return new Response(readable, { headers: { "content-type": "application/json" } });
+}

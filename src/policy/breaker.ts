@@ -1,0 +1,69 @@
+import { type ErrorCode, GatewayError } from "../errors.ts";
+
+/** So many refusals in a row, the first of them no longer ago than this, stop the calls. */
+const ROW = 20;
+const ROW_MS = 30_000;
+/** How long calls stop where the vendor does not say. */
+const PAUSE_MS = 5_000;
+/** The longest that a vendor may ask for. */
+const LONGEST_MS = 300_000;
+/** A probe that has not come back by then is taken for lost. */
+const PROBE_MS = 60_000;
+
+/** What a call showed: the vendor is too busy, it answered anything else, or nothing was heard of it. */
+export type Outcome = { busy: ErrorCode; retryAfterSeconds?: number | undefined } | "answered" | "silent";
+
+/** What is remembered of one vendor. Times are milliseconds since the epoch. */
+export interface Breaker {
+  /** When each refusal of the row came. */
+  readonly refusedAt: readonly number[];
+  /** Set while calls stop: until when, in which words, and since when one call is out to see whether that is over. */
+  readonly open?: { readonly until: number; readonly code: ErrorCode; readonly probedAt?: number | undefined };
+}
+
+export const CLOSED: Breaker = { refusedAt: [] };
+
+/** Whether a call may be made now, what is remembered if it is, and else in how many milliseconds to ask again. */
+export function admit(breaker: Breaker, now: number): { breaker: Breaker } | { waitMs: number; code: ErrorCode } {
+  const { open } = breaker;
+  if (open === undefined) return { breaker };
+  const waitMs = open.until - now;
+  // A longer wait than any vendor is granted means that the clock was set back.
+  if (waitMs > 0 && waitMs <= LONGEST_MS) return { waitMs, code: open.code };
+  const probedMs = open.probedAt === undefined ? PROBE_MS : now - open.probedAt;
+  if (probedMs >= 0 && probedMs < PROBE_MS) return { waitMs: PAUSE_MS, code: open.code };
+  return { breaker: { ...breaker, open: { ...open, probedAt: now } } };
+}
+
+/** What is remembered after a call. Silence proves nothing, neither load nor its end. */
+export function settle(breaker: Breaker, outcome: Outcome, now: number): Breaker {
+  if (outcome === "answered") return CLOSED;
+  if (outcome === "silent")
+    return breaker.open === undefined ? breaker : { ...breaker, open: { ...breaker.open, probedAt: undefined } };
+  const refusedAt = [...breaker.refusedAt.filter((at) => at > now - ROW_MS), now].slice(-ROW);
+  if (breaker.open === undefined && refusedAt.length < ROW) return { refusedAt };
+  const until =
+    now + (outcome.retryAfterSeconds === undefined ? PAUSE_MS : Math.min(outcome.retryAfterSeconds * 1000, LONGEST_MS));
+  return { refusedAt, open: { until: Math.max(until, breaker.open?.until ?? 0), code: outcome.busy } };
+}
+
+/** The breakers of one isolate, by vendor: isolates do not tell each other. */
+export class Breakers {
+  private readonly breakers = new Map<string, Breaker>();
+
+  /** To be called before each call to a vendor. Throws, without one, what the vendor answered to those before. */
+  admit(vendor: string, now: number): void {
+    const admitted = admit(this.breakers.get(vendor) ?? CLOSED, now);
+    if ("breaker" in admitted) return void this.breakers.set(vendor, admitted.breaker);
+    const retryAfter = Math.ceil(admitted.waitMs / 1000);
+    throw new GatewayError(
+      admitted.code,
+      `${vendor} refused the last ${ROW} calls and is not asked again for ${retryAfter} s.`,
+      { retryAfter, retryable: true },
+    );
+  }
+
+  settle(vendor: string, outcome: Outcome, now: number): void {
+    this.breakers.set(vendor, settle(this.breakers.get(vendor) ?? CLOSED, outcome, now));
+  }
+}

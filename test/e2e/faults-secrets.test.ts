@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { png } from "../sim/index.ts";
+import type { ListenHubBehaviour } from "../sim/index.ts";
+import { ADMIN, CAT, said, startStage, VENDOR_KEY } from "./listenhub-stage.ts";
+import type { Stage } from "./listenhub-stage.ts";
+
+/** faults.md 25 and 59: what must be found nowhere. */
+const PROMPT = "planted-prompt 一只特别的猫 \u{1f98a} planted-prompt-end";
+const SIGNED = "https://example.com/private.png?signature=planted-signature";
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage({ faulty: true, limits: { headersMs: 400 } });
+});
+beforeEach(() => stage.vendor.reset());
+afterAll(() => stage.stop());
+
+const asked = {
+  ...CAT,
+  prompt: PROMPT,
+  referenceImages: [{ fileData: { fileUri: SIGNED, mimeType: "image/png" } }],
+};
+const PLANTED = [VENDOR_KEY, ADMIN, "planted-prompt", "planted-signature"];
+
+/** Those of `planted` that are in the text. */
+function found(text: string, planted = PLANTED): string[] {
+  return planted.filter((secret) => text.includes(secret));
+}
+
+/** Everything that can be seen of R2: keys, metadata, and the records themselves. */
+async function everythingStored(): Promise<string> {
+  const texts: string[] = [];
+  for (const key of await stage.keys()) {
+    const object = await stage.easel.bucket.get(key);
+    texts.push(JSON.stringify([key, object?.customMetadata, object?.httpMetadata]));
+    if (key.endsWith(".json")) texts.push((await object?.text()) ?? "");
+  }
+  return texts.join("\n");
+}
+
+const HOW: [name: string, how: ListenHubBehaviour][] = [
+  ["success", {}],
+  ["an error that echoes the key", { echoKey: true }],
+  ["a 400 that echoes the key", { echoKey: true, status: 400 }],
+  ["a 401 that echoes the key", { echoKey: true, status: 401 }],
+  ["a 429 that echoes the key", { echoKey: true, status: 429 }],
+  ["an error in 200 that echoes the key", { echoKey: true, status: 200 }],
+  [
+    "an error that echoes the request",
+    { status: 400, error: { message: `bad prompt: ${PROMPT}; bad file ${SIGNED}` } },
+  ],
+  ["a refusal that echoes all", { pictures: [], text: `I cannot: ${PROMPT} ${SIGNED} ${VENDOR_KEY}` }],
+  ["a reason that echoes the key", { finishReason: VENDOR_KEY }],
+  ["a page", { body: `<html>${PROMPT} ${VENDOR_KEY}</html>` }],
+  ["broken JSON", { body: `{"a": ${PROMPT} ${VENDOR_KEY}` }],
+  ["a timeout", { delayMs: 700 }],
+  ["a reset", { reset: "before-headers" }],
+  ["a redirect", { status: 302, headers: { location: `https://example.com/?key=${VENDOR_KEY}` } }],
+  ["an encoding", { headers: { "content-encoding": `x-${VENDOR_KEY}` } }],
+];
+it.each(HOW)("25. %s: no key, prompt or signature in the answer, the record or the log", async (_, how) => {
+  const answer = await stage.draw(asked, how);
+  expect(found(answer.body.toString())).toEqual([]);
+  expect(found(JSON.stringify([...answer.headers]))).toEqual([]);
+  await stage.ended(answer.id);
+  expect(found(await everythingStored())).toEqual([]);
+  expect(found(said(stage.easel))).toEqual([]);
+});
+
+it("25. text beside a picture is recorded without the key", async () => {
+  const { id } = await stage.draw(asked, { text: `Drawn with ${VENDOR_KEY}.`, pictures: [png()] });
+  expect((await stage.record(id)).text).toBe("Drawn with [redacted].");
+});
+
+it("59. our own refusals do not repeat what was sent", async () => {
+  const bodies = [
+    `{"prompt": ${PROMPT}`,
+    { ...asked, imageConfig: { aspectRatio: "9:9:9" } },
+    { ...asked, referenceImages: [{ fileData: { fileUri: SIGNED.replace("https", "ftp"), mimeType: "image/png" } }] },
+  ];
+  for (const body of bodies) {
+    const answer = await stage.draw(body);
+    expect(answer.status).toBe(400);
+    expect(found(answer.body.toString())).toEqual([]);
+  }
+  for (const authorization of [`Bearer ${ADMIN}x`, "Bearer planted-wrong-key"]) {
+    const answer = await stage.draw(asked, undefined, { headers: { authorization } });
+    expect(found(answer.body.toString(), [...PLANTED, "planted-wrong-key"])).toEqual([]);
+  }
+  expect(found(said(stage.easel), [...PLANTED, "planted-wrong-key"])).toEqual([]);
+});
+
+it("59. errors inside say nothing of it either", async () => {
+  const referenceImages = [{ inlineData: { data: png().bytes.toString("base64"), mimeType: "image/png" } }];
+  for (const method of ["BUCKET.put", "BUCKET.get", "BUCKET.delete", "KV.put", "KV.get"]) {
+    await stage.easel.fault(method, { times: 3 });
+    const answer = await stage.draw({ ...asked, referenceImages });
+    expect(found(answer.body.toString())).toEqual([]);
+    await stage.easel.fault(method, { times: 0 });
+  }
+  await stage.easel.fault("BUCKET.put", { times: 1, prefix: "pictures/", message: `failed for ${VENDOR_KEY}` });
+  await stage.draw(asked);
+  await stage.easel.fault("BUCKET.put", { times: 0 });
+  expect(found(said(stage.easel))).toEqual([]);
+});

@@ -1,0 +1,116 @@
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { writeGemini } from "../sim/gemini.ts";
+import { jpeg, png, sha256, until } from "../sim/index.ts";
+import type { ListenHubBehaviour } from "../sim/index.ts";
+import { ADMIN, CAT, PATH, startStage } from "./listenhub-stage.ts";
+import type { Stage } from "./listenhub-stage.ts";
+
+/** faults.md 28: a client that takes its answer slowly, or not at all for a while. */
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage({ limits: { clientStallMs: 200 }, faulty: true });
+});
+beforeEach(() => stage.vendor.reset());
+afterAll(() => stage.stop());
+
+/** More than sockets on loopback hold. */
+const picture = png({ bytes: 24_000_000 });
+const how: ListenHubBehaviour = { pictures: [picture] };
+const whole = sha256(writeGemini(how));
+
+/** Asks, and takes nothing of the body until `resume` or reading. */
+function paused(): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" };
+    const client = request(stage.easel.url + PATH, { method: "POST", headers }, (response) => {
+      response.pause();
+      resolve(response);
+    });
+    client.once("error", reject);
+    client.end(JSON.stringify(CAT));
+  });
+}
+
+async function rest(response: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+const idOf = (response: IncomingMessage) => String(response.headers["easel-generation"]);
+
+describe("28. a slow reader", () => {
+  it("does not hold up the picture, and gets the rest byte for byte", async () => {
+    stage.vendor.next(how);
+    const response = await paused();
+    // The vendor is read to its end, and the picture is stored, while the client has taken nothing.
+    await stage.vendor.settled();
+    expect(stage.vendor.seen[0]).toMatchObject({ aborted: false });
+    const record = await stage.ended(idOf(response));
+    expect(record).toMatchObject({ status: "succeeded", images: [{ bytes: 24_000_000 }] });
+    expect(await stage.stored((await stage.keys(`pictures/${record.id}`))[0] ?? "")).toBe(picture.sha256);
+
+    // Nobody else waits.
+    const from = Date.now();
+    expect((await stage.draw(CAT, { pictures: [jpeg()] })).status).toBe(200);
+    expect(Date.now() - from).toBeLessThan(1_000);
+
+    await sleep(500);
+    expect(sha256(await rest(response))).toBe(whole);
+    await until(async () => (await stage.keys("spills/")).length === 0);
+  });
+
+  it("that pauses again and again gets all of it", async () => {
+    stage.vendor.next(how);
+    const response = await paused();
+    const parts: Buffer[] = [];
+    let taken = 0;
+    for await (const part of response) {
+      parts.push(part as Buffer);
+      taken += (part as Buffer).length;
+      if (taken > 4_000_000) {
+        taken = 0;
+        await sleep(350);
+      }
+    }
+    expect(sha256(Buffer.concat(parts))).toBe(whole);
+    await until(async () => (await stage.keys("spills/")).length === 0);
+  });
+
+  it("that leaves in the end leaves nothing behind", async () => {
+    stage.vendor.next(how);
+    const response = await paused();
+    await stage.ended(idOf(response));
+    response.destroy();
+    await until(async () => (await stage.keys("spills/")).length === 0);
+    expect(await stage.record(idOf(response))).toMatchObject({ status: "succeeded" });
+  });
+
+  it("gets a broken stream where the answer proves broken, and nothing is left", async () => {
+    stage.vendor.next({ ...how, cutAt: -3 });
+    const response = await paused();
+    expect(await stage.ended(idOf(response))).toMatchObject({ status: "failed", error: { code: "vendor_error" } });
+    await expect(rest(response)).rejects.toThrow();
+    await until(async () => (await stage.keys("spills/")).length === 0);
+    expect(await stage.keys(`pictures/${idOf(response)}`)).toEqual([]);
+  });
+
+  it("gets a broken stream, not an endless one, where what it has not taken is lost", async () => {
+    await stage.easel.fault("BUCKET.get", { prefix: "spills/", times: 1 });
+    stage.vendor.next(how);
+    const response = await paused();
+    await stage.ended(idOf(response));
+    await expect(Promise.race([rest(response), sleep(5_000)])).rejects.toThrow();
+  });
+
+  it("several of them at once, each its own", async () => {
+    stage.vendor.always(how);
+    const responses = await Promise.all([paused(), paused(), paused()]);
+    await Promise.all(responses.map((response) => stage.ended(idOf(response))));
+    for (const response of responses) expect(sha256(await rest(response))).toBe(whole);
+    await until(async () => (await stage.keys("spills/")).length === 0);
+  });
+});

@@ -1,0 +1,282 @@
+import OpenAI from "openai";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { disguised, HTML_PAGE, jpeg, png, startStranger, webp } from "../sim/index.ts";
+import type { LinkAIBehaviour, Stranger } from "../sim/index.ts";
+import { ADMIN, hashOf, jsonOf, startStage, warningsOf } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+
+const PATH = "/linkai/v1/images/generations";
+let stage: Stage;
+let stranger: Stranger;
+beforeAll(async () => {
+  stage = await startStage({ cdnElsewhere: true });
+  stranger = await startStranger();
+});
+beforeEach(() => {
+  stage.reset();
+  stranger.reset();
+});
+afterAll(() => Promise.all([stage.stop(), stranger.stop()]));
+
+interface Answer {
+  data: { url: string }[];
+}
+interface Refusal {
+  error: { message: string; type: string };
+}
+
+const ask = (body: object | string, headers?: Record<string, string>) => stage.post(PATH, body, headers);
+const sent = () => stage.linkai.generations().at(-1)?.body as Record<string, unknown>;
+const FOX = { model: "gpt-image-2", prompt: "一只在月光下奔跑的白色狐狸,水彩画风格" };
+const CDN = "https://cdn.link-ai.tech/user/generate/eaf7c477-2fe5-4420-8c23-df2a27a55593.png";
+const EDIT = "把背景换成雪山,整体改为油画风格";
+
+describe("the document's requests", () => {
+  const reference = png({ bytes: 30_000, seed: 4 });
+  const dataUri = `data:image/png;base64,${reference.bytes.toString("base64")}`;
+  const seen = { sha256: reference.sha256, bytes: 30_000, type: "image/png" };
+  const examples: [name: string, asked: object, expected: object][] = [
+    ["请求示例(文生图)", { ...FOX, size: "2K", aspect_ratio: "16:9" }, { size: "2K", aspect_ratio: "16:9" }],
+    [
+      "请求示例(图生图,URL 输入)",
+      { model: "gpt-image-2", prompt: EDIT, images: [CDN] },
+      { images: [CDN], size: "2K", aspect_ratio: "16:9" },
+    ],
+    [
+      "请求示例(图生图,base64 输入)",
+      { model: "gpt-image-2", prompt: EDIT, images: [dataUri] },
+      { images: [seen], size: "2K", aspect_ratio: "16:9" },
+    ],
+    [
+      "CURL 请求, 图生图",
+      { model: "gemini-3.1-flash-image-preview", prompt: EDIT, images: [CDN] },
+      { images: [CDN], size: "1K" },
+    ],
+  ];
+  it.each(examples)("%s", async (_, asked, expected) => {
+    const picture = webp();
+    stage.linkai.next({ pictures: [picture] });
+    const answer = await ask(asked);
+    expect(answer.status).toBe(200);
+    const { model, prompt } = asked as typeof FOX;
+    expect(sent()).toEqual({ model, prompt, response_format: "url", ...expected });
+    const id = answer.headers.get("easel-generation");
+    const body = await jsonOf<Answer>(answer);
+    expect(body).toEqual({ data: [{ url: `${stage.easel.url}/images/${id}/0` }] });
+    expect(await hashOf(stage.easel.fetch(body.data[0]?.url ?? ""))).toBe(picture.sha256);
+  });
+
+  it("OpenAI SDK 调用", async () => {
+    const client = new OpenAI({ baseURL: `${stage.easel.url}/linkai/v1`, apiKey: ADMIN, maxRetries: 2 });
+    const extra = { size: "2K", aspect_ratio: "16:9" } as object;
+    const response = await client.images.generate({ ...FOX, ...extra });
+    expect(response.data?.[0]?.url).toMatch(/\/images\/[0-9a-z]{40}\/0$/);
+    // 409 is what its SDK would try again by itself.
+    stage.linkai.next({ status: 409, error: { message: "内容审核不通过" } });
+    await expect(client.images.generate(FOX)).rejects.toBeInstanceOf(OpenAI.ConflictError);
+    expect(stage.linkai.generations()).toHaveLength(2);
+  });
+});
+
+describe("models and their defaults", () => {
+  const cases: [asked: Record<string, unknown>, expected: Record<string, unknown>, warnings?: string[]][] = [
+    [{ model: "gpt-image-2" }, { size: "2K", aspect_ratio: "16:9" }],
+    [{ model: "doubao-seedream-4.5" }, { size: "2K" }],
+    [{ model: "doubao-seedream-4.0" }, { size: "2K" }],
+    [{ model: "gemini-3-pro-image-preview" }, { size: "1K" }],
+    [{ model: "gemini-3.1-flash-image-preview" }, { size: "1K" }],
+    [{ model: "gemini-2.5-flash-image" }, {}],
+    [{ model: "linkai/gpt-image-2" }, { model: "gpt-image-2", size: "2K", aspect_ratio: "16:9" }],
+    [
+      { model: "gemini-3.1-flash-image-preview", size: "512", aspect_ratio: "4:5" },
+      { size: "512", aspect_ratio: "4:5" },
+    ],
+    [
+      { model: "doubao-seedream-4.5", size: "4k", aspect_ratio: "21:9" },
+      { size: "4K", aspect_ratio: "21:9" },
+    ],
+    [{ model: "doubao-seedream-4.5", aspect_ratio: "自动" }, { size: "2K" }],
+    [{ model: "doubao-seedream-4.5", aspect_ratio: "auto" }, { size: "2K" }],
+    [
+      { model: "gpt-image-2", aspect_ratio: "1:1", quality: "low" },
+      { size: "2K", aspect_ratio: "1:1", quality: "low" },
+    ],
+    [
+      { model: "gpt-image-2", quality: "hd" },
+      { size: "2K", aspect_ratio: "16:9", quality: "high" },
+      ["quality hd is drawn as high"],
+    ],
+    [
+      { model: "gpt-image-2", size: "1536x1024" },
+      { size: "1K", aspect_ratio: "3:2" },
+    ],
+    [
+      { model: "gemini-2.5-flash-image", size: "2K", quality: "hd" },
+      {},
+      [
+        expect.stringMatching(/^size was ignored/) as string,
+        expect.stringMatching(/^quality hd was left out/) as string,
+      ],
+    ],
+    [{ model: "gemini-2.5-flash-image", size: "8K" }, {}, [expect.stringMatching(/^size was ignored/) as string]],
+    [{ model: "gemini-2.5-flash-image", size: "1344x768" }, { aspect_ratio: "16:9" }],
+    [
+      { model: "doubao-seedream-4.0", quality: "high", n: 2 },
+      { size: "2K" },
+      [
+        "n is not a field here and was ignored",
+        expect.stringMatching(/^quality high was left out: doubao-seedream-4.0/) as string,
+      ],
+    ],
+    [
+      { model: "gpt-image-2", images: null, size: null, response_format: null },
+      { size: "2K", aspect_ratio: "16:9" },
+    ],
+  ];
+  it.each(cases)("%j", async (asked, expected, warnings = []) => {
+    const answer = await ask({ prompt: "a cat", ...asked });
+    expect(await jsonOf(answer)).toHaveProperty("data");
+    const { model, ...rest } = expected;
+    expect(sent()).toEqual({ model: model ?? asked["model"], prompt: "a cat", response_format: "url", ...rest });
+    expect(stage.linkai.generations()[0]?.ignored).toEqual([]);
+    expect(warningsOf(answer)).toEqual(warnings);
+  });
+
+  it("takes as many references as the model, and no more", async () => {
+    const limits = {
+      "gpt-image-2": 15,
+      "doubao-seedream-4.5": 10,
+      "doubao-seedream-4.0": 10,
+      "gemini-2.5-flash-image": 3,
+    };
+    for (const [model, most] of Object.entries(limits)) {
+      const images = Array<string>(most).fill(CDN);
+      expect((await ask({ model, prompt: "a cat", images })).status).toBe(200);
+      const answer = await ask({ model, prompt: "a cat", images: [...images, CDN] });
+      expect(answer.status).toBe(400);
+      expect((await jsonOf<Refusal>(answer)).error.message).toMatch(new RegExp(`^images .*at most ${most}`));
+    }
+  });
+});
+
+describe("refusals", () => {
+  const picture = (type: string, bytes: Buffer) => `data:${type};base64,${bytes.toString("base64")}`;
+  const gif = Buffer.concat([
+    Buffer.from("GIF89a\u0001\u0000\u0001\u0000\u0000\u0000\u0000", "latin1"),
+    Buffer.from([0, 0x3b]),
+  ]);
+  const cases: [asked: object | string, status: number, message: RegExp][] = [
+    ["{", 400, /not valid JSON/],
+    ["", 400, /body is empty/],
+    ["[]", 400, /The body must be an object/],
+    [{ model: "gpt-image-2" }, 400, /^prompt is required/],
+    [{ ...FOX, prompt: "" }, 400, /^prompt must not be empty/],
+    [{ ...FOX, prompt: 5 }, 400, /^prompt must be a string/],
+    [{ prompt: "a cat" }, 400, /^model is required/],
+    [{ ...FOX, model: "dall-e-3" }, 402, /^The model dall-e-3 is not known; known are .*gpt-image-2/],
+    [{ ...FOX, model: "flux-2-pro" }, 402, /^No vendor is configured here/],
+    [{ ...FOX, size: "3K" }, 400, /^size 3K .*allowed: 1K, 2K, 4K/],
+    [{ ...FOX, size: "big" }, 400, /^size must be one of 1K, 2K, 4K/],
+    [{ ...FOX, model: "doubao-seedream-4.5", size: "1K" }, 400, /^size 1K .*allowed: 2K, 4K/],
+    [{ ...FOX, aspect_ratio: "4:3" }, 400, /^aspect_ratio 4:3 .*allowed: 1:1, 3:2, 2:3, 16:9, 9:16/],
+    [{ ...FOX, quality: "best" }, 400, /^quality best .*allowed: low, medium, high/],
+    [{ ...FOX, response_format: "b64_json" }, 400, /^response_format must be url/],
+    [{ ...FOX, images: CDN }, 400, /^images must be an array/],
+    [{ ...FOX, images: ["gs://bucket/a.png"] }, 400, /^images\[0\] must be .*https:\/\/, http:\/\//],
+    [{ ...FOX, images: [CDN, "cat.png"] }, 400, /^images\[1\] must be/],
+    [{ ...FOX, images: [picture("image/png", gif)] }, 400, /^images\[0\] must be .*not image\/gif/],
+    [{ ...FOX, images: [picture("image/png", png().bytes.subarray(0, 500))] }, 400, /cut short/],
+    [{ ...FOX, images: [picture("image/png", Buffer.from(HTML_PAGE))] }, 400, /^images\[0\] must be/],
+  ];
+  it.each(cases)("%j", async (asked, status, message) => {
+    const answer = await ask(asked);
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toEqual({
+      error: { message: expect.stringMatching(message) as string, type: "invalid_request_error" },
+    });
+    expect(stage.linkai.seen).toEqual([]);
+    expect(await stage.keys("references/")).toEqual([]);
+  });
+
+  const failures: [name: string, how: LinkAIBehaviour, status: number, type: string][] = [
+    ["400", { status: 400, error: {} }, 400, "invalid_request_error"],
+    ["401", { status: 401, error: {} }, 503, "server_error"],
+    ["402", { status: 402, error: {} }, 402, "invalid_request_error"],
+    ["406", { status: 406, error: {} }, 406, "insufficient_quota"],
+    ["409", { status: 409, error: {} }, 409, "content_policy_violation"],
+    ["429", { status: 429, error: {}, headers: { "retry-after": "7" } }, 429, "rate_limit_error"],
+    ["503", { status: 503, error: {} }, 503, "server_error"],
+    ["an error in a 200", { status: 200, error: {} }, 503, "server_error"],
+    ["HTML in a 200", { body: HTML_PAGE }, 503, "server_error"],
+    ["no picture", { body: '{"data":[]}' }, 503, "server_error"],
+  ];
+  it.each(failures)("the vendor's %s", async (_, how, status, type) => {
+    stage.linkai.next(how);
+    const answer = await ask(FOX);
+    expect(answer.status).toBe(status);
+    const { error } = await jsonOf<Refusal>(answer);
+    expect(error).toEqual({ message: expect.stringMatching(/^linkai/) as string, type });
+    const waits = answer.headers.get("retry-after");
+    if (status === 503) expect(Number(waits)).toBeGreaterThanOrEqual(1);
+    else expect(waits).toBe(status === 429 ? "7" : null);
+    expect(answer.headers.get("x-should-retry")).toBe(how.status === 429 || how.status === 503 ? null : "false");
+  });
+
+  it("says the vendor's words without the operator's key", async () => {
+    stage.linkai.next({ echoKey: true, error: { message: "接口调用异常" } });
+    const text = await (await ask(FOX)).text();
+    expect(text).toContain("接口调用异常");
+    expect(text).not.toContain("la-key");
+  });
+});
+
+describe("a picture that the vendor points at", () => {
+  const first = png({ bytes: 9_000, seed: 7 });
+  const good: [string, LinkAIBehaviour][] = [
+    ["inline", { base64: true, pictures: [first] }],
+    ["as a data URI", { urls: [`data:image/png;base64,${first.bytes.toString("base64")}`] }],
+    ["behind a redirect", { pictures: [first], cdn: { redirect: 2 } }],
+    ["with the wrong type and no length", { pictures: [first], cdn: { type: "text/plain", contentLength: "none" } }],
+    ["gzipped though not asked", { pictures: [first], cdn: { encoding: "gzip", contentLength: "none" } }],
+    [
+      "beside an error that is null",
+      { body: `{"error":null,"data":[{"b64_json":"${first.bytes.toString("base64")}"}]}` },
+    ],
+  ];
+  it.each(good)("%s", async (_, how) => {
+    stage.linkai.next(how);
+    const answer = await ask(FOX);
+    const { data } = await jsonOf<Answer>(answer);
+    expect(data[0]?.url).toContain(stage.easel.url);
+    expect(await hashOf(stage.easel.fetch(data[0]?.url ?? ""))).toBe(first.sha256);
+    for (const { headers } of stage.linkai.downloads()) expect(JSON.stringify(headers)).not.toContain("la-key");
+  });
+
+  it("several are all kept, in order", async () => {
+    const pictures = [jpeg(1), jpeg(2), png()];
+    stage.linkai.next({ pictures });
+    const { data } = await jsonOf<Answer>(ask(FOX));
+    const hashes = await Promise.all(data.map(({ url }) => hashOf(stage.easel.fetch(url))));
+    expect(hashes).toEqual(pictures.map(({ sha256 }) => sha256));
+  });
+
+  const bad: [string, (away: string) => LinkAIBehaviour][] = [
+    ["HTML", () => ({ cdn: { body: HTML_PAGE, type: "image/png" } })],
+    ["SVG", () => ({ pictures: [disguised("svg")] })],
+    ["one that is cut short", () => ({ pictures: [first], cdn: { cutAt: 5_000 } })],
+    ["not there", () => ({ cdn: { status: 404 } })],
+    ["on a strange host", (away) => ({ urls: [`${away}/a.png`] })],
+    ["behind a redirect to a strange host", (away) => ({ cdn: { redirect: `${away}/a.png` } })],
+    ["behind too many redirects", () => ({ cdn: { redirect: 9 } })],
+    ["on a private address", () => ({ urls: ["https://169.254.169.254/latest"] })],
+    ["no URL at all", () => ({ urls: ["cat.png"] })],
+  ];
+  it.each(bad)("%s is refused, and nothing of it is kept", async (_, how) => {
+    stage.linkai.next(how(stranger.origin));
+    const answer = await ask(FOX);
+    expect(answer.status).toBe(503);
+    await answer.arrayBuffer();
+    expect(stranger.seen).toEqual([]);
+    expect(await stage.keys(`pictures/${answer.headers.get("easel-generation")}`)).toEqual([]);
+  });
+});

@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { writeGemini } from "../sim/gemini.ts";
+import { jpeg, png, sha256, webp } from "../sim/index.ts";
+import { noise } from "../sim/pictures.ts";
+import type { ListenHubBehaviour, Picture } from "../sim/index.ts";
+import { CAT, startStage } from "./listenhub-stage.ts";
+import type { Stage } from "./listenhub-stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+});
+beforeEach(() => stage.vendor.reset());
+afterAll(() => stage.stop());
+
+/** Sizes around base64's quads, the reads' and the blocks' ends, and over two parts of an R2 upload. */
+const small = png({ bytes: 100_003 });
+const [large, huge] = [png({ bytes: 1_500_002 }), png({ bytes: 12_000_001 })];
+
+/** What came of a request, as the client, the record and R2 tell it. */
+interface Outcome {
+  status: number;
+  encoding: string | null;
+  /** SHA-256 of the client's body. */
+  body: string;
+  images: object[];
+  /** SHA-256 of what is under the generation's pictures in R2, sorted, and of what we serve. */
+  stored: string[];
+  served: string[];
+}
+
+async function outcome(how: ListenHubBehaviour): Promise<Outcome> {
+  const answer = await stage.draw(CAT, how);
+  const { images } = await stage.record(answer.id);
+  const keys = await stage.keys(`pictures/${answer.id}/`);
+  const served = images.map(async ({ url, type }) => {
+    const response = await stage.easel.fetch(url);
+    expect(response.headers.get("content-type")).toBe(type);
+    return sha256(new Uint8Array(await response.arrayBuffer()));
+  });
+  return {
+    status: answer.status,
+    encoding: answer.headers.get("content-encoding"),
+    body: answer.sha256,
+    images: images.map(({ url, ...image }) => ({
+      ...image,
+      path: url.replace(stage.easel.url, "").replace(answer.id, "ID"),
+    })),
+    stored: sorted(await Promise.all(keys.map((key) => stage.stored(key)))),
+    served: await Promise.all(served),
+  };
+}
+
+/** The vendor's bytes at the client, and these pictures, nothing else, in the record and in R2: drafts are gone. */
+function exactly(how: ListenHubBehaviour, finals: readonly Picture[]): Outcome {
+  const hashes = finals.map(({ sha256 }) => sha256);
+  return {
+    status: 200,
+    encoding: null,
+    body: sha256(writeGemini(how)),
+    images: finals.map(({ type, width, height, bytes }, n) => ({
+      type,
+      width,
+      height,
+      bytes: bytes.length,
+      path: `/images/ID/${n}`,
+    })),
+    stored: sorted(hashes),
+    served: hashes,
+  };
+}
+
+const sorted = (hashes: (string | undefined)[]) => hashes.map(String).toSorted((a, b) => (a < b ? -1 : 1));
+
+const WAYS: [name: string, how: ListenHubBehaviour][] = [
+  ["compact", {}],
+  ["pretty", { pretty: true }],
+  ["data before mimeType", { dataFirst: true }],
+  ["slashes escaped", { escape: "slashes" }],
+  ["/, + and = escaped as \\u", { escape: "unicode" }],
+  ["text before the picture", { text: 'Here is "it"\\ : {"data":"' }],
+  ["a thought before the picture", { thought: "hm, 🦊 …".repeat(500), thoughtFirst: true }],
+  ["an array of answers", { framing: "array", text: "here" }],
+  ["server-sent events", { framing: "sse", text: "here" }],
+  ["a signature of 2 MB behind the picture", { signatureBytes: 2_000_000 }],
+  ["a signature of 2 MB, pretty, data first", { signatureBytes: 2_000_000, pretty: true, dataFirst: true }],
+  ["white space in the base64", { base64: "whitespace" }],
+  ["the url-safe alphabet", { base64: "url-safe" }],
+  ["a data URI", { base64: "data-uri" }],
+  ["a declared length", { contentLength: "exact" }],
+  ["the end of the connection for an end", { closeDelimited: true }],
+];
+
+describe.each(WAYS)("%s", (_, way) => {
+  it.each([
+    ["a picture", [small], []],
+    ["a large one", [large], []],
+    ["several", [small, jpeg(4), webp(), large], []],
+    ["drafts as well, which are dropped", [small], [jpeg(1), png({ bytes: 300_000, seed: 9 })]],
+  ])("%s: passes byte for byte, and is stored whole", async (_, pictures, drafts) => {
+    const how = { pictures, drafts, ...way };
+    expect(await outcome(how)).toEqual(exactly(how, pictures));
+  });
+});
+
+/** What else the wire may do to the same bytes. */
+const WIRES: [name: string, how: ListenHubBehaviour & { pictures: Picture[] }][] = [
+  ...(["gzip", "br"] as const).flatMap((encoding): typeof WIRES => [
+    [`${encoding}, small`, { pictures: [small], encoding }],
+    [`${encoding}, 12 MB`, { pictures: [huge], encoding, text: "here", signatureBytes: 100_000 }],
+  ]),
+  ...[1, 2, 3, 7, 61, 1_000].map((chunk): (typeof WIRES)[0] => [
+    `writes of ${chunk} bytes`,
+    { pictures: [png({ bytes: 9_001 })], drafts: [jpeg(2)], text: "é", escape: "unicode", chunk },
+  ]),
+  ...[4_096, 32_768, 65_537, 1_000_000].map((chunk): (typeof WIRES)[0] => [
+    `12 MB in writes of ${chunk} bytes`,
+    { pictures: [huge], chunk },
+  ]),
+  ...[5_242_879, 5_242_880, 5_242_920, 5_242_921, 10_485_840, 10_485_841].map((bytes): (typeof WIRES)[0] => [
+    `${bytes} bytes, about R2's parts`,
+    { pictures: [png({ bytes })] },
+  ]),
+  ["a candidate for each picture", { pictures: [small, jpeg(7)], candidates: "each", text: "both" }],
+];
+it.each(WIRES)("%s: passes byte for byte, and is stored whole", async (_, how) => {
+  expect(await outcome(how)).toEqual(exactly(how, how.pictures));
+});
+
+it.each([
+  ["the last of several", { pictures: [], drafts: [jpeg(1), small], finishReason: "STOP" }],
+  ["the only one", { pictures: [], drafts: [small], thoughtFirst: true }],
+] satisfies [string, ListenHubBehaviour][])("a draft alone is the result: %s", async (_, how) => {
+  expect(await outcome(how)).toEqual(exactly(how, [small]));
+});
+
+it("keeps the text and the usage in the record", async () => {
+  const { id } = await stage.draw(CAT, { text: "A cat, as asked.", thought: "not this", framing: "sse" });
+  expect(await stage.record(id)).toMatchObject({
+    text: "A cat, as asked.",
+    usage: { promptTokenCount: 12, candidatesTokenCount: 1290, totalTokenCount: 1302 },
+  });
+});
+
+it("marks the object in R2 with what it is and where it is from", async () => {
+  const { id } = await stage.draw(CAT, { pictures: [webp()] });
+  const [key = ""] = await stage.keys(`pictures/${id}/`);
+  const object = await stage.easel.bucket.head(key);
+  expect(object?.httpMetadata).toMatchObject({ contentType: "image/webp" });
+  expect(object?.customMetadata).toEqual({
+    generation: id,
+    vendor: "listenhub",
+    model: "gemini-3-pro-image-preview",
+    width: "24",
+    height: "16",
+  });
+});
+
+it("sniffs the type, whatever it is declared to be", async () => {
+  const lying: Picture = { ...jpeg(3), type: "image/png" };
+  const { id } = await stage.draw(CAT, { pictures: [lying] });
+  expect((await stage.record(id)).images).toMatchObject([{ type: "image/jpeg", width: 24, height: 16 }]);
+});
+
+it("passes a thought's signature of megabytes that comes before the picture", async () => {
+  const thought = { text: "hm", thought: true, thoughtSignature: noise(3_000_000, 5).toString("base64") };
+  const inlineData = { mimeType: small.type, data: small.bytes.toString("base64") };
+  const body = JSON.stringify({
+    candidates: [{ content: { parts: [thought, { inlineData }] }, finishReason: "STOP" }],
+  });
+  const answer = await stage.draw(CAT, { body });
+  expect(answer.sha256).toBe(sha256(Buffer.from(body)));
+  const [key = ""] = await stage.keys(`pictures/${answer.id}/`);
+  expect(await stage.stored(key)).toBe(small.sha256);
+});

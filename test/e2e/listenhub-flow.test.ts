@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { writeGemini } from "../sim/gemini.ts";
+import { png, sha256, until } from "../sim/index.ts";
+import type { ListenHubBehaviour } from "../sim/index.ts";
+import { CAT, PRO, startStage } from "./listenhub-stage.ts";
+import type { Stage } from "./listenhub-stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+});
+beforeEach(() => stage.vendor.reset());
+afterAll(() => stage.stop());
+
+/** Reads in the background, and tells how much has come. */
+function follow(response: Response): { parts: Buffer[]; received: () => number; done: Promise<void> } {
+  const parts: Buffer[] = [];
+  const run = async () => {
+    for await (const part of response.body as AsyncIterable<Uint8Array>) parts.push(Buffer.from(part));
+  };
+  return { parts, received: () => parts.reduce((sum, { length }) => sum + length, 0), done: run() };
+}
+
+/** Sends the answer in two halves, with a pause in the middle of the picture. */
+function halves(bytes: number, pauseMs: number): { how: ListenHubBehaviour; whole: Buffer; half: number } {
+  const pictures = [png({ bytes })];
+  const whole = writeGemini({ pictures });
+  const half = Math.ceil(whole.length / 2);
+  return { how: { pictures, chunk: half, pauseMs }, whole, half };
+}
+
+describe.each([20_000, 300_000, 6_000_000])("a picture of %i bytes, with a pause in its middle", (bytes) => {
+  it("flows: the client has most of what was sent before the pause ends", async () => {
+    const { how, whole, half } = halves(bytes, 1_500);
+    const response = await stage.ask(CAT, how);
+    const client = follow(response);
+    await sleep(700);
+    expect(stage.vendor.seen[0]?.endedAt).toBeUndefined();
+    expect(client.received()).toBeGreaterThan(half * 0.85);
+    await client.done;
+    expect(sha256(Buffer.concat(client.parts))).toBe(sha256(whole));
+  });
+});
+
+it("has a record that runs, then has succeeded", async () => {
+  const { how } = halves(200_000, 1_000);
+  const response = await stage.ask(CAT, how);
+  const id = response.headers.get("easel-generation") ?? "";
+  const running = await stage.record(id);
+  expect(running).toMatchObject({ id, status: "running", dialect: "listenhub", vendor: "listenhub", model: PRO });
+  expect(running).toMatchObject({ images: [], error: null, finishedAt: null });
+  const early = await stage.easel.fetch(`/images/${id}/0`);
+  await early.arrayBuffer();
+  expect([early.status, early.headers.get("retry-after")]).toEqual([404, "1"]);
+  await response.arrayBuffer();
+  // The body ends when the record has been written, not before.
+  const record = await stage.record(id);
+  expect(record).toMatchObject({
+    id,
+    status: "succeeded",
+    images: [{ type: "image/png", bytes: 200_000 }],
+    error: null,
+  });
+  expect(record.attempts).toEqual([{ vendor: "listenhub", ms: expect.any(Number) }]);
+  expect(record.attempts[0]?.ms).toBeGreaterThan(900);
+  expect(Date.parse(record.finishedAt ?? "")).toBeGreaterThanOrEqual(Date.parse(record.createdAt) + 900);
+});
+
+it("has a record that runs, then has failed, with the reason", async () => {
+  const { how, half } = halves(200_000, 600);
+  const response = await stage.ask(CAT, { ...how, cutAt: half + 10 });
+  const id = response.headers.get("easel-generation") ?? "";
+  expect(await stage.record(id)).toMatchObject({ status: "running" });
+  await expect(response.arrayBuffer()).rejects.toThrow();
+  const record = await stage.ended(id);
+  expect(record).toMatchObject({ status: "failed", images: [], error: { code: "vendor_error" } });
+  expect(record.attempts).toEqual([{ vendor: "listenhub", ms: expect.any(Number), error: "vendor_error" }]);
+  expect(await stage.keys(`pictures/${id}`)).toEqual([]);
+});
+
+it("shows a record to nobody else", async () => {
+  const { id } = await stage.draw();
+  for (const headers of [{}, { authorization: "Bearer other" }]) {
+    const answer = await stage.easel.fetch(`/v1/generations/${id}`, { headers });
+    expect(answer.status).toBe(401);
+    expect(await answer.text()).not.toContain("images");
+  }
+});
+
+it("serves many at once, each its own", async () => {
+  const bodies = Array.from({ length: 12 }, (_, n) => ({
+    prompt: `cat ${n}`,
+    pictures: [png({ bytes: 400_000, seed: n })],
+  }));
+  stage.vendor.next(...bodies.map(({ pictures }) => ({ pictures, chunk: 10_000, pauseMs: 1 })));
+  const answers = await Promise.all(bodies.map(() => stage.draw()));
+  const expected = bodies.map(({ pictures }) => sha256(writeGemini({ pictures })));
+  expect(answers.map(({ sha256 }) => sha256).toSorted()).toEqual(expected.toSorted());
+  await until(async () =>
+    (await Promise.all(answers.map(({ id }) => stage.record(id)))).every(({ status }) => status === "succeeded"),
+  );
+});

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { CAT, FLASH, json, PRO, startStage } from "./listenhub-stage.ts";
+import type { Stage } from "./listenhub-stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+});
+beforeEach(() => stage.vendor.reset());
+afterAll(() => stage.stop());
+
+/** 支持的宽高比. */
+const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9"];
+const FLASH_ONLY = ["1:4", "4:1", "1:8", "8:1"];
+const SIZES = ["1K", "2K", "4K"];
+
+const cells = [PRO, FLASH].flatMap((model) =>
+  [...RATIOS, ...(model === FLASH ? FLASH_ONLY : [])].map((aspectRatio) => [model, aspectRatio] as const),
+);
+
+it.each(cells)("%s draws %s in every size", async (model, aspectRatio) => {
+  for (const imageSize of SIZES) {
+    const asked = { ...CAT, model, imageConfig: { aspectRatio, imageSize } };
+    const answer = await stage.draw(asked);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("easel-model")).toBe(model);
+    expect(answer.headers.get("easel-warnings")).toBeNull();
+    expect(stage.vendor.seen.at(-1)).toMatchObject({ body: asked, status: 200 });
+  }
+});
+
+it.each(FLASH_ONLY)("refuses %s for the default model before anything is sent", async (aspectRatio) => {
+  for (const model of [undefined, PRO]) {
+    const answer = await stage.draw({ ...CAT, model, imageConfig: { aspectRatio } });
+    expect(answer.status).toBe(400);
+    const { code, message, request_id } = json(answer);
+    expect(code).toBe(29003);
+    expect(request_id).toBe(answer.headers.get("x-request-id"));
+    expect(message).toMatch(/^imageConfig\.aspectRatio /);
+    for (const allowed of RATIOS) expect(message).toContain(allowed);
+  }
+  expect(stage.vendor.seen).toHaveLength(0);
+});
+
+it("takes 2K where no size is sent, and leaves the ratio to the model where none is sent", async () => {
+  await stage.draw({ ...CAT, imageConfig: { aspectRatio: "21:9" } });
+  await stage.draw({ ...CAT, imageConfig: { imageSize: "4K" } });
+  await stage.draw({ ...CAT, imageConfig: {} });
+  await stage.draw({ ...CAT, model: FLASH });
+  expect(stage.vendor.seen.map(({ body }) => (body as { imageConfig: unknown }).imageConfig)).toEqual([
+    { imageSize: "2K", aspectRatio: "21:9" },
+    { imageSize: "4K" },
+    { imageSize: "2K" },
+    { imageSize: "2K" },
+  ]);
+});
+
+describe("names of models", () => {
+  it("takes today's names and a pinned vendor for the same models", async () => {
+    for (const model of ["gemini-3-pro-image", `listenhub/${PRO}`, "listenhub/nano-banana-pro"]) {
+      expect((await stage.draw({ ...CAT, model })).headers.get("easel-model")).toBe(PRO);
+    }
+    expect((await stage.draw({ ...CAT, model: "gemini-3.1-flash-image" })).headers.get("easel-model")).toBe(FLASH);
+    expect(stage.vendor.seen.map(({ body }) => (body as { model: string }).model)).toEqual([PRO, PRO, PRO, FLASH]);
+  });
+
+  it("refuses the flash model's ratios for a pinned pro as well", async () => {
+    const answer = await stage.draw({ ...CAT, model: `listenhub/${PRO}`, imageConfig: { aspectRatio: "1:8" } });
+    expect([answer.status, json(answer)["message"]]).toEqual([
+      400,
+      expect.stringMatching(/^imageConfig\.aspectRatio /),
+    ]);
+  });
+
+  it("refuses a model it does not know, and names those it does", async () => {
+    for (const model of ["dall-e-9", "", "toString", "__proto__", `other/${PRO}`]) {
+      const answer = await stage.draw({ ...CAT, model });
+      expect(answer.status).toBe(400);
+      expect(json(answer)["message"]).toContain(PRO);
+    }
+    expect(stage.vendor.seen).toHaveLength(0);
+  });
+});

@@ -1,0 +1,281 @@
+import OpenAI from "openai";
+import type { ClientOptions } from "openai";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { jpeg, png, sha256 } from "../sim/index.ts";
+import type { LinkAIBehaviour } from "../sim/index.ts";
+import { ADMIN, hashOf, startStage, warningsOf } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+});
+beforeEach(() => stage.reset());
+afterAll(() => stage.stop());
+
+function clientOf(options: ClientOptions & { at?: string } = {}): OpenAI {
+  const { at = "/openai/v1", ...rest } = options;
+  return new OpenAI({ apiKey: ADMIN, baseURL: stage.easel.url + at, maxRetries: 0, ...rest });
+}
+
+/** The SDK lets unknown fields through, as its users do with a cast. */
+type Extra = OpenAI.ImageGenerateParamsNonStreaming & Record<string, unknown>;
+const ask = (more: Record<string, unknown> = {}) => ({ model: "gpt-image-2", prompt: "a cat", ...more }) as Extra;
+const PRO = "gemini-3-pro-image-preview";
+
+/** What LinkAI got last. */
+const sent = () => stage.linkai.generations().at(-1)?.body as Record<string, unknown>;
+
+describe.each(["/v1", "/openai/v1"])("images.generate at %s", (at) => {
+  it("answers base64 for gpt-image, and nothing else beside it", async () => {
+    const picture = png({ bytes: 50_000 });
+    stage.linkai.next({ pictures: [picture] });
+    const answer = await clientOf({ at }).images.generate(ask());
+    expect(Object.keys(answer)).toEqual(["created", "data"]);
+    expect(answer.created).toBeGreaterThan(1.7e9);
+    expect(Object.keys(answer.data?.[0] ?? {})).toEqual(["b64_json"]);
+    expect(sha256(Buffer.from(answer.data?.[0]?.b64_json ?? "", "base64"))).toBe(picture.sha256);
+    expect(answer._request_id).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it("answers a URL of our own where asked, and nothing else beside it", async () => {
+    const picture = jpeg(4);
+    stage.linkai.next({ pictures: [picture] });
+    const { data, response } = await clientOf({ at })
+      .images.generate(ask({ response_format: "url" }))
+      .withResponse();
+    expect(Object.keys(data.data?.[0] ?? {})).toEqual(["url"]);
+    const id = response.headers.get("easel-generation");
+    expect(data.data?.[0]?.url).toBe(`${stage.easel.url}/images/${id}/0`);
+    // The AI SDK sends its key along.
+    const headers = { authorization: `Bearer ${ADMIN}` };
+    expect(await hashOf(stage.easel.fetch(data.data?.[0]?.url ?? "", { headers }))).toBe(picture.sha256);
+  });
+});
+
+it("answers other models by URL unless base64 is asked for", async () => {
+  const client = clientOf();
+  expect((await client.images.generate(ask({ model: PRO }))).data?.[0]?.url).toMatch(/^http/);
+  const inline = await client.images.generate(ask({ model: PRO, response_format: "b64_json" }));
+  expect(inline.data?.[0]?.b64_json).toMatch(/^\/9j\//);
+  expect((await client.images.generate(ask({ model: "linkai/gpt-image-2" }))).data?.[0]?.b64_json).toBeDefined();
+});
+
+it("declares the length of an answer with pictures in it", async () => {
+  const { response } = await clientOf().images.generate(ask()).withResponse();
+  expect(response.headers.get("content-type")).toBe("application/json");
+  expect(Number(response.headers.get("content-length"))).toBeGreaterThan(1_000);
+});
+
+describe("fields", () => {
+  const cases: [asked: Record<string, unknown>, expected: Record<string, unknown>, warnings?: string[]][] = [
+    [{}, {}],
+    [{ size: "auto", quality: "auto" }, {}],
+    [{ size: "1024x1024" }, { size: "1K", aspect_ratio: "1:1" }],
+    [{ size: "1536x1024" }, { size: "1K", aspect_ratio: "3:2" }],
+    [{ size: "2048x1152" }, { size: "2K", aspect_ratio: "16:9" }],
+    [
+      { size: "4k", aspect_ratio: "9:16" },
+      { size: "4K", aspect_ratio: "9:16" },
+    ],
+    [{ aspect_ratio: "3:2" }, { aspect_ratio: "3:2" }],
+    [{ aspect_ratio: "auto", size: null, n: null, quality: null, images: null, response_format: null }, {}],
+    [{ quality: "high" }, { quality: "high" }],
+    [{ quality: "hd" }, { quality: "high" }, ["quality hd is drawn as high"]],
+    [{ output_format: "webp" }, {}, [expect.stringMatching(/^outputFormat webp was left out/) as string]],
+    [{ seed: 5 }, {}, [expect.stringMatching(/^seed was left out/) as string]],
+    [
+      { style: "vivid", user: null, background: "opaque" },
+      {},
+      ["style is not a field here and was ignored", "background is not a field here and was ignored"],
+    ],
+  ];
+  it.each(cases)("%j", async (asked, expected, warnings = []) => {
+    const { response } = await clientOf().images.generate(ask(asked)).withResponse();
+    expect(sent()).toEqual({ model: "gpt-image-2", prompt: "a cat", response_format: "url", ...expected });
+    expect(warningsOf(response)).toEqual(warnings);
+  });
+
+  it("images as references, by URL and inline", async () => {
+    const inline = png({ bytes: 20_000, seed: 2 });
+    const images = ["https://example.com/a.png", `data:image/png;base64,${inline.bytes.toString("base64")}`];
+    await clientOf().images.generate(ask({ images }));
+    expect(sent()["images"]).toEqual([images[0], { sha256: inline.sha256, bytes: 20_000, type: "image/png" }]);
+  });
+
+  const wrong: [asked: Record<string, unknown>, param: string, message: RegExp][] = [
+    [{ prompt: " " }, "prompt", /prompt must not be empty/],
+    [{ prompt: null }, "prompt", /prompt must be a string/],
+    [{ prompt: undefined }, "prompt", /prompt is required/],
+    [{ n: 11 }, "n", /n must be at most 10/],
+    [{ n: 0 }, "n", /n must be at least 1/],
+    [{ n: 1.5 }, "n", /n must be a whole number/],
+    [{ size: "large" }, "size", /size must be one of 512, 1K, 2K, 3K, 4K, pixels as in 1024x1024, or auto/],
+    [{ size: "1024x300" }, "size", /allowed: 1:1, 3:2, 2:3, 16:9, 9:16/],
+    [{ size: "3K" }, "size", /size 3K .*allowed: 1K, 2K, 4K/],
+    [{ aspect_ratio: "5:4" }, "aspect_ratio", /^400 aspect_ratio 5:4 .*allowed: 1:1/],
+    [{ quality: "best" }, "quality", /allowed: low, medium, high/],
+    [{ response_format: "hex" }, "response_format", /response_format must be one of url, b64_json/],
+    [{ images: ["ftp://a/b.png"] }, "images[0]", /images\[0\] must be a PNG, JPEG or WebP picture/],
+    [{ images: Array(16).fill("https://example.com/a.png") }, "images", /^400 images has 16 pictures.*at most 15/],
+    [{ images: Array(17).fill("https://example.com/a.png") }, "images", /images must be at most 16 pictures/],
+    [{ prompt: `data:image/png;base64,${png().bytes.toString("base64")}` }, "prompt", /prompt must be text/],
+  ];
+  it.each(wrong)("refuses %j", async (asked, param, message) => {
+    const error = await refused(clientOf({ maxRetries: 2 }).images.generate(ask(asked)));
+    expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(error).toMatchObject({ status: 400, param, type: "invalid_request_error" });
+    expect(error.message).toMatch(message);
+    expect(stage.linkai.seen).toEqual([]);
+  });
+
+  it("refuses a stream clearly", async () => {
+    const error = await refused(clientOf().images.generate({ ...ask(), stream: true }));
+    expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(error.message).toBe("400 stream must be false or left out: pictures are not streamed here.");
+    await clientOf().images.generate(ask({ stream: false }));
+  });
+});
+
+describe("n pictures", () => {
+  it("takes as many calls as a vendor without n needs, no more than four at once", async () => {
+    const pictures = Array.from({ length: 10 }, (_, seed) => png({ bytes: 3_000, seed }));
+    stage.linkai.next(...pictures.map((picture) => ({ pictures: [picture], delayMs: 100 })));
+    const answer = await clientOf().images.generate(ask({ n: 10 }));
+    const hashes = answer.data?.map(({ b64_json: data = "" }) => sha256(Buffer.from(data, "base64")));
+    expect(new Set(hashes)).toEqual(new Set(pictures.map((picture) => picture.sha256)));
+    const calls = stage.linkai.generations();
+    expect(calls).toHaveLength(10);
+    const atOnce = calls.map(({ at }) => calls.filter((other) => other.at <= at && (other.endedAt ?? 0) > at).length);
+    expect(Math.max(...atOnce)).toBeGreaterThan(1);
+    expect(Math.max(...atOnce)).toBeLessThanOrEqual(4);
+  });
+
+  it("gives those there are where some fail, and says so", async () => {
+    stage.linkai.next({}, { status: 409, error: { message: "no" } }, {});
+    const { data, response } = await clientOf()
+      .images.generate(ask({ n: 3 }))
+      .withResponse();
+    expect(data.data).toHaveLength(2);
+    expect(warningsOf(response)).toEqual(["2 of 3 pictures could be made (content_rejected)"]);
+  });
+
+  it("fails where all fail", async () => {
+    stage.linkai.always({ status: 409, error: { message: "no" } });
+    const error = await refused(clientOf().images.generate(ask({ n: 3 })));
+    expect(error).toMatchObject({ status: 400, code: "moderation_blocked" });
+  });
+
+  it("asks the sandbox once", async () => {
+    const sandbox = await startStage({ vendors: [], vars: { SANDBOX: "fallback" } });
+    try {
+      const client = new OpenAI({ apiKey: ADMIN, baseURL: `${sandbox.easel.url}/v1` });
+      const { data, response } = await client.images.generate(ask({ n: 10, size: "64x64" })).withResponse();
+      expect(new Set(data.data?.map(({ b64_json: data }) => data)).size).toBe(10);
+      const record = await sandbox.get(`/v1/generations/${response.headers.get("easel-generation")}`);
+      expect(await record.json()).toMatchObject({ attempts: [{ vendor: "sandbox" }] });
+    } finally {
+      await sandbox.stop();
+    }
+  });
+});
+
+describe("errors", () => {
+  type Case = [string, LinkAIBehaviour, new (...args: never[]) => Error, object];
+  const cases: Case[] = [
+    ["400", { status: 400 }, OpenAI.BadRequestError, { status: 400, code: null, type: "invalid_request_error" }],
+    ["402", { status: 402 }, OpenAI.NotFoundError, { status: 404, code: "model_not_found" }],
+    ["406", { status: 406 }, OpenAI.APIError, { status: 402, code: "insufficient_quota" }],
+    ["409", { status: 409 }, OpenAI.BadRequestError, { status: 400, code: "moderation_blocked" }],
+    ["401", { status: 401 }, OpenAI.InternalServerError, { status: 502, code: "vendor_error" }],
+    ["500", { status: 500 }, OpenAI.InternalServerError, { status: 502, code: "vendor_error" }],
+    ["an empty list", { body: '{"data":[]}' }, OpenAI.InternalServerError, { status: 502, code: "no_image" }],
+    ["an error in a 200", { status: 200, error: {} }, OpenAI.InternalServerError, { status: 502 }],
+    ["a reset", { reset: "before-headers" }, OpenAI.InternalServerError, { status: 502, code: "vendor_error" }],
+  ];
+  it.each(cases)("the vendor's %s, tried once", async (_, how, type, expected) => {
+    const failing = "body" in how || "reset" in how ? how : { error: { message: "as the test says" }, ...how };
+    stage.linkai.next(failing);
+    const error = await refused(clientOf({ maxRetries: 2 }).images.generate(ask()));
+    expect(error).toBeInstanceOf(type);
+    expect(error).toMatchObject({ ...expected, requestID: expect.any(String) as string });
+    expect(error.message).not.toContain("undefined");
+    expect(stage.linkai.generations()).toHaveLength(1);
+  });
+
+  it("the vendor's 503 is tried again, and its 429 when the vendor says", async () => {
+    stage.linkai.next({ status: 503, error: {} });
+    await clientOf({ maxRetries: 1 }).images.generate(ask());
+    expect(stage.linkai.generations()).toHaveLength(2);
+    stage.reset();
+    stage.linkai.next({ status: 429, error: {}, headers: { "retry-after": "2" } });
+    const from = Date.now();
+    await clientOf({ maxRetries: 1 }).images.generate(ask());
+    expect(Date.now() - from).toBeGreaterThanOrEqual(2_000);
+    expect(stage.linkai.generations()).toHaveLength(2);
+  });
+
+  it("a timeout may have been charged: not tried again", async () => {
+    const hasty = await startStage({ limits: { headersMs: 300 } });
+    try {
+      hasty.linkai.next({ hang: true });
+      const client = new OpenAI({ apiKey: ADMIN, baseURL: `${hasty.easel.url}/v1`, maxRetries: 2 });
+      const error = await refused(client.images.generate(ask()));
+      expect(error).toMatchObject({ status: 504, code: "vendor_timeout" });
+      expect(hasty.linkai.generations()).toHaveLength(1);
+    } finally {
+      await hasty.stop();
+    }
+  });
+
+  it("a wrong key, an unknown model, a path that is not served", async () => {
+    const key = await refused(clientOf({ apiKey: "sk-wrong" }).images.generate(ask()));
+    expect(key).toBeInstanceOf(OpenAI.AuthenticationError);
+    expect(key).toMatchObject({ status: 401, code: "invalid_api_key" });
+    const model = await refused(clientOf().images.generate(ask({ model: "dall-e-3" })));
+    expect(model).toBeInstanceOf(OpenAI.NotFoundError);
+    expect(model).toMatchObject({ code: "model_not_found", param: "model" });
+    expect(model.message).toContain("gpt-image-2");
+    const path = await refused(clientOf().images.createVariation({ image: new File(["x"], "a.png") }));
+    expect(path).toBeInstanceOf(OpenAI.NotFoundError);
+    expect(path.message).toBe("404 There is nothing at POST /openai/v1/images/variations.");
+  });
+
+  it("our own 429 is waited out as told", async () => {
+    const slow = await startStage({ limits: { keyPerMinute: 40 } });
+    try {
+      const client = new OpenAI({ apiKey: ADMIN, baseURL: `${slow.easel.url}/v1`, maxRetries: 1 });
+      for (let i = 0; i < 40; i++) await (await slow.post("/v1/images/generations", {})).arrayBuffer();
+      const none = new OpenAI({ apiKey: ADMIN, baseURL: `${slow.easel.url}/v1`, maxRetries: 0 });
+      const error = await refused(none.images.generate(ask()));
+      expect(error).toBeInstanceOf(OpenAI.RateLimitError);
+      expect(error).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
+      const answer = await client.images.generate(ask());
+      expect(answer.data).toHaveLength(1);
+    } finally {
+      await slow.stop();
+    }
+  });
+});
+
+it("models.list and models.retrieve, with a slash in the id", async () => {
+  const client = clientOf({ at: "/v1" });
+  const ids: string[] = [];
+  for await (const model of client.models.list()) ids.push(model.id);
+  expect(ids).toContain("gpt-image-2");
+  expect(ids).not.toContain("flux-2-pro");
+  const model = await client.models.retrieve("linkai/gpt-image-2");
+  expect(model).toMatchObject({ object: "model", owned_by: "linkai" });
+  await expect(client.models.retrieve("flux-2-pro")).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+  expect((await clientOf().models.retrieve("gpt-image-2")).id).toBe("gpt-image-2");
+});
+
+/** The error that the SDK makes of a refusal. */
+async function refused(call: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
+  const outcome = await call.then(
+    () => "no error at all",
+    (error: unknown) => error,
+  );
+  if (outcome instanceof OpenAI.APIError) return outcome;
+  throw outcome;
+}

@@ -1,0 +1,277 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { jpeg, png, webp } from "../sim/index.ts";
+import { hashOf, jsonOf, startStage, warningsOf } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+
+const PATH = "/v1/generations";
+const PRO = "gemini-3-pro-image-preview";
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+});
+beforeEach(() => stage.reset());
+afterAll(() => stage.stop());
+
+const ask = (more: object = {}, headers?: Record<string, string>) =>
+  stage.post(PATH, { prompt: "a cat", ...more }, headers);
+const toLinkAI = () => stage.linkai.generations().at(-1)?.body as Record<string, unknown>;
+
+it("answers the record, which stays", async () => {
+  const picture = png({ bytes: 12_345, width: 40, height: 30 });
+  stage.linkai.next({ pictures: [picture] });
+  const answer = await ask({ model: "gpt-image-2", size: "2K", aspectRatio: "1:1", quality: "hd" });
+  expect(answer.status).toBe(200);
+  const id = answer.headers.get("easel-generation") ?? "";
+  const record = await jsonOf(answer);
+  expect(record).toEqual({
+    id,
+    status: "succeeded",
+    vendor: "linkai",
+    model: "gpt-image-2",
+    dialect: "easel",
+    images: [{ url: `${stage.easel.url}/images/${id}/0`, type: "image/png", width: 40, height: 30, bytes: 12_345 }],
+    warnings: ["quality hd is drawn as high"],
+    usage: null,
+    error: null,
+    attempts: [{ vendor: "linkai", ms: expect.any(Number) as number }],
+    createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
+    finishedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
+  });
+  expect(answer.headers.get("easel-vendor")).toBe("linkai");
+  expect(answer.headers.get("easel-model")).toBe("gpt-image-2");
+  expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+  expect(warningsOf(answer)).toEqual(record["warnings"]);
+  expect(await jsonOf(stage.get(`${PATH}/${id}`))).toEqual(record);
+});
+
+it("draws with the default model, which is not the request's business to know", async () => {
+  const answer = await ask();
+  expect(answer.headers.get("easel-model")).toBe(PRO);
+  expect(await jsonOf(answer)).toMatchObject({ vendor: "listenhub", usage: { totalTokenCount: 1302 } });
+});
+
+describe("Accept", () => {
+  const picture = jpeg(3);
+  const asPicture = [
+    "image/*",
+    "image/png,image/*;q=0.8",
+    "image/jpeg",
+    "IMAGE/*",
+    "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
+    "application/json;q=0.5, image/*",
+    "text/html, image/webp",
+  ];
+  const asJson = [
+    "*/*",
+    "application/json",
+    "application/json, text/plain, */*",
+    "application/json, image/*",
+    "image/*;q=0, */*",
+    "image/*;q=0.5, application/json",
+    "text/html",
+  ];
+  it.each(asPicture)("%s: the picture itself", async (accept) => {
+    stage.listenhub.next({ pictures: [picture] });
+    const answer = await ask({}, { accept });
+    expect(answer.headers.get("content-type")).toBe("image/jpeg");
+    expect(answer.headers.get("content-length")).toBe(String(picture.bytes.length));
+    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(await hashOf(answer)).toBe(picture.sha256);
+  });
+  it.each(asJson)("%s: the record", async (accept) => {
+    expect(await jsonOf(ask({}, { accept }))).toHaveProperty("images");
+  });
+  it("image/*: a range is not for a POST, and a failure is JSON", async () => {
+    stage.listenhub.next({ pictures: [picture] }, { finishReason: "IMAGE_SAFETY" });
+    const whole = await ask({}, { accept: "image/*", range: "bytes=0-9", "if-none-match": "*" });
+    expect(whole.status).toBe(200);
+    expect(await hashOf(whole)).toBe(picture.sha256);
+    const failed = await ask({}, { accept: "image/*" });
+    expect(failed.status).toBe(422);
+    expect(await jsonOf(failed)).toMatchObject({ error: { code: "content_rejected" } });
+  });
+});
+
+describe("references", () => {
+  const inline = webp();
+  const base64 = inline.bytes.toString("base64");
+  const url = "https://example.com/a.png?token=1";
+  const seen = { sha256: inline.sha256, bytes: 102, type: "image/webp" };
+  const cases: [string, unknown, unknown][] = [
+    ["a URL", url, url],
+    ["{url}", { url }, url],
+    ["{url} with a data URI", { url: `data:image/webp;base64,${base64}` }, seen],
+    ["a data URI", `data:image/webp;base64,${base64}`, seen],
+    ["a data URI that lies", `data:image/png;base64,${base64}`, seen],
+    ["base64", base64, seen],
+    ["{data}", { data: base64 }, seen],
+    ["{data} with a data URI", { data: `data:image/webp;base64,${base64}` }, seen],
+  ];
+  it.each(cases)("%s", async (_, reference, expected) => {
+    const answer = await ask({ model: `linkai/${PRO}`, references: [reference] });
+    expect(answer.status).toBe(200);
+    expect(toLinkAI()["images"]).toEqual([expected]);
+  });
+
+  const wrong: [unknown, RegExp][] = [
+    ["cat.png", /^references\[0\] must be a PNG, JPEG or WebP picture in base64, or a URL \(https:\/\//],
+    [{ data: url }, /^references\[0\]\.data must be a PNG, JPEG or WebP picture in base64\./],
+    [{ url: "hoisted:3" }, /^references\[0\]\.url must be/],
+    [5, /^references\[0\] must be a URL, a data URI, base64, \{url\} or \{data\}/],
+    [{ url, type: "image/png" }, /^references\[0\]\.type is not a field here/],
+    [{}, /^references\[0\] must be a URL/],
+  ];
+  it.each(wrong)("%j is refused", async (reference, message) => {
+    const answer = await ask({ references: [reference] });
+    expect(answer.status).toBe(400);
+    const { error } = await jsonOf<{ error: { message: string; field: string } }>(answer);
+    expect(error.message).toMatch(message);
+    expect(error.field).toMatch(/^references\[0\]/);
+  });
+});
+
+describe("every error names its field and what is allowed", () => {
+  const cases: [object, field: string, message: RegExp][] = [
+    [{ prompt: "" }, "prompt", /must not be empty/],
+    [{ prompt: ["a"] }, "prompt", /must be a string/],
+    [{ n: 11 }, "n", /at most 10/],
+    [{ n: "2" }, "n", /must be a number/],
+    [{ size: "1024x1024" }, "size", /must be one of 512, 1K, 2K, 3K, 4K/],
+    [{ size: "512", model: "gpt-image-2" }, "size", /allowed: 1K, 2K, 4K/],
+    [{ aspectRatio: "wide" }, "aspectRatio", /not W:H; allowed: 1:1, 2:3/],
+    [{ aspectRatio: 1.5 }, "aspectRatio", /must be a string/],
+    [{ width: 100 }, "height", /needed beside width/],
+    [{ height: 100 }, "width", /needed beside height/],
+    [{ width: 0, height: 100 }, "width", /at least 1/],
+    [{ width: 1000, height: 100 }, "width", /allowed: 1:1/],
+    [{ quality: "best", model: "gpt-image-2" }, "quality", /allowed: low, medium, high/],
+    [{ outputFormat: "gif" }, "outputFormat", /one of png, jpeg, webp/],
+    [{ seed: 0.5 }, "seed", /whole number/],
+    [{ model: "" }, "model", /must not be empty/],
+    [{ model: "nobody/gpt-image-2" }, "model", /is not known; known are/],
+    [{ model: "__proto__" }, "model", /is not known/],
+    [{ model: "linkai/constructor" }, "model", /is not known/],
+    [{ negativePrompt: "dogs" }, "negativePrompt", /is not a field here; the fields are model, prompt, n, /],
+    [{ aspect_ratio: "1:1" }, "aspect_ratio", /is not a field here/],
+    [{ toString: 1 }, "toString", /^toString is not a field here/],
+    [{ [`x${"y".repeat(9_999)}`]: 1 }, `x${"y".repeat(39)}...`, /^xy+\.\.\. is not a field/],
+  ];
+  it.each(cases)("%#: %j", async (more, field, message) => {
+    const answer = await ask(more);
+    expect([400, 404]).toContain(answer.status);
+    const { error } = await jsonOf<{ error: { code: string; message: string; field: string } }>(answer);
+    expect(error.code).toBe(answer.status === 404 ? "model_not_found" : "invalid_request");
+    expect(error.field).toBe(field);
+    expect(error.message).toMatch(message);
+    expect(stage.listenhub.seen.length + stage.linkai.seen.length).toBe(0);
+  });
+
+  it("duplicate and __proto__ keys mean nothing special", async () => {
+    const proto = await stage.post(PATH, '{"prompt":"a cat","__proto__":{"n":9}}');
+    expect(await jsonOf(proto)).toMatchObject({ error: { field: "__proto__" } });
+    await stage.post(PATH, '{"prompt":"a dog","prompt":"a cat","n":null,"seed":null}');
+    expect(stage.listenhub.seen.at(-1)?.body).toMatchObject({ prompt: "a cat" });
+  });
+});
+
+it("keeps warnings short, however many fields are unknown", async () => {
+  const many = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`unknown-字段-${i}`, i]));
+  const answer = await stage.post("/v1/images/generations", { model: PRO, prompt: "a cat", ...many });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("easel-warnings")).toMatch(/^[\x20-\x7e]{100,2000}$/);
+  expect(warningsOf(answer)).toHaveLength(11);
+  expect(warningsOf(answer)[0]).toBe("unknown-字段-0 is not a field here and was ignored");
+  expect(warningsOf(answer).at(-1)).toBe("2990 more fields were ignored");
+});
+
+describe("paths", () => {
+  const cases: [method: string, path: string, status: number, allow: string | null][] = [
+    ["GET", "/nothing", 404, null],
+    ["POST", "/v1/models", 405, "GET, HEAD, OPTIONS"],
+    ["PUT", "/v1/generations", 405, "POST, GET, HEAD, OPTIONS"],
+    ["DELETE", "/v1/generations/abc", 405, "GET, HEAD, OPTIONS"],
+    ["GET", "/v1/images/generations", 405, "POST, OPTIONS"],
+    ["GET", "/linkai/v1/images/generations", 405, "POST, OPTIONS"],
+    ["HEAD", "/v1/images/generations", 405, "POST, OPTIONS"],
+    ["OPTIONS", "/v1/images/generations", 204, "POST, OPTIONS"],
+    ["OPTIONS", "/v1/generations", 204, "POST, GET, HEAD, OPTIONS"],
+    ["OPTIONS", "/nothing", 404, null],
+    ["POST", "/images/abc/0", 405, "GET, HEAD, OPTIONS"],
+    ["POST", "/v1/images/edits", 404, null],
+    ["HEAD", "/healthz", 200, null],
+    ["GET", "/healthz", 200, null],
+    ["GET", "/healthz/", 200, null],
+    ["GET", "/%zz/%00/..%2f", 404, null],
+  ];
+  it.each(cases)("%s %s", async (method, path, status, allow) => {
+    const answer = await stage.easel.fetch(path, { method, ...(method === "POST" && { body: "{}" }) });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("allow")).toBe(allow);
+    expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    const text = await answer.text();
+    if (status >= 400 && method !== "HEAD") {
+      const code = status === 404 ? "not_found" : "method_not_allowed";
+      expect(JSON.parse(text)).toEqual({ error: { code, message: expect.stringContaining(method) as string } });
+    }
+  });
+
+  it("answers a small body that nobody reads, in pieces too", async () => {
+    for (let i = 0; i < 20; i++) {
+      const body = new FormData();
+      body.set("image", new File(["x"], "a.png"));
+      expect((await stage.easel.fetch("/v1/images/edits", { method: "POST", body })).status).toBe(404);
+    }
+  });
+});
+
+describe("GET /v1/models", () => {
+  interface Model {
+    id: string;
+    object: string;
+    created: number;
+    owned_by: string;
+    aliases: string[];
+    vendors: { id: string; sizes: string[]; aspectRatios: string[]; references: number }[];
+  }
+  it("lists what is drawn here, and what each vendor can do", async () => {
+    const { object, data } = await jsonOf<{ object: string; data: Model[] }>(stage.get("/v1/models"));
+    expect(object).toBe("list");
+    const pro = data.find(({ id }) => id === PRO);
+    expect(pro).toMatchObject({
+      object: "model",
+      created: 0,
+      owned_by: "listenhub",
+      aliases: expect.arrayContaining(["nano-banana-pro"]) as string[],
+    });
+    expect(pro?.vendors.map(({ id, references }) => [id, references])).toEqual([
+      [`listenhub/${PRO}`, 14],
+      [`linkai/${PRO}`, 3],
+    ]);
+    expect(data.every(({ vendors }) => vendors.length > 0)).toBe(true);
+    expect(data.map(({ id }) => id)).not.toContain("sandbox");
+  });
+
+  it.each(["linkai/gpt-image-2", "linkai%2Fgpt-image-2", "nano-banana-pro"])("has %s", async (id) => {
+    const model = await jsonOf<Model>(stage.get(`/v1/models/${id}`));
+    expect(model.id).toBe(decodeURIComponent(id));
+    expect(model.vendors.length).toBe(id === "nano-banana-pro" ? 2 : 1);
+  });
+
+  it.each(["flux-2-pro", "nobody/gpt-image-2", "sandbox", "%"])("has no %s", async (id) => {
+    const answer = await stage.get(`/v1/models/${id}`);
+    expect(answer.status).toBe(404);
+    expect(await jsonOf(answer)).toMatchObject({ error: { code: "model_not_found" } });
+  });
+
+  it("has everything where the sandbox stands in, and asks for a key", async () => {
+    const sandbox = await startStage({ vendors: [], vars: { SANDBOX: "fallback" } });
+    try {
+      const { data } = await jsonOf<{ data: Model[] }>(sandbox.get("/openai/v1/models"));
+      expect(data.map(({ id }) => id)).toEqual(expect.arrayContaining(["flux-2-pro", "gpt-image-2", "sandbox"]));
+      expect(new Set(data.map(({ owned_by }) => owned_by))).toEqual(new Set(["sandbox"]));
+      expect((await sandbox.easel.fetch("/v1/models")).status).toBe(401);
+    } finally {
+      await sandbox.stop();
+    }
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import { mayFetch } from "../../src/policy/hosts.ts";
+
+const TRUSTED = new Set(["127.0.0.1:8080", "cdn.lan"]);
+const OWN = "http://127.0.0.1:9000";
+const may = (url: string) => mayFetch(new URL(url), TRUSTED, OWN);
+
+it.each([
+  "https://example.com/a.png",
+  "https://example.com./a.png",
+  "https://cdn.example.co.uk:8443/a.png?x=1#y",
+  "https://xn--fsq.example/a.png",
+  "https://10.example.com/a.png",
+  "https://localhost.example.com/a.png",
+])("fetches from %s", (url) => {
+  expect(may(url)).toBe(true);
+});
+
+it("fetches from what the operator trusts, and from the vendor's own origin, also without TLS", () => {
+  expect(may("http://127.0.0.1:8080/a.png")).toBe(true);
+  expect(may("http://cdn.lan/a.png")).toBe(true);
+  expect(may(`${OWN}/a.png`)).toBe(true);
+});
+
+/** faults.md 56: one row a spelling. */
+const REFUSED: [what: string, urls: string[]][] = [
+  ["plain http", ["http://example.com/a.png"]],
+  [
+    "other schemes",
+    [
+      "ftp://example.com/a",
+      "file:///etc/passwd",
+      "data:image/png,a",
+      "blob:https://example.com/a",
+      "gs://bucket/a",
+      "javascript:1",
+    ],
+  ],
+  [
+    "a user, with or without a password",
+    ["https://user@example.com/", "https://user:pass@example.com/", "http://user@127.0.0.1:8080/"],
+  ],
+  [
+    "private and loopback addresses",
+    [
+      "https://127.0.0.1/",
+      "https://10.0.0.1/",
+      "https://172.16.0.1/",
+      "https://192.168.0.1/",
+      "https://100.64.0.1/",
+      "https://0.0.0.0/",
+    ],
+  ],
+  ["link-local and metadata addresses", ["https://169.254.169.254/", "https://[fe80::1]/", "https://[fd00:ec2::254]/"]],
+  ["public addresses, which no certificate names", ["https://1.1.1.1/", "https://[2606:4700::1111]/"]],
+  [
+    "decimal, hex and octal",
+    [
+      "https://2130706433/",
+      "https://0x7f000001/",
+      "https://0x7f.1/",
+      "https://0177.0.0.1/",
+      "https://127.1/",
+      "https://017700000001/",
+    ],
+  ],
+  ["digits of other scripts", ["https://①②⑦.⓪.⓪.①/", "https://127。0。0。1/"]],
+  ["loopback in IPv6", ["https://[::1]/", "https://[::]/"]],
+  [
+    "mapped and translated",
+    [
+      "https://[::ffff:127.0.0.1]/",
+      "https://[::ffff:7f00:1]/",
+      "https://[64:ff9b::7f00:1]/",
+      "https://[2002:7f00:1::]/",
+      "https://[::127.0.0.1]/",
+    ],
+  ],
+  ["a dot behind", ["https://127.0.0.1./", "https://localhost./", "https://db.internal./"]],
+  [
+    "names of private networks",
+    [
+      "https://localhost/",
+      "https://a.localhost/",
+      "https://printer.local/",
+      "https://db.internal/",
+      "https://metadata.google.internal/",
+      "https://x.home.arpa/",
+      "https://nas.lan/",
+      "https://LOCALHOST/",
+    ],
+  ],
+  ["names without a dot", ["https://intranet/", "https://com/"]],
+  [
+    "another port or scheme of what is trusted",
+    [
+      "http://127.0.0.1:8081/",
+      "http://127.0.0.1/",
+      "http://127.0.0.1:9001/",
+      "https://127.0.0.1:9000/",
+      "http://cdn.lan:81/",
+    ],
+  ],
+];
+describe.each(REFUSED)("refuses %s", (_, urls) => {
+  it.each(urls)("%s", (url) => {
+    expect(may(url)).toBe(false);
+  });
+});

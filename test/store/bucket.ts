@@ -1,0 +1,75 @@
+import { env } from "cloudflare:workers";
+import type { Env } from "../../src/env.ts";
+
+/** The bucket that wrangler.toml binds, on Miniflare's R2. */
+export const { BUCKET } = env as unknown as Env;
+
+/** Where a wrapped bucket may fail, or be slow. */
+export type Step = "put" | "createMultipartUpload" | "uploadPart" | "complete" | "abort" | "delete" | "get";
+
+export interface Faults {
+  /** Called before each step, with the part's number or 0; what it throws is what R2 throws. */
+  before?(step: Step, part: number): Promise<void> | void;
+  /** Called with each body before R2 has it. */
+  body?(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array>;
+  /** Called with what R2 answers to a put or a completion. */
+  made?(object: R2Object): Pick<R2Object, "size">;
+}
+
+export interface Watched {
+  bucket: R2Bucket;
+  /** Every step in order, as `uploadPart 2`. */
+  steps: string[];
+  /** Bytes of each part, in order. */
+  parts: number[];
+}
+
+/** A bucket as it is, but watched and disturbed as told. */
+export function watch(target: R2Bucket, faults: Faults = {}): Watched {
+  const steps: string[] = [];
+  const parts: number[] = [];
+  const step = async (name: Step, part = 0) => {
+    steps.push(part === 0 ? name : `${name} ${part}`);
+    await faults.before?.(name, part);
+  };
+  const through = (value: unknown) => (faults.body?.(value as ReadableStream<Uint8Array>) ?? value) as ReadableStream;
+  const made = (object: R2Object) => faults.made?.(object) ?? object;
+
+  const upload = (real: R2MultipartUpload) => ({
+    key: real.key,
+    uploadId: real.uploadId,
+    uploadPart: async (number: number, value: ReadableStream<Uint8Array>) => {
+      await step("uploadPart", number);
+      const bytes = await new Response(through(value)).arrayBuffer();
+      parts.push(bytes.byteLength);
+      return real.uploadPart(number, bytes);
+    },
+    complete: async (uploaded: R2UploadedPart[]) => {
+      await step("complete");
+      return made(await real.complete(uploaded));
+    },
+    abort: async () => {
+      await step("abort");
+      await real.abort();
+    },
+  });
+  const bucket = {
+    put: async (key: string, value: ReadableStream, options: Omit<R2PutOptions, "onlyIf">) => {
+      await step("put");
+      return made(await target.put(key, through(value), options));
+    },
+    createMultipartUpload: async (key: string, options: R2MultipartOptions) => {
+      await step("createMultipartUpload");
+      return upload(await target.createMultipartUpload(key, options));
+    },
+    get: async (key: string) => {
+      await step("get");
+      return target.get(key);
+    },
+    delete: async (keys: string | string[]) => {
+      await step("delete");
+      await target.delete(keys);
+    },
+  };
+  return { bucket: bucket as unknown as R2Bucket, steps, parts };
+}

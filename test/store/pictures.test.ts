@@ -1,0 +1,148 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { dropPictures, keys, PictureUpload, read, spillTo } from "../../src/store/pictures.ts";
+import { BadBody } from "../../src/stream/bad-body.ts";
+import { gif, heif, jpeg, png, webp } from "../image/pictures.ts";
+import { chunks, Random } from "../stream/random.ts";
+import { drain, equal, failureOf } from "../stream/streams.ts";
+import { BUCKET } from "./bucket.ts";
+
+const KEY = keys.picture("test", 0);
+const PART = 20 * 262_146;
+const METADATA = { generation: "test", vendor: "sandbox", model: "any" };
+
+const WHOLE: [type: string, bytes: Uint8Array][] = [
+  ["image/png", png(640, 480)],
+  ["image/jpeg", jpeg(640, 480)],
+  ["image/gif", gif(640, 480)],
+  ["image/webp", webp.lossy(640, 480)],
+  ["image/avif", heif("avif", 640, 480)],
+];
+
+async function upload(bytes: Uint8Array, maxBytes = 64 << 20): Promise<PictureUpload> {
+  const made = new PictureUpload(BUCKET, KEY, maxBytes, METADATA);
+  for (const chunk of chunks(bytes, 700_000)) await made.write(chunk);
+  return made;
+}
+
+async function expectNothingLeft(): Promise<void> {
+  expect((await BUCKET.list()).objects.map(({ key }) => key)).toEqual([]);
+}
+
+/** A PNG of `length` bytes, its end where it belongs. */
+function longPng(length: number): Uint8Array {
+  const small = png(640, 480);
+  const bytes = new Random(3).bytes(1_000);
+  const long = new Uint8Array(length);
+  for (let at = 0; at < length; at += bytes.length) long.set(bytes.subarray(0, length - at), at);
+  long.set(small.subarray(0, 40));
+  long.set(small.subarray(-12), length - 12);
+  return long;
+}
+
+afterEach(async () => {
+  await BUCKET.delete(KEY);
+});
+
+describe("PictureUpload", () => {
+  it.each(WHOLE)("stores a whole %s with what is known of it", async (type, bytes) => {
+    const made = await upload(bytes);
+    await made.finish();
+    expect(made.stored).toEqual({ key: KEY, type, width: 640, height: 480, bytes: bytes.length });
+    const object = (await BUCKET.get(KEY)) as R2ObjectBody;
+    expect(object.httpMetadata).toEqual({ contentType: type });
+    expect(object.customMetadata).toEqual({ ...METADATA, width: "640", height: "480" });
+    expect(equal(new Uint8Array(await object.arrayBuffer()), bytes)).toBe(true);
+  });
+
+  it("stores a picture of several parts, and knows it as well", async () => {
+    const bytes = longPng(2 * PART + 100);
+    const made = await upload(bytes);
+    await made.finish();
+    expect(made.stored).toMatchObject({ type: "image/png", width: 640, height: 480, bytes: bytes.length });
+    const head = await BUCKET.head(KEY);
+    expect([head?.size, head?.httpMetadata?.contentType, head?.customMetadata?.["width"]]).toEqual([
+      bytes.length,
+      "image/png",
+      "640",
+    ]);
+    expect(equal(await drain(await read(BUCKET, KEY)), bytes)).toBe(true);
+  });
+
+  it.each(WHOLE.slice(0, 4))("refuses a %s that is cut short, and leaves nothing", async (type, bytes) => {
+    for (const cut of [bytes.length - 1, bytes.length - 2, bytes.length - 12]) {
+      const made = await upload(bytes.subarray(0, cut));
+      const failure = await failureOf(made.finish());
+      expect(failure).toBeInstanceOf(BadBody);
+      expect((failure as BadBody).message).toContain(type);
+      await expectNothingLeft();
+    }
+  });
+
+  it("refuses a picture of several parts that is cut short, and leaves nothing", async () => {
+    const made = await upload(longPng(2 * PART + 100).subarray(0, 2 * PART));
+    expect(await failureOf(made.finish())).toBeInstanceOf(BadBody);
+    await expectNothingLeft();
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["HTML", "<!doctype html><html><body>Not found</body></html>"],
+    ["SVG", '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'],
+    ["JSON", '{"error":"no"}'],
+  ])("refuses %s that came as a picture", async (_, text) => {
+    const made = await upload(new TextEncoder().encode(text));
+    expect(await failureOf(made.finish())).toMatchObject({ name: "BadBody", tooLarge: false });
+    await expectNothingLeft();
+  });
+
+  it("refuses what is none as soon as a part of it came", async () => {
+    expect(await failureOf(upload(new Uint8Array(PART + 1)))).toBeInstanceOf(BadBody);
+    await expectNothingLeft();
+  });
+
+  it("refuses one that is larger than allowed", async () => {
+    const bytes = longPng(10_000);
+    expect(await failureOf(upload(bytes, 9_999))).toMatchObject({ name: "BadBody", tooLarge: true });
+    await (await upload(bytes, 10_000)).finish();
+  });
+});
+
+describe("spillTo", () => {
+  it("gives back what was set aside, from its start, then leaves nothing", async () => {
+    for (const size of [0, 10, PART + 1_000]) {
+      const bytes = longPng(size + 52);
+      const spill = spillTo(BUCKET, "test", bytes.length);
+      for (const chunk of chunks(bytes, 600_000)) await spill.write(chunk);
+      expect(equal(await drain(await spill.replay()), bytes)).toBe(true);
+      await spill.discard();
+      await expectNothingLeft();
+    }
+  });
+
+  it("refuses more than its bound, and leaves nothing where it is never asked for", async () => {
+    const spill = spillTo(BUCKET, "test", PART + 10);
+    await spill.write(new Uint8Array(PART + 10));
+    expect(await failureOf((async () => spill.write(new Uint8Array(1)))())).toBeInstanceOf(BadBody);
+    await spill.discard();
+    await expectNothingLeft();
+  });
+});
+
+describe("read and dropPictures", () => {
+  it("says which object is not there", async () => {
+    expect(await failureOf(read(BUCKET, "pictures/none"))).toMatchObject({
+      message: "no object pictures/none in R2",
+    });
+  });
+
+  it("drops the pictures it is given and no others, and never throws", async () => {
+    const stored = (key: string) => ({ key, type: "image/png", width: 1, height: 1, bytes: 1 });
+    await Promise.all(["a", "b", "c"].map((key) => BUCKET.put(key, "x")));
+    await dropPictures(BUCKET, [stored("a"), stored("c"), stored("not there")]);
+    expect((await BUCKET.list()).objects.map(({ key }) => key)).toEqual(["b"]);
+    const broken = { delete: () => Promise.reject(new Error("R2: 10001")) } as unknown as R2Bucket;
+    await dropPictures(broken, [stored("b")]);
+    await dropPictures(broken, []);
+    await BUCKET.delete("b");
+  });
+});

@@ -1,0 +1,171 @@
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  asOf,
+  getRecord,
+  isId,
+  listRecords,
+  newId,
+  putEnd,
+  putStart,
+  type StoredRecord,
+} from "../../src/store/records.ts";
+import { failureOf } from "../stream/streams.ts";
+import { BUCKET } from "./bucket.ts";
+
+const NOW = Date.parse("2026-11-20T12:00:00Z");
+
+function record(id: string, change: Partial<StoredRecord> = {}): StoredRecord {
+  const createdAt = new Date(NOW).toISOString();
+  const rest = {
+    dialect: "easel",
+    principal: "p",
+    vendor: "sandbox",
+    model: "m",
+    images: [],
+    warnings: [],
+    attempts: [],
+  };
+  return { id, status: "running", createdAt, ...rest, ...change };
+}
+
+const allKeys = async () => (await BUCKET.list()).objects.map(({ key }) => key);
+
+afterEach(async () => {
+  const keys = await allKeys();
+  if (keys.length > 0) await BUCKET.delete(keys);
+});
+
+describe("newId", () => {
+  it("sorts newest first, as R2 sorts: by bytes", () => {
+    const times = [0, 1, 999, NOW - 1, NOW, NOW + 1, NOW + 86_400_000, Date.parse("2100-01-01"), 2 ** 48 - 1];
+    const ids = times.map((time) => newId(time));
+    expect(ids.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(ids.toReversed());
+    expect(ids.every(isId)).toBe(true);
+  });
+
+  it("cannot be guessed: 120 bits beside the time", () => {
+    const rests = Array.from({ length: 2_000 }, () => newId(NOW).slice(10));
+    expect(new Set(rests).size).toBe(rests.length);
+    for (let at = 0; at < 30; at++) expect(new Set(rests.map((rest) => rest[at])).size).toBe(16);
+  });
+});
+
+describe("isId", () => {
+  it.each([
+    "",
+    "x",
+    "../x",
+    `${newId(NOW)}/`,
+    ` ${newId(NOW)}`,
+    newId(NOW).toUpperCase(),
+    newId(NOW).slice(1),
+    `${newId(NOW)}\n`,
+  ])("refuses %j", (text) => expect(isId(text)).toBe(false));
+});
+
+describe("a record", () => {
+  it("is its start, then its end, in two keys", async () => {
+    const id = newId(NOW);
+    expect(await getRecord(BUCKET, id)).toBeNull();
+    await putStart(BUCKET, record(id));
+    expect(await getRecord(BUCKET, id)).toEqual(record(id));
+    const images = [{ key: "pictures/x/0", type: "image/png", width: 1, height: 2, bytes: 3 }];
+    const ended = record(id, { status: "succeeded", images, text: "é 🐈" });
+    await putEnd(BUCKET, ended);
+    expect(await getRecord(BUCKET, id)).toEqual(ended);
+    expect(await allKeys()).toEqual([`generations/${id}/end.json`]);
+  });
+
+  it("keeps its end, whatever comes of its start", async () => {
+    const id = newId(NOW);
+    await putEnd(BUCKET, record(id, { status: "succeeded" }));
+    await putStart(BUCKET, record(id));
+    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
+    expect((await listRecords(BUCKET, 10)).records).toMatchObject([{ status: "succeeded" }]);
+    const stuck = new Proxy(BUCKET, {
+      get: (target, name) =>
+        name === "delete" ? () => Promise.reject(new Error("R2: 10001")) : Reflect.get(target, name).bind(target),
+    });
+    await putEnd(stuck, record(id, { status: "failed" }));
+    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "failed" });
+  });
+
+  it("is found although it ends between two looks", async () => {
+    const id = newId(NOW);
+    await putStart(BUCKET, record(id));
+    const racing = {
+      get: async (key: string) => {
+        const found = await BUCKET.get(key);
+        if (key.endsWith("end.json") && found === null) await putEnd(BUCKET, record(id, { status: "succeeded" }));
+        return found;
+      },
+    } as unknown as R2Bucket;
+    expect(await getRecord(racing, id)).toMatchObject({ status: "succeeded" });
+  });
+
+  it("is not looked for under what is no id", async () => {
+    await BUCKET.put("generations/../end.json", "{}");
+    expect(await getRecord(BUCKET, "..")).toBeNull();
+  });
+});
+
+describe("listRecords", () => {
+  it("gives every record once, newest first, page by page", async () => {
+    const ids = Array.from({ length: 7 }, (_, n) => newId(NOW + n * 1_000)).toReversed();
+    for (const [n, id] of ids.entries()) {
+      if (n % 2 === 0) await putStart(BUCKET, record(id));
+      if (n % 3 === 0) await putEnd(BUCKET, record(id, { status: "succeeded" }));
+      else await putStart(BUCKET, record(id));
+    }
+    await BUCKET.put("pictures/x/0", "x");
+    await BUCKET.put("spills/x", "x");
+    for (const limit of [1, 2, 3, 7, 10]) {
+      const seen: string[] = [];
+      let pages = 0;
+      let cursor: string | undefined;
+      do {
+        const page = await listRecords(BUCKET, limit, cursor);
+        expect(page.records.length).toBeLessThanOrEqual(limit);
+        seen.push(...page.records.map(({ id }) => id));
+        cursor = page.cursor;
+        pages++;
+      } while (cursor !== undefined && pages < 20);
+      expect(seen).toEqual(ids);
+      expect(pages).toBeLessThanOrEqual(Math.ceil(7 / limit) + 1);
+    }
+  });
+
+  it("goes on where it was, although new records came before", async () => {
+    const ids = Array.from({ length: 4 }, (_, n) => newId(NOW + n * 1_000)).toReversed();
+    for (const id of ids) await putStart(BUCKET, record(id));
+    const first = await listRecords(BUCKET, 2);
+    await putStart(BUCKET, record(newId(NOW + 60_000)));
+    const second = await listRecords(BUCKET, 2, first.cursor);
+    expect([...first.records, ...second.records].map(({ id }) => id)).toEqual(ids);
+  });
+
+  it("gives nothing where there is nothing, and refuses a cursor that is none", async () => {
+    expect(await listRecords(BUCKET, 5)).toEqual({ records: [], cursor: undefined });
+    for (const cursor of ["", "x", "../../pictures/", "%00"]) {
+      expect(await failureOf(listRecords(BUCKET, 5, cursor))).toMatchObject({
+        code: "invalid_request",
+        field: "cursor",
+      });
+    }
+  });
+});
+
+describe("asOf", () => {
+  it("gives up a generation that never ended, and no other", () => {
+    const running = record(newId(NOW));
+    expect(asOf(running, NOW + 59_999, 60_000)).toBe(running);
+    expect(asOf(running, NOW + 60_000, 60_000)).toMatchObject({
+      id: running.id,
+      status: "failed",
+      error: { code: "internal" },
+    });
+    const ended = record(newId(NOW), { status: "succeeded" });
+    expect(asOf(ended, NOW + 1e9, 60_000)).toBe(ended);
+    expect(running.status).toBe("running");
+  });
+});

@@ -1,0 +1,175 @@
+import { describe, expect, it } from "vitest";
+import { BUCKET } from "../store/bucket.ts";
+import { pump } from "../../src/stream/pump.ts";
+import { chunks, Random } from "./random.ts";
+import { equal, failureOf, pause, source } from "./streams.ts";
+
+const never = () => false;
+const always = () => true;
+
+async function collect(body: ReadableStream<Uint8Array>, large: () => boolean): Promise<Uint8Array> {
+  const seen: Uint8Array[] = [];
+  await pump(body, {
+    large,
+    each: async (chunk) => {
+      await pause(0);
+      seen.push(chunk.slice());
+    },
+  });
+  return new Uint8Array(Buffer.concat(seen));
+}
+
+/** A stream through which `parts` go, one after the other. */
+function piped(parts: Uint8Array[]): ReadableStream<Uint8Array> {
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  void (async () => {
+    for (const part of parts) await writer.write(part);
+    await writer.close();
+  })();
+  return readable;
+}
+
+describe("pump", () => {
+  it("brings every byte of every kind of stream", async () => {
+    const random = new Random(21);
+    for (const size of [0, 1, 16_383, 16_384, 16_385, 700_001]) {
+      const bytes = random.bytes(size);
+      await BUCKET.put("pump", bytes);
+      const kinds: Record<string, () => Promise<ReadableStream<Uint8Array>> | ReadableStream<Uint8Array>> = {
+        response: () => new Response(bytes).body as ReadableStream<Uint8Array>,
+        request: () =>
+          new Request("https://easel.test", { method: "POST", body: bytes }).body as ReadableStream<Uint8Array>,
+        "bytes stream": () => source(chunks(bytes, random)).stream,
+        piped: () => piped(chunks(bytes, 4_096)),
+        object: async () => ((await BUCKET.get("pump")) as R2ObjectBody).body,
+      };
+      for (const [kind, open] of Object.entries(kinds)) {
+        for (const large of [never, always]) {
+          expect([kind, size, equal(await collect(await open(), large), bytes)]).toEqual([kind, size, true]);
+        }
+      }
+    }
+    await BUCKET.delete("pump");
+  });
+
+  it("reads in large pieces where they pay off and come fast", async () => {
+    const sizes: number[] = [];
+    const each = (chunk: Uint8Array) => void sizes.push(chunk.length);
+    await pump(piped(chunks(new Uint8Array(8 << 20), 65_536)), { each, large: () => sizes.length > 0 });
+    expect(sizes[0]).toBeLessThanOrEqual(16_384);
+    expect(Math.max(...sizes)).toBeGreaterThan(200_000);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(512 * 1024);
+  });
+
+  it("has handed on at least seven eighths of what came when a fast stream pauses", async () => {
+    for (const burst of [1_000, 50_000, 1_000_001, 3_000_000]) {
+      const { readable, writable } = new IdentityTransformStream();
+      const writer = writable.getWriter();
+      let delivered = 0;
+      const pumping = pump(readable, {
+        large: always,
+        each: (chunk) => void (delivered += chunk.length),
+      });
+      let written = 0;
+      // A write that the reader has not taken yet counts as come.
+      for (const part of chunks(new Uint8Array(burst), 9_973)) {
+        void writer.write(part);
+        written += part.length;
+        if (written % 3 === 0) await pause(0);
+      }
+      await pause(100);
+      expect(delivered).toBeGreaterThanOrEqual((burst * 7) / 8);
+      await writer.close();
+      await pumping;
+      expect(delivered).toBe(burst);
+    }
+  });
+
+  it("hands on each byte of a drip as it comes", async () => {
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    let delivered = 0;
+    const pumping = pump(readable, {
+      large: always,
+      each: (chunk) => void (delivered += chunk.length),
+    });
+    for (let n = 1; n <= 8; n++) {
+      await writer.write(Uint8Array.of(n));
+      await pause(5);
+      expect(delivered).toBe(n);
+    }
+    await writer.close();
+    await pumping;
+  });
+
+  it("stops a stalled stream at its deadline, and cancels it", async () => {
+    const { stream, seen } = source([new Uint8Array(10)], "stall");
+    const deadline = pause(30).then(() => Promise.reject(new RangeError("too late")));
+    let delivered = 0;
+    const pumping = pump(stream, { deadline, large: never, each: (chunk) => void (delivered += chunk.length) });
+    expect(await failureOf(pumping)).toBeInstanceOf(RangeError);
+    await pause(0);
+    expect(seen.cancelled).toBeInstanceOf(RangeError);
+    expect(delivered).toBe(10);
+
+    const late = source([new Uint8Array(10)], "stall");
+    expect(await failureOf(pump(late.stream, { deadline, large: never, each: () => undefined }))).toBeInstanceOf(
+      RangeError,
+    );
+
+    const { readable } = new IdentityTransformStream();
+    const soon = pause(30).then(() => Promise.reject(new RangeError("too late")));
+    const stalled = pump(readable, {
+      deadline: soon,
+      large: never,
+      each: () => undefined,
+    });
+    expect(await failureOf(stalled)).toBeInstanceOf(RangeError);
+  });
+
+  it("does not stop what ends before its deadline", async () => {
+    const deadline = pause(60).then(() => Promise.reject(new Error("too late")));
+    deadline.catch(() => undefined);
+    const { stream, seen } = source([new Uint8Array(10)]);
+    await pump(stream, { deadline, large: never, each: () => undefined });
+    await pause(80);
+    expect(seen).toEqual({ pulled: 10, cancelled: undefined });
+  });
+
+  it("cancels the stream where a chunk is refused, and passes on how a stream broke", async () => {
+    for (const each of [
+      () => {
+        throw new RangeError("no more");
+      },
+      () => Promise.reject(new RangeError("no more")),
+    ]) {
+      const { stream, seen } = source(chunks(new Uint8Array(100_000), 100));
+      expect(await failureOf(pump(stream, { each, large: always }))).toBeInstanceOf(RangeError);
+      await pause(0);
+      expect(seen.cancelled).toBeInstanceOf(RangeError);
+      expect(seen.pulled).toBeLessThan(100_000);
+    }
+    const broken = source([new Uint8Array(10)], "error").stream;
+    expect(await failureOf(pump(broken, { each: () => undefined, large: never }))).toMatchObject({ message: "reset" });
+  });
+
+  it("never mixes the bytes of two streams that are read at once", async () => {
+    const values = [1, 2, 3, 4, 5, 6];
+    const wrong = await Promise.all(
+      values.map(async (value) => {
+        let others = 0;
+        const parts = chunks(new Uint8Array(1_500_000).fill(value), new Random(value));
+        await pump(source(parts).stream, {
+          large: () => value % 2 === 0,
+          each: async (chunk) => {
+            await pause(value % 3);
+            others += chunk.filter((byte) => byte !== value).length;
+          },
+        });
+        return others;
+      }),
+    );
+    expect(wrong).toEqual(values.map(() => 0));
+  });
+});

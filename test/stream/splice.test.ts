@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import type { StoredPicture } from "../../src/image/request.ts";
+import { Inline, type Wire } from "../../src/image/wire.ts";
+import { parseDocuments } from "../../src/stream/documents.ts";
+import { splice } from "../../src/stream/splice.ts";
+import { picture } from "./document.ts";
+import { chunks, Random } from "./random.ts";
+import { hoist } from "./sinks.ts";
+import { drain, equal, failureOf, pause, source } from "./streams.ts";
+
+/** What `encode` reads at once. */
+const PIECE = 192 * 1024;
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+const stored = (key: string, bytes: number): StoredPicture => ({ key, type: "image/png", width: 0, height: 0, bytes });
+
+/** Pictures by key, and a way to open them. */
+function shelf(...contents: Uint8Array[]) {
+  const opened: string[] = [];
+  return {
+    pictures: contents.map((bytes, n) => stored(String(n), bytes.length)),
+    opened,
+    open: async ({ key }: StoredPicture) => {
+      opened.push(key);
+      return new Response(contents[Number(key)]).body as ReadableStream<Uint8Array>;
+    },
+  };
+}
+
+async function textOf(body: string | ReadableStream<Uint8Array>): Promise<string> {
+  return typeof body === "string" ? body : Buffer.from(await drain(body)).toString("utf8");
+}
+
+/** The same value as JSON.stringify would write it, had it the pictures as texts. */
+function plainly(wire: Wire, contents: Uint8Array[]): string {
+  return JSON.stringify(wire, (_, value: unknown) =>
+    value instanceof Inline ? value.prefix + base64(contents[Number(value.picture.key)] as Uint8Array) : value,
+  );
+}
+
+describe("splice", () => {
+  it("writes what JSON.stringify would, of the length it says, for pictures of any size", async () => {
+    const random = new Random(11);
+    for (const size of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 2]) {
+      const contents = [random.bytes(size), random.bytes(7)];
+      const { pictures, open } = shelf(...contents);
+      const [one, two] = pictures as [StoredPicture, StoredPicture];
+      const wire: Wire = {
+        prompt: 'é 🐈 "quoted" hoisted:0 \u2028',
+        none: undefined,
+        images: [new Inline(one), { url: new Inline(two, 'data:image/"png";é🐈,base64,') }, [], {}, null, undefined],
+        ratio: 1.5,
+        last: new Inline(one),
+      };
+      const { bytes, body } = splice(wire, open);
+      const text = await textOf(body());
+      expect(text === plainly(wire, contents)).toBe(true);
+      expect(bytes).toBe(Buffer.byteLength(text));
+    }
+  });
+
+  it("writes a picture that is all there is", async () => {
+    const contents = [Uint8Array.of(1, 2, 3, 4)];
+    const { pictures, open } = shelf(...contents);
+    const { bytes, body } = splice(new Inline(pictures[0] as StoredPicture, "p"), open);
+    expect([await textOf(body()), bytes]).toEqual(['"pAQIDBA=="', 11]);
+  });
+
+  it("gives plain text where there is no picture, and a text that looks like a marker stays one", () => {
+    const wire = {
+      prompt: "hoisted:0 data:image/png;base64,hoisted:1",
+      "hoisted:0": "é",
+      lone: "\ud800",
+      __proto__: null,
+    };
+    const { bytes, body } = splice(wire, shelf().open);
+    expect(body()).toBe(JSON.stringify(wire));
+    expect(bytes).toBe(Buffer.byteLength(JSON.stringify(wire)));
+  });
+
+  it("undoes hoist", async () => {
+    const random = new Random(12);
+    const contents = [picture(random, 100_001).bytes, picture(random, 500_000).bytes];
+    const { pictures, open } = shelf(...contents);
+    const wire: Wire = { a: pictures.map((one) => new Inline(one)), t: "hoisted:7" };
+    const { skeleton, sinks } = hoist(
+      chunks(await drain(splice(wire, open).body() as ReadableStream<Uint8Array>), 16_384),
+    );
+    expect(parseDocuments(skeleton)).toEqual({ a: ["hoisted:0", "hoisted:1"], t: "hoisted:7" });
+    expect(sinks.every((sink, k) => equal(sink.bytes, contents[k] as Uint8Array))).toBe(true);
+  });
+
+  it("opens the pictures anew for each body, and only when their turn comes", async () => {
+    const contents = [new Uint8Array(PIECE), new Uint8Array(5)];
+    const { pictures, open, opened } = shelf(...contents);
+    const { body } = splice(
+      pictures.map((one) => new Inline(one)),
+      open,
+    );
+    expect(opened).toEqual([]);
+    const [first, second] = [await textOf(body()), await textOf(body())];
+    expect(
+      first === second &&
+        first ===
+          plainly(
+            pictures.map((one) => new Inline(one)),
+            contents,
+          ),
+    ).toBe(true);
+    expect(opened).toEqual(["0", "1", "0", "1"]);
+    const reader = (body() as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    await pause(20);
+    expect(opened).toEqual(["0", "1", "0", "1", "0"]);
+    await reader.cancel();
+  });
+
+  it("does not run ahead of a slow reader, and lets go of the picture when the reader leaves", async () => {
+    const { stream, seen } = source(chunks(new Uint8Array(40 * PIECE), 65_536));
+    const { body } = splice([new Inline(stored("0", 40 * PIECE))], () => Promise.resolve(stream));
+    const reader = (body() as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    await reader.read();
+    await pause(50);
+    expect(seen.pulled).toBeLessThanOrEqual(4 * PIECE);
+    await reader.cancel(new Error("gone"));
+    await pause(20);
+    expect(seen.cancelled).toBeInstanceOf(Error);
+  });
+
+  it("breaks off, never ends early, where a picture cannot be read to its end", async () => {
+    const part = chunks(new Uint8Array(2 * PIECE), 10_000);
+    const spliced = (bytes: number, open: () => Promise<ReadableStream<Uint8Array>>) =>
+      drain(splice({ a: new Inline(stored("0", bytes)) }, open).body() as ReadableStream<Uint8Array>);
+    await failureOf(spliced(3 * PIECE, () => Promise.resolve(source(part, "error").stream)));
+    await failureOf(spliced(3 * PIECE, () => Promise.resolve(source(part).stream)));
+    await failureOf(spliced(PIECE, () => Promise.resolve(source(part).stream)));
+    await failureOf(spliced(PIECE, () => Promise.reject(new Error("no such object"))));
+    expect((await spliced(2 * PIECE, () => Promise.resolve(source(part).stream))).length).toBeGreaterThan(2 * PIECE);
+  });
+});
