@@ -16,7 +16,9 @@ const REMEMBERED = 1_000;
 const pictures = new Map(Object.keys(SIZES).map((size) => [picture(size).length, picture(size)]));
 let count = 0;
 
-const port = await listen((head) => (head.method === "PUT" && head.header("cf-r2-metadata-size") ? put(head) : read(head)));
+const port = await listen((head) =>
+  head.method === "PUT" && head.header("cf-r2-metadata-size") ? put(head) : read(head),
+);
 process.send?.({ port });
 process.on("disconnect", () => process.exit(0));
 
@@ -27,7 +29,7 @@ function put(head: Head): Taker {
   let bytes = 0;
   return {
     data(chunk) {
-      if (bytes < metaBytes) text += chunk.latin1Slice(0, Math.min(chunk.length, metaBytes - bytes));
+      if (bytes < metaBytes) text += chunk.toString("latin1", 0, Math.min(chunk.length, metaBytes - bytes));
       bytes += chunk.length;
     },
     end: () => write(JSON.parse(text) as Meta, bytes - metaBytes),

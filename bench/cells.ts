@@ -34,7 +34,10 @@ interface Variant {
 
 const GEMINI = "openapi/v1/images/generation";
 const PROMPT = "a lighthouse at dusk";
-const generation = { path: `/${GEMINI}`, body: { provider: "google", model: "gemini-3-pro-image-preview", prompt: PROMPT } };
+const generation = {
+  path: `/${GEMINI}`,
+  body: { provider: "google", model: "gemini-3-pro-image-preview", prompt: PROMPT },
+};
 const images = (model: string, format: string) => ({
   path: "/v1/images/generations",
   body: { model, prompt: PROMPT, response_format: format },
@@ -43,15 +46,33 @@ const images = (model: string, format: string) => ({
 const VARIANTS: Record<string, Variant> = {
   floor: { mode: "floor", framing: "chunked", fetches: GEMINI },
   pump: { mode: "pump", framing: "chunked", fetches: GEMINI, floor: "floor" },
+  extract: { mode: "extract", framing: "chunked", fetches: GEMINI, floor: "floor" },
   pass: { mode: "null", framing: "chunked", ...generation, floor: "floor" },
   "pass-r2": { mode: "r2", framing: "chunked", ...generation, floor: "floor" },
   "floor-length": { mode: "floor", framing: "length", fetches: GEMINI },
   "pass-length": { mode: "null", framing: "length", ...generation, floor: "floor-length" },
 
   native: { mode: "native", framing: "length", fetches: "binary", expected: 6 },
-  "base64-base64": { mode: "r2", framing: "chunked", ...images("gemini-3-pro-image-preview", "b64_json"), floor: "native" },
-  "base64-url": { mode: "r2", framing: "chunked", ...images("gemini-3-pro-image-preview", "url"), floor: "native", expected: 100 },
-  "url-base64": { mode: "r2", framing: "chunked", ...images("linkai/gpt-image-2", "b64_json"), floor: "native", vendor: "linkai" },
+  "base64-base64": {
+    mode: "r2",
+    framing: "chunked",
+    ...images("gemini-3-pro-image-preview", "b64_json"),
+    floor: "native",
+  },
+  "base64-url": {
+    mode: "r2",
+    framing: "chunked",
+    ...images("gemini-3-pro-image-preview", "url"),
+    floor: "native",
+    expected: 100,
+  },
+  "url-base64": {
+    mode: "r2",
+    framing: "chunked",
+    ...images("linkai/gpt-image-2", "b64_json"),
+    floor: "native",
+    vendor: "linkai",
+  },
 
   forward: { mode: "forward", framing: "length", fetches: GEMINI, ...generation },
   small: { mode: "null", framing: "length", ...generation, floor: "forward" },
@@ -60,7 +81,11 @@ const VARIANTS: Record<string, Variant> = {
 
 /** Groups that are measured one after the other, so that a cell and its floor see the same machine. */
 const GROUPS: [variants: string[], sizes: string[], clients: number[]][] = [
-  [["floor", "pump", "pass", "pass-r2", "floor-length", "pass-length"], ["24", "8", "1"], [1, 8]],
+  [
+    ["floor", "pump", "extract", "pass", "pass-r2", "floor-length", "pass-length"],
+    ["24", "8", "1"],
+    [1, 8],
+  ],
   [["native", "base64-base64", "base64-url", "url-base64"], ["24"], [1, 8]],
   [["forward", "small", "small-r2"], ["tiny"], [16]],
 ];

@@ -16,17 +16,30 @@ const TIMEOUT_MS = 60_000;
  * Sends `request` over `connections` kept-alive connections, one at a time each, until `atLeastMs` have passed and
  * everyone has an answer. Throws where an answer is no 200 or much shorter or longer than `expected` bytes.
  */
-export async function load(port: number, request: Buffer, connections: number, atLeastMs: number, expected: number): Promise<Load> {
+export async function load(
+  port: number,
+  request: Buffer,
+  connections: number,
+  atLeastMs: number,
+  expected: number,
+): Promise<Load> {
   const from = performance.now();
   const done = await Promise.all(
-    Array.from({ length: connections }, () => converse(port, request, () => performance.now() - from < atLeastMs, expected)),
+    Array.from({ length: connections }, () =>
+      converse(port, request, () => performance.now() - from < atLeastMs, expected),
+    ),
   );
   const seconds = (performance.now() - from) / 1000;
   return { requests: sum(done.map(({ requests }) => requests)), bytes: sum(done.map(({ bytes }) => bytes)), seconds };
 }
 
 /** One connection's answers, read into one buffer and dropped: the client must not be what is measured. */
-function converse(port: number, request: Buffer, more: () => boolean, expected: number): Promise<{ requests: number; bytes: number }> {
+function converse(
+  port: number,
+  request: Buffer,
+  more: () => boolean,
+  expected: number,
+): Promise<{ requests: number; bytes: number }> {
   return new Promise((resolve, reject) => {
     let requests = 0;
     let bytes = 0;
@@ -36,7 +49,9 @@ function converse(port: number, request: Buffer, more: () => boolean, expected: 
       callback: (length: number, buffer: Uint8Array) => {
         if (!reader.take(buffer as Buffer, length)) return true;
         if (reader.status !== 200 || Math.abs(reader.bytes - expected) > tolerance(expected)) {
-          fail(`an answer with status ${reader.status} and ${reader.bytes} instead of ${expected} bytes: ${reader.head}`);
+          fail(
+            `an answer with status ${reader.status} and ${reader.bytes} instead of ${expected} bytes: ${reader.head}`,
+          );
           return false;
         }
         requests++;
@@ -75,7 +90,7 @@ class AnswerReader {
   take(buffer: Buffer, length: number): boolean {
     let at = 0;
     if (this.status === 0) {
-      this.head += buffer.latin1Slice(0, length);
+      this.head += buffer.toString("latin1", 0, length);
       const end = this.head.indexOf("\r\n\r\n");
       if (end < 0) return false;
       at = end + 4 - (this.head.length - length);
@@ -86,7 +101,7 @@ class AnswerReader {
     }
     this.bytes += length - at;
     if (this.length !== undefined) return this.bytes >= this.length;
-    this.last = (this.last + buffer.latin1Slice(Math.max(at, length - 7), length)).slice(-7);
+    this.last = (this.last + buffer.toString("latin1", Math.max(at, length - 7), length)).slice(-7);
     return this.last === "\r\n0\r\n\r\n";
   }
 }

@@ -43,7 +43,7 @@ function converse(socket: Socket, handle: (head: Head) => Taker): void {
       if (taker === undefined) {
         const end = bytes.indexOf(BLANK);
         if (end < 0) break;
-        const head = parseHead(bytes.latin1Slice(0, end));
+        const head = parseHead(bytes.toString("latin1", 0, end));
         bytes = bytes.subarray(end + 4);
         taker = handle(head);
         chunked = head.header("transfer-encoding") !== undefined;
@@ -52,7 +52,7 @@ function converse(socket: Socket, handle: (head: Head) => Taker): void {
       if (chunked && left === 0) {
         const line = bytes.indexOf("\r\n");
         if (line < 0) break;
-        const size = Number.parseInt(bytes.latin1Slice(0, line), 16);
+        const size = Number.parseInt(bytes.toString("latin1", 0, line), 16);
         if (size === 0 && bytes.length < line + 4) break;
         bytes = bytes.subarray(line + (size === 0 ? 4 : 2));
         left = size === 0 ? 0 : size + 2;

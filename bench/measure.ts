@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { join } from "node:path";
 import type { Cell } from "./cells.ts";
 import { load } from "./client.ts";
-import { cpuOf, memoryOf, watchMemory } from "./process.ts";
+import { cpuOf, memoryOf, waitedOf, watchMemory } from "./process.ts";
 import { SIZES } from "./sizes.ts";
 import { startWorkerd } from "./workerd.ts";
 
@@ -17,8 +17,9 @@ export interface Figures {
   cpuPerRequest: number;
   /** Peak above idle, in MiB. */
   memory: number;
-  /** Part of the time that workerd was at work: where it is well below 1, something else was the limit. */
+  /** Parts of the time that workerd was at work and that it waited for a core; their sum is 1 where workerd was the limit. */
   busy: number;
+  waited: number;
 }
 
 export interface Surroundings {
@@ -37,9 +38,10 @@ export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundin
   try {
     await load(port, cell.request, cell.clients, cellMs / 5, cell.expected);
     const before = cpuOf(pid);
+    const waited = waitedOf(pid);
     const { requests, seconds } = await load(port, cell.request, cell.clients, cellMs, cell.expected);
     const after = cpuOf(pid);
-        const megabytes = (requests * (SIZES[cell.size] ?? 0)) / 1e6;
+    const megabytes = (requests * (SIZES[cell.size] ?? 0)) / 1e6;
     const cpuMs = (after.total - before.total) * 1000;
     const userMs = after.user === undefined ? undefined : (after.user - (before.user ?? 0)) * 1000;
     return {
@@ -50,6 +52,7 @@ export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundin
       cpuPerRequest: cpuMs / requests,
       memory: (memory.peak() - idle) / 2 ** 20,
       busy: cpuMs / 1000 / seconds,
+      waited: (waitedOf(pid) - waited) / seconds,
     };
   } finally {
     memory.stop();
@@ -61,7 +64,7 @@ export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundin
 export async function startUp(script: string, folder: string, bucket: number): Promise<number> {
   const request = Buffer.from("GET /healthz HTTP/1.1\r\nhost: easel.test\r\n\r\n");
   const from = performance.now();
-  const workerd = await startWorkerd({ folder, script, vars: {}, bucket });
+  const workerd = await startWorkerd({ folder, script, vars: { ADMIN_TOKEN: "admin" }, bucket });
   try {
     await load(workerd.port, request, 1, 0, 11);
     return performance.now() - from;

@@ -4,7 +4,7 @@ const idle: ArrayBuffer[] = [];
 
 /**
  * A bucket that takes everything and keeps nothing. It reads streams to their end, as R2 would, which costs a copy and a
- * turn of the event loop for each 256 KiB: about 0.05 ms a MB.
+ * turn of the event loop for each 256 KiB: with the feeding of those streams 0.15 ms a MB of base64.
  */
 export const nullBucket = {
   async put(key: string, value: Value) {
@@ -37,7 +37,7 @@ async function drain(value: Value): Promise<number> {
   for (;;) {
     const { done, value: read } = await reader.readAtLeast(READ, new Uint8Array(buffer));
     if (read !== undefined) {
-      buffer = read.buffer as ArrayBuffer;
+      buffer = read.buffer;
       size += read.length;
     }
     if (done) break;

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** CPU seconds a process has used so far; `user` alone only where the system tells it. */
 export interface Cpu {
@@ -19,6 +19,16 @@ export function cpuOf(pid: number): Cpu {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const user = Number(fields[11]) / TICKS;
   return { total: user + Number(fields[12]) / TICKS, user };
+}
+
+/** Seconds that a process's threads were ready and had no core; 0 where the system does not tell. */
+export function waitedOf(pid: number): number {
+  if (!LINUX) return 0;
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce(
+    (sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ")[1]) / 1e9,
+    0,
+  );
 }
 
 /** Bytes in memory now: anonymous ones where the system tells, else all. */

@@ -5,23 +5,29 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle, weigh } from "./bundle.ts";
 import { type Cell, cells } from "./cells.ts";
+import { type Findings, median, summarize } from "./findings.ts";
 import { type Figures, measure, startProcess, startUp, type Surroundings } from "./measure.ts";
 import { MEMORY } from "./process.ts";
 import { tables } from "./table.ts";
-import { type Findings, verdicts } from "./targets.ts";
+import { verdicts } from "./targets.ts";
 import { WORKERD } from "./workerd.ts";
 
-const HELP = `npm run bench                     five rounds of every cell: some minutes
+const HELP = `npm run bench                     three rounds of every cell: some minutes
 npm run bench -- --quick          one short round: under a minute, and rough
 npm run bench -- --only pass      cells whose name contains "pass", and what they are compared with
 npm run bench -- --json           figures as JSON`;
 
-const FULL = { rounds: 5, cellMs: 1_000, starts: 15 };
+const FULL = { rounds: 3, cellMs: 1_000, starts: 15 };
 const QUICK = { rounds: 1, cellMs: 250, starts: 5 };
 const BARE = `export default { fetch: () => new Response('{"ok":true}') };`;
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: "boolean" }, only: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  options: {
+    quick: { type: "boolean" },
+    only: { type: "string" },
+    json: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  },
 });
 if (flags.help) console.log(HELP);
 else await run(flags.quick ? QUICK : FULL);
@@ -34,7 +40,8 @@ async function run({ rounds, cellMs, starts }: typeof FULL): Promise<void> {
     for (const helper of helpers) helper.stop();
     await rm(folder, { recursive: true, force: true });
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stop().then(() => process.exit(1)));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => void stop().then(() => process.exit(1)));
   try {
     const [upstream, bucket] = helpers.map(({ port }) => port);
     const chosen = select(cells(`http://127.0.0.1:${upstream}`), flags.only);
@@ -42,7 +49,7 @@ async function run({ rounds, cellMs, starts }: typeof FULL): Promise<void> {
     await bundle("bench/worker.ts", folder);
     const around: Surroundings = { folder, bucket: bucket ?? 0, cellMs };
     const samples = await inRounds(chosen, rounds, around);
-    const found = medians(chosen, samples);
+    const found = summarize(chosen, samples);
     if (flags.only === undefined) Object.assign(found, await weighAndStart(around, starts));
     print(chosen, found, rounds);
   } finally {
@@ -58,7 +65,11 @@ function select(all: Cell[], only: string | undefined): Cell[] {
 }
 
 /** Every cell once a round, forwards and backwards in turn, so that no cell always follows the same one. */
-async function inRounds(chosen: readonly Cell[], rounds: number, around: Surroundings): Promise<Map<string, Figures[]>> {
+async function inRounds(
+  chosen: readonly Cell[],
+  rounds: number,
+  around: Surroundings,
+): Promise<Map<string, Figures[]>> {
   const samples = new Map<string, Figures[]>(chosen.map(({ id }) => [id, []]));
   for (let round = 0; round < rounds; round++) {
     for (const cell of round % 2 === 0 ? chosen : chosen.toReversed()) {
@@ -68,26 +79,6 @@ async function inRounds(chosen: readonly Cell[], rounds: number, around: Surroun
   }
   tell("");
   return samples;
-}
-
-function medians(chosen: readonly Cell[], samples: Map<string, Figures[]>): Findings {
-  const found: Findings = { cells: new Map(), ratios: new Map() };
-  for (const { id, floor } of chosen) {
-    const own = samples.get(id) ?? [];
-    const of = (pick: (figures: Figures) => number) => median(own.map(pick));
-    found.cells.set(id, {
-      megabytes: of((f) => f.megabytes),
-      requests: of((f) => f.requests),
-      cpuPerMegabyte: of((f) => f.cpuPerMegabyte),
-      userPerMegabyte: own[0]?.userPerMegabyte === undefined ? undefined : of((f) => f.userPerMegabyte ?? 0),
-      cpuPerRequest: of((f) => f.cpuPerRequest),
-      memory: of((f) => f.memory),
-      busy: of((f) => f.busy),
-    });
-    const base = samples.get(floor ?? "");
-    if (base !== undefined) found.ratios.set(id, median(own.map((f, round) => f.requests / (base[round]?.requests ?? NaN))));
-  }
-  return found;
 }
 
 async function weighAndStart({ folder, bucket }: Surroundings, starts: number): Promise<Partial<Findings>> {
@@ -108,21 +99,40 @@ async function weighAndStart({ folder, bucket }: Surroundings, starts: number): 
 function print(chosen: readonly Cell[], found: Findings, rounds: number): void {
   if (flags.json) {
     const { weight, startUpMs } = found;
-    const figures = Object.fromEntries(chosen.map(({ id }) => [id, { ...found.cells.get(id), ratio: found.ratios.get(id) }]));
-    console.log(JSON.stringify({ workerd: WORKERD, rounds, cells: figures, weight, startUpMs, targets: verdicts(found) }, null, 2));
+    const figures = Object.fromEntries(
+      chosen.map(({ id }) => [
+        id,
+        { ...found.cells.get(id), ratio: found.ratios.get(id), ratioByCpu: found.ratiosByCpu.get(id) },
+      ]),
+    );
+    console.log(
+      JSON.stringify(
+        {
+          workerd: WORKERD,
+          rounds,
+          disturbed: found.disturbed,
+          cells: figures,
+          weight,
+          startUpMs,
+          targets: verdicts(found),
+        },
+        null,
+        2,
+      ),
+    );
     return;
   }
-  console.log(`workerd ${WORKERD}, Node ${process.version}; medians of ${rounds}; memory is ${MEMORY}, peak above idle.\n`);
+  console.log(
+    `workerd ${WORKERD}, Node ${process.version}; medians of ${rounds}; memory is ${MEMORY}, peak above idle.\n`,
+  );
   console.log(tables(chosen, found));
+  if (found.disturbed)
+    console.log(
+      "\nworkerd waited for a core: other work disturbed this run, so ratios are judged by CPU. Run it again.",
+    );
 }
 
 /** Progress, on a line of its own that the next one replaces. */
 function tell(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
-
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }

@@ -1,5 +1,6 @@
 import type { Cell } from "./cells.ts";
-import { type Findings, verdicts } from "./targets.ts";
+import type { Findings } from "./findings.ts";
+import { verdicts } from "./targets.ts";
 
 /** The figures and the targets, as two Markdown tables. */
 export function tables(cells: readonly Cell[], found: Findings): string {
@@ -13,16 +14,23 @@ export function tables(cells: readonly Cell[], found: Findings): string {
         cell.id,
         small ? `${f.requests.toFixed(0)} req/s` : `${f.megabytes.toFixed(0)} MB/s`,
         cell.floor === undefined ? "1" : (ratio?.toFixed(2) ?? ""),
+        cell.floor === undefined ? "1" : (found.ratiosByCpu.get(cell.id)?.toFixed(2) ?? ""),
         small ? `${(f.cpuPerRequest * 1000).toFixed(0)} µs/req` : `${f.cpuPerMegabyte.toFixed(2)} ms/MB`,
         small ? "" : (f.userPerMegabyte?.toFixed(2) ?? "?"),
         `+${f.memory.toFixed(0)}`,
         f.busy.toFixed(2),
+        f.waited.toFixed(2),
       ],
     ];
   });
-  const goals = verdicts(found).map(({ target, goal, reached, met }) => [target, goal, reached, met ? "met" : "missed"]);
+  const goals = verdicts(found).map(({ target, goal, reached, met }) => [
+    target,
+    goal,
+    reached,
+    met ? "met" : "missed",
+  ]);
   return [
-    table(["cell", "throughput", "÷ floor", "CPU", "user", "peak MiB", "busy"], figures),
+    table(["cell", "throughput", "÷ floor", "by CPU", "CPU", "user", "peak MiB", "busy", "waited"], figures),
     table(["target", "goal", "reached", ""], goals),
   ].join("\n\n");
 }

@@ -41,7 +41,9 @@ function gemini(data: string): string {
 }
 
 function chunks(body: Buffer): Buffer[] {
-  const pieces = [Buffer.from("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")];
+  const pieces = [
+    Buffer.from("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"),
+  ];
   for (let at = 0; at < body.length; at += CHUNK) {
     const chunk = body.subarray(at, at + CHUNK);
     pieces.push(Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n"));

@@ -1,6 +1,7 @@
-// The Worker that is measured: Easel itself, and beside it the bare handlers it is compared with. `MODE` says which.
+// The Worker that is measured: Easel itself, and the bare handlers it is compared with. `MODE` says which.
 import easel from "../src/index.ts";
 import type { Env } from "../src/env.ts";
+import { Hoist } from "../src/stream/hoist.ts";
 import { pump } from "../src/stream/pump.ts";
 import { nullBucket } from "./null-bucket.ts";
 
@@ -22,7 +23,9 @@ export default {
       case "native":
         return native(env);
       case "pump":
-        return pumped(env, ctx);
+        return pumped(env, ctx, undefined);
+      case "extract":
+        return pumped(env, ctx, newHoist());
       case "null":
         return easel.fetch(request, (withoutSink ??= { ...env, BUCKET: nullBucket }), ctx);
       default:
@@ -38,17 +41,28 @@ async function native(env: BenchEnv): Promise<Response> {
   return new Response("stored");
 }
 
-/** The pass-through's own way of moving bytes, without looking at them. */
-async function pumped(env: BenchEnv, ctx: ExecutionContext): Promise<Response> {
+/** The pass-through's own way of moving bytes, with or without taking the picture out; nothing is kept. */
+async function pumped(env: BenchEnv, ctx: ExecutionContext, hoist: Hoist | undefined): Promise<Response> {
   const response = await fetch(env.FLOOR);
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
   let pending: Promise<void> | undefined;
   const each = async (chunk: Uint8Array) => {
+    hoist?.push(chunk);
     await pending;
     pending = writer.write(chunk);
   };
   const body = response.body as ReadableStream<Uint8Array>;
   ctx.waitUntil(pump(body, { large: () => true, each }).then(() => writer.close()));
   return new Response(readable, { headers: { "content-type": "application/json" } });
+}
+
+const scratch = new Uint8Array(96 * 1024);
+
+function newHoist(): Hoist {
+  return new Hoist({
+    open: () => ({ reserve: () => scratch, advance: () => undefined }),
+    skeletonBytes: 2 ** 20,
+    depth: 64,
+  });
 }

@@ -31,9 +31,12 @@ let written = 0;
 export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const file = join(options.folder, `config-${written++}.capnp`);
   await writeFile(file, await configuration(options));
-  const child = spawn(BINARY, ["serve", file, "--control-fd=3"], { stdio: ["ignore", process.env.DBG ? "inherit" : "ignore", process.env.DBG ? "inherit" : "pipe", "pipe"] });
+  const child = spawn(BINARY, ["serve", file, "--control-fd=3"], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
   let said = "";
   child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)));
+  // Nothing outlives us, however we end.
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const port = await Promise.race([listening(child), ended.then(() => 0)]);
   if (port === 0) throw new Error(`workerd did not start: ${said}`);
@@ -41,7 +44,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     port,
     pid: child.pid ?? 0,
     async stop() {
-      child.kill("SIGKILL");
+      process.removeListener("exit", kill);
+      kill();
       await ended;
     },
   };

@@ -49,7 +49,7 @@ export function route(request: ImageRequest, dialect: string, settings: Settings
       refusal ??= asGatewayError(error);
     }
   }
-  throw refusal ?? new GatewayError("model_not_found", missing(model), { field: "model" });
+  throw refusal ?? new GatewayError("model_not_found", missing(request.model), { field: "model" });
 }
 
 /**
@@ -83,10 +83,12 @@ function readName(name: string): { pin: string | undefined; model: string } {
   throw new GatewayError("model_not_found", message, { field: "model" });
 }
 
-function missing(model: string): string {
+/** Why nobody draws a model that is known. */
+function missing(name: string): string {
+  const { pin, model } = readName(name);
   const keys = providers
-    .filter(({ models }) => Object.hasOwn(models, model))
-    .map(({ name }) => `${name.toUpperCase()}_API_KEY`);
-  const how = keys.length === 0 ? "" : ` (one with a key: ${keys.join(", ")})`;
-  return `No vendor is configured here that draws ${model}${how}.`;
+    .filter((provider) => (pin ?? provider.name) === provider.name && Object.hasOwn(provider.models, model))
+    .map((provider) => `${provider.name.toUpperCase()}_API_KEY`);
+  if (keys.length === 0) return pin === undefined ? `Nobody draws ${model} here.` : `${pin} does not draw ${model}.`;
+  return `No vendor that draws ${model} is configured here: ${keys.join(" or ")} is not set.`;
 }

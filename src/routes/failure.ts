@@ -22,6 +22,7 @@ export function failure(c: AppContext, thrown: unknown, voice: Voice = own): Res
   if (status === 429 || status === 503) {
     c.header("retry-after", String(Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER_SECONDS))));
   }
+  if (status === 401) c.header("www-authenticate", "Bearer");
   // OpenAI's SDKs try 408, 409, 429 and every 5xx again unless told not to; a second try might be a second charge.
   if (!error.retryable) c.header("x-should-retry", "false");
   c.header("content-type", "application/json");

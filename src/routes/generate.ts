@@ -64,12 +64,14 @@ async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, 
     return c.body(raw.body);
   }
   const [first] = record.images;
-  if (asked.as === "picture" && first !== undefined) return sendWhole(c, first);
-  const spliced = splice(dialect.encode(record, asked), (picture) => read(c.env.BUCKET, picture.key));
-  const body = spliced.body();
+  if (asked.as === "picture" && first !== undefined) {
+    // Where it stays, since the answer has no room for the record.
+    c.header("content-location", first.url);
+    return sendWhole(c, first);
+  }
+  const answer = splice(dialect.encode(record, asked), (picture) => read(c.env.BUCKET, picture.key));
   c.header("content-type", "application/json");
-  if (typeof body !== "string") c.header("content-length", String(spliced.bytes));
-  return c.body(body);
+  return c.body(answer.body());
 }
 
 function check({ prompt, n, references }: ImageRequest, pictures: readonly StoredPicture[], limits: Limits): void {

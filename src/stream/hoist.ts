@@ -1,9 +1,8 @@
 import { Buffer } from "node:buffer";
-import { sniff } from "../image/sniff.ts";
 import { BadBody } from "./bad-body.ts";
-import { decodeBase64, squeeze, standardAlphabet } from "./base64.ts";
 import { Base64Reader, type Sink } from "./base64-reader.ts";
-import { closingQuote, cutEscape, unescapeJson } from "./json-text.ts";
+import { closingQuote, cutEscape } from "./json-text.ts";
+import { pictureType, RAW_HEAD } from "./picture-type.ts";
 import { Skeleton } from "./skeleton.ts";
 
 export interface HoistOptions {
@@ -19,11 +18,6 @@ export interface HoistOptions {
 
 /** V8 searches latin1 strings far faster than bytes, and 32 KB of them stay in cache. */
 const SLICE = 32 * 1024;
-/** Base64 characters for the 12 bytes that `sniff` needs, and how many raw characters may be spent on them. */
-const HEAD = 16;
-const RAW_HEAD = 8 * HEAD;
-/** First characters of PNG, JPEG (in either alphabet), GIF, WebP, AVIF and HEIC in base64, of an escape, and a space. */
-const PICTURE_STARTS = "i/_RUA\\ ";
 const DATA_URI = ";base64,";
 const QUOTE = 0x22;
 
@@ -155,17 +149,6 @@ export class Hoist {
     this.picture = undefined;
     this.state = "text";
   }
-}
-
-/** MIME type of the picture that begins so in base64; undefined if none does, unclear if more must come to tell. */
-function pictureType(raw: string, whole: boolean): string | undefined {
-  if (!PICTURE_STARTS.includes(raw.charAt(0))) return undefined;
-  const clean = unescapeJson(raw.substring(0, cutEscape(raw)));
-  if (clean === undefined) return undefined;
-  const head = squeeze(clean).substring(0, HEAD);
-  if (head.length < HEAD) return whole || raw.length >= RAW_HEAD ? undefined : "unclear";
-  const bytes = new Uint8Array(12);
-  return decodeBase64(standardAlphabet(head), bytes) && sniff(bytes);
 }
 
 /** Where a `;base64,` begins that the end of `run` may cut in two; its length if none does. */

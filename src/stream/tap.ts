@@ -44,7 +44,6 @@ export class Tap {
     this.writable = writable;
     this.writer = writable.getWriter();
     this.flowing = new Promise((resolve) => (this.begin = resolve));
-    void this.writer.closed.catch(() => (this.gone = true));
   }
 
   /** Whether bytes flow: from then on a failure can only break the stream off. */

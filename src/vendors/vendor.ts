@@ -17,7 +17,6 @@ export interface Asked {
 export interface Failure {
   status: number;
   body: Wire;
-  headers?: Record<string, string>;
 }
 
 /** A vendor's wire format as we serve it. Pure: no I/O, no clock. */

@@ -30,7 +30,7 @@ export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {
 }
 
 /** `a.b[2].c` of a path. */
-export function fieldName(path: readonly PropertyKey[]): string {
+function fieldName(path: readonly PropertyKey[]): string {
   return path
     .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${short(String(key))}`))
     .join("");

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import type { ClientRequest, IncomingMessage } from "node:http";
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
 import { ADMIN, CAT, json, PATH, said, startStage } from "./listenhub-stage.ts";
@@ -37,24 +37,37 @@ function open(headers: Record<string, string | number> = {}): {
   return { client, answer };
 }
 
-/** Sends a body piece by piece until it is answered, as a client that looks up now and then: what is left unread breaks the connection. */
-async function pour(body: string, headers: Record<string, string | number>): Promise<{ status: number; body: Buffer }> {
+/**
+ * Sends a body piece by piece until it is answered. workerd closes a connection whose body it has not read to the end,
+ * and a client that is writing just then may lose the answer to the reset: it asks again.
+ */
+async function pour(
+  body: string,
+  headers: Record<string, string | number>,
+  again = 5,
+): Promise<{ status: number; body: Buffer }> {
   const { client, answer } = open(headers);
   client.on("error", () => undefined);
-  let answered = false;
-  const response = answer.finally(() => (answered = true));
-  for (let at = 0; at < body.length; at += 65_536) {
-    if (!client.write(body.slice(at, at + 65_536)))
-      await Promise.race([response, new Promise((resolve) => client.once("drain", resolve))]);
-    await setImmediate();
-    if (answered) break;
+  try {
+    let answered = false;
+    const response = answer.finally(() => (answered = true));
+    response.catch(() => undefined);
+    for (let at = 0; at < body.length; at += 262_144) {
+      client.write(body.slice(at, at + 262_144));
+      await sleep(5);
+      if (answered) break;
+    }
+    if (!answered) client.end();
+    const { statusCode = 0 } = await response;
+    const parts: Buffer[] = [];
+    for await (const part of await response) parts.push(part as Buffer);
+    return { status: statusCode, body: Buffer.concat(parts) };
+  } catch (error) {
+    if (again === 0) throw error;
+    return await pour(body, headers, again - 1);
+  } finally {
+    client.destroy();
   }
-  if (!answered) client.end();
-  const { statusCode = 0 } = await response;
-  const parts: Buffer[] = [];
-  for await (const part of await response) parts.push(part as Buffer);
-  client.destroy();
-  return { status: statusCode, body: Buffer.concat(parts) };
 }
 
 const reference = (bytes: number) => ({

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { disguised, png, sha256, startLinkAI, startStranger } from "../sim/index.ts";
 import type { LinkAI, LinkAIBehaviour, Stranger } from "../sim/index.ts";
@@ -127,4 +128,17 @@ it("a picture that drips meets its own deadline", async () => {
   const from = Date.now();
   expect(await refused({ cdn: { drip: true } })).toBe("vendor_timeout");
   expect(Date.now() - from).toBeLessThan(3_000);
+});
+
+it("a picture that was still coming when another proved broken is not kept", async () => {
+  await viaLinkAI({ pictures: [png({ bytes: 60_000 })], cdn: { chunk: 20_000, pauseMs: 150 } });
+  const slow = `http://${linkai.cdnHost}${linkai.downloads()[0]?.path}`;
+  const before = await stage.keys("pictures/");
+  linkai.reset();
+  const from = Date.now();
+  expect(await refused({ urls: [slow, "https://"] })).toBe("vendor_error");
+  await linkai.settled();
+  await sleep(Math.max(0, 800 - (Date.now() - from)));
+  expect(await stage.keys("pictures/")).toEqual(before);
+  expect(linkai.downloads()).toHaveLength(1);
 });

@@ -210,3 +210,10 @@ it("33. a reference that cannot be stored is our fault, and nothing is sent", as
   expect([answer.status, json(answer)["code"]]).toEqual([500, 500]);
   expect(stage.vendor.seen).toEqual([]);
 });
+
+it("33. R2 that lags on the record: whoever has the headers finds it", async () => {
+  await stage.easel.fault("BUCKET.put", { prefix: "generations/", times: 0, delayMs: 500 });
+  const response = await stage.ask(CAT, small);
+  expect(await stage.record(response.headers.get("easel-generation") ?? "")).toMatchObject({ vendor: "listenhub" });
+  await response.arrayBuffer();
+});

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
@@ -70,6 +73,28 @@ it("9. one byte a second meets the deadline, and the vendor's connection is give
   expect(await stage.record(answer.id)).toMatchObject({ error: { code: "vendor_timeout" } });
   await stage.vendor.settled(2_000);
   expect(stage.vendor.seen[0]?.aborted).toBe(true);
+});
+
+it("9. headers and then nothing meet the deadline for the first byte", async () => {
+  const silent = createServer((_, response) =>
+    response.writeHead(200, { "content-type": "application/json" }).flushHeaders(),
+  );
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const other = await startStage({
+    limits: { firstByteMs: 300 },
+    vars: { LISTENHUB_BASE_URL: `http://127.0.0.1:${port}` },
+  });
+  try {
+    const answer = await other.draw();
+    expect([answer.status, json(answer)["message"]]).toEqual([500, expect.stringContaining("first byte within 0.3 s")]);
+    expect(await other.record(answer.id)).toMatchObject({ error: { code: "vendor_timeout" } });
+  } finally {
+    await other.stop();
+    silent.closeAllConnections();
+    silent.close();
+  }
 });
 
 describe("the same faults, where the answer is not passed through", () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startLinkAI } from "../sim/index.ts";
 import { CAT, FLASH, json, PRO, startStage } from "./listenhub-stage.ts";
 import type { Stage } from "./listenhub-stage.ts";
 
@@ -80,4 +81,19 @@ describe("names of models", () => {
     }
     expect(stage.vendor.seen).toHaveLength(0);
   });
+});
+
+it("refuses as documented what another vendor would draw", async () => {
+  const linkai = await startLinkAI();
+  const other = await startStage({
+    vars: { LISTENHUB_API_KEY: "", LINKAI_API_KEY: "la-key", LINKAI_BASE_URL: linkai.origin },
+  });
+  try {
+    const at = async (aspectRatio: string) => (await other.draw({ ...CAT, imageConfig: { aspectRatio } })).status;
+    expect([await at("4:5"), linkai.generations().length]).toEqual([400, 0]);
+    expect([await at("3:4"), linkai.generations().length]).toEqual([200, 1]);
+  } finally {
+    await other.stop();
+    await linkai.stop();
+  }
 });

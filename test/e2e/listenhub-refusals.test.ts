@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { disguised, png } from "../sim/index.ts";
-import { CAT, json, startStage, VENDOR_KEY } from "./listenhub-stage.ts";
+import { CAT, json, sent, startStage, VENDOR_KEY } from "./listenhub-stage.ts";
 import type { Stage } from "./listenhub-stage.ts";
 
 let stage: Stage;
@@ -189,4 +189,13 @@ it("tells the operator whose key was refused", async () => {
   const answer = await stage.draw(CAT, { status: 401, error: { message: "Invalid API key" } });
   expect(json(answer)["message"]).toMatch(/gateway's own key/);
   expect(answer.body.toString()).not.toContain(VENDOR_KEY);
+});
+
+it("corrects the type that a reference is said to be, and says so", async () => {
+  const answer = await stage.draw(references(inline(base64, "image/webp")));
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("easel-warnings")).toBe(
+    '["referenceImages[0].inlineData.mimeType was corrected to image/png"]',
+  );
+  expect(sent(stage.vendor, "referenceImages")).toMatchObject([{ inlineData: { mimeType: "image/png" } }]);
 });

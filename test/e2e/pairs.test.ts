@@ -216,6 +216,18 @@ describe("of two vendors", () => {
     expect(await vendor("/v1/generations", { ...body, references: Array(4).fill(elsewhere) })).toBe("listenhub");
   });
 
+  it("an error of the vendor's limits names the field as the dialect does", async () => {
+    const answer = await stage.post("/v1/images/generation", {
+      provider: "google",
+      model: `linkai/${PRO}`,
+      prompt: "a cat",
+      referenceImages: [{ fileData: { fileUri: "gs://bucket/a.png", mimeType: "image/png" } }],
+    });
+    expect(answer.status).toBe(400);
+    const { message } = await jsonOf<{ message: string }>(answer);
+    expect(message).toBe("referenceImages[0] has a URL of scheme gs; allowed: https, http");
+  });
+
   it("none can: the first says what it would take", async () => {
     const answer = await stage.post("/v1/generations", { model: PRO, prompt: "a cat", aspectRatio: "1:8" });
     expect(answer.status).toBe(400);

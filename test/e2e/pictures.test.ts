@@ -152,7 +152,7 @@ describe("nothing is there", () => {
       `/images/${id}/0.svg`,
       `/images/${id}/x`,
       `/images/${id}/100`,
-      `/images/${id.slice(0, -1)}0/0`,
+      `/images/${id.slice(0, -1)}${id.endsWith("0") ? "1" : "0"}/0`,
       `/images/${id.toUpperCase()}/0`,
       "/images/abc/0",
       `/images/..%2fgenerations%2f${id}/0`,

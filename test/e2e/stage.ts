@@ -1,6 +1,6 @@
 import { startEasel } from "../harness/worker.ts";
 import type { Easel, EaselOptions } from "../harness/worker.ts";
-import { sha256, startLinkAI, startListenHub } from "../sim/index.ts";
+import { sha256, startLinkAI, startListenHub, until } from "../sim/index.ts";
 import type { LinkAI, ListenHubBehaviour, Sim } from "../sim/index.ts";
 
 export const ADMIN = "admin-token-of-the-test";
@@ -81,4 +81,9 @@ export async function hashOf(answer: Response | Promise<Response>): Promise<stri
 /** What `easel-warnings` holds. */
 export function warningsOf(answer: Response): string[] {
   return JSON.parse(answer.headers.get("easel-warnings") ?? "[]") as string[];
+}
+
+/** Resolves once the Worker has said `text`: what it says comes after its answer. */
+export function heard(easel: Easel, text: string): Promise<void> {
+  return until(() => easel.logs.some(({ message }) => message.includes(text)));
 }

@@ -63,7 +63,7 @@ const ASCII = "abc XYZ 019 ,.:;/+=-_(){}[]<>'\"\\\n\t";
 const LETTERS = [...ASCII.split(""), "é", "ß", "漢", "字", "🐈", "𝄞", "\u{10ffff}"];
 
 /** The document's writer: each method returns JSON text and the value it leaves. */
-export class Writer {
+class Writer {
   readonly pictures: { bytes: Uint8Array; type: string }[] = [];
   private readonly random: Random;
   private readonly largest: number;

@@ -57,9 +57,26 @@ describe("Hoist, given what is broken", () => {
     expect(read(`{"a":"${png(61).slice(0, -3)}x=="}`, 5)).toEqual({ a: "hoisted:0" });
   });
 
+  it("says at once that base64 is none, not when the body has ended", () => {
+    for (const wrong of ["!", "\\u0000", "é", "A=AA"]) {
+      const body = function* body() {
+        yield utf8(`{"a":"${png(300)}${wrong}AAA`);
+        throw new Error("read on");
+      };
+      expect(() => hoist(body())).toThrow(BadBody);
+    }
+  });
+
+  it("says that a string was left open, whatever comes of the JSON", () => {
+    for (const text of ['"', '"a', `"${png(90)}`, '"\\', ': a "note']) {
+      expect(() => hoist([utf8(text)])).toThrow("broke off inside a string");
+    }
+  });
+
   it("refuses base64 that goes on after its padding, however it comes", () => {
     for (const length of [61, 62]) {
-      for (const more of ["AAAA", "A", " AAAA", "=", "\\nAAAA"]) expectRefused(`{"a":"${png(length)}${more}"}`);
+      for (const more of ["AAAA", "A", "AA", "AAA", " AAAA", "=", "\\nAAAA"])
+        expectRefused(`{"a":"${png(length)}${more}"}`);
       expectRefused(`{"a":"data:image/png;base64,${png(length)}AAAA"}`);
       for (const space of ["", " ", "\\r\\n", "   \\t"]) {
         for (const size of [1, 4, Infinity])
@@ -143,6 +160,8 @@ describe("Hoist, given what makes a careless scan slow", () => {
     "starts of pictures in a text": (n) => `["${";base64,i\\u0020\\n".repeat(n / 17)}"]`,
     semicolons: (n) => `["${";".repeat(n)}"]`,
     "base64 that is no picture": (n) => `["${"AAAA".repeat(n / 4)}"]`,
+    "white space where a picture may begin": (n) => `["${" ".repeat(n)}","${";base64,".padEnd(n)}"]`,
+    "escaped white space where a picture may begin": (n) => `["${"\\n".repeat(n / 2)}"]`,
     "white space in a picture": (n) => `["${png(60)}${" ".repeat(n)}${png(60)}"]`,
     "white space between characters": (n) => `["${png(n).replace(/(.)/g, "$1 ")}"]`,
     "escaped white space in a picture": (n) => `["${png(60)}${"\\n".repeat(n / 2)}${png(60)}"]`,

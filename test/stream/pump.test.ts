@@ -128,6 +128,12 @@ describe("pump", () => {
     expect(await failureOf(stalled)).toBeInstanceOf(RangeError);
   });
 
+  it("stops at a deadline that passes while a chunk is worked on", async () => {
+    const { stream } = source([new Uint8Array(10)], "stall");
+    const deadline = pause(10).then(() => Promise.reject(new RangeError("too late")));
+    expect(await failureOf(pump(stream, { deadline, large: never, each: () => pause(40) }))).toBeInstanceOf(RangeError);
+  });
+
   it("does not stop what ends before its deadline", async () => {
     const deadline = pause(60).then(() => Promise.reject(new Error("too late")));
     deadline.catch(() => undefined);

@@ -133,6 +133,17 @@ describe("Tap", () => {
     }
   });
 
+  it("does not fetch what was set aside before the client wants it", async () => {
+    const { tap, spills } = tapped();
+    tap.release();
+    await write(tap, [new Uint8Array(5), new Uint8Array(5), new Uint8Array(5)]);
+    const closing = tap.close();
+    expect(await settled(closing)).toBe(false);
+    await tap.readable.cancel(new Error("gone"));
+    expect(await settled(closing)).toBe(true);
+    expect(spills[0]).toMatchObject({ replays: 0, discards: 1 });
+  });
+
   it("sets aside what a stalled client does not take, waits for it once, and continues to the byte", async () => {
     const { tap, spills } = tapped();
     const bytes = new Random(32).bytes(300_000);

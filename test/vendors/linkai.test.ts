@@ -51,6 +51,16 @@ describe("LinkAI", () => {
     },
   });
 
+  it.each([
+    [{ model: "gpt-image-2", aspect_ratio: "4:3" }, "aspectRatio"],
+    [{ model: "doubao-seedream-4.5", size: "1K" }, "size"],
+    [{ model: "gpt-image-2", quality: "best" }, "quality"],
+    [{ model: "gemini-2.5-flash-image", images: [CDN, CDN, CDN, CDN] }, "references"],
+  ])("holds to the document's table, whoever draws: %j", (more, field) => {
+    const decode = () => linkai.dialect?.decode({ prompt: "a cat", ...more }, [], new Headers());
+    expect(decode).toThrow(expect.objectContaining({ code: "invalid_request", field }) as Error);
+  });
+
   it("understands the document's error, also in a 200", () => {
     const decode = (status: number) => () => linkai.provider?.decode(status, errors["402"], new Headers());
     expect(decode(402)).toThrow(

@@ -3,7 +3,7 @@ import type { Reference } from "../../image/request.ts";
 import { type Carrier, type Drawn, hoistedIndex, Inline, type Provider, type Wire } from "../vendor.ts";
 import { list, record, text } from "../wire.ts";
 import { models } from "./models.ts";
-import { CODES, REFERENCE_TYPES } from "./wire.ts";
+import { CODES } from "./wire.ts";
 
 /** Reasons (of a candidate or of the prompt's block) that mean moderation; from the Gemini API's enumerations. */
 const REJECTED = /^(?:IMAGE_)?(?:SAFETY|PROHIBITED_CONTENT|RECITATION)$|^(?:BLOCKLIST|SPII|MODEL_ARMOR|JAILBREAK)$/;
@@ -41,15 +41,7 @@ export const provider: Provider = {
   },
 };
 
-function referenceWire(reference: Reference, index: number): Wire {
-  if ("picture" in reference && !REFERENCE_TYPES.some((type) => type === reference.picture.type)) {
-    const field = `references[${index}]`;
-    throw new GatewayError(
-      "invalid_request",
-      `${field} must be a PNG, JPEG or WebP picture, not ${reference.picture.type}.`,
-      { field },
-    );
-  }
+function referenceWire(reference: Reference): Wire {
   if ("picture" in reference)
     return { inlineData: { data: new Inline(reference.picture), mimeType: reference.picture.type } };
   return { fileData: { fileUri: reference.url, mimeType: reference.type ?? mimeOf(reference.url) } };

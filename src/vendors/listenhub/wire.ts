@@ -4,10 +4,7 @@ import { promptText } from "../wire.ts";
 /** References at most, documented. */
 export const MAX_REFERENCES = 14;
 
-/** Types a reference picture may have, documented. */
-export const REFERENCE_TYPES = ["image/png", "image/jpeg", "image/webp"] as const;
-
-const mimeType = z.enum(REFERENCE_TYPES);
+const mimeType = z.enum(["image/png", "image/jpeg", "image/webp"]);
 
 /** The documented request body; `null` stands for an absent optional field. */
 export const requestWire = z.object({

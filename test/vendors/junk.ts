@@ -1,0 +1,54 @@
+/** What no field should be. */
+export const JUNK: readonly unknown[] = [
+  null,
+  undefined,
+  0,
+  -1,
+  1e99,
+  "",
+  "x",
+  "hoisted:9",
+  [],
+  {},
+  true,
+  [null],
+  [[]],
+  { a: 1 },
+];
+
+/** What `work` throws; undefined if nothing. */
+export function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** The path of every value inside `value`, itself included. */
+export function pathsIn(value: unknown): (string | number)[][] {
+  if (typeof value !== "object" || value === null) return [[]];
+  const inside = Object.entries(value).flatMap(([key, member]) => {
+    const step = Array.isArray(value) ? Number(key) : key;
+    return pathsIn(member).map((path) => [step, ...path]);
+  });
+  return [[], ...inside];
+}
+
+/** A copy of `value` with another value at one place. */
+export function replaced(value: unknown, [step, ...rest]: (string | number)[], by: unknown): unknown {
+  if (step === undefined) return by;
+  const copy = (Array.isArray(value) ? [...(value as unknown[])] : { ...(value as object) }) as Record<
+    string | number,
+    unknown
+  >;
+  copy[step] = replaced(copy[step], rest, by);
+  return copy;
+}
+
+/** The value, which now throws where it is changed. */
+export function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+  return value;
+}

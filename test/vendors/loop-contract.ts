@@ -1,0 +1,67 @@
+import { expect, it } from "vitest";
+import { GatewayError } from "../../src/errors.ts";
+import { fit } from "../../src/image/fit.ts";
+import type { ModelSpec } from "../../src/image/models.ts";
+import type { ImageRequest, Reference } from "../../src/image/request.ts";
+import type { Dialect, Provider } from "../../src/vendors/vendor.ts";
+import { webp } from "../image/pictures.ts";
+import { thrownBy } from "./junk.ts";
+import { overTheWire, Shelf } from "./over-the-wire.ts";
+import { ASKED, CODES, drawn, INLINE } from "./specimens.ts";
+import type { Subject } from "./subject.ts";
+
+const URL_REFERENCE = "https://example.com/reference.png";
+
+/** What a vendor's one direction writes, its other direction reads as the same. */
+export function loop(dialect: Dialect, provider: Provider, { readBack = {} }: Subject): void {
+  const cases = Object.entries(provider.models).flatMap(([model, spec]) =>
+    variants(spec).map((more) => ({ model, spec, more })),
+  );
+
+  it.each(cases)("$model $more", async ({ model, spec, more }) => {
+    const shelf = new Shelf();
+    const references: Reference[] = [
+      { picture: shelf.put(INLINE) },
+      { url: URL_REFERENCE },
+      { picture: shelf.put(webp.lossy(9, 9)) },
+    ];
+    const request = fit({ model, prompt: 'a "cat"\n\u2028 一只猫', n: 1, references, ...more }, spec).request;
+    const { wire, pictures } = await overTheWire(provider.encode(request, spec).body, shelf);
+    const asked = dialect.decode(wire, pictures, new Headers());
+    const bytes = (reference: Reference) => ("url" in reference ? reference.url : shelf.get(reference.picture));
+    const comparable = ({ references, ...rest }: ImageRequest) => ({ ...rest, references: references.map(bytes) });
+    expect(comparable(asked.request)).toEqual(comparable(request));
+    expect(asked.warnings).toEqual([]);
+  });
+
+  it("what is answered reads as the same pictures", async () => {
+    const shelf = new Shelf();
+    const record = drawn(shelf);
+    const { wire, pictures } = await overTheWire(dialect.encode(record, { ...ASKED, as: "url" }), shelf);
+    const { images } = provider.decode(200, wire, new Headers());
+    expect(images).toHaveLength(2);
+    images.forEach((carrier, index) => {
+      const image = record.images[index];
+      if (image === undefined) throw new Error("more pictures came back");
+      if ("url" in carrier) expect(carrier.url).toBe(image.url);
+      else expect(shelf.get(pictures[carrier.hoisted] ?? image)).toEqual(shelf.get(image));
+    });
+  });
+
+  it.each(CODES)("%s reads as itself, or as what its wire has for it", async (code) => {
+    const { status, body } = dialect.fail(new GatewayError(code, "as the test says"), "req-1");
+    const { wire } = await overTheWire(body, new Shelf());
+    const error = thrownBy(() => provider.decode(status, wire, new Headers()));
+    expect(error).toMatchObject({
+      code: readBack[code] ?? code,
+      message: expect.stringContaining("as the test says") as string,
+    });
+  });
+}
+
+/** Each ratio and size that a model takes, and each quality. */
+function variants(spec: ModelSpec): Partial<ImageRequest>[] {
+  const sizes = spec.sizes.length === 0 ? [undefined] : spec.sizes;
+  const shapes = sizes.flatMap((size) => spec.ratios.map((aspectRatio) => ({ size, aspectRatio })));
+  return [...shapes, ...spec.qualities.map((quality) => ({ ...shapes[0], quality }))];
+}

@@ -1,0 +1,56 @@
+import { type ErrorCode, STATUS } from "../../src/errors.ts";
+import type { GenerationRecord, Reference, StoredPicture } from "../../src/image/request.ts";
+import type { Asked, Dialect } from "../../src/vendors/vendor.ts";
+import { png, webp } from "../image/pictures.ts";
+import { arrive, type Shelf } from "./over-the-wire.ts";
+
+export const CODES = Object.keys(STATUS) as ErrorCode[];
+/** The picture in every request that has one, and in every answer. */
+export const INLINE = png(20, 10);
+/** How documents write base64 that they leave out. */
+const LEFT_OUT = /<BASE64_ENCODED_IMAGE>|iVBORw0KGgoAAAANSUhEUgAA\.\.\./g;
+
+/** What was asked, where it does not matter. */
+export const ASKED: Asked = { request: { model: "", prompt: "a cat", n: 2, references: [] }, warnings: [] };
+
+/** A record of two pictures. */
+export function drawn(shelf: Shelf): GenerationRecord {
+  const images = [INLINE, webp.lossy(30, 20)].map((bytes, n) => ({
+    ...shelf.put(bytes),
+    url: `https://easel.example/images/id/${n}`,
+  }));
+  const times = { createdAt: "2026-11-20T00:00:00.000Z", finishedAt: "2026-11-20T00:00:01.000Z" };
+  return {
+    id: "id",
+    status: "succeeded",
+    dialect: "d",
+    vendor: "v",
+    model: "m",
+    images,
+    warnings: [],
+    attempts: [],
+    ...times,
+  };
+}
+
+/** A reference as a meaning has it: a URL, or `inline` for the first picture. */
+export function referenceOf(url: string, pictures: readonly StoredPicture[]): Reference {
+  const [picture] = pictures;
+  return url === "inline" && picture !== undefined ? { picture } : { url };
+}
+
+/** The other way round. */
+export function shown(reference: Reference): string {
+  return "url" in reference ? reference.url : "inline";
+}
+
+/** A fixture as bytes, with the base64 that its document left out. */
+export function bytesOf(fixture: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(fixture).replace(LEFT_OUT, INLINE.toBase64()));
+}
+
+/** What a dialect makes of a fixture. */
+export function decode(dialect: Dialect, fixture: object, shelf: Shelf): Asked {
+  const { wire, pictures } = arrive(bytesOf(fixture), shelf);
+  return dialect.decode(wire, pictures, new Headers());
+}
