@@ -10,7 +10,7 @@ import { join, posix, relative, sep } from "node:path";
 const LAYERS = [
   ["errors.ts", "log.ts", "image/", "web/"],
   ["env.ts", "stream/", "store/", "policy/", "vendors/"],
-  ["generate.ts", "route.ts", "exchange.ts"],
+  ["route.ts", "receive.ts", "exchange.ts", "attempt.ts", "generation.ts", "generate.ts"],
   ["routes/", "schedule/"],
   ["app.ts"],
   ["index.ts"],

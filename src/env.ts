@@ -46,15 +46,23 @@ function parse(env: Env): Settings {
   const sandbox = text("SANDBOX") ?? "off";
   if (sandbox !== "off" && sandbox !== "fallback") throw new Error('SANDBOX must be "off" or "fallback"');
   const publicUrl = text("PUBLIC_URL")?.replace(/\/+$/, "");
-  if (publicUrl !== undefined && !/^https?:\/\/[^/]+$/.test(publicUrl)) throw new Error("PUBLIC_URL must be an origin, as in https://img.example.com");
+  if (publicUrl !== undefined && !/^https?:\/\/[^/]+$/.test(publicUrl))
+    throw new Error("PUBLIC_URL must be an origin, as in https://img.example.com");
   return {
     adminToken: text("ADMIN_TOKEN"),
     sandbox: sandbox === "fallback",
     publicUrl,
-    trustedHosts: new Set((text("TRUSTED_HOSTS") ?? "").split(",").map((host) => host.trim().toLowerCase()).filter((host) => host !== "")),
+    trustedHosts: new Set(
+      (text("TRUSTED_HOSTS") ?? "")
+        .split(",")
+        .map((host) => host.trim().toLowerCase())
+        .filter((host) => host !== ""),
+    ),
     limits: parseLimits(text("LIMITS")),
     credential: (vendor) => text(`${vendor.toUpperCase()}_API_KEY`),
     baseUrl: (vendor) => text(`${vendor.toUpperCase()}_BASE_URL`)?.replace(/\/+$/, ""),
-    secrets: Object.keys(vars).filter((name) => /_(?:KEY|TOKEN|SECRET)S?$/.test(name)).flatMap((name) => text(name) ?? []),
+    secrets: Object.keys(vars)
+      .filter((name) => /_(?:KEY|TOKEN|SECRET)S?$/.test(name))
+      .flatMap((name) => text(name) ?? []),
   };
 }

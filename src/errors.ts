@@ -69,10 +69,19 @@ export function asGatewayError(thrown: unknown): GatewayError {
 }
 
 /** The same error with another message or a time to wait. */
-export function refine(error: GatewayError, change: { message?: string; retryAfter?: number | undefined }): GatewayError {
+export function refine(
+  error: GatewayError,
+  change: { message?: string; retryAfter?: number | undefined },
+): GatewayError {
   const { field, retryable, vendorStatus, cause } = error;
   const retryAfter = error.retryAfter ?? change.retryAfter;
-  return new GatewayError(error.code, change.message ?? error.message, { field, retryable, vendorStatus, cause, retryAfter });
+  return new GatewayError(error.code, change.message ?? error.message, {
+    field,
+    retryable,
+    vendorStatus,
+    cause,
+    retryAfter,
+  });
 }
 
 /** Text without the secrets in it. */

@@ -14,7 +14,7 @@ export class Inline {
 /** A JSON value to send, with pictures in it; undefined members are left out. */
 export type Wire = string | number | boolean | null | undefined | Inline | Wire[] | { [key: string]: Wire };
 
-const HOISTED = /^(?:data:[^,]*;base64,)?hoisted:(\d+)$/;
+const HOISTED = /^\s*(?:data:[^,]*;base64,)?hoisted:(\d+)\s*$/;
 
 /** Which hoisted picture a text of a skeleton stands for, bare or as a data URI; undefined if it stands for none. */
 export function hoistedIndex(text: string): number | undefined {

@@ -24,6 +24,8 @@ export const LIMITS = {
   /** A text in an answer beyond which it is left out of what is read (it still passes through). */
   answerTextBytes: 64 * KiB,
   pictureBytes: 64 * MiB,
+  /** Pictures in one answer, drafts included. */
+  answerPictures: 32,
   /** What is held back of an answer while no picture has begun; beyond it, the answer is let go. */
   holdBytes: 256 * KiB,
 
@@ -52,7 +54,8 @@ export function parseLimits(text: string | undefined): Limits {
   if (text === undefined || text.trim() === "") return LIMITS;
   const changes = JSON.parse(text) as Record<string, unknown>;
   for (const [name, value] of Object.entries(changes)) {
-    if (!Object.hasOwn(LIMITS, name)) throw new Error(`LIMITS.${name} is no limit; there are: ${Object.keys(LIMITS).join(", ")}`);
+    if (!Object.hasOwn(LIMITS, name))
+      throw new Error(`LIMITS.${name} is no limit; there are: ${Object.keys(LIMITS).join(", ")}`);
     if (typeof value !== "number" || !(value > 0)) throw new Error(`LIMITS.${name} must be a positive number`);
   }
   return { ...LIMITS, ...changes };
