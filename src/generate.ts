@@ -4,6 +4,7 @@ import type { Exchanged } from "./exchange.ts";
 import type { Exchange } from "./receive.ts";
 import { begin, fail, type Job, logLost, publicRecord, start, succeed } from "./generation.ts";
 import type { GenerationRecord } from "./image/request.ts";
+import type { Limits } from "./policy/limits.ts";
 import { route, type Route } from "./route.ts";
 import { dropPictures, spillTo } from "./store/pictures.ts";
 import type { StoredRecord } from "./store/records.ts";
@@ -127,4 +128,9 @@ function exchangeFor(job: Job, chosen: Route, slot: () => number, tap?: Tap): Ex
 function counter(): () => number {
   let next = 0;
   return () => next++;
+}
+
+/** No generation runs longer: its request, and as many rounds of calls as its pictures may take. In milliseconds. */
+export function longestMs({ requestMs, answerMs, pictures }: Limits): number {
+  return requestMs + answerMs * Math.ceil(pictures / PARALLEL);
 }

@@ -69,9 +69,8 @@ async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, 
     c.header("content-location", first.url);
     return sendWhole(c, first);
   }
-  const answer = splice(dialect.encode(record, asked), (picture) => read(c.env.BUCKET, picture.key));
   c.header("content-type", "application/json");
-  return c.body(answer.body());
+  return c.body(splice(dialect.encode(record, asked), (picture) => read(c.env.BUCKET, picture.key)));
 }
 
 function check({ prompt, n, references }: ImageRequest, pictures: readonly StoredPicture[], limits: Limits): void {

@@ -1,6 +1,7 @@
 import type { GenerationRecord } from "../image/request.ts";
 import { recordWire } from "../image/record.ts";
 import { GatewayError } from "../errors.ts";
+import { longestMs } from "../generate.ts";
 import { publicRecord } from "../generation.ts";
 import { asOf, getRecord, listRecords, type StoredRecord } from "../store/records.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
@@ -34,6 +35,5 @@ export async function serveGenerations(c: AppContext): Promise<Response> {
 
 /** A record as it stands now, with URLs. */
 export function shown(c: AppContext, record: StoredRecord): GenerationRecord {
-  const { answerMs, requestMs } = settings(c).limits;
-  return publicRecord(asOf(record, Date.now(), answerMs + requestMs), publicOrigin(c));
+  return publicRecord(asOf(record, Date.now(), longestMs(settings(c).limits)), publicOrigin(c));
 }

@@ -7,23 +7,16 @@ import { give, take } from "./buffers.ts";
 /** Picture bytes encoded at once: a multiple of 3, so that no padding falls between two pieces. */
 const PIECE = 192 * 1024;
 
-export interface Spliced {
-  /** Length of the whole JSON text in bytes. */
-  bytes: number;
-  /** The JSON text itself where it holds no picture, else a stream of `bytes` bytes; each call opens the pictures anew. */
-  body(): string | ReadableStream<Uint8Array>;
-}
+type Open = (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>;
 
-/** JSON text with pictures put back as base64, read from `open` only as the text is read. */
-export function splice(wire: Wire, open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>): Spliced {
+/**
+ * JSON text with pictures put back as base64: as it is where it holds none, else a stream of known length that opens each
+ * picture when its turn comes.
+ */
+export function splice(wire: Wire, open: Open): string | ReadableStream<Uint8Array> {
   const pieces = flatten(wire);
-  const bytes = pieces.reduce(
-    (sum, piece) => sum + (typeof piece === "string" ? Buffer.byteLength(piece) : base64Length(piece.bytes)),
-    0,
-  );
   const [only] = pieces;
-  if (pieces.length === 1 && typeof only === "string") return { bytes, body: () => only };
-  return { bytes, body: () => stream(pieces, bytes, open) };
+  return pieces.length === 1 && typeof only === "string" ? only : stream(pieces, open);
 }
 
 /** The text pieces between the pictures, and the pictures, in order. */
@@ -55,11 +48,11 @@ function flatten(wire: Wire): (string | StoredPicture)[] {
   return pieces;
 }
 
-function stream(
-  pieces: (string | StoredPicture)[],
-  bytes: number,
-  open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>,
-): ReadableStream<Uint8Array> {
+function stream(pieces: (string | StoredPicture)[], open: Open): ReadableStream<Uint8Array> {
+  const bytes = pieces.reduce(
+    (sum, piece) => sum + (typeof piece === "string" ? Buffer.byteLength(piece) : base64Length(piece.bytes)),
+    0,
+  );
   const { readable, writable } = new FixedLengthStream(bytes);
   const writer = writable.getWriter();
   const feed = async () => {

@@ -33,7 +33,7 @@ export async function send(
   const request = new Request(baseUrl + outgoing.path, {
     method: "POST",
     headers,
-    body: splice(outgoing.body, open).body(),
+    body: splice(outgoing.body, open),
     redirect: "manual",
     signal: deadline.signal,
   });

@@ -51,18 +51,16 @@ describe("splice", () => {
         ratio: 1.5,
         last: new Inline(one),
       };
-      const { bytes, body } = splice(wire, open);
-      const text = await textOf(body());
+      // A FixedLengthStream fails where the length it was given is not the one it gets.
+      const text = await textOf(splice(wire, open));
       expect(text === plainly(wire, contents)).toBe(true);
-      expect(bytes).toBe(Buffer.byteLength(text));
     }
   });
 
   it("writes a picture that is all there is", async () => {
     const contents = [Uint8Array.of(1, 2, 3, 4)];
     const { pictures, open } = shelf(...contents);
-    const { bytes, body } = splice(new Inline(pictures[0] as StoredPicture, "p"), open);
-    expect([await textOf(body()), bytes]).toEqual(['"pAQIDBA=="', 11]);
+    expect(await textOf(splice(new Inline(pictures[0] as StoredPicture, "p"), open))).toBe('"pAQIDBA=="');
   });
 
   it("gives plain text where there is no picture, and a text that looks like a marker stays one", () => {
@@ -72,9 +70,7 @@ describe("splice", () => {
       lone: "\ud800",
       __proto__: null,
     };
-    const { bytes, body } = splice(wire, shelf().open);
-    expect(body()).toBe(JSON.stringify(wire));
-    expect(bytes).toBe(Buffer.byteLength(JSON.stringify(wire)));
+    expect(splice(wire, shelf().open)).toBe(JSON.stringify(wire));
   });
 
   it("undoes hoist", async () => {
@@ -82,42 +78,31 @@ describe("splice", () => {
     const contents = [picture(random, 100_001).bytes, picture(random, 500_000).bytes];
     const { pictures, open } = shelf(...contents);
     const wire: Wire = { a: pictures.map((one) => new Inline(one)), t: "hoisted:7" };
-    const { skeleton, sinks } = hoist(
-      chunks(await drain(splice(wire, open).body() as ReadableStream<Uint8Array>), 16_384),
-    );
+    const { skeleton, sinks } = hoist(chunks(await drain(splice(wire, open) as ReadableStream<Uint8Array>), 16_384));
     expect(parseDocuments(skeleton)).toEqual({ a: ["hoisted:0", "hoisted:1"], t: "hoisted:7" });
     expect(sinks.every((sink, k) => equal(sink.bytes, contents[k] as Uint8Array))).toBe(true);
   });
 
-  it("opens the pictures anew for each body, and only when their turn comes", async () => {
+  it("opens each picture when its turn comes, and not before", async () => {
     const contents = [new Uint8Array(PIECE), new Uint8Array(5)];
     const { pictures, open, opened } = shelf(...contents);
-    const { body } = splice(
-      pictures.map((one) => new Inline(one)),
-      open,
-    );
+    const wire = pictures.map((one) => new Inline(one));
+    const body = splice(wire, open) as ReadableStream<Uint8Array>;
+    await pause(20);
     expect(opened).toEqual([]);
-    const [first, second] = [await textOf(body()), await textOf(body())];
-    expect(
-      first === second &&
-        first ===
-          plainly(
-            pictures.map((one) => new Inline(one)),
-            contents,
-          ),
-    ).toBe(true);
-    expect(opened).toEqual(["0", "1", "0", "1"]);
-    const reader = (body() as ReadableStream<Uint8Array>).getReader();
+    const reader = body.getReader();
     await reader.read();
     await pause(20);
-    expect(opened).toEqual(["0", "1", "0", "1", "0"]);
+    expect(opened).toEqual(["0"]);
     await reader.cancel();
+    expect((await textOf(splice(wire, open))) === plainly(wire, contents)).toBe(true);
+    expect(opened).toEqual(["0", "0", "1"]);
   });
 
   it("does not run ahead of a slow reader, and lets go of the picture when the reader leaves", async () => {
     const { stream, seen } = source(chunks(new Uint8Array(40 * PIECE), 65_536));
-    const { body } = splice([new Inline(stored("0", 40 * PIECE))], () => Promise.resolve(stream));
-    const reader = (body() as ReadableStream<Uint8Array>).getReader();
+    const body = splice([new Inline(stored("0", 40 * PIECE))], () => Promise.resolve(stream));
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
     await reader.read();
     await pause(50);
@@ -130,7 +115,7 @@ describe("splice", () => {
   it("breaks off, never ends early, where a picture cannot be read to its end", async () => {
     const part = chunks(new Uint8Array(2 * PIECE), 10_000);
     const spliced = (bytes: number, open: () => Promise<ReadableStream<Uint8Array>>) =>
-      drain(splice({ a: new Inline(stored("0", bytes)) }, open).body() as ReadableStream<Uint8Array>);
+      drain(splice({ a: new Inline(stored("0", bytes)) }, open) as ReadableStream<Uint8Array>);
     await failureOf(spliced(3 * PIECE, () => Promise.resolve(source(part, "error").stream)));
     await failureOf(spliced(3 * PIECE, () => Promise.resolve(source(part).stream)));
     await failureOf(spliced(PIECE, () => Promise.resolve(source(part).stream)));

@@ -29,7 +29,7 @@ export interface Arrived {
 
 /** Writes a wire value as JSON, its pictures as base64, and reads it as it is read from the network. */
 export async function overTheWire(wire: Wire, shelf: Shelf): Promise<Arrived> {
-  const body = splice(wire, async (picture) => new Blob([shelf.get(picture)]).stream()).body();
+  const body = splice(wire, async (picture) => new Blob([shelf.get(picture)]).stream());
   return arrive(new Uint8Array(await new Response(body).arrayBuffer()), shelf);
 }
 

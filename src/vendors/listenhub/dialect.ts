@@ -37,17 +37,13 @@ export const dialect: Dialect = {
       prompt: asked.prompt,
       n: 1,
       size: asked.imageConfig?.imageSize ?? DEFAULT_SIZE,
-      aspectRatio: asked.imageConfig?.aspectRatio ?? undefined,
+      aspectRatio: asked.imageConfig?.aspectRatio,
       references: (asked.referenceImages ?? []).map((image, index) => reference(image, index, pictures)),
     };
     const warnings = [
       ...(asked.referenceImages ?? []).flatMap((image, index) => corrected(image, index, request.references)),
-      ...unknownFields(wire, ["provider", "model", "prompt", "referenceImages", "imageConfig"]),
-      ...unknownFields(
-        asked.imageConfig ? (wire as { imageConfig: object }).imageConfig : {},
-        ["imageSize", "aspectRatio"],
-        "imageConfig.",
-      ),
+      ...unknownFields(wire, Object.keys(requestWire.shape)),
+      ...unknownFields((wire as { imageConfig?: unknown }).imageConfig, ["imageSize", "aspectRatio"], "imageConfig."),
     ];
     // Refused as documented, although another vendor might draw it.
     const own = specOf(models, model);
@@ -81,8 +77,8 @@ function corrected({ inlineData }: ReferenceWire, index: number, references: rea
 }
 
 interface ReferenceWire {
-  fileData?: { fileUri: string; mimeType: string } | null | undefined;
-  inlineData?: { data: string; mimeType: string } | null | undefined;
+  fileData?: { fileUri: string; mimeType: string } | undefined;
+  inlineData?: { data: string; mimeType: string } | undefined;
 }
 
 function reference({ fileData, inlineData }: ReferenceWire, index: number, pictures: StoredPicture[]): Reference {

@@ -35,7 +35,6 @@ export const provider: Provider = {
     if (status !== 200)
       throw new GatewayError("vendor_error", `listenhub answered with status ${status}.`, {
         vendorStatus: status,
-        retryable: status >= 500,
       });
     return draw(answers);
   },
@@ -63,10 +62,9 @@ function refuse(httpStatus: number, answer: Record<string, unknown>): void {
   const status = httpStatus === 200 && code >= 400 && code < 600 ? code : httpStatus;
   const said = text(answer["message"]) ?? text(gemini["message"]) ?? text(error) ?? `status ${status}`;
   const fail = (name: ErrorCode, message = `listenhub: ${said}`): never => {
-    throw new GatewayError(name, message, {
-      vendorStatus: status,
-      retryable: name === "rate_limited" || status >= 500,
-    });
+    // 500 is documented as "try again"; behind a 502 or 504 a picture may have been drawn and charged.
+    const retryable = name === "rate_limited" || status === 500 || status === 503;
+    throw new GatewayError(name, message, { vendorStatus: status, retryable });
   };
   if (code === CODES.rate || code === CODES.busy || status === 429) fail("rate_limited");
   if (code === CODES.credit || status === 402) fail("insufficient_credit");
@@ -106,7 +104,5 @@ function draw(answers: Record<string, unknown>[]): Drawn {
   const last = drafts.at(-1);
   if (last !== undefined) return { images: [last], text: said === "" ? undefined : said, usage };
   const why = [...reasons, said].filter((part) => part !== "").join("; ");
-  throw new GatewayError("no_image", `listenhub answered without a picture${why === "" ? "" : ` (${why})`}.`, {
-    retryable: true,
-  });
+  throw new GatewayError("no_image", `listenhub answered without a picture${why === "" ? "" : ` (${why})`}.`);
 }

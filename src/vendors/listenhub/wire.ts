@@ -1,30 +1,27 @@
 import * as z from "zod/mini";
-import { promptText } from "../wire.ts";
-
-/** References at most, documented. */
-export const MAX_REFERENCES = 14;
+import { optional, promptText } from "../wire.ts";
 
 const mimeType = z.enum(["image/png", "image/jpeg", "image/webp"]);
 
-/** The documented request body; `null` stands for an absent optional field. */
+/** The documented request body (请求参数). */
 export const requestWire = z.object({
-  provider: z.nullish(z.literal("google")),
-  model: z.nullish(z.string()),
+  provider: optional(z.literal("google")),
+  model: optional(z.string()),
   prompt: promptText,
-  referenceImages: z.nullish(
+  referenceImages: optional(
     z
       .array(
         z.object({
-          fileData: z.nullish(z.object({ fileUri: z.string(), mimeType })),
-          inlineData: z.nullish(z.object({ data: z.string(), mimeType })),
+          fileData: optional(z.object({ fileUri: z.string(), mimeType })),
+          inlineData: optional(z.object({ data: z.string(), mimeType })),
         }),
       )
-      .check(z.maxLength(MAX_REFERENCES)),
+      .check(z.maxLength(14)),
   ),
-  imageConfig: z.nullish(
+  imageConfig: optional(
     z.object({
-      imageSize: z.nullish(z.enum(["1K", "2K", "4K"])),
-      aspectRatio: z.nullish(z.string().check(z.regex(/^\d+:\d+$/, "must be a ratio, as in 16:9"))),
+      imageSize: optional(z.enum(["1K", "2K", "4K"])),
+      aspectRatio: optional(z.string().check(z.regex(/^\d+:\d+$/, "must be a ratio, as in 16:9"))),
     }),
   ),
 });

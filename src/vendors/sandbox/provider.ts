@@ -41,7 +41,7 @@ export const spec: ModelSpec = {
   n: 10,
 };
 
-export const models: Record<string, ModelSpec> = { sandbox: spec };
+const models: Record<string, ModelSpec> = { sandbox: spec };
 
 export const provider: Provider = {
   name: "sandbox",

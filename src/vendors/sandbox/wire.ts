@@ -3,7 +3,7 @@ import { PLACES, TIMES } from "./scene.ts";
 
 /** The sides a picture may have, and the pixels they may make together. */
 export const SIDE = { min: 16, max: 16384 } as const;
-export const MAX_PIXELS = 8192 * 8192;
+const MAX_PIXELS = 8192 * 8192;
 
 const side = z.int().check(z.gte(SIDE.min), z.lte(SIDE.max));
 const sideText = z.pipe(z.coerce.number(), side);

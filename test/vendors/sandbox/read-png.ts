@@ -50,7 +50,7 @@ function unfilter(raw: Uint8Array, width: number, height: number): Uint8Array {
   return pixels;
 }
 
-export function concat(parts: Uint8Array[]): Uint8Array {
+function concat(parts: Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
