@@ -4,7 +4,7 @@ import type { Exchanged } from "./exchange.ts";
 import type { GenerationRecord, StoredPicture } from "./image/request.ts";
 import { log } from "./log.ts";
 import { dropPictures } from "./store/pictures.ts";
-import { putEnd, putStart, type StoredRecord } from "./store/records.ts";
+import { dropStart, madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord } from "./store/records.ts";
 import type { Asked } from "./vendors/vendor.ts";
 
 /** One accepted request. */
@@ -29,81 +29,103 @@ export interface Job {
 /** R2 takes one write a second per key: a record that was refused is tried once more after this. */
 const RECORD_AGAIN_MS = 1_100;
 
-/** The record of a generation that is about to run. */
-export function begin(job: Job): StoredRecord {
-  const { id, dialect, principal, asked } = job;
-  const createdAt = new Date().toISOString();
-  return {
-    id,
-    status: "running",
-    dialect,
-    principal,
-    vendor: "",
-    model: asked.request.model,
-    images: [],
-    warnings: asked.warnings,
-    attempts: [],
-    createdAt,
-  };
+/** A generation while it runs, and the keeper of its record. */
+export class Generation {
+  readonly job: Job;
+  readonly record: StoredRecord;
+  private readonly timer: ReturnType<typeof setTimeout>;
+  private noted: Promise<void> | undefined;
+
+  constructor(job: Job) {
+    const { id, dialect, principal, asked } = job;
+    this.job = job;
+    this.record = {
+      id,
+      status: "running",
+      dialect,
+      principal,
+      vendor: "",
+      model: asked.request.model,
+      images: [],
+      warnings: asked.warnings,
+      attempts: [],
+      createdAt: new Date().toISOString(),
+    };
+    // One that ends sooner is recorded once, at its end.
+    this.timer = setTimeout(() => job.waitUntil(this.note()), Math.max(0, madeAt(id) + NOTED_AFTER_MS - Date.now()));
+  }
+
+  /** The record as clients see it. */
+  get public(): GenerationRecord {
+    return publicRecord(this.record, this.job.origin);
+  }
+
+  /** Ends it with the pictures of all its calls. Throws where that cannot be written. */
+  async succeed(results: readonly Exchanged[]): Promise<void> {
+    const texts = results.flatMap(({ text }) => text ?? []);
+    this.record.images = results.flatMap(({ pictures }) => pictures);
+    this.record.text = texts.length === 0 ? undefined : texts.join("\n");
+    this.record.usage = results[0]?.usage;
+    await this.end("succeeded");
+  }
+
+  /** Ends it as failed and returns the error to answer. */
+  async fail(thrown: unknown): Promise<GatewayError> {
+    const error = asGatewayError(thrown);
+    this.record.error = { code: error.code, message: error.message };
+    // Only a record that could not be written gets here with pictures; nobody will ask for them.
+    await dropPictures(this.job.env.BUCKET, this.record.images);
+    this.record.images = [];
+    await this.end("failed", error).catch((failure: unknown) => this.logLost(failure));
+    return error;
+  }
+
+  /** Tells the operator of a record that could not be written. */
+  logLost(error: unknown): void {
+    log("record.failed", { generation: this.job.id, error: redact(String(error), this.job.settings.secrets) });
+  }
+
+  /** Notes that it runs; a note that fails is no reason to stop. */
+  private note(): Promise<void> {
+    this.noted = putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
+    return this.noted;
+  }
+
+  private async end(status: "succeeded" | "failed", error?: GatewayError): Promise<void> {
+    const { env } = this.job;
+    clearTimeout(this.timer);
+    this.record.status = status;
+    this.record.finishedAt = new Date().toISOString();
+    this.log(error);
+    await putEnd(env.BUCKET, this.record).catch(async () => {
+      await scheduler.wait(RECORD_AGAIN_MS);
+      await putEnd(env.BUCKET, this.record);
+    });
+    if (this.noted !== undefined) {
+      await this.noted;
+      await dropStart(env.BUCKET, this.record.id);
+    }
+  }
+
+  private log(error: GatewayError | undefined): void {
+    const { id, status, dialect, vendor, model, attempts, images } = this.record;
+    log("generation", {
+      generation: id,
+      status,
+      dialect,
+      vendor,
+      model,
+      attempts,
+      pictures: images.length,
+      bytes: images.reduce((sum, image) => sum + image.bytes, 0),
+      error: error?.code,
+      vendorStatus: error?.vendorStatus,
+      cause: error?.code === "internal" ? redact(String(error.cause), this.job.settings.secrets) : undefined,
+    });
+  }
 }
 
-/** Notes that the generation runs; a note that fails is no reason to stop. */
-export async function start(job: Job, record: StoredRecord): Promise<void> {
-  await putStart(job.env.BUCKET, record).catch((error: unknown) => logLost(job, error));
-}
-
-export function logLost(job: Job, error: unknown): void {
-  log("record.failed", { generation: job.id, error: redact(String(error), job.settings.secrets) });
-}
-
-export async function succeed(job: Job, record: StoredRecord, results: Exchanged[]): Promise<void> {
-  const texts = results.flatMap(({ text }) => text ?? []);
-  record.images = results.flatMap(({ pictures }) => pictures);
-  record.text = texts.length === 0 ? undefined : texts.join("\n");
-  record.usage = results[0]?.usage;
-  await end(job, record, "succeeded");
-}
-
-/** Ends the generation as failed and returns the error to answer. */
-export async function fail(job: Job, record: StoredRecord, thrown: unknown): Promise<GatewayError> {
-  const error = asGatewayError(thrown);
-  record.error = { code: error.code, message: error.message };
-  // Only a record that could not be written gets here with pictures; nobody will ask for them.
-  await dropPictures(job.env.BUCKET, record.images);
-  record.images = [];
-  await end(job, record, "failed", error).catch((failure: unknown) => logLost(job, failure));
-  return error;
-}
-
-async function end(
-  job: Job,
-  record: StoredRecord,
-  status: "succeeded" | "failed",
-  error?: GatewayError,
-): Promise<void> {
-  record.status = status;
-  record.finishedAt = new Date().toISOString();
-  const { id, dialect, vendor, model, attempts, images } = record;
-  log("generation", {
-    generation: id,
-    status,
-    dialect,
-    vendor,
-    model,
-    attempts: attempts.map(({ vendor: name, ms, error: code }) => ({ vendor: name, ms, error: code })),
-    pictures: images.length,
-    bytes: images.reduce((sum, image) => sum + image.bytes, 0),
-    error: error?.code,
-    vendorStatus: error?.vendorStatus,
-    cause: error?.code === "internal" ? redact(String(error.cause), job.settings.secrets) : undefined,
-  });
-  await putEnd(job.env.BUCKET, record).catch(async () => {
-    await scheduler.wait(RECORD_AGAIN_MS);
-    await putEnd(job.env.BUCKET, record);
-  });
-}
-
-/** The record as clients see it. */
+/** A record as clients see it. */
 export function publicRecord(record: StoredRecord, origin: string): GenerationRecord {
   const { principal: _, images, ...rest } = record;
   return { ...rest, images: images.map((image, n) => ({ ...image, url: `${origin}/images/${record.id}/${n}` })) };

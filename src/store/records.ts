@@ -7,6 +7,12 @@ export interface StoredRecord extends Omit<GenerationRecord, "images"> {
   images: StoredPicture[];
 }
 
+/** A generation that ends sooner has no start record: two writes that nobody would read. */
+export const NOTED_AFTER_MS = 1_000;
+/** By then a generation that runs has been noted; until then whoever has its id waits, since ids tell their age. */
+const LATEST_NOTE_MS = 3_000;
+const POLL_MS = 100;
+
 /** Two keys, because R2 takes one write a second per key: a start, then an end that replaces it. */
 const folder = (id: string) => `generations/${id}/`;
 const startKey = (id: string) => `${folder(id)}start.json`;
@@ -14,9 +20,14 @@ const endKey = (id: string) => `${folder(id)}end.json`;
 
 /** An unguessable id that sorts newest first, as R2 lists in ascending order only. */
 export function newId(now: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(15));
+  const random = crypto.getRandomValues(new Uint8Array(15)).toHex();
   const inverse = (2 ** 48 - 1 - now).toString(36).padStart(10, "0");
-  return inverse + Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return inverse + random;
+}
+
+/** When an id was made, in milliseconds since the epoch. */
+export function madeAt(id: string): number {
+  return 2 ** 48 - 1 - Number.parseInt(id.slice(0, 10), 36);
 }
 
 export function isId(text: string): boolean {
@@ -31,12 +42,25 @@ export async function putStart(bucket: R2Bucket, record: StoredRecord): Promise<
 /** Notes how it ended; from here on its pictures can be seen. */
 export async function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<void> {
   await bucket.put(endKey(record.id), JSON.stringify(record), { httpMetadata: { contentType: "application/json" } });
-  await bucket.delete(startKey(record.id)).catch(() => undefined);
 }
 
-/** The record as it stands; null if there is none. */
+/** Drops the note that a generation began, once it has ended. Never throws. */
+export async function dropStart(bucket: R2Bucket, id: string): Promise<void> {
+  await bucket.delete(startKey(id)).catch(() => undefined);
+}
+
+/** The record as it stands; null if there is none. One that may not be noted yet is waited for. */
 export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
   if (!isId(id)) return null;
+  for (;;) {
+    const record = await readRecord(bucket, id);
+    const age = Date.now() - madeAt(id);
+    if (record !== null || age < 0 || age > LATEST_NOTE_MS) return record;
+    await scheduler.wait(POLL_MS);
+  }
+}
+
+async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
   const object = (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id))) ?? (await bucket.get(endKey(id)));
   return object === null ? null : await object.json<StoredRecord>();
 }
@@ -66,6 +90,6 @@ export async function listRecords(
   const after = cursor === undefined ? {} : { startAfter: `${folder(cursor)}~` };
   const page = await bucket.list({ prefix: "generations/", delimiter: "/", limit, ...after });
   const ids = page.delimitedPrefixes.map((prefix) => prefix.split("/")[1] ?? "");
-  const records = await Promise.all(ids.map((id) => getRecord(bucket, id)));
+  const records = await Promise.all(ids.map((id) => readRecord(bucket, id)));
   return { records: records.filter((record) => record !== null), cursor: page.truncated ? ids.at(-1) : undefined };
 }

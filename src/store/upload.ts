@@ -96,14 +96,21 @@ export class Upload {
       this.verify(this.lastBytes());
       const rest = this.takeBlocks();
       this.made = true;
-      const object = this.parts.begun
-        ? await this.parts.complete(rest, options)
-        : await this.bucket.put(this.key, streamOf(rest), options);
+      const object = this.parts.begun ? await this.parts.complete(rest, options) : await this.put(rest, options);
       if (object.size !== this.bytes) throw new Error(`R2 holds ${object.size} of ${this.bytes} bytes`);
     } catch (error) {
       await this.drop();
       throw error;
     }
+  }
+
+  private async put(blocks: Uint8Array[], options: R2PutOptions): Promise<R2Object> {
+    const [only] = blocks;
+    if (only === undefined || blocks.length > 1) return this.bucket.put(this.key, streamOf(blocks), options);
+    // For a small picture a stream would cost more than the copy that R2 makes of a view.
+    const object = await this.bucket.put(this.key, only, options);
+    give(only.buffer);
+    return object;
   }
 
   private async drop(): Promise<void> {

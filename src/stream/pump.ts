@@ -1,7 +1,7 @@
 import { give, take } from "./buffers.ts";
 
 /** Reads of pictures: large, because each read costs a turn of the event loop. */
-const LARGE = 512 * 1024;
+const LARGE = 256 * 1024;
 const SMALL = 16 * 1024;
 /** A read waits for as much as comes in this time, so that fast bodies take few reads and slow ones flow as they come. */
 const PATIENCE_MS = 10;
@@ -37,8 +37,8 @@ export async function pump(body: ReadableStream<Uint8Array>, options: PumpOption
         const now = Date.now();
         const rate = value.byteLength / Math.max(now - last, 0.5);
         last = now;
-        // Never more than an eighth of what came, lest a fast start holds back the bytes before a pause.
-        atLeast = Math.max(1, Math.floor(Math.min(rate * PATIENCE_MS, received / 8)));
+        // Never more than a quarter of what came, lest a fast start holds back the bytes before a pause.
+        atLeast = Math.max(1, Math.floor(Math.min(rate * PATIENCE_MS, received / 4)));
         if (value.byteLength > 0) await options.each(value);
       }
       if (done) break;

@@ -78,7 +78,7 @@ describe("34. a record that R2 refuses for a second", () => {
   it("is written all the same", async () => {
     await stage.easel.fault("BUCKET.put", {
       prefix: "generations/",
-      times: 2,
+      times: 1,
       message: "Reduce your concurrent request rate for the same object. (10058)",
     });
     const answer = await stage.draw(CAT, small);

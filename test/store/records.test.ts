@@ -6,6 +6,7 @@ import {
   listRecords,
   newId,
   putEnd,
+  dropStart,
   putStart,
   type StoredRecord,
 } from "../../src/store/records.ts";
@@ -73,6 +74,7 @@ describe("a record", () => {
     const ended = record(id, { status: "succeeded", images, text: "é 🐈" });
     await putEnd(BUCKET, ended);
     expect(await getRecord(BUCKET, id)).toEqual(ended);
+    await dropStart(BUCKET, id);
     expect(await allKeys()).toEqual([`generations/${id}/end.json`]);
   });
 
@@ -86,8 +88,8 @@ describe("a record", () => {
       get: (target, name) =>
         name === "delete" ? () => Promise.reject(new Error("R2: 10001")) : Reflect.get(target, name).bind(target),
     });
-    await putEnd(stuck, record(id, { status: "failed" }));
-    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "failed" });
+    await dropStart(stuck, id);
+    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
   });
 
   it("is found although it ends between two looks", async () => {
@@ -96,11 +98,27 @@ describe("a record", () => {
     const racing = {
       get: async (key: string) => {
         const found = await BUCKET.get(key);
-        if (key.endsWith("end.json") && found === null) await putEnd(BUCKET, record(id, { status: "succeeded" }));
+        if (key.endsWith("end.json") && found === null) {
+          await putEnd(BUCKET, record(id, { status: "succeeded" }));
+          await dropStart(BUCKET, id);
+        }
         return found;
       },
     } as unknown as R2Bucket;
     expect(await getRecord(racing, id)).toMatchObject({ status: "succeeded" });
+  });
+
+  it("is waited for while it may not have been noted, and no longer", async () => {
+    const young = newId(Date.now());
+    const waiting = getRecord(BUCKET, young);
+    await scheduler.wait(250);
+    await putStart(BUCKET, record(young));
+    expect(await waiting).toMatchObject({ status: "running" });
+    const from = Date.now();
+    expect(await getRecord(BUCKET, newId(from - 2_500))).toBeNull();
+    expect(Date.now() - from).toBeGreaterThan(400);
+    expect(await getRecord(BUCKET, newId(from + 3_600_000))).toBeNull();
+    expect(Date.now() - from).toBeLessThan(2_000);
   });
 
   it("is not looked for under what is no id", async () => {
