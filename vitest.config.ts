@@ -1,13 +1,28 @@
+import { readFileSync } from "node:fs";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+
+const toml = readFileSync("wrangler.toml", "utf8");
+const compatibilityDate = /^compatibility_date = "(.+)"$/m.exec(toml)?.[1] ?? "";
+const compatibilityFlags = JSON.parse(/^compatibility_flags = (\[.+\])$/m.exec(toml)?.[1] ?? "[]") as string[];
 
 export default defineConfig({
   test: {
     reporters: ["default", "./test/harness/closing-line.ts"],
     projects: [
       {
-        // Inside workerd, with the bindings of wrangler.toml.
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        // Inside workerd, with the runtime and bindings of wrangler.toml; not by its path, for then whatever is in a
+        // developer's .dev.vars would be in the tests as well.
+        plugins: [
+          cloudflareTest({
+            miniflare: {
+              compatibilityDate,
+              compatibilityFlags,
+              kvNamespaces: ["KV"],
+              r2Buckets: ["BUCKET"],
+            },
+          }),
+        ],
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],

@@ -16,7 +16,7 @@ const SAMPLES: [path: string, code: string, rule?: string][] = [
   ["src/stream/up.ts", 'export { x } from "../generate.ts";\n', "layers"],
   ["src/store/sideways.ts", 'export { x } from "../stream/ok.ts";\n'],
   ["src/generate.ts", 'export { x } from "./store/sideways.ts";\n'],
-  ["src/generate/up.ts", 'export { x } from "../errors.ts";\n', "layers"],
+  ["src/nowhere/up.ts", 'export { x } from "../errors.ts";\n', "layers"],
   ["src/policy/late.ts", 'export const late = () => import("../app.ts");\n', "layers"],
   ["src/policy/type.ts", 'export type X = typeof import("../app.ts");\n', "layers"],
   ["src/routes/outside.ts", 'export { y } from "../../test/y.ts";\n', "layers"],

@@ -20,10 +20,12 @@ app.use(takeLeftover);
 
 for (const { dialect } of vendors) {
   if (dialect === undefined) continue;
-  const { name, paths, nestedPaths = [] } = dialect;
+  const { name, paths, nested } = dialect;
   const handler = serve(dialect);
-  for (const path of [...paths, ...[...paths, ...nestedPaths].map((path) => `/${name}${path}`)])
-    app.post(path, handler);
+  for (const path of paths) {
+    if (!nested) app.post(path, handler);
+    app.post(`/${name}${path}`, handler);
+  }
   // A base URL that ends in /<name>/v1 leads an SDK here as well.
   app.get(`/${name}/v1/models`, serveModels);
   app.get(`/${name}/v1/models/:id{.+}`, serveModel);

@@ -21,7 +21,7 @@ export interface Settings {
   /** `host[:port]` that pictures may come from although they are plain http or private. */
   trustedHosts: ReadonlySet<string>;
   limits: Limits;
-  /** A vendor's credential and base URL; undefined where it has no key. */
+  /** A vendor's key, without which it is not called, and where it is if not at its own base URL. */
   credential(vendor: string): string | undefined;
   baseUrl(vendor: string): string | undefined;
   /** Everything that must never be shown. */

@@ -68,20 +68,11 @@ export function asGatewayError(thrown: unknown): GatewayError {
   return new GatewayError("internal", "Something went wrong inside the gateway.", { cause: thrown });
 }
 
-/** The same error with another message or a time to wait. */
-export function refine(
-  error: GatewayError,
-  change: { message?: string; retryAfter?: number | undefined },
-): GatewayError {
-  const { field, retryable, vendorStatus, cause } = error;
-  const retryAfter = error.retryAfter ?? change.retryAfter;
-  return new GatewayError(error.code, change.message ?? error.message, {
-    field,
-    retryable,
-    vendorStatus,
-    cause,
-    retryAfter,
-  });
+/** The same error, changed in part. */
+export function refine(error: GatewayError, change: ErrorDetail & { message?: string }): GatewayError {
+  const { code, message, field, retryAfter, retryable, vendorStatus, cause } = error;
+  const detail = { field, retryAfter, retryable, vendorStatus, cause, ...change };
+  return new GatewayError(code, change.message ?? message, detail);
 }
 
 /** Text without the secrets in it. */

@@ -1,11 +1,10 @@
-import { attempt } from "./attempt.ts";
 import { asGatewayError, type GatewayError } from "./errors.ts";
-import type { Exchanged } from "./exchange.ts";
-import type { Exchange } from "./receive.ts";
-import { Generation, type Job } from "./generation.ts";
-import type { GenerationRecord } from "./image/request.ts";
+import { choose, type Route } from "./generate/choose.ts";
+import { exchange, type Exchanged } from "./generate/exchange.ts";
+import { Generation, type Job } from "./generate/generation.ts";
+import type { Exchange } from "./generate/receive.ts";
+import type { GenerationRecord } from "./image/record.ts";
 import type { Limits } from "./policy/limits.ts";
-import { route, type Route } from "./route.ts";
 import { dropPictures, spillTo } from "./store/pictures.ts";
 import { Tap } from "./stream/tap.ts";
 
@@ -42,12 +41,13 @@ interface Running {
 async function run(generation: Generation): Promise<Running> {
   const { job, record } = generation;
   try {
-    const chosen = route(job.asked.request, job.dialect, job.settings);
+    const chosen = choose(job.asked.request, job.dialect, job.settings);
     const { provider } = chosen.target;
     record.vendor = provider.name;
     record.model = chosen.request.model;
     record.warnings = [...job.asked.warnings, ...chosen.warnings];
-    if (job.passThrough && provider.passThrough === true && provider.name === job.dialect) {
+    job.chosen(record);
+    if (provider.passThrough === true && provider.name === job.dialect) {
       return await passThrough(generation, chosen);
     }
     await drawAll(generation, chosen);
@@ -61,7 +61,7 @@ async function passThrough(generation: Generation, chosen: Route): Promise<Runni
   const { id, env, settings } = generation.job;
   const { holdBytes, clientStallMs, answerBytes } = settings.limits;
   const tap = new Tap({ holdBytes, stallMs: clientStallMs, spill: () => spillTo(env.BUCKET, id, answerBytes) });
-  const drawn = attempt(generation.record.attempts, exchangeFor(generation, chosen, counter(), tap));
+  const drawn = exchange(exchangeFor(generation, chosen, counter(), tap), generation.record.attempts);
   const done = drawn.then(
     async (result) => {
       // The client has its picture, whether or not that can be noted.
@@ -72,7 +72,7 @@ async function passThrough(generation: Generation, chosen: Route): Promise<Runni
       if (!tap.released) throw thrown;
       const error = await generation.fail(thrown);
       // What could not be stored came whole all the same: the client has its picture.
-      await (error.code === "internal" ? tap.close() : tap.abort(error));
+      await (error.code === "internal" ? tap.close() : tap.abort());
     },
   );
   await Promise.race([tap.flowing, done]);
@@ -82,29 +82,31 @@ async function passThrough(generation: Generation, chosen: Route): Promise<Runni
 /** Asks the vendor for n pictures, in as many calls as it takes; some pictures are an answer, with a warning. */
 async function drawAll(generation: Generation, chosen: Route): Promise<void> {
   const { record } = generation;
-  const wanted = chosen.request.n;
-  const counts = Array.from({ length: Math.ceil(wanted / chosen.spec.n) }, (_, call) =>
-    Math.min(chosen.spec.n, wanted - call * chosen.spec.n),
-  );
-  const results: Exchanged[] = [];
-  const errors: GatewayError[] = [];
+  const { request, spec } = chosen;
   const slot = counter();
+  const next = counter();
+  const results: (Exchanged | undefined)[] = Array.from({ length: Math.ceil(request.n / spec.n) });
+  const errors: GatewayError[] = [];
   const worker = async () => {
-    for (let n = counts.shift(); n !== undefined; n = counts.shift()) {
-      const part = { ...chosen, request: { ...chosen.request, n } };
-      await attempt(record.attempts, exchangeFor(generation, part, slot)).then(
-        (result) => results.push(result),
-        (thrown: unknown) => errors.push(asGatewayError(thrown)),
-      );
+    for (let call = next(); call < results.length; call = next()) {
+      const n = Math.min(spec.n, request.n - call * spec.n);
+      const work = exchangeFor(generation, { ...chosen, request: { ...request, n } }, slot);
+      results[call] = await exchange(work, record.attempts).catch((thrown: unknown) => {
+        errors.push(asGatewayError(thrown));
+        return undefined;
+      });
     }
   };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, counts.length) }, worker));
-  const [first] = errors;
-  const made = results.reduce((sum, result) => sum + result.pictures.length, 0);
-  if (made === 0 && first !== undefined) throw first;
-  if (made < wanted)
-    record.warnings.push(`${made} of ${wanted} pictures could be made${first === undefined ? "" : ` (${first.code})`}`);
-  await generation.succeed(results);
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, results.length) }, worker));
+  const drawn = results.filter((result) => result !== undefined);
+  const made = drawn.reduce((sum, { pictures }) => sum + pictures.length, 0);
+  const [error] = errors;
+  if (made === 0 && error !== undefined) throw error;
+  if (made < request.n) {
+    const why = error === undefined ? "" : ` (${error.code})`;
+    record.warnings.push(`${made} of ${request.n} pictures could be made${why}`);
+  }
+  await generation.succeed(drawn);
 }
 
 function exchangeFor({ job }: Generation, chosen: Route, slot: () => number, tap?: Tap): Exchange {

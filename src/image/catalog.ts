@@ -1,5 +1,5 @@
 import type { PixelTable } from "./models.ts";
-import { PIXELS } from "./size.ts";
+import { PIXELS } from "./pixels.ts";
 
 /** What is known of a model whoever serves it; what a vendor makes of it is in the vendor's models.ts. */
 export interface CatalogEntry {

@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors.ts";
 import type { ModelSpec } from "./models.ts";
 import { type ImageRequest, TIERS, type Tier } from "./request.ts";
-import { nearest, nearestRatio, distance, parseRatio, pixelsOf, type Pixels } from "./size.ts";
+import { nearest, nearestRatio, distance, parseRatio, pixelsOf, type Shape } from "./size.ts";
 
 /** How far a ratio in pixels may be from a supported one: 4 %, so that 1792x1024 is 16:9 and 5:4 is not 4:3. */
 const TOLERANCE = Math.log(1.04);
@@ -49,9 +49,14 @@ function shown(word: string): string {
   return word.length > 40 ? `${safe}...` : safe;
 }
 
+function leftOut({ request, warnings }: Work, what: string, more = ""): void {
+  warnings.push(`${what} was left out: ${shown(request.model)} does not take it here${more}`);
+}
+
 const list = (values: readonly string[]) => values.join(", ");
 
-function fitPixels({ request, spec, warnings }: Work): void {
+function fitPixels(work: Work): void {
+  const { request, spec, warnings } = work;
   const { model, width, height, size, aspectRatio } = request;
   if (width === undefined) refuse("width", "width is needed beside height");
   if (height === undefined) refuse("height", "height is needed beside width");
@@ -76,7 +81,7 @@ function fitPixels({ request, spec, warnings }: Work): void {
   if (spec.ratios.length === 0) {
     warnings.push(`width and height were left out: ${shown(model)} does not take them here`);
     delete request.aspectRatio;
-    fitSize({ request, spec, warnings });
+    fitSize(work);
     return;
   }
   const hit = nearest(width, height, spec);
@@ -95,25 +100,26 @@ function fitPixels({ request, spec, warnings }: Work): void {
   if (hit.size !== undefined) request.size = hit.size;
 }
 
-type Limits = NonNullable<ModelSpec["dimensions"]>;
+type Sides = NonNullable<ModelSpec["dimensions"]>;
 
-function snap(side: number, { multipleOf, min, max }: Limits): number {
+function snap(side: number, { multipleOf, min, max }: Sides): number {
   const low = Math.ceil(min / multipleOf) * multipleOf;
   const high = Math.floor(max / multipleOf) * multipleOf;
   return Math.min(high, Math.max(low, Math.round(side / multipleOf) * multipleOf));
 }
 
-function checkSide(field: "width" | "height", side: number, model: string, limits: Limits): void {
-  const { multipleOf, min, max } = limits;
+function checkSide(field: "width" | "height", side: number, model: string, sides: Sides): void {
+  const { multipleOf, min, max } = sides;
   if (side % multipleOf === 0 && side >= min && side <= max) return;
   refuse(
     field,
     `${field} ${side} is not drawn by ${shown(model)} here; ` +
-      `allowed: multiples of ${multipleOf} from ${min} to ${max}; nearest: ${snap(side, limits)}`,
+      `allowed: multiples of ${multipleOf} from ${min} to ${max}; nearest: ${snap(side, sides)}`,
   );
 }
 
-function fitRatio({ request, spec, warnings }: Work): void {
+function fitRatio(work: Work): void {
+  const { request, spec } = work;
   const { aspectRatio } = request;
   if (aspectRatio === undefined || spec.ratios.includes(aspectRatio)) return;
   const asked = parseRatio(aspectRatio);
@@ -129,7 +135,7 @@ function fitRatio({ request, spec, warnings }: Work): void {
   else if (spec.dimensions) return;
   else if (closest === undefined) {
     delete request.aspectRatio;
-    warnings.push(`aspectRatio ${shown(aspectRatio)} was left out: ${shown(request.model)} does not take it here`);
+    leftOut(work, `aspectRatio ${shown(aspectRatio)}`);
   } else
     refuse(
       "aspectRatio",
@@ -138,28 +144,29 @@ function fitRatio({ request, spec, warnings }: Work): void {
     );
 }
 
-function fitSize({ request, spec, warnings }: Work): void {
+function fitSize(work: Work): void {
+  const { request, spec } = work;
   const { model, size } = request;
   if (size === undefined || spec.sizes.includes(size)) return;
   if (spec.sizes.length > 0)
     refuse("size", `size ${size} is not drawn by ${shown(model)} here; allowed: ${list(spec.sizes)}`);
   if (spec.dimensions) return;
   delete request.size;
-  warnings.push(`size ${size} was left out: ${shown(model)} does not take it here`);
+  leftOut(work, `size ${size}`);
 }
 
 /** For a model that takes pixels: a tier, or a ratio outside its list, is sent as width and height. */
 function tierToPixels({ request, spec }: Work): void {
   const { model, size, aspectRatio } = request;
-  const limits = spec.dimensions;
-  if (!limits || (size === undefined && (aspectRatio === undefined || spec.ratios.includes(aspectRatio)))) return;
+  const sides = spec.dimensions;
+  if (!sides || (size === undefined && (aspectRatio === undefined || spec.ratios.includes(aspectRatio)))) return;
   const ratio = aspectRatio ?? spec.defaultRatio ?? "1:1";
-  const at = (tier: Tier): Pixels | undefined => {
-    const { width, height } = pixelsOf(spec.pixels, tier, ratio, limits.multipleOf);
-    const snapped = { width: snap(width, limits), height: snap(height, limits) };
+  const at = (tier: Tier): Shape | undefined => {
+    const { width, height } = pixelsOf(spec.pixels, tier, ratio, sides.multipleOf);
+    const snapped = { width: snap(width, sides), height: snap(height, sides) };
     // A side that had to give way to a limit would change the shape.
     const kept =
-      Math.abs(snapped.width - width) < limits.multipleOf && Math.abs(snapped.height - height) < limits.multipleOf;
+      Math.abs(snapped.width - width) < sides.multipleOf && Math.abs(snapped.height - height) < sides.multipleOf;
     return kept ? snapped : undefined;
   };
   const pixels = at(size ?? spec.defaultSize ?? "1K");
@@ -168,7 +175,7 @@ function tierToPixels({ request, spec }: Work): void {
     refuse(
       size === undefined || sizes.length === 0 ? "aspectRatio" : "size",
       `${size === undefined ? "" : `size ${size} at `}aspectRatio ${shown(ratio)} is not drawn by ${shown(model)} here; ` +
-        `sides are ${limits.min} to ${limits.max} pixels; sizes allowed at that ratio: ${list(sizes) || "none"}`,
+        `sides are ${sides.min} to ${sides.max} pixels; sizes allowed at that ratio: ${list(sizes) || "none"}`,
     );
   }
   delete request.size;
@@ -176,7 +183,8 @@ function tierToPixels({ request, spec }: Work): void {
   Object.assign(request, pixels);
 }
 
-function fitQuality({ request, spec, warnings }: Work): void {
+function fitQuality(work: Work): void {
+  const { request, spec, warnings } = work;
   const { model, quality } = request;
   if (quality === undefined || spec.qualities.includes(quality)) return;
   delete request.quality;
@@ -191,19 +199,20 @@ function fitQuality({ request, spec, warnings }: Work): void {
       "quality",
       `quality ${shown(quality)} is not offered by ${shown(model)} here; allowed: ${list(spec.qualities)}`,
     );
-  else warnings.push(`quality ${shown(quality)} was left out: ${shown(model)} does not take it here`);
+  else leftOut(work, `quality ${shown(quality)}`);
 }
 
-function fitExtras({ request, spec, warnings }: Work): void {
-  const { model, seed, outputFormat } = request;
+function fitExtras(work: Work): void {
+  const { request, spec } = work;
+  const { seed, outputFormat } = request;
   if (seed !== undefined && !spec.seed) {
     delete request.seed;
-    warnings.push(`seed was left out: ${shown(model)} does not take it here`);
+    leftOut(work, "seed");
   }
   if (outputFormat !== undefined && !spec.formats.includes(outputFormat)) {
     delete request.outputFormat;
-    const allowed = spec.formats.length > 0 ? `; allowed: ${list(spec.formats)}` : "; the format is not selectable";
-    warnings.push(`outputFormat ${outputFormat} was left out: ${shown(model)} does not take it here${allowed}`);
+    const why = spec.formats.length > 0 ? `; allowed: ${list(spec.formats)}` : "; the format is not selectable";
+    leftOut(work, `outputFormat ${outputFormat}`, why);
   }
 }
 

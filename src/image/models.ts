@@ -1,9 +1,9 @@
-import type { Tier } from "./request.ts";
+import type { OutputFormat, Tier } from "./request.ts";
 
 /** What one vendor can do with one model; the source of each value stands beside it in the vendor's models.ts. */
 export interface ModelSpec {
   /** The name this vendor gives the model on the wire. */
-  wire: string;
+  wireName: string;
   /** Ratios that may be sent; leaving the ratio out lets the model decide. */
   ratios: readonly string[];
   /** Tiers that may be sent; empty where the vendor has no such field. */
@@ -20,7 +20,7 @@ export interface ModelSpec {
   /** URL schemes a reference may have at this vendor. */
   referenceSchemes: readonly ("https" | "http" | "gs")[];
   qualities: readonly string[];
-  formats: readonly ("png" | "jpeg" | "webp")[];
+  formats: readonly OutputFormat[];
   seed: boolean;
   /** Pictures one call may ask for. */
   n: number;

@@ -1,6 +1,33 @@
 import type { GatewayError } from "../errors.ts";
-import type { GenerationRecord } from "./request.ts";
+import type { StoredPicture } from "./request.ts";
 import type { Wire } from "./wire.ts";
+
+/** A generation and what became of it, as `GET /v1/generations/{id}` shows it. Times are ISO 8601. */
+export interface GenerationRecord {
+  id: string;
+  status: "queued" | "running" | "succeeded" | "failed";
+  vendor: string;
+  model: string;
+  dialect: string;
+  /** Final pictures only, each reachable at its `url`. */
+  images: (StoredPicture & { url: string })[];
+  /** What the model said beside its pictures. */
+  text?: string | undefined;
+  warnings: string[];
+  usage?: Record<string, unknown> | undefined;
+  error?: { code: string; message: string } | undefined;
+  attempts: Attempt[];
+  createdAt: string;
+  finishedAt?: string | undefined;
+}
+
+/** One call to a vendor. */
+export interface Attempt {
+  vendor: string;
+  ms: number;
+  /** Its code, if it failed. */
+  error?: string | undefined;
+}
 
 /** A record as the public contract has it: nothing of where R2 keeps the pictures. */
 export function recordWire(record: GenerationRecord): Wire {

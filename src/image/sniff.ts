@@ -1,14 +1,8 @@
-/** Pixels of a picture, as its header states them (no EXIF or irot rotation applied). */
-export interface Dimensions {
-  width: number;
-  height: number;
-}
+import type { Shape } from "./size.ts";
 
 const ascii = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
 const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-/** The IEND chunk is the same twelve bytes in every PNG: no data, so a constant CRC. */
-const IEND = Uint8Array.of(0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82);
 const GIF87 = ascii("GIF87a");
 const GIF89 = ascii("GIF89a");
 const IPCO = ascii("ipco");
@@ -65,8 +59,11 @@ function ofBrands(head: Uint8Array): string | undefined {
   return "image/heic";
 }
 
-/** Pixels from the first bytes of a picture of that type; undefined where they are not told there. Never throws. */
-export function dimensions(type: string, head: Uint8Array): Dimensions | undefined {
+/**
+ * Pixels from the first bytes of a picture of that type, as its header states them (no EXIF or irot rotation applied);
+ * undefined where they are not told there. Never throws.
+ */
+export function dimensions(type: string, head: Uint8Array): Shape | undefined {
   switch (type) {
     case "image/png":
       return head.length >= 24 && four(head, 12) === "IHDR" ? sides(be32(head, 16), be32(head, 20)) : undefined;
@@ -84,12 +81,12 @@ export function dimensions(type: string, head: Uint8Array): Dimensions | undefin
   }
 }
 
-function sides(width: number, height: number): Dimensions | undefined {
+function sides(width: number, height: number): Shape | undefined {
   return width > 0 && height > 0 ? { width, height } : undefined;
 }
 
 /** RFC 9649: a lossy key frame, a lossless stream, or the extended header. */
-function ofWebp(head: Uint8Array): Dimensions | undefined {
+function ofWebp(head: Uint8Array): Shape | undefined {
   switch (four(head, 12)) {
     case "VP8 ":
       if (le24(head, 23) !== 0x2a019d) return undefined;
@@ -104,77 +101,39 @@ function ofWebp(head: Uint8Array): Dimensions | undefined {
   }
 }
 
-function ofJpeg(head: Uint8Array): Dimensions | undefined {
-  const { frame } = walkJpeg(head);
+function ofJpeg(head: Uint8Array): Shape | undefined {
+  const frame = frameOf(head);
   if (frame === undefined || frame + 9 > head.length) return undefined;
   return sides(be16(head, frame + 7), be16(head, frame + 5));
 }
 
 /**
- * Walks header segments (ITU T.81 B.1.1.4): where the frame header is, and how far the walk came, which is the scan
- * or, in a short head, some place before it. Every turn moves on by at least one byte; a length
- * below 2 leads to its own bytes, which are no marker, and ends the walk.
+ * Walks header segments (ITU T.81 B.1.1.4) to the frame header. Every turn moves on by at least one byte; a length below 2
+ * leads to its own bytes, which are no marker, and ends the walk.
  */
-function walkJpeg(head: Uint8Array): { frame: number | undefined; reached: number } {
-  let frame: number | undefined;
+function frameOf(head: Uint8Array): number | undefined {
   let at = 2;
   while (at + 4 <= head.length && head[at] === 0xff) {
     const marker = byte(head, at + 1);
     if (marker === 0xff) at += 1;
     else if (!opensJpeg(marker)) break;
-    else {
-      const isFrame = marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
-      if (isFrame) frame ??= at;
-      at += 2 + be16(head, at + 2);
-    }
+    else if (marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) return at;
+    else at += 2 + be16(head, at + 2);
   }
-  return { frame, reached: at };
+  return undefined;
 }
 
 /** The largest ispe among the item properties: tiles, alpha planes and thumbnails are smaller than the picture. */
-function ofIspe(head: Uint8Array): Dimensions | undefined {
+function ofIspe(head: Uint8Array): Shape | undefined {
   const ipco = find(head, IPCO) - 4;
   if (ipco < 0) return undefined;
   const end = ipco + be32(head, ipco);
   if (end > head.length) return undefined;
-  let largest: Dimensions | undefined;
+  let largest: Shape | undefined;
   for (let at = ipco + 8; at + 8 <= end && be32(head, at) >= 8; at += be32(head, at)) {
     if (four(head, at + 4) !== "ispe" || at + 20 > end) continue;
     const found = sides(be32(head, at + 12), be32(head, at + 16));
     if (found && (!largest || found.width * found.height > largest.width * largest.height)) largest = found;
   }
   return largest;
-}
-
-/**
- * Whether the file ends as its format says; `tail` is its last 1024 bytes or all of it. Padding after the end is
- * tolerated. AVIF and HEIC have no end marker and always pass.
- */
-export function isWhole(type: string, tail: Uint8Array, info: { bytes: number; head: Uint8Array }): boolean {
-  switch (type) {
-    case "image/png":
-      return find(tail, IEND) !== -1;
-    case "image/jpeg":
-      return endsJpeg(tail, info);
-    case "image/gif":
-      return endsGif(tail);
-    case "image/webp":
-      // The length counts what follows it; libwebp refuses less than one chunk header.
-      return info.head.length >= 8 && le32(info.head, 4) >= 12 && le32(info.head, 4) + 8 <= info.bytes;
-    default:
-      return true;
-  }
-}
-
-/** An end marker before the scan belongs to the EXIF thumbnail of a file that was cut in its header. */
-function endsJpeg(tail: Uint8Array, info: { bytes: number; head: Uint8Array }): boolean {
-  let at = tail.lastIndexOf(0xd9);
-  while (at > 0 && tail[at - 1] !== 0xff) at = tail.lastIndexOf(0xd9, at - 1);
-  return at > 0 && info.bytes - tail.length + at > walkJpeg(info.head).reached;
-}
-
-/** The trailer `;` after the block terminator of the last frame: `;` alone is in almost any kilobyte of LZW data. */
-function endsGif(tail: Uint8Array): boolean {
-  const last = tail.findLastIndex((value) => ![0x00, 0x0a, 0x0d, 0x20, 0xff].includes(value));
-  return last > 0 && tail[last] === 0x3b && tail[last - 1] === 0x00;
 }

@@ -14,6 +14,11 @@ export class Inline {
 /** A JSON value to send, with pictures in it; undefined members are left out. */
 export type Wire = string | number | boolean | null | undefined | Inline | Wire[] | { [key: string]: Wire };
 
+/** What stands in a skeleton for the base64 of hoisted picture `index`. */
+export function hoistedMark(index: number): string {
+  return `hoisted:${index}`;
+}
+
 const HOISTED = /^\s*(?:data:[^,]*;base64,)?hoisted:(\d+)\s*$/;
 
 /** Which hoisted picture a text of a skeleton stands for, bare or as a data URI; undefined if it stands for none. */

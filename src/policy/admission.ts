@@ -1,11 +1,7 @@
-import { log } from "../log.ts";
-import { absorb, fillMs, forget, newBucket, refund as giveBack, take } from "./bucket.ts";
-import type { BucketState, OtherSlot, Policy } from "./bucket.ts";
-
-/*
- * Defaults worth starting from: "key" 60 a minute, capacity 60; "global" 600 and 600; "references" 10 and 10.
- * What is promised, and what KV cannot promise: docs/rate-limits.md.
- */
+import { putBack, take } from "./bucket.ts";
+import type { Policy } from "./bucket.ts";
+import { createExchange, newCounted } from "./counts.ts";
+import type { CountedBucket, ExchangeSettings } from "./counts.ts";
 
 /** One bucket a request must pass: `name` is shown to clients, `id` says whose it is (no secret: it is in KV keys). */
 export interface BucketUse {
@@ -31,76 +27,39 @@ export interface Admission {
   buckets: readonly BucketUse[];
   /** Whole seconds, on refusal; absent when waiting cannot help, because the cost is above the capacity. */
   retryAfter?: number;
-  /** What a refund gives back. */
-  charges: Charge[];
 }
 
-interface Charge {
-  state: BucketState;
-  policy: Policy;
-  cost: number;
-}
-
-/** What admission needs of a KV namespace. */
-export interface CountStore {
-  list(options: { prefix: string; cursor?: string }): Promise<{
-    keys: readonly { name: string; metadata?: unknown }[];
-    list_complete: boolean;
-    cursor?: string;
-  }>;
-  put(key: string, value: string, options: { expirationTtl: number; metadata: unknown }): Promise<void>;
-}
-
-export interface AdmissionSettings {
-  kv: CountStore;
+export interface AdmissionSettings extends ExchangeSettings {
   /** Least time between two exchanges of counts for one bucket. */
   flushMs?: number;
   /** What is quieter costs no KV call: this part of a capacity is neither asked for since the last exchange nor missing. */
   flushShare?: number;
   /** Buckets remembered; the least recently used leave, and with them their debt. */
   maxBuckets?: number;
-  log?: typeof log;
 }
 
-interface Entry {
-  /** KV prefix of the bucket. */
-  prefix: string;
-  state: BucketState;
-  policy: Policy;
+interface Entry extends CountedBucket {
   /** Tokens asked for since the last exchange, granted or not. */
   asked: number;
   exchangedAt: number;
-  failures: number;
-  /** The part of `taken` that KV has confirmed. */
-  stored: number;
-  storedAt: number;
-  /** Once the key has expired, counting starts anew under another key, or the old total would look like new growth. */
-  epoch: number;
-  base: number;
 }
 
 interface Context {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-const LIST_PAGES = 3;
-const LOG_EVERY_MS = 60_000;
-/** From the deepest debt to full: an older count changes nothing. KV takes no lifetime below 60 s. */
-const LIFETIME_IN_FILLS = 6;
-const MIN_LIFETIME_MS = 60_000;
-const MAX_LIFETIME_MS = 30 * 86_400_000;
-
-/** The buckets of one isolate, all in memory: call it once and keep what it returns for every request. */
+/**
+ * The buckets of one isolate, all in memory: call it once and keep what it returns for every request.
+ * What is promised, and what KV cannot promise: docs/rate-limits.md.
+ */
 export function createAdmission(settings: AdmissionSettings) {
-  const { kv, flushMs = 5_000, flushShare = 0.05, maxBuckets = 5_000, log: write = log } = settings;
+  const { flushMs = 5_000, flushShare = 0.05, maxBuckets = 5_000 } = settings;
+  const exchange = createExchange(settings);
   const entries = new Map<string, Entry>();
-  let isolate: string | undefined;
-  let loggedAt = -Infinity;
-  let unlogged = 0;
 
   /** Charges every bucket or none. It never waits: counts are exchanged with other isolates behind the answer. */
   function admit(uses: readonly BucketUse[], now: number, ctx: Context): Admission {
-    const charges: Charge[] = [];
+    const charged: { entry: Entry; cost: number }[] = [];
     let due: Entry[] | undefined;
     let tightest: BucketReport | undefined;
     let tightness = 0;
@@ -117,13 +76,18 @@ export function createAdmission(settings: AdmissionSettings) {
         tightness = weight;
       }
       if (!taken.admitted) admitted = false;
-      else if (cost > 0) charges.push({ state: entry.state, policy, cost });
+      else if (cost > 0) charged.push({ entry, cost });
       if (cost > 0) entry.asked += cost;
-      if (isDue(entry, now)) (due ??= []).push(entry);
+      if (!isDue(entry, now)) continue;
+      // Marked before the exchange and not unmarked after: the platform may cut it off at any await.
+      entry.asked = 0;
+      entry.exchangedAt = now;
+      (due ??= []).push(entry);
     }
-    const result: Admission = { admitted, tightest, buckets: uses, charges };
+    const result: Admission = { admitted, tightest, buckets: uses };
     if (!admitted) {
-      refund(result);
+      // Before anything is awaited, and so before anybody can be told.
+      for (const { entry, cost } of charged) putBack(entry.state, entry.policy, cost);
       const wait = tightest?.resetSeconds ?? 0;
       if (wait < Infinity) result.retryAfter = Math.max(1, Math.ceil(wait));
     }
@@ -131,16 +95,11 @@ export function createAdmission(settings: AdmissionSettings) {
     return result;
   }
 
-  /** For a request that provably never reached a vendor. A second call gives nothing. */
-  function refund(admission: Admission): void {
-    for (const { state, policy, cost } of admission.charges.splice(0)) giveBack(state, policy, cost);
-  }
-
   function entryOf(name: string, id: string, policy: Policy, now: number): Entry {
     const key = `${name}/${id}`;
     let entry = entries.get(key);
     if (entry === undefined) {
-      entry = newEntry(`rl/${name}/${encodeURIComponent(id.toWellFormed())}/`, policy, now);
+      entry = { ...newCounted(name, id, policy, now), asked: 0, exchangedAt: -Infinity };
       const oldest = entries.size < maxBuckets ? undefined : entries.keys().next().value;
       if (oldest !== undefined) entries.delete(oldest);
     } else {
@@ -159,97 +118,5 @@ export function createAdmission(settings: AdmissionSettings) {
     return Math.abs(now - entry.exchangedAt) >= flushMs * 2 ** Math.min(entry.failures, 4);
   }
 
-  /** One bucket after the other: a request has six connections, and the vendor needs one of them. */
-  async function exchange(due: readonly Entry[], now: number): Promise<void> {
-    for (const entry of due) {
-      // Marked before waiting and not unmarked after: the platform may cut this off at any await.
-      entry.asked = 0;
-      entry.exchangedAt = now;
-    }
-    for (const entry of due) {
-      const heard = await survive("list", now, () => hear(entry, now));
-      const told = await survive("put", now, () => tell(entry, now));
-      entry.failures = heard && told ? 0 : entry.failures + 1;
-    }
-  }
-
-  /** Reads all other isolates' counts in one list, from the metadata: 1 call where keys would cost a get each. */
-  async function hear(entry: Entry, now: number): Promise<void> {
-    const others: OtherSlot[] = [];
-    let cursor: string | undefined;
-    for (let page = 0; page < LIST_PAGES; page++) {
-      const listed = await kv.list({ prefix: entry.prefix, ...(cursor === undefined ? {} : { cursor }) });
-      for (const { name, metadata } of listed.keys) {
-        const slot = name.slice(entry.prefix.length);
-        const other = isolate !== undefined && slot.startsWith(isolate) ? undefined : readSlot(slot, metadata);
-        if (other !== undefined) others.push(other);
-      }
-      cursor = listed.list_complete ? undefined : listed.cursor;
-      if (cursor === undefined) break;
-    }
-    absorb(entry.state, entry.policy, others, Math.max(now, entry.state.last));
-    forget(entry.state, now - lifetimeMs(entry.policy) - LOG_EVERY_MS);
-  }
-
-  /** Writes this isolate's own key, which nobody else writes: no growth of others can be overwritten. */
-  async function tell(entry: Entry, now: number): Promise<void> {
-    const { state, policy } = entry;
-    const { taken } = state;
-    if (taken === entry.stored) return;
-    const lifetime = lifetimeMs(policy);
-    if (now - entry.storedAt > lifetime) {
-      entry.epoch++;
-      entry.base = entry.stored;
-    }
-    isolate ??= crypto.randomUUID().slice(0, 13);
-    // A put that fails may have been read all the same.
-    state.told = taken;
-    const metadata = { count: taken - entry.base, tokens: Math.round(state.tokens * 1000) / 1000, at: state.last };
-    const key = `${entry.prefix}${isolate}.${entry.epoch}`;
-    await kv.put(key, "", { expirationTtl: Math.ceil(lifetime / 1000), metadata });
-    entry.stored = taken;
-    entry.storedAt = now;
-  }
-
-  /** KV down, full or slow costs accuracy, never a request; it is said once a minute, without keys. */
-  async function survive(operation: string, now: number, call: () => Promise<void>): Promise<boolean> {
-    try {
-      await call();
-      return true;
-    } catch (thrown) {
-      if (Math.abs(now - loggedAt) < LOG_EVERY_MS) {
-        unlogged++;
-        return false;
-      }
-      const status = /\b[45]\d\d\b/.exec(thrown instanceof Error ? thrown.message : "")?.[0];
-      write("rate_limit_exchange_failed", { operation, status, unlogged });
-      loggedAt = now;
-      unlogged = 0;
-      return false;
-    }
-  }
-
-  return { admit, refund };
-}
-
-function newEntry(prefix: string, policy: Policy, now: number): Entry {
-  const state = newBucket(policy, now);
-  const counts = { asked: 0, failures: 0, stored: 0, epoch: 0, base: 0 };
-  return { prefix, state, policy, ...counts, exchangedAt: -Infinity, storedAt: now };
-}
-
-function lifetimeMs(policy: Policy): number {
-  const ms = LIFETIME_IN_FILLS * fillMs(policy);
-  return ms > MIN_LIFETIME_MS ? Math.min(ms, MAX_LIFETIME_MS) : MIN_LIFETIME_MS;
-}
-
-function readSlot(slot: string, metadata: unknown): OtherSlot | undefined {
-  if (typeof metadata !== "object" || metadata === null) return undefined;
-  const { count, tokens, at } = metadata as Record<string, unknown>;
-  if (!isFinite(count) || !isFinite(tokens) || !isFinite(at) || count < 0) return undefined;
-  return { slot, count, tokens, at };
-}
-
-function isFinite(value: unknown): value is number {
-  return Number.isFinite(value);
+  return { admit };
 }

@@ -18,11 +18,8 @@ export interface BucketState {
   overflow: number;
   /** The time up to which `tokens` is refilled. */
   last: number;
-  /** Everything this isolate took; it shrinks only by a refund that nobody else has heard of. */
+  /** Everything this isolate took; what is told of it only grows. */
   taken: number;
-  refunded: number;
-  /** The part of `taken` that others may have read. */
-  told: number;
   /** Undefined until the first `absorb`. */
   seen: Map<string, { count: number; at: number }> | undefined;
 }
@@ -55,7 +52,7 @@ const ROUNDING = 1e-6;
 
 /** A full bucket that knows of no other isolate. */
 export function newBucket(policy: Policy, now: number): BucketState {
-  return { tokens: policy.capacity, overflow: 0, last: now, taken: 0, refunded: 0, told: 0, seen: undefined };
+  return { tokens: policy.capacity, overflow: 0, last: now, taken: 0, seen: undefined };
 }
 
 /** Milliseconds from empty to full. */
@@ -82,14 +79,10 @@ export function take(state: BucketState, policy: Policy, cost: number, now: numb
   };
 }
 
-/** Gives back what bought nothing, never more than was taken; answers how much. Who has heard of it goes on counting it. */
-export function refund(state: BucketState, policy: Policy, amount: number): number {
-  const given = amount > 0 ? Math.min(amount, state.taken - state.refunded) : 0;
-  const untold = Math.min(given, state.taken - state.told);
-  state.taken -= untold;
-  state.refunded += given - untold;
-  state.tokens = Math.min(policy.capacity, state.tokens + given);
-  return given;
+/** Undoes a `take` of `cost` that was admitted in this same turn: once `taken` has been told, it must not shrink. */
+export function putBack(state: BucketState, policy: Policy, cost: number): void {
+  state.taken -= cost;
+  state.tokens = Math.min(policy.capacity, state.tokens + cost);
 }
 
 /**

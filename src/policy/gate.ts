@@ -1,11 +1,11 @@
-import type { Settings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { type Admission, type BucketUse, createAdmission } from "./admission.ts";
 import type { Principal } from "./credentials.ts";
+import type { Limits } from "./limits.ts";
 import { rateLimitHeaders } from "./ratelimit-headers.ts";
 
 /** What a request gives the gate: where counts are kept, a way to go on after the answer, and the answer's headers. */
-interface Request {
+interface Asker {
   env: { KV: KVNamespace };
   executionCtx: { waitUntil(promise: Promise<unknown>): void };
   header(name: string, value: string): void;
@@ -17,16 +17,16 @@ const admissions = new WeakMap<KVNamespace, ReturnType<typeof createAdmission>>(
 /** The token buckets that one request passes; each step sets the headers that tell of all so far. */
 export class Gate {
   private readonly admission: ReturnType<typeof createAdmission>;
-  private readonly request: Request;
-  private readonly limits: Settings["limits"];
+  private readonly asker: Asker;
+  private readonly limits: Limits;
   private passed: Admission | undefined;
 
-  constructor(request: Request, settings: Settings) {
-    const { KV } = request.env;
+  constructor(asker: Asker, limits: Limits) {
+    const { KV } = asker.env;
     this.admission = admissions.get(KV) ?? createAdmission({ kv: KV });
     admissions.set(KV, this.admission);
-    this.request = request;
-    this.limits = settings.limits;
+    this.asker = asker;
+    this.limits = limits;
   }
 
   /** A request of a principal: its own bucket and the global one. Throws rate_limited. */
@@ -44,9 +44,9 @@ export class Gate {
   }
 
   private admit(uses: BucketUse[]): void {
-    const admission = this.admission.admit(uses, Date.now(), this.request.executionCtx);
+    const admission = this.admission.admit(uses, Date.now(), this.asker.executionCtx);
     this.passed = join(this.passed, admission);
-    for (const [name, value] of Object.entries(rateLimitHeaders(this.passed))) this.request.header(name, value);
+    for (const [name, value] of Object.entries(rateLimitHeaders(this.passed))) this.asker.header(name, value);
     if (admission.admitted) return;
     const bucket = admission.tightest?.name ?? "";
     const { retryAfter } = admission;

@@ -3,14 +3,14 @@ const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp
 
 /**
  * Whether a URL out of an answer or a request may be fetched: https to a public host name; hosts in `trusted`
- * (`host[:port]`) and the origin `own` also otherwise. No address literal is public: the URL parser has already turned
+ * (`host`, any port, or `host:port`) and the origin `own` also otherwise. No address literal is public: the URL parser has already turned
  * decimal, octal, hex and mapped spellings into plain ones. A name that resolves to a private address is for the
  * platform to refuse (compatibility flag global_fetch_strictly_public).
  */
 export function mayFetch(url: URL, trusted: ReadonlySet<string>, own?: string): boolean {
   if (url.username !== "" || url.password !== "") return false;
   if (url.protocol !== "https:" && url.protocol !== "http:") return false;
-  if (trusted.has(url.host) || (own !== undefined && url.origin === own)) return true;
+  if (trusted.has(url.host) || trusted.has(url.hostname) || url.origin === own) return true;
   return url.protocol === "https:" && isPublicName(url.hostname);
 }
 

@@ -1,5 +1,5 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { asGatewayError, GatewayError, redact, STATUS } from "../errors.ts";
+import { asGatewayError, type GatewayError, redact, refine, STATUS } from "../errors.ts";
 import { errorWire } from "../image/record.ts";
 import { log } from "../log.ts";
 import type { Dialect } from "../vendors/vendor.ts";
@@ -37,14 +37,14 @@ export function notFound(c: AppContext, message: string): Response {
 
 /** The error with its field called as in the caller's own JSON: `references[1]` may be `images[1]` there. */
 function inWordsOf({ fields = {} }: Voice, error: GatewayError): GatewayError {
-  const { code, message, field, retryAfter, retryable, vendorStatus, cause } = error;
+  const { message, field } = error;
   const canonical = /^\w+/.exec(field ?? "")?.[0] ?? "";
   // A client's own unknown field may be called as anything, toString too.
   const name = Object.hasOwn(fields, canonical) ? fields[canonical] : undefined;
   if (field === undefined || name === undefined) return error;
   const theirs = name + field.slice(canonical.length);
   const renamed = message.startsWith(field) ? theirs + message.slice(field.length) : message;
-  return new GatewayError(code, renamed, { field: theirs, retryAfter, retryable, vendorStatus, cause });
+  return refine(error, { message: renamed, field: theirs });
 }
 
 /** Not `settings()` alone: that the settings cannot be read may be the very error. */

@@ -1,6 +1,8 @@
 import { GatewayError } from "../errors.ts";
 import { type Answer, generate } from "../generate.ts";
+import type { Job } from "../generate/generation.ts";
 import type { ImageRequest, StoredPicture } from "../image/request.ts";
+import { hoistedMark } from "../image/wire.ts";
 import { Gate } from "../policy/gate.ts";
 import type { Limits } from "../policy/limits.ts";
 import { dropPictures, read } from "../store/pictures.ts";
@@ -28,7 +30,7 @@ export function serve(dialect: Dialect): (c: AppContext) => Promise<Response> {
 async function draw(c: AppContext, dialect: Dialect, id: string): Promise<Response> {
   const config = settings(c);
   const principal = await principalOf(c);
-  const gate = new Gate(c, config);
+  const gate = new Gate(c, config.limits);
   gate.admitRequest(principal);
   const { wire, pictures } = await intake(c.req.raw, id, c.env, config);
   let asked: Asked;
@@ -49,16 +51,14 @@ async function draw(c: AppContext, dialect: Dialect, id: string): Promise<Respon
     origin: publicOrigin(c),
     env: c.env,
     settings: config,
-    passThrough: true,
+    chosen: (record) => describe(c, dialect, record),
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   });
   return success(c, dialect, asked, answer);
 }
 
 async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, raw }: Answer): Promise<Response> {
-  c.header("easel-vendor", record.vendor);
-  c.header("easel-model", record.model);
-  if (record.warnings.length > 0) c.header("easel-warnings", asciiJson(record.warnings));
+  describe(c, dialect, record);
   if (raw !== undefined) {
     c.header("content-type", raw.contentType);
     return c.body(raw.body);
@@ -73,12 +73,23 @@ async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, 
   return c.body(splice(dialect.encode(record, asked), (picture) => read(c.env.BUCKET, picture.key)));
 }
 
+/** Says in headers who draws, and what was dropped or rewritten, in the caller's own names for its fields. */
+function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Job["chosen"]>[0]): void {
+  c.header("easel-vendor", record.vendor);
+  c.header("easel-model", record.model);
+  const warnings = record.warnings.map((warning) => {
+    const [name = ""] = warning.split(" ", 1);
+    return Object.hasOwn(fields, name) ? fields[name] + warning.slice(name.length) : warning;
+  });
+  c.header("easel-warnings", asciiJson(warnings));
+}
+
 function check({ prompt, n, references }: ImageRequest, pictures: readonly StoredPicture[], limits: Limits): void {
   const refuse = (field: string, allowed: string): never => {
     throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
   };
   // A picture in it was lifted out, and what stands in its place means nothing to a vendor.
-  if (pictures.some((_, index) => prompt.includes(`hoisted:${index}`)))
+  if (pictures.some((_, index) => prompt.includes(hoistedMark(index))))
     refuse("prompt", "must be text, without pictures");
   if (prompt.length > limits.promptChars) refuse("prompt", `must have at most ${limits.promptChars} characters`);
   if (n > limits.pictures) refuse("n", `must be at most ${limits.pictures}`);

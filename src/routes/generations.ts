@@ -1,8 +1,7 @@
-import type { GenerationRecord } from "../image/request.ts";
-import { recordWire } from "../image/record.ts";
+import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { GatewayError } from "../errors.ts";
 import { longestMs } from "../generate.ts";
-import { publicRecord } from "../generation.ts";
+import { publicRecord } from "../generate/generation.ts";
 import { asOf, getRecord, listRecords, type StoredRecord } from "../store/records.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
 import { notFound } from "./failure.ts";

@@ -1,11 +1,10 @@
 import type { Env, Settings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
+import { PictureUploads } from "../store/picture-uploads.ts";
 import { keys, PictureUpload } from "../store/pictures.ts";
 import { BadBody } from "../stream/bad-body.ts";
-import { parseDocuments } from "../stream/documents.ts";
-import { Hoist } from "../stream/hoist.ts";
-import { pump } from "../stream/pump.ts";
+import { readJson } from "../stream/read-json.ts";
 
 export interface Intake {
   /** The client's JSON without its pictures. */
@@ -16,65 +15,44 @@ export interface Intake {
 
 /** Reads a client's body within its limits, its pictures straight into R2. Throws invalid_request or payload_too_large. */
 export async function intake(request: Request, generation: string, env: Env, settings: Settings): Promise<Intake> {
-  const { limits } = settings;
-  const uploads: PictureUpload[] = [];
-  try {
-    if (Number(request.headers.get("content-length") ?? 0) > limits.requestBytes) throw tooLarge(limits.requestBytes);
-    if (request.body === null)
-      throw new GatewayError("invalid_request", "The body is empty: send the request as JSON.");
-    const hoist = new Hoist({
-      open: (index) => {
-        if (index >= limits.references)
-          throw new GatewayError("invalid_request", `The request has more than ${limits.references} pictures.`);
-        const upload = new PictureUpload(env.BUCKET, keys.reference(generation, index), limits.referenceBytes, {
-          generation,
-        });
-        uploads.push(upload);
-        return upload;
-      },
-      skeletonBytes: limits.requestJsonBytes,
-      depth: limits.jsonDepth,
-    });
-    const wire = await withDeadline(limits.requestMs, async (deadline) => {
-      let received = 0;
-      await pump(request.body as ReadableStream<Uint8Array>, {
-        deadline,
-        large: () => hoist.inPicture,
-        each: async (chunk) => {
-          received += chunk.length;
-          if (received > limits.requestBytes) throw tooLarge(limits.requestBytes);
-          hoist.push(chunk);
-          for (const upload of uploads) await upload.drain();
-        },
-      });
-      return parseDocuments(hoist.end());
-    });
-    await Promise.all(uploads.map((upload) => upload.finish()));
-    return { wire, pictures: uploads.map(({ stored }) => stored) };
-  } catch (error) {
-    await Promise.all(uploads.map((upload) => upload.discard()));
-    if (error instanceof BadBody)
-      throw new GatewayError(error.tooLarge ? "payload_too_large" : "invalid_request", error.message, { cause: error });
-    throw error;
-  }
-}
-
-function tooLarge(bytes: number): GatewayError {
-  return new GatewayError("payload_too_large", `The body is over the limit of ${bytes} bytes.`);
-}
-
-async function withDeadline<T>(ms: number, work: (deadline: Promise<never>) => Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new GatewayError("invalid_request", `The body did not arrive within ${ms / 1000} s.`)),
-      ms,
-    );
+  const { requestBytes, requestJsonBytes, requestMs, jsonDepth, references, referenceBytes } = settings.limits;
+  const pictures = new PictureUploads((index) => {
+    if (index >= references) {
+      const message = `references must be at most ${references} pictures.`;
+      throw new GatewayError("invalid_request", message, { field: "references" });
+    }
+    const name = `references[${index}]`;
+    return new PictureUpload(env.BUCKET, keys.reference(generation, index), referenceBytes, { generation }, name);
   });
-  deadline.catch(() => undefined);
+  const controller = new AbortController();
+  const late = new GatewayError("invalid_request", `The body did not arrive within ${requestMs / 1000} s.`);
+  const timer = setTimeout(() => controller.abort(late), requestMs);
   try {
-    return await work(deadline);
+    if (Number(request.headers.get("content-length") ?? 0) > requestBytes) {
+      throw new BadBody(`The body is over the limit of ${requestBytes} bytes.`, true);
+    }
+    if (request.body === null) throw new BadBody("The body is empty: send the request as JSON.");
+    const wire = await readJson(request.body, {
+      leaveRest: true,
+      pictures,
+      bytes: requestBytes,
+      jsonBytes: requestJsonBytes,
+      depth: jsonDepth,
+      signal: controller.signal,
+    }).catch(brokeOff);
+    return { wire, pictures: await pictures.finish() };
+  } catch (error) {
+    await pictures.discard();
+    if (!(error instanceof BadBody)) throw error;
+    const { tooLarge, message, field } = error;
+    throw new GatewayError(tooLarge ? "payload_too_large" : "invalid_request", message, { field, cause: error });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What ends a client's body early is the client's end, or its network's. */
+function brokeOff(error: unknown): never {
+  if (error instanceof BadBody || error instanceof GatewayError) throw error;
+  throw new BadBody("The body broke off.");
 }

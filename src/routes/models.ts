@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.ts";
 import { CATALOG } from "../image/catalog.ts";
-import { MODELS, type Offer, offersOf } from "../route.ts";
+import { MODELS, type Offer, offersOf } from "../generate/choose.ts";
 import { type AppContext, principalOf, settings } from "./context.ts";
 
 /** `GET /v1/models`: the models that are drawn here, as OpenAI lists them, with what each vendor can do. */

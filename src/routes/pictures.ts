@@ -49,7 +49,8 @@ async function sendPicture(c: AppContext, picture: StoredPicture): Promise<Respo
   const etag = `"${picture.key.replaceAll("/", "-")}"`;
   const has = matches(c.req.header("if-none-match"), etag);
   const sameAsBefore = (c.req.header("if-range") ?? etag) === etag;
-  const range = sameAsBefore ? rangeOf(c.req.header("range"), picture.bytes) : undefined;
+  // Range means something for GET only (RFC 9110 14.2).
+  const range = c.req.method === "GET" && sameAsBefore ? rangeOf(c.req.header("range"), picture.bytes) : undefined;
   if (!has && range === "unsatisfiable") {
     c.header("content-range", `bytes */${picture.bytes}`);
     c.header("cache-control", "no-store");

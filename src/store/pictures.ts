@@ -1,6 +1,6 @@
 import type { StoredPicture } from "../image/request.ts";
-import { dimensions, isWhole, sniff } from "../image/sniff.ts";
-import { BadBody } from "../stream/bad-body.ts";
+import { dimensions, sniff } from "../image/sniff.ts";
+import { EndFinder } from "../image/whole.ts";
 import type { Spill } from "../stream/tap.ts";
 import { Upload } from "./upload.ts";
 
@@ -17,11 +17,12 @@ export const keys = {
 /** An upload that must be a whole picture, whatever it was declared to be. */
 export class PictureUpload extends Upload {
   private readonly metadata: Record<string, string>;
-  private head: Uint8Array = new Uint8Array(0);
   private info = { type: "", width: 0, height: 0 };
+  private finder: EndFinder | undefined;
 
-  constructor(bucket: R2Bucket, key: string, maxBytes: number, metadata: Record<string, string>) {
-    super(bucket, key, maxBytes);
+  /** `name` is the field it came in, for messages. */
+  constructor(bucket: R2Bucket, key: string, maxBytes: number, metadata: Record<string, string>, name?: string) {
+    super(bucket, key, maxBytes, name);
     this.metadata = metadata;
   }
 
@@ -30,22 +31,29 @@ export class PictureUpload extends Upload {
     return { key: this.key, ...this.info, bytes: this.bytes };
   }
 
-  protected override describe(head: Uint8Array): R2PutOptions {
-    const type = sniff(head);
-    if (type === undefined)
-      throw new BadBody("What came as a picture is none: not PNG, JPEG, WebP, GIF, AVIF or HEIC.");
-    this.head = head.slice(0, 16);
-    this.info = { ...this.info, type, ...dimensions(type, head) };
+  protected override see(bytes: Uint8Array): void {
+    this.finder ??= this.begin(bytes);
+    this.finder.see(bytes);
+  }
+
+  protected override verify(): void {
+    if (this.finder?.whole !== true) throw this.refusal(`(${this.info.type}) is cut short: its end is missing`);
+  }
+
+  protected override describe(): R2PutOptions {
+    const { type, width, height } = this.info;
     return {
       httpMetadata: { contentType: type },
-      customMetadata: { ...this.metadata, width: String(this.info.width), height: String(this.info.height) },
+      customMetadata: { ...this.metadata, width: String(width), height: String(height) },
     };
   }
 
-  protected override verify(tail: Uint8Array): void {
-    const { type } = this.info;
-    if (!isWhole(type, tail, { bytes: this.bytes, head: this.head }))
-      throw new BadBody(`A picture (${type}) is cut short: its end is missing.`);
+  /** `head` is the first block, or all there is. */
+  private begin(head: Uint8Array): EndFinder {
+    const type = sniff(head);
+    if (type === undefined) throw this.refusal("is of no known format: not PNG, JPEG, WebP, GIF, AVIF or HEIC");
+    this.info = { ...this.info, type, ...dimensions(type, head) };
+    return new EndFinder(type);
   }
 }
 

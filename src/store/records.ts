@@ -1,5 +1,6 @@
 import { GatewayError } from "../errors.ts";
-import type { GenerationRecord, StoredPicture } from "../image/request.ts";
+import type { GenerationRecord } from "../image/record.ts";
+import type { StoredPicture } from "../image/request.ts";
 
 /** A record as R2 has it: whose it is, and pictures by key, since URLs depend on who asks. */
 export interface StoredRecord extends Omit<GenerationRecord, "images"> {
@@ -13,7 +14,7 @@ export const NOTED_AFTER_MS = 1_000;
 const LATEST_NOTE_MS = 3_000;
 const POLL_MS = 100;
 
-/** Two keys, because R2 takes one write a second per key: a start, then an end that replaces it. */
+/** Two keys, because R2 takes one write a second per key: a start, then an end, which counts once it is there. */
 const folder = (id: string) => `generations/${id}/`;
 const startKey = (id: string) => `${folder(id)}start.json`;
 const endKey = (id: string) => `${folder(id)}end.json`;
@@ -44,11 +45,6 @@ export async function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<vo
   await bucket.put(endKey(record.id), JSON.stringify(record), { httpMetadata: { contentType: "application/json" } });
 }
 
-/** Drops the note that a generation began, once it has ended. Never throws. */
-export async function dropStart(bucket: R2Bucket, id: string): Promise<void> {
-  await bucket.delete(startKey(id)).catch(() => undefined);
-}
-
 /** The record as it stands; null if there is none. One that may not be noted yet is waited for. */
 export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
   if (!isId(id)) return null;
@@ -61,7 +57,7 @@ export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRec
 }
 
 async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
-  const object = (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id))) ?? (await bucket.get(endKey(id)));
+  const object = (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id)));
   return object === null ? null : await object.json<StoredRecord>();
 }
 

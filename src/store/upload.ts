@@ -5,8 +5,6 @@ import { Parts, streamOf } from "./parts.ts";
 /** A multiple of 3, so that base64 quads fill a block exactly; 20 of them are just over R2's least part size of 5 MiB. */
 const BLOCK = 262_146;
 const BLOCKS_A_PART = 20;
-/** Last bytes that are remembered, for a look at the end. */
-const TAIL = 1024;
 
 /**
  * Bytes on their way to one R2 object, in memory of one part (5 MiB) while R2 keeps up and two at most: up to one part
@@ -17,19 +15,20 @@ export class Upload {
   bytes = 0;
   private readonly bucket: R2Bucket;
   private readonly maxBytes: number;
+  private readonly name: string | undefined;
   private readonly parts: Parts;
   private blocks: Uint8Array[] = [];
   private filled = BLOCK;
-  private tail: Uint8Array = new Uint8Array(0);
-  private options: R2PutOptions | undefined;
   private making: Promise<void> | undefined;
   /** Whether R2 may have the object. */
   private made = false;
 
-  constructor(bucket: R2Bucket, key: string, maxBytes: number) {
+  /** `name` is what messages call it. */
+  constructor(bucket: R2Bucket, key: string, maxBytes: number, name?: string) {
     this.bucket = bucket;
     this.key = key;
     this.maxBytes = maxBytes;
+    this.name = name;
     this.parts = new Parts(bucket, key);
   }
 
@@ -43,8 +42,7 @@ export class Upload {
   advance(bytes: number): void {
     this.filled += bytes;
     this.bytes += bytes;
-    if (this.bytes > this.maxBytes) throw new BadBody(`A picture is over ${this.maxBytes} bytes.`, true);
-    if (this.filled === BLOCK) this.tail = this.current().slice(-TAIL);
+    if (this.bytes > this.maxBytes) throw this.refusal(`is over ${this.maxBytes} bytes`, true);
   }
 
   /** Copies a chunk in; to be awaited, since R2 may lag. */
@@ -82,18 +80,26 @@ export class Upload {
     await this.drop();
   }
 
-  /** What R2 is to know of the object, from its first bytes (up to a block of them). Throws BadBody to refuse it. */
-  protected describe(_head: Uint8Array): R2PutOptions {
+  /** Every byte passes by here, in order: full blocks, then what is left. Throws BadBody to refuse the object. */
+  protected see(_bytes: Uint8Array): void {}
+
+  /** Called when all bytes have been seen. Throws BadBody to refuse the object. */
+  protected verify(): void {}
+
+  /** What R2 is to know of the object; at least one block of it has been seen, or all. */
+  protected describe(): R2PutOptions {
     return {};
   }
 
-  /** Throws BadBody if the bytes do not end as they should. */
-  protected verify(_tail: Uint8Array): void {}
+  protected refusal(what: string, tooLarge = false): BadBody {
+    return new BadBody(`${this.name ?? "A picture"} ${what}.`, tooLarge, this.name);
+  }
 
   private async make(): Promise<void> {
     try {
-      const options = this.optionsOnce();
-      this.verify(this.lastBytes());
+      this.see(this.current().subarray(0, this.filled));
+      this.verify();
+      const options = this.describe();
       const rest = this.takeBlocks();
       this.made = true;
       const object = this.parts.begun ? await this.parts.complete(rest, options) : await this.put(rest, options);
@@ -119,22 +125,13 @@ export class Upload {
     if (this.made) await this.bucket.delete(this.key).catch(() => undefined);
   }
 
-  private optionsOnce(): R2PutOptions {
-    this.options ??= this.describe(
-      this.blocks.length > 1 ? (this.blocks[0] as Uint8Array) : this.current().subarray(0, this.filled),
-    );
-    return this.options;
-  }
-
   private current(): Uint8Array {
     return this.blocks[this.blocks.length - 1] ?? new Uint8Array(0);
   }
 
   private nextBlock(): void {
-    if (this.blocks.length === BLOCKS_A_PART) {
-      const options = this.optionsOnce();
-      this.parts.send(this.takeBlocks(), options);
-    }
+    if (this.blocks.length > 0) this.see(this.current());
+    if (this.blocks.length === BLOCKS_A_PART) this.parts.send(this.takeBlocks(), this.describe());
     this.blocks.push(new Uint8Array(take(BLOCK)));
     this.filled = 0;
   }
@@ -147,13 +144,5 @@ export class Upload {
     this.blocks = [];
     this.filled = BLOCK;
     return blocks;
-  }
-
-  private lastBytes(): Uint8Array {
-    const last = this.filled === BLOCK ? new Uint8Array(0) : this.current().subarray(0, this.filled).slice(-TAIL);
-    const tail = new Uint8Array(this.tail.length + last.length);
-    tail.set(this.tail);
-    tail.set(last, this.tail.length);
-    return tail.subarray(-TAIL);
   }
 }

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { hoistedMark } from "../image/wire.ts";
 import { BadBody } from "./bad-body.ts";
 import { Base64Reader, type Sink } from "./base64-reader.ts";
 import { closingQuote, cutEscape } from "./json-text.ts";
@@ -139,7 +140,7 @@ export class Hoist {
 
   private beginPicture(type: string): void {
     this.picture = new Base64Reader(this.options.open(this.pictures, type), this.state === "embedded");
-    this.skeleton.addText(`hoisted:${this.pictures}`);
+    this.skeleton.addText(hoistedMark(this.pictures));
     this.pictures++;
     this.state = "picture";
   }

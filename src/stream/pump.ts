@@ -11,59 +11,53 @@ export interface PumpOptions {
   each(chunk: Uint8Array): Promise<void> | void;
   /** Asked before each read: do large reads pay off now? */
   large(): boolean;
-  /** Rejects when reading must stop. */
-  deadline?: Promise<never>;
+  /** Ends reading; its reason is thrown. */
+  signal?: AbortSignal | undefined;
+  /** Where `each` fails, leaves the rest of the stream to whoever wants it, in place of cancelling it. */
+  leaveRest?: boolean | undefined;
 }
 
-/** Reads a byte stream to its end through reused buffers. Cancels the stream where a read or `each` fails. */
+/** Reads a byte stream to its end through reused buffers; where a read or `each` fails, the stream is cancelled. */
 export async function pump(body: ReadableStream<Uint8Array>, options: PumpOptions): Promise<void> {
+  const { signal } = options;
   const reader = body.getReader({ mode: "byob" });
-  const before = untilThen(options.deadline);
+  // A read that waits ends with the stream.
+  const stop = () => void reader.cancel(signal?.reason).catch(() => undefined);
+  signal?.addEventListener("abort", stop, { once: true });
   let buffer = take(SMALL);
   let received = 0;
   let atLeast = 1;
   let last = Date.now();
   try {
+    signal?.throwIfAborted();
     for (;;) {
       if (buffer.byteLength < LARGE && options.large()) {
         give(buffer);
         buffer = take(LARGE);
       }
       const view = new Uint8Array(buffer);
-      const { done, value } = await before(reader.readAtLeast(Math.min(atLeast, view.length), view));
+      const { done, value } = await reader.readAtLeast(Math.min(atLeast, view.length), view);
+      signal?.throwIfAborted();
       if (value !== undefined) {
         buffer = value.buffer;
         received += value.byteLength;
         const now = Date.now();
         const rate = value.byteLength / Math.max(now - last, 0.5);
         last = now;
-        // Never more than a quarter of what came, lest a fast start holds back the bytes before a pause.
-        atLeast = Math.max(1, Math.floor(Math.min(rate * PATIENCE_MS, received / 4)));
+        // No great part of what came, lest a fast start holds back the bytes before a pause.
+        atLeast = Math.max(1, Math.floor(Math.min(rate * PATIENCE_MS, received / 8, LARGE / 2)));
         if (value.byteLength > 0) await options.each(value);
       }
       if (done) break;
     }
   } catch (error) {
     // Not awaited: a stalled peer must not hold up the answer.
-    void reader.cancel(error).catch(() => undefined);
+    if (options.leaveRest !== true) void reader.cancel(error).catch(() => undefined);
+    else reader.releaseLock();
+    signal?.throwIfAborted();
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
   }
   give(buffer);
-}
-
-/** Wraps promises so that they reject with the deadline. A race with it would add to its memory at every read. */
-function untilThen(deadline: Promise<never> | undefined): <T>(work: Promise<T>) => Promise<T> {
-  if (deadline === undefined) return (work) => work;
-  let expire: (error: unknown) => void = () => undefined;
-  let expired: { error: unknown } | undefined;
-  deadline.catch((error: unknown) => {
-    expired = { error };
-    expire(error);
-  });
-  return (work) =>
-    new Promise((resolve, reject) => {
-      expire = reject;
-      if (expired !== undefined) reject(expired.error);
-      work.then(resolve, reject);
-    });
 }

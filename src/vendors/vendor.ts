@@ -1,9 +1,8 @@
 import type { GatewayError } from "../errors.ts";
-import type { GenerationRecord, ImageRequest, StoredPicture } from "../image/request.ts";
 import type { ModelSpec } from "../image/models.ts";
+import type { GenerationRecord } from "../image/record.ts";
+import type { ImageRequest, StoredPicture } from "../image/request.ts";
 import type { Wire } from "../image/wire.ts";
-
-export { Inline, hoistedIndex, type Wire } from "../image/wire.ts";
 
 /** What a dialect read from a client's body. */
 export interface Asked {
@@ -22,11 +21,11 @@ export interface Failure {
 /** A vendor's wire format as we serve it. Pure: no I/O, no clock. */
 export interface Dialect {
   name: string;
-  /** Documented paths that are this dialect's own at the root; each is also served under `/<name>`. */
+  /** Documented paths: each is served at the root, and under `/<name>`. */
   paths: readonly string[];
-  /** Paths served under `/<name>` only, because another dialect holds them at the root. */
-  nestedPaths?: readonly string[];
-  /** `wire` is the parsed skeleton, in which a hoisted picture reads `hoisted:<index into pictures>`. Throws invalid_request. */
+  /** Set where they are served under `/<name>` only, because another dialect holds them at the root. */
+  nested?: true;
+  /** `wire` is the parsed skeleton, in which picture k of `pictures` reads `hoistedMark(k)`. Throws invalid_request. */
   decode(wire: unknown, pictures: StoredPicture[], headers: Headers): Asked;
   encode(record: GenerationRecord, asked: Asked): Wire;
   /** Canonical field name → what this dialect calls it, for error messages. */
@@ -70,7 +69,6 @@ export interface Provider {
 
 /** One vendor, one folder; either direction may be missing. */
 export interface Vendor {
-  name: string;
   dialect?: Dialect;
   provider?: Provider;
 }

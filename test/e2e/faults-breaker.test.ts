@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, json, startStage } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { CAT, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-/** faults.md 17. The breaker lives as long as its isolate, so each test has an isolate of its own. */
+/** docs/faults.md 17. The breaker lives as long as its isolate, so each test has an isolate of its own. */
 let stage: Stage;
 beforeEach(async () => {
-  stage = await startStage();
+  stage = await startStage({ vendors: ["listenhub"] });
 });
 afterEach(() => stage.stop());
 
@@ -23,11 +23,11 @@ async function repeat(times: number, how: ListenHubBehaviour): Promise<void> {
 
 it("17. a storm of 429: after 20 in a row the vendor is left alone for as long as it asked", async () => {
   await repeat(20, busy(2));
-  expect(stage.vendor.seen).toHaveLength(20);
+  expect(stage.listenhub.seen).toHaveLength(20);
   const from = Date.now();
   for (let n = 0; n < 5; n++) {
     const answer = await stage.draw();
-    expect([answer.status, json(answer)["code"]]).toEqual([429, 25429]);
+    expect([answer.status, answer.json["code"]]).toEqual([429, 25429]);
     expect(["1", "2"]).toContain(answer.headers.get("retry-after"));
     // No call, so no attempt.
     expect(await stage.record(answer.id)).toMatchObject({
@@ -36,16 +36,16 @@ it("17. a storm of 429: after 20 in a row the vendor is left alone for as long a
       attempts: [],
     });
   }
-  expect(stage.vendor.seen).toHaveLength(20);
+  expect(stage.listenhub.seen).toHaveLength(20);
 
   await sleep(2_050 - (Date.now() - from));
   // One probe goes out; while it is out, nobody else does.
-  stage.vendor.next({ delayMs: 300 });
+  stage.listenhub.next({ delayMs: 300 });
   const probe = stage.draw();
   await sleep(100);
   expect((await stage.draw()).status).toBe(429);
   expect((await probe).status).toBe(200);
-  expect(stage.vendor.seen).toHaveLength(21);
+  expect(stage.listenhub.seen).toHaveLength(21);
   expect((await stage.draw()).status).toBe(200);
 });
 
@@ -54,7 +54,7 @@ it("17. a probe that is refused keeps it open", async () => {
   await sleep(1_050);
   expect((await stage.draw(CAT, busy(1))).status).toBe(429);
   expect((await stage.draw()).status).toBe(429);
-  expect(stage.vendor.seen).toHaveLength(21);
+  expect(stage.listenhub.seen).toHaveLength(21);
   await sleep(1_050);
   expect((await stage.draw()).status).toBe(200);
 });
@@ -62,7 +62,7 @@ it("17. a probe that is refused keeps it open", async () => {
 it("17. a storm of 503 is answered as a 503 is", async () => {
   await repeat(20, busy(1, 503));
   const answer = await stage.draw();
-  expect([answer.status, json(answer)["code"], stage.vendor.seen.length]).toEqual([500, 500, 20]);
+  expect([answer.status, answer.json["code"], stage.listenhub.seen.length]).toEqual([500, 500, 20]);
 });
 
 it("17. does not trip on mixed errors, however many", async () => {

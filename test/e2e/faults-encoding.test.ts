@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { depthBomb, png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, json, startStage } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { CAT, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-/** faults.md 7, 8, 24: answers that are packed, far too large, or far too deep. */
+/** docs/faults.md 7, 8, 24: answers that are packed, far too large, or far too deep. */
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage({ limits: { answerBytes: 8_000_000, pictureBytes: 4_000_000 } });
+  stage = await startStage({ vendors: ["listenhub"], limits: { answerBytes: 8_000_000, pictureBytes: 4_000_000 } });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 const pictures = [png({ bytes: 300_000 })];
@@ -28,12 +28,12 @@ async function failure(how: ListenHubBehaviour): Promise<string> {
 
 it("7. asks for no encoding at all", async () => {
   await stage.draw();
-  expect(stage.vendor.seen[0]?.headers["accept-encoding"]).toBe("identity");
+  expect(stage.listenhub.seen[0]?.headers["accept-encoding"]).toBe("identity");
 });
 
 it("7. refuses zstd, which nobody decodes, before anything flows", async () => {
   const answer = await stage.draw(CAT, { pictures, encoding: "zstd" });
-  expect([answer.status, json(answer)["message"]]).toEqual([500, expect.stringContaining("zstd")]);
+  expect([answer.status, answer.json["message"]]).toEqual([500, expect.stringContaining("zstd")]);
   expect(await stage.record(answer.id)).toMatchObject({ status: "failed", error: { code: "vendor_error" } });
 });
 
@@ -96,9 +96,9 @@ it("24. depth is refused in a request, before anything is sent", async () => {
     `{"prompt":"a cat","x":${depthBomb(64)}}`,
   ]) {
     const answer = await stage.draw(body);
-    expect([answer.status, json(answer)["message"]]).toEqual([400, expect.stringContaining("nested deeper than 64")]);
+    expect([answer.status, answer.json["message"]]).toEqual([400, expect.stringContaining("nested deeper than 64")]);
   }
   // Brackets inside a text are no depth.
   expect((await stage.draw({ ...CAT, prompt: "[{".repeat(5_000) })).status).toBe(200);
-  expect(stage.vendor.seen).toHaveLength(1);
+  expect(stage.listenhub.seen).toHaveLength(1);
 });

@@ -1,31 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { disguised, png, sha256, startLinkAI, startStranger } from "../sim/index.ts";
-import type { LinkAI, LinkAIBehaviour, Stranger } from "../sim/index.ts";
-import { CAT, json, read, startStage, VENDOR_KEY } from "./listenhub-stage.ts";
-import type { Answered, Stage } from "./listenhub-stage.ts";
+import { disguised, png, sha256, startStranger } from "../sim/index.ts";
+import type { LinkAIBehaviour, Stranger } from "../sim/index.ts";
+import { CAT, LINKAI_KEY, LISTENHUB_KEY, read, startStage } from "./stage.ts";
+import type { Answered, Stage } from "./stage.ts";
 
-/** faults.md 20 to 22: where an answer leads, and what is there. */
-const LINKAI_KEY = "la-key-of-the-operator";
+/** docs/faults.md 20 to 22: where an answer leads, and what is there. */
 let stage: Stage;
-let linkai: LinkAI;
 let stranger: Stranger;
 beforeAll(async () => {
-  [linkai, stranger] = await Promise.all([startLinkAI({ key: LINKAI_KEY, cdnElsewhere: true }), startStranger()]);
-  stage = await startStage({
-    vars: { LINKAI_API_KEY: LINKAI_KEY, LINKAI_BASE_URL: linkai.origin, TRUSTED_HOSTS: linkai.cdnHost },
-    limits: { downloadMs: 1_000, pictureBytes: 2_000_000 },
-  });
+  stage = await startStage({ cdnElsewhere: true, limits: { downloadMs: 1_000, pictureBytes: 2_000_000 } });
+  stranger = await startStranger();
 });
-beforeEach(() => [stage.vendor, linkai, stranger].forEach((sim) => sim.reset()));
-afterAll(() => Promise.all([stage, linkai, stranger].map((one) => one.stop())));
+beforeEach(() => [stage, stranger].forEach((one) => one.reset()));
+afterAll(() => Promise.all([stage, stranger].map((one) => one.stop())));
 
 async function viaLinkAI(how: LinkAIBehaviour): Promise<Answered> {
-  linkai.next(how);
-  const response = await stage.ask({ model: "gpt-image-2", prompt: "a cat" }, undefined, {
-    path: "/linkai/v1/images/generations",
-  });
-  return read(response);
+  stage.linkai.next(how);
+  return read(stage.post("/linkai/v1/images/generations", { model: "gpt-image-2", prompt: "a cat" }));
 }
 
 /** The code in the record of an answer that must be an error, with nothing stored and nothing asked of the stranger. */
@@ -43,14 +35,14 @@ describe.each([301, 302, 303, 307, 308])("20. a vendor's %i", (status) => {
   it("is an error, followed nowhere, and the key stays here", async () => {
     const location = `${stranger.origin}/openapi/v1/images/generation`;
     const answer = await stage.draw(CAT, { status, headers: { location }, body: "moved" });
-    expect([answer.status, json(answer)["code"]]).toEqual([500, 500]);
+    expect([answer.status, answer.json["code"]]).toEqual([500, 500]);
     expect(answer.headers.get("location")).toBeNull();
     expect(answer.body.toString()).not.toContain(stranger.host);
     expect(await stage.record(answer.id)).toMatchObject({ status: "failed", error: { code: "vendor_error" } });
     await refused({ status, headers: { location }, body: "moved" });
-    expect(stage.vendor.seen).toHaveLength(1);
+    expect(stage.listenhub.seen).toHaveLength(1);
     expect(stranger.seen).toEqual([]);
-    expect(stranger.got(VENDOR_KEY) || stranger.got(LINKAI_KEY)).toBe(false);
+    expect(stranger.got(LISTENHUB_KEY) || stranger.got(LINKAI_KEY)).toBe(false);
   });
 });
 
@@ -58,8 +50,8 @@ it("20. a picture is fetched without any credential, redirects within its host i
   const picture = png({ bytes: 70_000 });
   const answer = await viaLinkAI({ pictures: [picture], cdn: { redirect: 3 } });
   expect(answer.status).toBe(200);
-  expect(linkai.downloads()).toHaveLength(4);
-  for (const { headers } of linkai.downloads()) {
+  expect(stage.linkai.downloads()).toHaveLength(4);
+  for (const { headers } of stage.linkai.downloads()) {
     expect(headers.authorization).toBeUndefined();
     expect(JSON.stringify(headers)).not.toContain(LINKAI_KEY);
   }
@@ -81,8 +73,8 @@ const ELSEWHERE: [name: string, url: () => string][] = [
   ["it with https", () => stranger.origin.replace("http:", "https:")],
   ["it behind a name", () => stranger.origin.replace("127.0.0.2", "localhost")],
   ["it with a user", () => stranger.origin.replace("//", "//user:password@")],
-  ["a trusted host with a user", () => `http://user@${linkai.cdnHost}/cdn/a.png`],
-  ["a trusted host over ftp", () => `ftp://${linkai.cdnHost}/cdn/a.png`],
+  ["a trusted host with a user", () => `http://user@${stage.linkai.cdnHost}/cdn/a.png`],
+  ["a trusted host over ftp", () => `ftp://${stage.linkai.cdnHost}/cdn/a.png`],
   ["a file", () => "file:///etc/hostname"],
   ["a data URI without a picture", () => "data:image/png,abc"],
   ["a blob", () => `blob:${stranger.origin}/a`],
@@ -92,11 +84,11 @@ const ELSEWHERE: [name: string, url: () => string][] = [
 describe.each(ELSEWHERE)("21. %s", (_, url) => {
   it("is not fetched", async () => {
     expect(await refused({ urls: [url()] })).toBe("vendor_error");
-    expect(linkai.downloads()).toEqual([]);
+    expect(stage.linkai.downloads()).toEqual([]);
   });
   it("is not followed to", async () => {
     expect(await refused({ cdn: { redirect: url() } })).toBe("vendor_error");
-    expect(linkai.downloads()).toHaveLength(1);
+    expect(stage.linkai.downloads()).toHaveLength(1);
   });
 });
 it("21. nor is it by a redirect without a scheme", async () => {
@@ -132,13 +124,13 @@ it("a picture that drips meets its own deadline", async () => {
 
 it("a picture that was still coming when another proved broken is not kept", async () => {
   await viaLinkAI({ pictures: [png({ bytes: 60_000 })], cdn: { chunk: 20_000, pauseMs: 150 } });
-  const slow = `http://${linkai.cdnHost}${linkai.downloads()[0]?.path}`;
+  const slow = `http://${stage.linkai.cdnHost}${stage.linkai.downloads()[0]?.path}`;
   const before = await stage.keys("pictures/");
-  linkai.reset();
+  stage.linkai.reset();
   const from = Date.now();
   expect(await refused({ urls: [slow, "https://"] })).toBe("vendor_error");
-  await linkai.settled();
+  await stage.linkai.settled();
   await sleep(Math.max(0, 800 - (Date.now() - from)));
   expect(await stage.keys("pictures/")).toEqual(before);
-  expect(linkai.downloads()).toHaveLength(1);
+  expect(stage.linkai.downloads()).toHaveLength(1);
 });

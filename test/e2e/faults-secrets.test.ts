@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { ADMIN, CAT, said, startStage, VENDOR_KEY } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { ADMIN, CAT, LISTENHUB_KEY, LISTENHUB_PATH, read, said, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-/** faults.md 25 and 59: what must be found nowhere. */
+/** docs/faults.md 25 and 59: what must be found nowhere. */
 const PROMPT = "planted-prompt 一只特别的猫 \u{1f98a} planted-prompt-end";
 const SIGNED = "https://example.com/private.png?signature=planted-signature";
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage({ faulty: true, limits: { headersMs: 400 } });
+  stage = await startStage({ vendors: ["listenhub"], faulty: true, limits: { headersMs: 400 } });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 const asked = {
@@ -19,7 +19,7 @@ const asked = {
   prompt: PROMPT,
   referenceImages: [{ fileData: { fileUri: SIGNED, mimeType: "image/png" } }],
 };
-const PLANTED = [VENDOR_KEY, ADMIN, "planted-prompt", "planted-signature"];
+const PLANTED = [LISTENHUB_KEY, ADMIN, "planted-prompt", "planted-signature"];
 
 /** Those of `planted` that are in the text. */
 function found(text: string, planted = PLANTED): string[] {
@@ -48,14 +48,14 @@ const HOW: [name: string, how: ListenHubBehaviour][] = [
     "an error that echoes the request",
     { status: 400, error: { message: `bad prompt: ${PROMPT}; bad file ${SIGNED}` } },
   ],
-  ["a refusal that echoes all", { pictures: [], text: `I cannot: ${PROMPT} ${SIGNED} ${VENDOR_KEY}` }],
-  ["a reason that echoes the key", { finishReason: VENDOR_KEY }],
-  ["a page", { body: `<html>${PROMPT} ${VENDOR_KEY}</html>` }],
-  ["broken JSON", { body: `{"a": ${PROMPT} ${VENDOR_KEY}` }],
+  ["a refusal that echoes all", { pictures: [], text: `I cannot: ${PROMPT} ${SIGNED} ${LISTENHUB_KEY}` }],
+  ["a reason that echoes the key", { finishReason: LISTENHUB_KEY }],
+  ["a page", { body: `<html>${PROMPT} ${LISTENHUB_KEY}</html>` }],
+  ["broken JSON", { body: `{"a": ${PROMPT} ${LISTENHUB_KEY}` }],
   ["a timeout", { delayMs: 700 }],
   ["a reset", { reset: "before-headers" }],
-  ["a redirect", { status: 302, headers: { location: `https://example.com/?key=${VENDOR_KEY}` } }],
-  ["an encoding", { headers: { "content-encoding": `x-${VENDOR_KEY}` } }],
+  ["a redirect", { status: 302, headers: { location: `https://example.com/?key=${LISTENHUB_KEY}` } }],
+  ["an encoding", { headers: { "content-encoding": `x-${LISTENHUB_KEY}` } }],
 ];
 it.each(HOW)("25. %s: no key, prompt or signature in the answer, the record or the log", async (_, how) => {
   const answer = await stage.draw(asked, how);
@@ -67,7 +67,7 @@ it.each(HOW)("25. %s: no key, prompt or signature in the answer, the record or t
 });
 
 it("25. text beside a picture is recorded without the key", async () => {
-  const { id } = await stage.draw(asked, { text: `Drawn with ${VENDOR_KEY}.`, pictures: [png()] });
+  const { id } = await stage.draw(asked, { text: `Drawn with ${LISTENHUB_KEY}.`, pictures: [png()] });
   expect((await stage.record(id)).text).toBe("Drawn with [redacted].");
 });
 
@@ -83,7 +83,7 @@ it("59. our own refusals do not repeat what was sent", async () => {
     expect(found(answer.body.toString())).toEqual([]);
   }
   for (const authorization of [`Bearer ${ADMIN}x`, "Bearer planted-wrong-key"]) {
-    const answer = await stage.draw(asked, undefined, { headers: { authorization } });
+    const answer = await read(stage.post(LISTENHUB_PATH, asked, { authorization }));
     expect(found(answer.body.toString(), [...PLANTED, "planted-wrong-key"])).toEqual([]);
   }
   expect(found(said(stage.easel), [...PLANTED, "planted-wrong-key"])).toEqual([]);
@@ -97,7 +97,7 @@ it("59. errors inside say nothing of it either", async () => {
     expect(found(answer.body.toString())).toEqual([]);
     await stage.easel.fault(method, { times: 0 });
   }
-  await stage.easel.fault("BUCKET.put", { times: 1, prefix: "pictures/", message: `failed for ${VENDOR_KEY}` });
+  await stage.easel.fault("BUCKET.put", { times: 1, prefix: "pictures/", message: `failed for ${LISTENHUB_KEY}` });
   await stage.draw(asked);
   await stage.easel.fault("BUCKET.put", { times: 0 });
   expect(found(said(stage.easel))).toEqual([]);

@@ -5,15 +5,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { writeGemini } from "../sim/gemini.ts";
 import { jpeg, png, sha256, until } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { ADMIN, CAT, PATH, startStage } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { ADMIN, CAT, LISTENHUB_PATH, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-/** faults.md 28: a client that takes its answer slowly, or not at all for a while. */
+/** docs/faults.md 28: a client that takes its answer slowly, or not at all for a while. */
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage({ limits: { clientStallMs: 200 }, faulty: true });
+  stage = await startStage({ vendors: ["listenhub"], limits: { clientStallMs: 200 }, faulty: true });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 /** More than sockets on loopback hold. */
@@ -25,7 +25,7 @@ const whole = sha256(writeGemini(how));
 function paused(): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" };
-    const client = request(stage.easel.url + PATH, { method: "POST", headers }, (response) => {
+    const client = request(stage.easel.url + LISTENHUB_PATH, { method: "POST", headers }, (response) => {
       response.pause();
       resolve(response);
     });
@@ -44,11 +44,11 @@ const idOf = (response: IncomingMessage) => String(response.headers["easel-gener
 
 describe("28. a slow reader", () => {
   it("does not hold up the picture, and gets the rest byte for byte", async () => {
-    stage.vendor.next(how);
+    stage.listenhub.next(how);
     const response = await paused();
     // The vendor is read to its end, and the picture is stored, while the client has taken nothing.
-    await stage.vendor.settled();
-    expect(stage.vendor.seen[0]).toMatchObject({ aborted: false });
+    await stage.listenhub.settled();
+    expect(stage.listenhub.seen[0]).toMatchObject({ aborted: false });
     const record = await stage.ended(idOf(response));
     expect(record).toMatchObject({ status: "succeeded", images: [{ bytes: 24_000_000 }] });
     expect(await stage.stored((await stage.keys(`pictures/${record.id}`))[0] ?? "")).toBe(picture.sha256);
@@ -64,7 +64,7 @@ describe("28. a slow reader", () => {
   });
 
   it("that pauses again and again gets all of it", async () => {
-    stage.vendor.next(how);
+    stage.listenhub.next(how);
     const response = await paused();
     const parts: Buffer[] = [];
     let taken = 0;
@@ -81,7 +81,7 @@ describe("28. a slow reader", () => {
   });
 
   it("that leaves in the end leaves nothing behind", async () => {
-    stage.vendor.next(how);
+    stage.listenhub.next(how);
     const response = await paused();
     await stage.ended(idOf(response));
     response.destroy();
@@ -90,7 +90,7 @@ describe("28. a slow reader", () => {
   });
 
   it("gets a broken stream where the answer proves broken, and nothing is left", async () => {
-    stage.vendor.next({ ...how, cutAt: -3 });
+    stage.listenhub.next({ ...how, cutAt: -3 });
     const response = await paused();
     expect(await stage.ended(idOf(response))).toMatchObject({ status: "failed", error: { code: "vendor_error" } });
     await expect(rest(response)).rejects.toThrow();
@@ -100,14 +100,14 @@ describe("28. a slow reader", () => {
 
   it("gets a broken stream, not an endless one, where what it has not taken is lost", async () => {
     await stage.easel.fault("BUCKET.get", { prefix: "spills/", times: 1 });
-    stage.vendor.next(how);
+    stage.listenhub.next(how);
     const response = await paused();
     await stage.ended(idOf(response));
     await expect(Promise.race([rest(response), sleep(5_000)])).rejects.toThrow();
   });
 
   it("several of them at once, each its own", async () => {
-    stage.vendor.always(how);
+    stage.listenhub.always(how);
     const responses = await Promise.all([paused(), paused(), paused()]);
     await Promise.all(responses.map((response) => stage.ended(idOf(response))));
     for (const response of responses) expect(sha256(await rest(response))).toBe(whole);

@@ -6,17 +6,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { writeGemini } from "../sim/gemini.ts";
 import { png, sha256 } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, json, said, startStage } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { CAT, PRO, read, said, startStage } from "./stage.ts";
+import type { Answered, Stage } from "./stage.ts";
 
-/** faults.md 33 to 36: R2 that refuses, lags, or loses. */
+/** docs/faults.md 33 to 36: R2 that refuses, lags, or loses. */
 let stage: Stage;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "easel-storage-"));
-  stage = await startStage({ faulty: true, persist: folder });
+  stage = await startStage({ vendors: ["listenhub"], faulty: true, persist: folder });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterEach(async () => {
   for (const method of ["put", "get", "delete", "createMultipartUpload", "uploadPart", "complete", "abort"]) {
     await stage.easel.fault(`BUCKET.${method}`, { times: 0 });
@@ -50,8 +50,10 @@ const UNSTORED = {
   served: 404,
 };
 
-const viaEasel = (how: ListenHubBehaviour) =>
-  stage.draw({ model: "listenhub/gemini-3-pro-image-preview", prompt: "a cat" }, how, { path: "/v1/generations" });
+function viaEasel(how: ListenHubBehaviour): Promise<Answered> {
+  stage.listenhub.next(how);
+  return read(stage.post("/v1/generations", { model: `listenhub/${PRO}`, prompt: "a cat" }));
+}
 
 describe("33. a picture that R2 does not take", () => {
   it("still reaches the client that waits for it, and the error is told", async () => {
@@ -69,7 +71,7 @@ describe("33. a picture that R2 does not take", () => {
   it("is an error where the answer is its URL", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/" });
     const answer = await viaEasel(small);
-    expect([answer.status, json(answer)]).toEqual([500, { error: expect.objectContaining({ code: "internal" }) }]);
+    expect([answer.status, answer.json]).toEqual([500, { error: expect.objectContaining({ code: "internal" }) }]);
     expect(await stage.record(answer.id)).toMatchObject({ status: "failed", error: { code: "internal" } });
   });
 });
@@ -88,7 +90,7 @@ describe("34. a record that R2 refuses for a second", () => {
   it("so is one whose answer is the record", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "generations/", times: 1 });
     const answer = await viaEasel(small);
-    expect([answer.status, json(answer)["status"]]).toEqual([200, "succeeded"]);
+    expect([answer.status, answer.json["status"]]).toEqual([200, "succeeded"]);
     expect(await stage.record(answer.id)).toMatchObject({ status: "succeeded" });
   });
 });
@@ -103,19 +105,25 @@ describe("33. a record that R2 never takes", () => {
   it("is an error where the answer is the record, and leaves no picture that nobody could find", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "generations/" });
     const answer = await viaEasel(small);
-    expect([answer.status, json(answer)]).toEqual([500, { error: expect.objectContaining({ code: "internal" }) }]);
+    expect([answer.status, answer.json]).toEqual([500, { error: expect.objectContaining({ code: "internal" }) }]);
     expect(await stage.keys(`pictures/${answer.id}`)).toEqual([]);
   });
 });
 
-describe("35. a write that R2 did and reported as lost", () => {
-  it("leaves no object", async () => {
+describe("35. an object that is not what was sent", () => {
+  it("is not kept where R2 holds less of it", async () => {
+    await stage.easel.fault("BUCKET.put", { prefix: "pictures/", times: 1, cut: 199_999 });
+    expect(await unstored(small)).toEqual(UNSTORED);
+    await stage.easel.fault("BUCKET.uploadPart", { cut: 5_242_880 });
+    expect(await unstored(large)).toEqual(UNSTORED);
+  });
+  it("is not kept where R2 wrote it and reported it as lost", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/", times: 1, after: true });
     expect(await unstored(small)).toEqual(UNSTORED);
     await stage.easel.fault("BUCKET.complete", { times: 1, after: true });
     expect(await unstored(large)).toEqual(UNSTORED);
   });
-  it("nor does a picture that was put while another of its answer proved broken", async () => {
+  it("is not kept where it was put while another of its answer proved broken", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/", times: 0, delayMs: 400 });
     const [good, cut] = [png({ bytes: 90_000 }), png({ bytes: 90_000, seed: 2 })];
     const broken = { ...cut, bytes: cut.bytes.subarray(0, 60_000) };
@@ -123,7 +131,7 @@ describe("35. a write that R2 did and reported as lost", () => {
     await expect(response.arrayBuffer()).rejects.toThrow();
     const id = response.headers.get("easel-generation") ?? "";
     expect(await stage.ended(id)).toMatchObject({ status: "failed", images: [] });
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await stage.keys(`pictures/${id}`)).toEqual([]);
   });
 });
@@ -195,20 +203,20 @@ it("33. a reference that cannot be read back is our fault, and nothing was drawn
   await stage.easel.fault("BUCKET.get", { prefix: "references/" });
   const data = png({ bytes: 50_000 }).bytes.toString("base64");
   const answer = await stage.draw({ ...CAT, referenceImages: [{ inlineData: { data, mimeType: "image/png" } }] });
-  expect([answer.status, json(answer)["code"]]).toEqual([500, 500]);
+  expect([answer.status, answer.json["code"]]).toEqual([500, 500]);
   expect(await stage.record(answer.id)).toMatchObject({
     status: "failed",
     error: { code: "internal", message: expect.stringContaining("reference") },
   });
-  expect(stage.vendor.seen.filter(({ status }) => status === 200)).toEqual([]);
+  expect(stage.listenhub.seen.filter(({ status }) => status === 200)).toEqual([]);
 });
 
 it("33. a reference that cannot be stored is our fault, and nothing is sent", async () => {
   await stage.easel.fault("BUCKET.put", { prefix: "references/" });
   const data = png({ bytes: 50_000 }).bytes.toString("base64");
   const answer = await stage.draw({ ...CAT, referenceImages: [{ inlineData: { data, mimeType: "image/png" } }] });
-  expect([answer.status, json(answer)["code"]]).toEqual([500, 500]);
-  expect(stage.vendor.seen).toEqual([]);
+  expect([answer.status, answer.json["code"]]).toEqual([500, 500]);
+  expect(stage.listenhub.seen).toEqual([]);
 });
 
 it("33. R2 that lags on the record: whoever has the headers finds it", async () => {

@@ -120,7 +120,11 @@ describe("what is in a body", () => {
     ["depth inside", () => ({ prompt, size: [[[[[[[[1]]]]]]]] }), /nested deeper than 8 levels/],
     ["prompt", () => ({ prompt: "x".repeat(1_001) }), /^prompt must have at most 1000 characters/],
     ["pictures", () => ({ prompt, n: 3 }), /^n must be at most 2/],
-    ["inline references", () => ({ prompt, references: [dataUri(2_000), dataUri(2_000, 2)] }), /more than 1 pictures/],
+    [
+      "inline references",
+      () => ({ prompt, references: [dataUri(2_000), dataUri(2_000, 2)] }),
+      /^references must be at most 1 pictures/,
+    ],
     ["references", () => ({ prompt, references: [url, url] }), /^references must be at most 1/],
     ["a reference", () => ({ prompt, references: [dataUri(6_000)] }), /over 5000 bytes/, 413],
     ["no body", () => "", /The body is empty/],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { disguised, HTML_PAGE, jpeg, png, startStranger } from "../sim/index.ts";
 import type { LinkAIBehaviour, Stranger } from "../sim/index.ts";
-import { hashOf, jsonOf, startStage } from "./stage.ts";
+import { hashOf, jsonOf, LINKAI_KEY, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -40,7 +40,7 @@ describe("a picture that the vendor points at", () => {
     const { data } = await jsonOf<Answer>(answer);
     expect(data[0]?.url).toContain(stage.easel.url);
     expect(await hashOf(stage.easel.fetch(data[0]?.url ?? ""))).toBe(first.sha256);
-    for (const { headers } of stage.linkai.downloads()) expect(JSON.stringify(headers)).not.toContain("la-key");
+    for (const { headers } of stage.linkai.downloads()) expect(JSON.stringify(headers)).not.toContain(LINKAI_KEY);
   });
 
   it("several are all kept, in order", async () => {

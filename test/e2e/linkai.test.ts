@@ -2,7 +2,7 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { HTML_PAGE, png, webp } from "../sim/index.ts";
 import type { LinkAIBehaviour } from "../sim/index.ts";
-import { ADMIN, hashOf, jsonOf, startStage, warningsOf } from "./stage.ts";
+import { ADMIN, hashOf, jsonOf, lastBody, LINKAI_KEY, startStage, warningsOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 const PATH = "/linkai/v1/images/generations";
@@ -21,7 +21,7 @@ interface Refusal {
 }
 
 const ask = (body: object | string, headers?: Record<string, string>) => stage.post(PATH, body, headers);
-const sent = () => stage.linkai.generations().at(-1)?.body as Record<string, unknown>;
+const sent = () => lastBody(stage.linkai.generations());
 const FOX = { model: "gpt-image-2", prompt: "一只在月光下奔跑的白色狐狸,水彩画风格" };
 const CDN = "https://cdn.link-ai.tech/user/generate/eaf7c477-2fe5-4420-8c23-df2a27a55593.png";
 const EDIT = "把背景换成雪山,整体改为油画风格";
@@ -221,6 +221,6 @@ describe("refusals", () => {
     stage.linkai.next({ echoKey: true, error: { message: "接口调用异常" } });
     const text = await (await ask(FOX)).text();
     expect(text).toContain("接口调用异常");
-    expect(text).not.toContain("la-key");
+    expect(text).not.toContain(LINKAI_KEY);
   });
 });

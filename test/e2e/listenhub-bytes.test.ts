@@ -3,14 +3,14 @@ import { writeGemini } from "../sim/gemini.ts";
 import { jpeg, png, sha256, webp } from "../sim/index.ts";
 import { noise } from "../sim/pictures.ts";
 import type { ListenHubBehaviour, Picture } from "../sim/index.ts";
-import { CAT, startStage } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { CAT, PRO, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage();
+  stage = await startStage({ vendors: ["listenhub"] });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 /** Sizes around base64's quads, the reads' and the blocks' ends, and over two parts of an R2 upload. */
@@ -91,6 +91,7 @@ const WAYS: [name: string, how: ListenHubBehaviour][] = [
   ["the end of the connection for an end", { closeDelimited: true }],
 ];
 
+/** docs/faults.md 7, 23, 29: the client gets the vendor's bytes, R2 the pictures in them. */
 describe.each(WAYS)("%s", (_, way) => {
   it.each([
     ["a picture", [small], []],
@@ -142,15 +143,15 @@ it("keeps the text and the usage in the record", async () => {
   });
 });
 
-it("marks the object in R2 with what it is and where it is from", async () => {
-  const { id } = await stage.draw(CAT, { pictures: [webp()] });
+it("39. marks the object in R2 with what it is and where it is from, and nothing that a client wrote", async () => {
+  const { id } = await stage.draw({ ...CAT, prompt: "猫\r\n".repeat(9_000) }, { pictures: [webp()] });
   const [key = ""] = await stage.keys(`pictures/${id}/`);
   const object = await stage.easel.bucket.head(key);
   expect(object?.httpMetadata).toMatchObject({ contentType: "image/webp" });
   expect(object?.customMetadata).toEqual({
     generation: id,
     vendor: "listenhub",
-    model: "gemini-3-pro-image-preview",
+    model: PRO,
     width: "24",
     height: "16",
   });

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { depthBomb, disguised, HTML_PAGE, jpeg, png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, json, startStage } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { CAT, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-/** faults.md 11 to 14: a vendor says 200, and there is no picture. Never a 200 of ours. */
+/** docs/faults.md 11 to 14: a vendor says 200, and there is no picture. Never a 200 of ours. */
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage();
+  stage = await startStage({ vendors: ["listenhub"] });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 const raw = (value: unknown): ListenHubBehaviour => ({
@@ -132,18 +132,18 @@ const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: numb
 describe.each(CASES)("%s", (_, cases, status, code, recorded) => {
   it.each(cases)("%s", async (_, how) => {
     const answer = await stage.draw(CAT, how);
-    expect(json(answer)).toEqual({ code, message: expect.any(String), request_id: answer.headers.get("x-request-id") });
+    expect(answer.json).toEqual({ code, message: expect.any(String), request_id: answer.headers.get("x-request-id") });
     expect(answer.status).toBe(status);
     expect(answer.headers.get("content-type")).toBe("application/json");
     const record = await stage.record(answer.id);
     expect(record).toMatchObject({ status: "failed", images: [], error: { code: recorded } });
     expect(await stage.keys(`pictures/${answer.id}`)).toEqual([]);
-    expect(stage.vendor.seen).toHaveLength(1);
+    expect(stage.listenhub.seen).toHaveLength(1);
   });
 });
 
 it("says why there is no picture", async () => {
-  const message = async (how: ListenHubBehaviour) => json(await stage.draw(CAT, how))["message"];
+  const message = async (how: ListenHubBehaviour) => (await stage.draw(CAT, how)).json["message"];
   expect(await message({ finishReason: "IMAGE_SAFETY" })).toContain("IMAGE_SAFETY");
   expect(await message({ promptFeedback: { blockReason: "JAILBREAK" } })).toContain("JAILBREAK");
   expect(await message({ pictures: [], text: "I only write." })).toContain("I only write.");

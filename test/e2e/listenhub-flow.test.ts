@@ -3,14 +3,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { writeGemini } from "../sim/gemini.ts";
 import { png, sha256, until } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, PRO, startStage } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { CAT, PRO, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage();
+  stage = await startStage({ vendors: ["listenhub"] });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 /** Reads in the background, and tells how much has come. */
@@ -32,11 +32,11 @@ function halves(bytes: number, pauseMs: number): { how: ListenHubBehaviour; whol
 
 describe.each([20_000, 300_000, 6_000_000])("a picture of %i bytes, with a pause in its middle", (bytes) => {
   it("flows: the client has most of what was sent before the pause ends", async () => {
-    const { how, whole, half } = halves(bytes, 1_500);
+    const { how, whole, half } = halves(bytes, 1_000);
     const response = await stage.ask(CAT, how);
     const client = follow(response);
-    await sleep(700);
-    expect(stage.vendor.seen[0]?.endedAt).toBeUndefined();
+    await sleep(500);
+    expect(stage.listenhub.seen[0]?.endedAt).toBeUndefined();
     expect(client.received()).toBeGreaterThan(half * 0.85);
     await client.done;
     expect(sha256(Buffer.concat(client.parts))).toBe(sha256(whole));
@@ -93,7 +93,7 @@ it("serves many at once, each its own", async () => {
     prompt: `cat ${n}`,
     pictures: [png({ bytes: 400_000, seed: n })],
   }));
-  stage.vendor.next(...bodies.map(({ pictures }) => ({ pictures, chunk: 10_000, pauseMs: 1 })));
+  stage.listenhub.next(...bodies.map(({ pictures }) => ({ pictures, chunk: 10_000, pauseMs: 1 })));
   const answers = await Promise.all(bodies.map(() => stage.draw()));
   const expected = bodies.map(({ pictures }) => sha256(writeGemini({ pictures })));
   expect(answers.map(({ sha256 }) => sha256).toSorted()).toEqual(expected.toSorted());

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { disguised, png } from "../sim/index.ts";
-import { CAT, json, sent, startStage, VENDOR_KEY } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { CAT, lastBody, LISTENHUB_KEY, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage();
+  stage = await startStage({ vendors: ["listenhub"] });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 const file = { fileData: { fileUri: "https://example.com/my-photo.jpg", mimeType: "image/jpeg" } };
@@ -130,12 +130,12 @@ it.each(WRONG)("refuses %s", async (_, body, message) => {
   const answer = await stage.draw(body);
   expect(answer.status).toBe(400);
   expect(answer.headers.get("content-type")).toBe("application/json");
-  expect(json(answer)).toEqual({
+  expect(answer.json).toEqual({
     code: 29003,
     message: expect.stringMatching(message),
     request_id: answer.headers.get("x-request-id"),
   });
-  expect(stage.vendor.seen).toHaveLength(0);
+  expect(stage.listenhub.seen).toHaveLength(0);
   await expect.poll(() => stage.keys("references/")).toEqual([]);
 });
 
@@ -158,14 +158,14 @@ describe.each(STATUSES)("the vendor's %i with code %s", (vendorStatus, code, sta
     const error = { message: "生图失败 because", ...(code !== undefined && { code }) };
     const answer = await stage.draw(CAT, { status: vendorStatus, error });
     expect(answer.status).toBe(status);
-    expect(json(answer)).toEqual({
+    expect(answer.json).toEqual({
       code: ours,
       message: expect.stringContaining("listenhub"),
       request_id: answer.headers.get("x-request-id"),
     });
     expect(answer.headers.get("retry-after")).toEqual(status === 429 ? "5" : null);
     // Nothing is tried again behind the caller's back.
-    expect(stage.vendor.seen).toHaveLength(1);
+    expect(stage.listenhub.seen).toHaveLength(1);
     const record = await stage.ended(answer.id);
     expect(record).toMatchObject({
       status: "failed",
@@ -179,16 +179,16 @@ describe.each(STATUSES)("the vendor's %i with code %s", (vendorStatus, code, sta
     if (vendorStatus === 400 && code === 29998) return;
     for (const body of ["<html>nginx</html>", "", '"just a text"', "[1,2]", "null"]) {
       const answer = await stage.draw(CAT, { status: vendorStatus, body });
-      expect([answer.status, json(answer)["code"]]).toEqual([status, ours]);
-      expect(json(answer)["message"]).not.toContain("nginx");
+      expect([answer.status, answer.json["code"]]).toEqual([status, ours]);
+      expect(answer.json["message"]).not.toContain("nginx");
     }
   });
 });
 
 it("tells the operator whose key was refused", async () => {
   const answer = await stage.draw(CAT, { status: 401, error: { message: "Invalid API key" } });
-  expect(json(answer)["message"]).toMatch(/gateway's own key/);
-  expect(answer.body.toString()).not.toContain(VENDOR_KEY);
+  expect(answer.json["message"]).toMatch(/gateway's own key/);
+  expect(answer.body.toString()).not.toContain(LISTENHUB_KEY);
 });
 
 it("corrects the type that a reference is said to be, and says so", async () => {
@@ -197,5 +197,5 @@ it("corrects the type that a reference is said to be, and says so", async () => 
   expect(answer.headers.get("easel-warnings")).toBe(
     '["referenceImages[0].inlineData.mimeType was corrected to image/png"]',
   );
-  expect(sent(stage.vendor, "referenceImages")).toMatchObject([{ inlineData: { mimeType: "image/png" } }]);
+  expect(lastBody(stage.listenhub.seen)["referenceImages"]).toMatchObject([{ inlineData: { mimeType: "image/png" } }]);
 });

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { jpeg, png, sha256, webp } from "../sim/index.ts";
 import type { Picture } from "../sim/index.ts";
 import { writeGemini } from "../sim/gemini.ts";
-import { ADMIN, CAT, json, PRO, sent, startStage, VENDOR_KEY } from "./listenhub-stage.ts";
-import type { Stage } from "./listenhub-stage.ts";
+import { ADMIN, CAT, lastBody, LISTENHUB_KEY, LISTENHUB_PATH, PRO, read, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage();
+  stage = await startStage({ vendors: ["listenhub"] });
 });
-beforeEach(() => stage.vendor.reset());
+beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 const inline = (picture: Picture) => ({
@@ -77,20 +77,21 @@ describe.each(PATHS)("at %s", (path) => {
   it.each(EXAMPLES)("serves the document's example %s", async (_, asked, expected) => {
     const picture = png({ bytes: 30_000 });
     const how = { pictures: [picture] };
-    const answer = await stage.draw(asked, how, { path });
+    stage.listenhub.next(how);
+    const answer = await read(stage.post(path, asked));
     expect(answer.status).toBe(200);
     expect(answer.headers.get("content-type")).toBe("application/json");
     expect(answer.sha256).toBe(sha256(writeGemini(how)));
     // The line that every sample ends with.
-    const data = json(answer) as { candidates: { content: { parts: { inlineData: InlineData }[] } }[] };
+    const data = answer.json as unknown as { candidates: { content: { parts: { inlineData: InlineData }[] } }[] };
     const part = data.candidates[0]?.content.parts[0]?.inlineData;
     expect(sha256(Buffer.from(part?.data ?? "", "base64"))).toBe(picture.sha256);
     expect(part?.mimeType).toBe("image/png");
 
-    expect(stage.vendor.seen).toHaveLength(1);
-    expect(stage.vendor.seen[0]?.refused).toBeUndefined();
-    expect(stage.vendor.seen[0]?.body).toEqual(expected);
-    expect(stage.vendor.seen[0]?.headers).toMatchObject({ authorization: `Bearer ${VENDOR_KEY}` });
+    expect(stage.listenhub.seen).toHaveLength(1);
+    expect(stage.listenhub.seen[0]?.refused).toBeUndefined();
+    expect(stage.listenhub.seen[0]?.body).toEqual(expected);
+    expect(stage.listenhub.seen[0]?.headers).toMatchObject({ authorization: `Bearer ${LISTENHUB_KEY}` });
   });
 });
 
@@ -107,9 +108,9 @@ it("sends 14 references, URLs and pictures mixed, in their order and byte for by
   const mixed = pictures.flatMap((picture, n) => [inline(picture), file(n)]);
   const answer = await stage.draw({ ...CAT, referenceImages: mixed });
   expect(answer.status).toBe(200);
-  expect(stage.vendor.seen[0]?.refused).toBeUndefined();
+  expect(stage.listenhub.seen[0]?.refused).toBeUndefined();
   const expected = pictures.flatMap((picture, n) => [seen(picture), file(n)]);
-  expect(sent(stage.vendor, "referenceImages")).toEqual(expected);
+  expect(lastBody(stage.listenhub.seen)["referenceImages"]).toEqual(expected);
   // They were kept for this one call only.
   await expect.poll(() => stage.keys("references/")).toEqual([]);
 });
@@ -120,25 +121,25 @@ it("takes http and gs URLs, and says so of each type", async () => {
     { fileData: { fileUri: "gs://bucket/a.webp", mimeType: "image/webp" } },
   ];
   expect((await stage.draw({ ...CAT, referenceImages })).status).toBe(200);
-  expect(stage.vendor.seen[0]?.body).toMatchObject({ referenceImages });
+  expect(stage.listenhub.seen[0]?.body).toMatchObject({ referenceImages });
 });
 
 it("takes null for what may be left out, and provider as the default it is", async () => {
   const body = { prompt: "a cat", provider: null, model: null, referenceImages: null, imageConfig: null };
   expect((await stage.draw(body)).status).toBe(200);
-  expect(stage.vendor.seen[0]?.body).toEqual({ ...CAT, model: PRO, imageConfig: { imageSize: "2K" } });
+  expect(stage.listenhub.seen[0]?.body).toEqual({ ...CAT, model: PRO, imageConfig: { imageSize: "2K" } });
 });
 
-it("keeps a prompt as it is: emoji, CRLF, controls, quotes, a lone surrogate", async () => {
+it("32. keeps a prompt as it is: emoji, CRLF, controls, quotes, a lone surrogate", async () => {
   const prompt = 'a\r\nSet-Cookie: x=1\r\n\r\n\u0000\u0007"\\ 🦊 \u2028 é 宁静';
   const answer = await stage.draw({ ...CAT, prompt });
   expect(answer.status).toBe(200);
   expect(answer.headers.get("set-cookie")).toBeNull();
-  expect(sent(stage.vendor, "prompt")).toBe(prompt);
+  expect(lastBody(stage.listenhub.seen)["prompt"]).toBe(prompt);
   expect((await stage.draw('{"provider":"google","prompt":"half \\ud83d pair"}')).status).toBe(200);
 });
 
-it("warns of fields it does not know, in ASCII, and leaves them out", async () => {
+it("32. warns of fields it does not know, in ASCII, and leaves them out", async () => {
   const answer = await stage.draw({ ...CAT, "种子\r\nx": 7, imageConfig: { imageSize: "1K", quality: "hd" } });
   expect(answer.status).toBe(200);
   const header = answer.headers.get("easel-warnings") ?? "";
@@ -147,7 +148,7 @@ it("warns of fields it does not know, in ASCII, and leaves them out", async () =
     "种子\r\nx is not a field here and was ignored",
     "imageConfig.quality is not a field here and was ignored",
   ]);
-  expect(stage.vendor.seen[0]?.body).toEqual({ ...CAT, model: PRO, imageConfig: { imageSize: "1K" } });
+  expect(stage.listenhub.seen[0]?.body).toEqual({ ...CAT, model: PRO, imageConfig: { imageSize: "1K" } });
 });
 
 it("says which generation, vendor and model it was, and how much is left", async () => {
@@ -162,15 +163,23 @@ it("says which generation, vendor and model it was, and how much is left", async
 
 it("takes the key with Bearer and bare, and no other", async () => {
   const status = async (authorization: string) => {
-    const answer = await stage.draw(CAT, undefined, { headers: { authorization } });
-    return [answer.status, answer.status === 200 ? undefined : json(answer)["code"]];
+    const answer = await read(stage.post(LISTENHUB_PATH, CAT, { authorization }));
+    return [answer.status, answer.status === 200 ? undefined : answer.json["code"]];
   };
   expect(await status(`Bearer ${ADMIN}`)).toEqual([200, undefined]);
   expect(await status(ADMIN)).toEqual([200, undefined]);
   expect(await status(`bearer  ${ADMIN}`)).toEqual([200, undefined]);
-  expect(stage.vendor.seen).toHaveLength(3);
-  for (const wrong of ["", "Bearer", "Bearer ", `Bearer ${ADMIN}x`, ADMIN.slice(0, -1), VENDOR_KEY, `Basic ${ADMIN}`]) {
+  expect(stage.listenhub.seen).toHaveLength(3);
+  for (const wrong of [
+    "",
+    "Bearer",
+    "Bearer ",
+    `Bearer ${ADMIN}x`,
+    ADMIN.slice(0, -1),
+    LISTENHUB_KEY,
+    `Basic ${ADMIN}`,
+  ]) {
     expect(await status(wrong)).toEqual([401, 21007]);
   }
-  expect(stage.vendor.seen).toHaveLength(3);
+  expect(stage.listenhub.seen).toHaveLength(3);
 });

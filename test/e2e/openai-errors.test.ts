@@ -82,10 +82,10 @@ it("a wrong key, an unknown model, a path that is not served", async () => {
 });
 
 it("our own 429 is waited out as told", async () => {
-  const slow = await startStage({ limits: { keyPerMinute: 20 } });
+  const slow = await startStage({ limits: { keyPerMinute: 60 } });
   try {
     const client = new OpenAI({ apiKey: ADMIN, baseURL: `${slow.easel.url}/v1`, maxRetries: 1 });
-    for (let i = 0; i < 30; i++) await (await slow.post("/v1/images/generations", {})).arrayBuffer();
+    for (let i = 0; i < 70; i++) await (await slow.post("/v1/images/generations", {})).arrayBuffer();
     const none = new OpenAI({ apiKey: ADMIN, baseURL: `${slow.easel.url}/v1`, maxRetries: 0 });
     const error = await refused(none.images.generate(ask()));
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);

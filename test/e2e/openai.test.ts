@@ -2,7 +2,7 @@ import OpenAI from "openai";
 import type { ClientOptions } from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { jpeg, png, sha256 } from "../sim/index.ts";
-import { ADMIN, hashOf, startStage, warningsOf } from "./stage.ts";
+import { ADMIN, hashOf, lastBody, PRO, startStage, warningsOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -20,10 +20,9 @@ function clientOf(options: ClientOptions & { at?: string } = {}): OpenAI {
 /** The SDK lets unknown fields through, as its users do with a cast. */
 type Extra = OpenAI.ImageGenerateParamsNonStreaming & Record<string, unknown>;
 const ask = (more: Record<string, unknown> = {}) => ({ model: "gpt-image-2", prompt: "a cat", ...more }) as Extra;
-const PRO = "gemini-3-pro-image-preview";
 
 /** What LinkAI got last. */
-const sent = () => stage.linkai.generations().at(-1)?.body as Record<string, unknown>;
+const sent = () => lastBody(stage.linkai.generations());
 
 describe.each(["/v1", "/openai/v1"])("images.generate at %s", (at) => {
   it("answers base64 for gpt-image, and nothing else beside it", async () => {

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jsonOf, startStage } from "./stage.ts";
+import { jsonOf, PRO, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
-const PRO = "gemini-3-pro-image-preview";
 let stage: Stage;
 beforeAll(async () => {
   stage = await startStage();

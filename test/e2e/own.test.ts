@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { jpeg, png, webp } from "../sim/index.ts";
-import { hashOf, jsonOf, startStage, warningsOf } from "./stage.ts";
+import { hashOf, jsonOf, lastBody, PRO, startStage, warningsOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 const PATH = "/v1/generations";
-const PRO = "gemini-3-pro-image-preview";
 let stage: Stage;
 beforeAll(async () => {
   stage = await startStage();
@@ -14,7 +13,7 @@ afterAll(() => stage.stop());
 
 const ask = (more: object = {}, headers?: Record<string, string>) =>
   stage.post(PATH, { prompt: "a cat", ...more }, headers);
-const toLinkAI = () => stage.linkai.generations().at(-1)?.body as Record<string, unknown>;
+const toLinkAI = () => lastBody(stage.linkai.generations());
 
 it("answers the record, which stays", async () => {
   const picture = png({ bytes: 12_345, width: 40, height: 30 });

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { png, sha256, until } from "../sim/index.ts";
 import type { Picture } from "../sim/index.ts";
-import { hashOf, jsonOf, startStage } from "./stage.ts";
+import { hashOf, jsonOf, PRO, startStage } from "./stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 
-const PRO = "gemini-3-pro-image-preview";
 const drawn = png({ bytes: 300_001, width: 64, height: 32 });
 const inline = png({ bytes: 70_003, seed: 9 });
 const elsewhere = "https://example.com/reference.jpg";

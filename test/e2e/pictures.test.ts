@@ -60,7 +60,7 @@ it("tolerates a key, right or wrong, and an extension", async () => {
   }
 });
 
-describe("Range", () => {
+describe("38. Range", () => {
   const size = 6_000_000;
   const parts: [range: string, from: number, to: number][] = [
     ["bytes=0-99", 0, 99],
@@ -108,7 +108,7 @@ describe("Range", () => {
   });
 });
 
-describe("what a client has already", () => {
+describe("38. what a client has already", () => {
   it("is not sent again", async () => {
     const etag = (await fetched({}, "HEAD")).headers.get("etag") ?? "";
     for (const has of [etag, `W/${etag}`, `"other", ${etag}`, "*"]) {
@@ -124,7 +124,7 @@ describe("what a client has already", () => {
   });
 });
 
-it("HEAD tells of it without sending it", async () => {
+it("38. HEAD tells of it without sending it", async () => {
   const answer = await fetched({}, "HEAD");
   expect(answer.status).toBe(200);
   expect(answer.headers.get("content-length")).toBe("6000000");

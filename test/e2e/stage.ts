@@ -4,25 +4,71 @@ import { sha256, startLinkAI, startListenHub, until } from "../sim/index.ts";
 import type { LinkAI, ListenHubBehaviour, Sim } from "../sim/index.ts";
 
 export const ADMIN = "admin-token-of-the-test";
+export const LISTENHUB_KEY = "lh-key-of-the-operator";
+export const LINKAI_KEY = "la-key-of-the-operator";
+export const PRO = "gemini-3-pro-image-preview";
+export const FLASH = "gemini-3.1-flash-image-preview";
 
-/** Easel with both vendors behind it; which of them it has a key for is the test's choice. */
+/** Where ListenHub's dialect is served, and a minimal request that its document allows. */
+export const LISTENHUB_PATH = "/openapi/v1/images/generation";
+export const CAT = { provider: "google", prompt: "a cat" };
+
+/** A generation's record, as clients get it. */
+export interface RecordWire {
+  id: string;
+  status: string;
+  vendor: string;
+  model: string;
+  dialect: string;
+  images: { url: string; type: string; width: number; height: number; bytes: number }[];
+  text?: string;
+  warnings: string[];
+  usage: Record<string, unknown> | null;
+  error: { code: string; message: string } | null;
+  attempts: { vendor: string; ms: number; error?: string }[];
+  createdAt: string;
+  finishedAt: string | null;
+}
+
+/** An answer, read to its end. */
+export interface Answered {
+  status: number;
+  headers: Headers;
+  body: Buffer;
+  sha256: string;
+  /** The generation's id. */
+  id: string;
+  /** The body, parsed when it is asked for. */
+  readonly json: Record<string, unknown>;
+}
+
+/** Easel in front of simulated vendors. */
 export interface Stage {
   easel: Easel;
   listenhub: Sim<ListenHubBehaviour>;
   linkai: LinkAI;
-  /** POSTs JSON with the admin's key; text goes as it is. */
+  /** POSTs with the admin's key: JSON, or text, bytes and streams as they are. */
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   /** GETs with the admin's key. */
   get(path: string, headers?: Record<string, string>): Promise<Response>;
+  /** POSTs in ListenHub's dialect; `how` is what ListenHub does next. */
+  ask(body: unknown, how?: ListenHubBehaviour): Promise<Response>;
+  /** The same, read to its end; rejects where the body breaks off. `CAT` unless told. */
+  draw(body?: unknown, how?: ListenHubBehaviour): Promise<Answered>;
+  record(id: string): Promise<RecordWire>;
+  /** The record once the generation has ended. */
+  ended(id: string): Promise<RecordWire>;
   /** Keys in R2 that begin so. */
-  keys(prefix: string): Promise<string[]>;
+  keys(prefix?: string): Promise<string[]>;
+  /** SHA-256 of a stored object, or undefined. */
+  stored(key: string): Promise<string | undefined>;
   /** What every vendor saw and was told is forgotten. */
   reset(): void;
   stop(): Promise<void>;
 }
 
 export interface StageOptions extends EaselOptions {
-  /** Vendors with a key; both unless told. */
+  /** Vendors that Easel has a key for; both unless told. */
   vendors?: ("listenhub" | "linkai")[];
   /** Limits that differ from the gateway's own; the token buckets are out of the way unless told. */
   limits?: Record<string, number>;
@@ -32,14 +78,14 @@ export interface StageOptions extends EaselOptions {
 
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const { vendors = ["listenhub", "linkai"], limits, cdnElsewhere = false, vars, ...rest } = options;
-  const listenhub = await startListenHub();
-  const linkai = await startLinkAI({ cdnElsewhere });
+  const listenhub = await startListenHub({ key: LISTENHUB_KEY });
+  const linkai = await startLinkAI({ key: LINKAI_KEY, cdnElsewhere });
   const easel = await startEasel({
     ...rest,
     vars: {
       ADMIN_TOKEN: ADMIN,
-      ...(vendors.includes("listenhub") && { LISTENHUB_API_KEY: "lh-key" }),
-      ...(vendors.includes("linkai") && { LINKAI_API_KEY: "la-key" }),
+      ...(vendors.includes("listenhub") && { LISTENHUB_API_KEY: LISTENHUB_KEY }),
+      ...(vendors.includes("linkai") && { LINKAI_API_KEY: LINKAI_KEY }),
       LISTENHUB_BASE_URL: `${listenhub.origin}/openapi`,
       LINKAI_BASE_URL: linkai.origin,
       ...(cdnElsewhere && { TRUSTED_HOSTS: linkai.cdnHost }),
@@ -48,22 +94,60 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     },
   });
   const authorization = `Bearer ${ADMIN}`;
+
+  const post: Stage["post"] = (path, body, headers) => {
+    const raw = typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
+    return easel.fetch(path, {
+      method: "POST",
+      headers: { authorization, "content-type": "application/json", ...headers },
+      body: raw ? (body as BodyInit) : JSON.stringify(body),
+    });
+  };
+  const get: Stage["get"] = (path, headers) => easel.fetch(path, { headers: { authorization, ...headers } });
+  const ask: Stage["ask"] = (body, how) => {
+    if (how !== undefined) listenhub.next(how);
+    return post(LISTENHUB_PATH, body);
+  };
+  const record: Stage["record"] = (id) => jsonOf<RecordWire>(get(`/v1/generations/${id}`));
   return {
     easel,
     listenhub,
     linkai,
-    post: (path, body, headers) =>
-      easel.fetch(path, {
-        method: "POST",
-        headers: { authorization, "content-type": "application/json", ...headers },
-        body: typeof body === "string" ? body : JSON.stringify(body),
-      }),
-    get: (path, headers) => easel.fetch(path, { headers: { authorization, ...headers } }),
-    keys: async (prefix) => (await easel.bucket.list({ prefix })).objects.map(({ key }) => key),
+    post,
+    get,
+    ask,
+    draw: (body = CAT, how) => read(ask(body, how)),
+    record,
+    ended: async (id) => {
+      await until(async () => ["succeeded", "failed"].includes((await record(id)).status), 15_000);
+      return record(id);
+    },
+    keys: async (prefix = "") => (await easel.bucket.list({ prefix })).objects.map(({ key }) => key),
+    stored: async (key) => {
+      const object = await easel.bucket.get(key);
+      return object === null ? undefined : sha256(new Uint8Array(await object.arrayBuffer()));
+    },
     reset: () => [listenhub, linkai].forEach((sim) => sim.reset()),
     stop: async () => {
       await easel.stop();
       await Promise.all([listenhub.stop(), linkai.stop()]);
+    },
+  };
+}
+
+/** Reads an answer to its end; rejects where it breaks off. */
+export async function read(answer: Response | Promise<Response>): Promise<Answered> {
+  const response = await answer;
+  const body = Buffer.from(await response.arrayBuffer());
+  const { status, headers } = response;
+  return {
+    status,
+    headers,
+    body,
+    sha256: sha256(body),
+    id: headers.get("easel-generation") ?? "",
+    get json() {
+      return JSON.parse(body.toString()) as Record<string, unknown>;
     },
   };
 }
@@ -83,7 +167,17 @@ export function warningsOf(answer: Response): string[] {
   return JSON.parse(answer.headers.get("easel-warnings") ?? "[]") as string[];
 }
 
+/** The body of the last of the requests that a vendor saw. */
+export function lastBody(seen: Sim<object>["seen"]): Record<string, unknown> {
+  return seen.at(-1)?.body as Record<string, unknown>;
+}
+
+/** What the Worker has said so far, as one text. */
+export function said(easel: Easel): string {
+  return easel.logs.map(({ message }) => message).join("\n");
+}
+
 /** Resolves once the Worker has said `text`: what it says comes after its answer. */
 export function heard(easel: Easel, text: string): Promise<void> {
-  return until(() => easel.logs.some(({ message }) => message.includes(text)));
+  return until(() => said(easel).includes(text));
 }

@@ -8,6 +8,8 @@ export interface Fault {
   delayMs?: number;
   /** Do it, then throw: the write is lost to the caller but not to the store. */
   after?: boolean;
+  /** Instead of throwing, keep only so many bytes of what is written, and report what is kept as done. */
+  cut?: number;
   /** Only calls whose first argument starts so. */
   prefix?: string;
 }
@@ -24,10 +26,14 @@ const faults = new Map();
 
 async function disturb(name, args, run) {
   const fault = faults.get(name);
-  if (fault === undefined || (fault.prefix && !String(args[0]).startsWith(fault.prefix))) return run();
+  if (fault === undefined || (fault.prefix && !String(args[0]).startsWith(fault.prefix))) return run(args);
   if (fault.delayMs) await scheduler.wait(fault.delayMs);
-  if (fault.times !== undefined && fault.times-- <= 0) return run();
-  if (fault.after) await run();
+  if (fault.times !== undefined && fault.times-- <= 0) return run(args);
+  if (fault.cut !== undefined) {
+    const [first, body, ...rest] = args;
+    return run([first, (await new Response(body).arrayBuffer()).slice(0, fault.cut), ...rest]);
+  }
+  if (fault.after) await run(args);
   throw new Error(fault.message ?? name + ": We encountered an internal error. Please try again. (10001)");
 }
 
@@ -45,7 +51,7 @@ function wrap(target, name, methods) {
       if (key === "resumeMultipartUpload") return (...args) => upload(target[key](...args), name);
       if (!methods.includes(key)) return value.bind(target);
       return async (...args) => {
-        const result = await disturb(name + "." + key, args, () => value.apply(target, args));
+        const result = await disturb(name + "." + key, args, (told) => value.apply(target, told));
         return key === "createMultipartUpload" ? upload(result, name) : result;
       };
     },

@@ -11,7 +11,7 @@ const gpt = linkai["gpt-image-2"] as ModelSpec;
 const old = linkai["gemini-2.5-flash-image"] as ModelSpec;
 /** A model that takes pixels, as Flux does: a ratio list without 4:3, no tiers. */
 const flux: ModelSpec = {
-  wire: "flux",
+  wireName: "flux",
   ratios: ["1:1", "3:4", "16:9"],
   sizes: [],
   defaultRatio: "1:1",

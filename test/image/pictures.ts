@@ -13,14 +13,19 @@ const box = (type: string, ...content: number[][]) => [
 export const bytes = (letters: string) => Uint8Array.from(text(letters));
 
 const IEND = [0, 0, 0, 0, ...text("IEND"), 0xae, 0x42, 0x60, 0x82];
+const chunk = (type: string, content: number[]) => [...be(content.length, 4), ...text(type), ...content, ...be(0, 4)];
 
 export function png(width: number, height: number): Uint8Array {
-  const header = [...text("IHDR"), ...be(width, 4), ...be(height, 4), 8, 6, 0, 0, 0];
-  return of([0x89, ...text("PNG\r\n\x1a\n")], be(13, 4), header, be(0, 4), box("IDAT", [1, 2, 3, 4]), IEND);
+  const header = [...be(width, 4), ...be(height, 4), 8, 6, 0, 0, 0];
+  return of([0x89, ...text("PNG\r\n\x1a\n")], chunk("IHDR", header), chunk("IDAT", [1, 2, 3, 4]), IEND);
 }
 
+/** A color table and a comment, in which trailers lie in wait for a careless search, then one frame. */
 export function gif(width: number, height: number): Uint8Array {
-  return of(text("GIF89a"), le(width, 2), le(height, 2), [0, 0, 0], [0x2c, 2, 0x4c, 1], [0x00, 0x3b]);
+  const sides = [...le(width, 2), ...le(height, 2)];
+  const comment = [0x21, 0xfe, 3, 0x00, 0x3b, 0x00, 1, 0x3b, 0];
+  const frame = [0x2c, 0, 0, 0, 0, ...sides, 0, 2, 2, 0x4c, 1, 0];
+  return of(text("GIF89a"), sides, [0x80, 0, 0], [0, 0, 0x3b, 0, 0x3b, 0], comment, frame, [0x3b]);
 }
 
 const segment = (marker: number, content: number[]) => [0xff, marker, ...be(content.length + 2, 2), ...content];

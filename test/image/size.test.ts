@@ -1,19 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { ModelSpec } from "../../src/image/models.ts";
-import {
-  canonicalTier,
-  nearest,
-  type Pixels,
-  parsePixels,
-  parseRatio,
-  PIXELS,
-  pixelsOf,
-} from "../../src/image/size.ts";
+import { PIXELS } from "../../src/image/pixels.ts";
+import { canonicalTier, nearest, parsePixels, parseRatio, pixelsOf, type Shape } from "../../src/image/size.ts";
 import { models as linkai } from "../../src/vendors/linkai/models.ts";
 import { models as listenhub } from "../../src/vendors/listenhub/models.ts";
 
 describe("parsing", () => {
-  it.each<[string, Pixels | undefined]>([
+  it.each<[string, Shape | undefined]>([
     ["16:9", { width: 16, height: 9 }],
     ["1.91:1", { width: 1.91, height: 1 }],
     ...["", "16", "16:", "0:9", "16:0", "-16:9", "16:9:4", " 16:9", "16x9", "auto", "1e3:1", "999999:1"].map(
@@ -21,7 +14,7 @@ describe("parsing", () => {
     ),
   ])("ratio %j", (text, expected) => expect(parseRatio(text)).toEqual(expected));
 
-  it.each<[string, Pixels | undefined]>([
+  it.each<[string, Shape | undefined]>([
     ["1024x768", { width: 1024, height: 768 }],
     ...["", "1024", "1024*768", "0x0", "1024x0", "-1x5", "1.5x2", "1024x768x3", "2K", "1000000x1"].map(
       (bad): [string, undefined] => [bad, undefined],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dimensions, isWhole, sniff } from "../../src/image/sniff.ts";
+import { dimensions, sniff } from "../../src/image/sniff.ts";
 import { bytes, gif, heif, jpeg, png, webp } from "./pictures.ts";
 
 const pictures: [name: string, type: string, file: Uint8Array][] = [
@@ -108,50 +108,6 @@ describe("dimensions", () => {
   ])("are unknown for %s", (_, type, head) => expect(dimensions(type, head)).toBeUndefined());
 });
 
-describe("isWhole", () => {
-  const whole = (type: string, file: Uint8Array) =>
-    isWhole(type, file.subarray(-1024), { bytes: file.length, head: file.subarray(0, 64) });
-  const join = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]));
-
-  it.each(pictures)("accepts a whole %s, padded or not", (_, type, file) => {
-    expect(whole(type, file)).toBe(true);
-    expect(whole(type, join(file, new Uint8Array(500)))).toBe(true);
-    expect(whole(type, join(file, bytes("\r\n")))).toBe(true);
-  });
-
-  it.each(pictures.filter(([, type]) => type !== "image/avif" && type !== "image/heic"))(
-    "refuses %s cut anywhere",
-    (_, type, file) => {
-      for (let length = 0; length < file.length; length++)
-        expect(whole(type, file.subarray(0, length)), `cut at ${length}`).toBe(false);
-    },
-  );
-
-  it("refuses a jpeg cut in a header longer than the head that was kept", () => {
-    const file = jpeg(5, 5, { exif: 3000 });
-    const head = file.subarray(0, 32);
-    for (const bytes of [40, 60, 900])
-      expect(isWhole("image/jpeg", file.subarray(0, bytes), { bytes, head })).toBe(false);
-    expect(isWhole("image/jpeg", file.subarray(-1024), { bytes: file.length, head })).toBe(true);
-  });
-
-  it("accepts a jpeg that a second picture follows", () => {
-    expect(whole("image/jpeg", join(jpeg(9, 9), jpeg(3, 3).subarray(0, 20)))).toBe(true);
-  });
-
-  it("does not take the last byte of LZW data for a trailer", () => {
-    expect(whole("image/gif", join(gif(5, 5).subarray(0, -2), Uint8Array.of(7, 0x3b)))).toBe(false);
-  });
-
-  it("wants a webp to be as long as it says, and long enough to hold a chunk", () => {
-    const file = webp.lossy(5, 5);
-    expect(whole("image/webp", file.with(7, 0x7f))).toBe(false);
-    expect(whole("image/webp", file.with(4, 0))).toBe(false);
-  });
-
-  it("passes formats without an end marker", () => expect(whole("image/avif", bytes("ftyp"))).toBe(true));
-});
-
 describe("hostile bytes", () => {
   const types = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic", "text/html"];
 
@@ -168,7 +124,6 @@ describe("hostile bytes", () => {
       for (const type of types) {
         const found = dimensions(type, file);
         if (found) expect(Math.min(found.width, found.height)).toBeGreaterThan(0);
-        expect(isWhole(type, file, { bytes: file.length, head: file.subarray(0, 32) })).toBeTypeOf("boolean");
       }
     }
   });
@@ -180,7 +135,6 @@ describe("hostile bytes", () => {
     ["empty segments", bytes(`\xff\xd8${"\xff\xe0\0\x02".repeat(1 << 17)}`)],
     ["ends and starts", bytes("\xff\xd9\xff\xdb".repeat(1 << 17))],
   ])("of a mebibyte are walked to an end: %s", (_, file) => {
-    for (const type of types) expect(isWhole(type, file, { bytes: 0, head: file })).toBeTypeOf("boolean");
     for (const type of ["image/png", "image/jpeg", "image/webp", "image/avif"])
       expect(dimensions(type, file)).toBeUndefined();
   });

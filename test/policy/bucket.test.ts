@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { absorb, forget, newBucket, refund, take } from "../../src/policy/bucket.ts";
+import { absorb, forget, newBucket, putBack, take } from "../../src/policy/bucket.ts";
 import type { OtherSlot, Policy } from "../../src/policy/bucket.ts";
 
 const T = 1_800_000_000_000;
@@ -164,48 +164,28 @@ describe("absorb", () => {
   });
 });
 
-describe("refund", () => {
-  it("gives back no more than was taken, nor above the capacity", () => {
-    const state = newBucket(policy, T);
-    expect(refund(state, policy, 5)).toBe(0);
-    take(state, policy, 10, T);
-    for (const nothing of [-3, 0, Number.NaN]) expect(refund(state, policy, nothing)).toBe(0);
-    expect(refund(state, policy, 4)).toBe(4);
-    expect(state).toMatchObject({ tokens: 54, taken: 6 });
-    expect(refund(state, policy, 100)).toBe(6);
-    expect(refund(state, policy, 100)).toBe(0);
-    expect(state).toMatchObject({ tokens: 60, taken: 0 });
-    take(state, policy, 10, T);
-    expect(refund(state, policy, 10)).toBe(10);
-    take(state, policy, 1, T + 60_000);
-    expect(state.tokens).toBe(59);
+describe("putBack", () => {
+  it("undoes a take, refill included, and never fills above the capacity", () => {
+    const state = drained();
+    expect(take(state, policy, 7.25, T + 10_000).admitted).toBe(true);
+    putBack(state, policy, 7.25);
+    expect(state).toMatchObject({ tokens: 10, taken: 60, last: T + 10_000 });
+    expect(take(state, policy, 60, T + 60_000).admitted).toBe(true);
+    putBack(state, policy, 60);
+    expect(state).toMatchObject({ tokens: 60, taken: 60 });
   });
 
-  it("does not shrink a count that others may have read", () => {
-    const state = newBucket(policy, T);
-    take(state, policy, 10, T);
-    state.told = 8;
-    expect(refund(state, policy, 5)).toBe(5);
-    expect(state).toMatchObject({ tokens: 55, taken: 8, refunded: 3 });
-    expect(refund(state, policy, 50)).toBe(5);
-    expect(refund(state, policy, 50)).toBe(0);
-  });
-
-  it("holds for any sequence", () => {
+  it("leaves nothing behind but rounding, whatever the fractions", () => {
     const random = prng(9);
-    const state = newBucket(policy, T);
-    let outstanding = 0;
+    const [state, untouched] = [newBucket(policy, T), newBucket(policy, T)];
     for (let i = 0, now = T; i < 5_000; i++) {
-      now += random() * 500;
-      const amount = Math.floor(random() * 8);
-      if (random() < 0.2) state.told = state.taken;
-      if (random() < 0.6) outstanding += take(state, policy, amount, now).admitted ? amount : 0;
-      else {
-        const given = refund(state, policy, amount);
-        expect(given).toBe(Math.min(amount, outstanding));
-        outstanding -= given;
-      }
-      expect(state.taken).toBeGreaterThanOrEqual(state.told);
+      now += random() * 1_000;
+      const [undone, kept] = [random() * 8, random()];
+      if (take(state, policy, undone, now).admitted) putBack(state, policy, undone);
+      take(untouched, policy, 0, now);
+      for (const each of [state, untouched]) take(each, policy, kept, now);
+      expect(Math.abs(state.tokens - untouched.tokens)).toBeLessThan(1e-6);
+      expect(Math.abs(state.taken - untouched.taken)).toBeLessThan(1e-6);
       expect(state.tokens).toBeLessThanOrEqual(policy.capacity);
     }
   });

@@ -19,6 +19,7 @@ it.each([
 it("fetches from what the operator trusts, and from the vendor's own origin, also without TLS", () => {
   expect(may("http://127.0.0.1:8080/a.png")).toBe(true);
   expect(may("http://cdn.lan/a.png")).toBe(true);
+  expect(may("http://cdn.lan:81/a.png")).toBe(true);
   expect(may(`${OWN}/a.png`)).toBe(true);
 });
 
@@ -93,13 +94,7 @@ const REFUSED: [what: string, urls: string[]][] = [
   ["names without a dot", ["https://intranet/", "https://com/"]],
   [
     "another port or scheme of what is trusted",
-    [
-      "http://127.0.0.1:8081/",
-      "http://127.0.0.1/",
-      "http://127.0.0.1:9001/",
-      "https://127.0.0.1:9000/",
-      "http://cdn.lan:81/",
-    ],
+    ["http://127.0.0.1:8081/", "http://127.0.0.1/", "http://127.0.0.1:9001/", "https://127.0.0.1:9000/"],
   ],
 ];
 describe.each(REFUSED)("refuses %s", (_, urls) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createAdmission } from "../../src/policy/admission.ts";
-import type { BucketUse, CountStore } from "../../src/policy/admission.ts";
+import type { BucketUse } from "../../src/policy/admission.ts";
+import type { CountStore } from "../../src/policy/counts.ts";
 import { rateLimitHeaders } from "../../src/policy/ratelimit-headers.ts";
 
 const T = 1_800_000_000_000;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createAdmission } from "../../src/policy/admission.ts";
-import type { CountStore } from "../../src/policy/admission.ts";
 import { newBucket, take } from "../../src/policy/bucket.ts";
 import type { BucketState, Policy } from "../../src/policy/bucket.ts";
+import type { CountStore } from "../../src/policy/counts.ts";
 
 interface Version {
   at: number;

@@ -18,8 +18,8 @@ const WHOLE: [type: string, bytes: Uint8Array][] = [
   ["image/avif", heif("avif", 640, 480)],
 ];
 
-async function upload(bytes: Uint8Array, maxBytes = 64 << 20): Promise<PictureUpload> {
-  const made = new PictureUpload(BUCKET, KEY, maxBytes, METADATA);
+async function upload(bytes: Uint8Array, maxBytes = 64 << 20, name?: string): Promise<PictureUpload> {
+  const made = new PictureUpload(BUCKET, KEY, maxBytes, METADATA, name);
   for (const chunk of chunks(bytes, 700_000)) await made.write(chunk);
   return made;
 }
@@ -28,13 +28,20 @@ async function expectNothingLeft(): Promise<void> {
   expect((await BUCKET.list()).objects.map(({ key }) => key)).toEqual([]);
 }
 
+function noise(length: number): Uint8Array {
+  const bytes = new Random(3).bytes(1_000);
+  const noise = new Uint8Array(length);
+  for (let at = 0; at < length; at += bytes.length) noise.set(bytes.subarray(0, length - at), at);
+  return noise;
+}
+
 /** A PNG of `length` bytes, its end where it belongs. */
 function longPng(length: number): Uint8Array {
   const small = png(640, 480);
-  const bytes = new Random(3).bytes(1_000);
-  const long = new Uint8Array(length);
-  for (let at = 0; at < length; at += bytes.length) long.set(bytes.subarray(0, length - at), at);
-  long.set(small.subarray(0, 40));
+  const long = noise(length);
+  long.set(small.subarray(0, 41));
+  // All between is one chunk.
+  new DataView(long.buffer).setUint32(33, length - 57);
   long.set(small.subarray(-12), length - 12);
   return long;
 }
@@ -68,19 +75,64 @@ describe("PictureUpload", () => {
     expect(equal(await drain(await read(BUCKET, KEY)), bytes)).toBe(true);
   });
 
-  it.each(WHOLE.slice(0, 4))("refuses a %s that is cut short, and leaves nothing", async (type, bytes) => {
-    for (const cut of [bytes.length - 1, bytes.length - 2, bytes.length - 12]) {
+  it.each(WHOLE)("refuses a %s that is cut short, and leaves nothing", async (type, bytes) => {
+    for (const cut of [bytes.length - 1, bytes.length - 2, bytes.length - 11]) {
       const made = await upload(bytes.subarray(0, cut));
-      const failure = await failureOf(made.finish());
-      expect(failure).toBeInstanceOf(BadBody);
-      expect((failure as BadBody).message).toContain(type);
+      expect(await failureOf(made.finish())).toMatchObject({
+        name: "BadBody",
+        message: `A picture (${type}) is cut short: its end is missing.`,
+        field: undefined,
+      });
       await expectNothingLeft();
     }
   });
 
-  it("refuses a picture of several parts that is cut short, and leaves nothing", async () => {
-    const made = await upload(longPng(2 * PART + 100).subarray(0, 2 * PART));
-    expect(await failureOf(made.finish())).toBeInstanceOf(BadBody);
+  it.each([100, PART, 2 * PART, 2 * PART + 99])(
+    "refuses one of several parts cut at %i bytes, and leaves nothing",
+    async (cut) => {
+      const made = await upload(longPng(2 * PART + 100).subarray(0, cut));
+      expect(await failureOf(made.finish())).toBeInstanceOf(BadBody);
+      await expectNothingLeft();
+    },
+  );
+
+  it.each(WHOLE)("stores a %s as it is, however much follows its end", async (_, bytes) => {
+    const padded = new Uint8Array(bytes.length + 4_096);
+    for (const padding of [new Uint8Array(4_096), noise(4_096)]) {
+      padded.set(bytes);
+      padded.set(padding, bytes.length);
+      await (await upload(padded)).finish();
+      expect(equal(await drain(await read(BUCKET, KEY)), padded)).toBe(true);
+    }
+  });
+
+  it("stores a large one as it is with 5 MB after its end", async () => {
+    const bytes = longPng(PART - 7);
+    const padded = new Uint8Array(bytes.length + 5_000_000);
+    padded.set(bytes);
+    const made = await upload(padded);
+    await made.finish();
+    expect(made.stored).toMatchObject({ type: "image/png", width: 640, height: 480, bytes: padded.length });
+    expect(equal(await drain(await read(BUCKET, KEY)), padded)).toBe(true);
+  });
+
+  it("says where the one came that it refuses", async () => {
+    const name = "references[3]";
+    const field = name;
+    const cut = upload(longPng(600_000).subarray(0, -1), 1e6, name).then((made) => made.finish());
+    const message = "references[3] (image/png) is cut short: its end is missing.";
+    expect(await failureOf(cut)).toMatchObject({ message, field, tooLarge: false });
+    const none = upload(new Uint8Array(9), 1e6, name).then((made) => made.finish());
+    expect(await failureOf(none)).toMatchObject({
+      message: "references[3] is of no known format: not PNG, JPEG, WebP, GIF, AVIF or HEIC.",
+      field,
+    });
+    const large = upload(longPng(600_000), 500_000, name);
+    expect(await failureOf(large)).toMatchObject({
+      message: "references[3] is over 500000 bytes.",
+      field,
+      tooLarge: true,
+    });
     await expectNothingLeft();
   });
 
@@ -91,12 +143,16 @@ describe("PictureUpload", () => {
     ["JSON", '{"error":"no"}'],
   ])("refuses %s that came as a picture", async (_, text) => {
     const made = await upload(new TextEncoder().encode(text));
-    expect(await failureOf(made.finish())).toMatchObject({ name: "BadBody", tooLarge: false });
+    expect(await failureOf(made.finish())).toMatchObject({
+      name: "BadBody",
+      message: "A picture is of no known format: not PNG, JPEG, WebP, GIF, AVIF or HEIC.",
+      tooLarge: false,
+    });
     await expectNothingLeft();
   });
 
-  it("refuses what is none as soon as a part of it came", async () => {
-    expect(await failureOf(upload(new Uint8Array(PART + 1)))).toBeInstanceOf(BadBody);
+  it("refuses what is none as soon as more than a block of it came", async () => {
+    expect(await failureOf(upload(new Uint8Array(262_147)))).toBeInstanceOf(BadBody);
     await expectNothingLeft();
   });
 
@@ -110,7 +166,7 @@ describe("PictureUpload", () => {
 describe("spillTo", () => {
   it("gives back what was set aside, from its start, then leaves nothing", async () => {
     for (const size of [0, 10, PART + 1_000]) {
-      const bytes = longPng(size + 52);
+      const bytes = noise(size);
       const spill = spillTo(BUCKET, "test", bytes.length);
       for (const chunk of chunks(bytes, 600_000)) await spill.write(chunk);
       expect(equal(await drain(await spill.replay()), bytes)).toBe(true);

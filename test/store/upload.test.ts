@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { Upload } from "../../src/store/upload.ts";
-import { BadBody } from "../../src/stream/bad-body.ts";
 import { chunks } from "../stream/random.ts";
 import { equal, failureOf, pause } from "../stream/streams.ts";
 import { BUCKET, type Faults, watch } from "./bucket.ts";
@@ -101,7 +100,12 @@ describe("Upload", () => {
   it("refuses more than its bound", async () => {
     const upload = new Upload(BUCKET, KEY, 1_000);
     await upload.write(new Uint8Array(1_000));
-    expect(await failureOf(upload.write(new Uint8Array(1)))).toMatchObject({ name: "BadBody", tooLarge: true });
+    expect(await failureOf(upload.write(new Uint8Array(1)))).toMatchObject({
+      name: "BadBody",
+      message: "A picture is over 1000 bytes.",
+      tooLarge: true,
+      field: undefined,
+    });
     await upload.discard();
     expect(await stored()).toBeUndefined();
   });
@@ -226,23 +230,61 @@ describe("Upload", () => {
     expect(results).toEqual([-1, -1, -1]);
   });
 
-  it("does not make what its description or its check refuses", async () => {
+  class Watching extends Upload {
+    readonly seen: Uint8Array[] = [];
+    readonly calls: string[] = [];
+
+    protected override see(bytes: Uint8Array): void {
+      this.seen.push(bytes.slice());
+      if (this.calls.at(-1) !== "see") this.calls.push("see");
+    }
+
+    protected override verify(): void {
+      this.calls.push("verify");
+    }
+
+    protected override describe(): R2PutOptions {
+      this.calls.push("describe");
+      return {};
+    }
+  }
+
+  it.each(SIZES)("sees each of %i bytes once and in order, and then verifies them", async (size) => {
+    const bytes = noise(size);
+    for (const way of [fill, write]) {
+      const upload = new Watching(BUCKET, KEY, MAX);
+      await way(upload, bytes);
+      await upload.finish();
+      expect(equal(Buffer.concat(upload.seen), bytes)).toBe(true);
+      expect(upload.seen.slice(0, -1).every(({ length }) => length === BLOCK)).toBe(true);
+      expect(upload.calls.slice(-3)).toEqual(["see", "verify", "describe"]);
+      expect(upload.calls.filter((call) => call === "verify")).toHaveLength(1);
+    }
+  });
+
+  it.each(["see", "verify", "describe"] as const)("does not make what is refused by `%s`", async (step) => {
     class Refusing extends Upload {
-      protected override verify(tail: Uint8Array): void {
-        throw new BadBody(`ends with ${tail.length} bytes`);
+      private count = 0;
+
+      protected override see(): void {
+        if (step === "see" && ++this.count === Math.max(1, Math.ceil(this.bytes / BLOCK)))
+          throw this.refusal("is no good");
+      }
+
+      protected override verify(): void {
+        if (step === "verify") throw this.refusal("is no good");
+      }
+
+      protected override describe(): R2PutOptions {
+        if (step === "describe") throw this.refusal("is no good");
+        return {};
       }
     }
-    for (const [size, tail] of [
-      [0, 0],
-      [10, 10],
-      [BLOCK, 1024],
-      [BLOCK + 5, 1024],
-      [PART, 1024],
-      [PART + 1, 1024],
-    ] as const) {
-      const upload = new Refusing(BUCKET, KEY, MAX);
-      await fill(upload, new Uint8Array(size));
-      expect(await failureOf(upload.finish())).toMatchObject({ message: `ends with ${tail} bytes` });
+    for (const size of [0, 10, BLOCK, BLOCK + 5, PART, PART + 1]) {
+      const upload = new Refusing(BUCKET, KEY, MAX, "it");
+      const making = fill(upload, new Uint8Array(size)).then(() => upload.finish());
+      expect(await failureOf(making)).toMatchObject({ message: "it is no good.", field: "it", tooLarge: false });
+      await upload.discard();
       expect(await stored()).toBeUndefined();
     }
   });

@@ -58,11 +58,11 @@ describe("pump", () => {
     const each = (chunk: Uint8Array) => void sizes.push(chunk.length);
     await pump(piped(chunks(new Uint8Array(8 << 20), 65_536)), { each, large: () => sizes.length > 0 });
     expect(sizes[0]).toBeLessThanOrEqual(16_384);
-    expect(Math.max(...sizes)).toBeGreaterThan(200_000);
+    expect(Math.max(...sizes)).toBeGreaterThan(100_000);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(512 * 1024);
   });
 
-  it("has handed on at least three quarters of what came when a fast stream pauses", async () => {
+  it("has handed on at least seven eighths of what came when a fast stream pauses", async () => {
     for (const burst of [1_000, 50_000, 1_000_001, 3_000_000]) {
       const { readable, writable } = new IdentityTransformStream();
       const writer = writable.getWriter();
@@ -79,7 +79,7 @@ describe("pump", () => {
         if (written % 3 === 0) await pause(0);
       }
       await pause(100);
-      expect(delivered).toBeGreaterThanOrEqual((burst * 3) / 4);
+      expect(delivered).toBeGreaterThanOrEqual((burst * 7) / 8);
       await writer.close();
       await pumping;
       expect(delivered).toBe(burst);
@@ -103,42 +103,35 @@ describe("pump", () => {
     await pumping;
   });
 
-  it("stops a stalled stream at its deadline, and cancels it", async () => {
+  it("stops a stalled stream when it is told to, and cancels it", async () => {
     const { stream, seen } = source([new Uint8Array(10)], "stall");
-    const deadline = pause(30).then(() => Promise.reject(new RangeError("too late")));
+    const signal = abortedAfter(30);
     let delivered = 0;
-    const pumping = pump(stream, { deadline, large: never, each: (chunk) => void (delivered += chunk.length) });
+    const pumping = pump(stream, { signal, large: never, each: (chunk) => void (delivered += chunk.length) });
     expect(await failureOf(pumping)).toBeInstanceOf(RangeError);
     await pause(0);
     expect(seen.cancelled).toBeInstanceOf(RangeError);
     expect(delivered).toBe(10);
 
     const late = source([new Uint8Array(10)], "stall");
-    expect(await failureOf(pump(late.stream, { deadline, large: never, each: () => undefined }))).toBeInstanceOf(
-      RangeError,
-    );
+    const refused = pump(late.stream, { signal, large: never, each: () => undefined });
+    expect(await failureOf(refused)).toBeInstanceOf(RangeError);
+    expect(late.seen.cancelled).toBeInstanceOf(RangeError);
 
     const { readable } = new IdentityTransformStream();
-    const soon = pause(30).then(() => Promise.reject(new RangeError("too late")));
-    const stalled = pump(readable, {
-      deadline: soon,
-      large: never,
-      each: () => undefined,
-    });
+    const stalled = pump(readable, { signal: abortedAfter(30), large: never, each: () => undefined });
     expect(await failureOf(stalled)).toBeInstanceOf(RangeError);
   });
 
-  it("stops at a deadline that passes while a chunk is worked on", async () => {
+  it("stops when it is told to while a chunk is worked on", async () => {
     const { stream } = source([new Uint8Array(10)], "stall");
-    const deadline = pause(10).then(() => Promise.reject(new RangeError("too late")));
-    expect(await failureOf(pump(stream, { deadline, large: never, each: () => pause(40) }))).toBeInstanceOf(RangeError);
+    const pumping = pump(stream, { signal: abortedAfter(10), large: never, each: () => pause(40) });
+    expect(await failureOf(pumping)).toBeInstanceOf(RangeError);
   });
 
-  it("does not stop what ends before its deadline", async () => {
-    const deadline = pause(60).then(() => Promise.reject(new Error("too late")));
-    deadline.catch(() => undefined);
+  it("does not stop what ended before", async () => {
     const { stream, seen } = source([new Uint8Array(10)]);
-    await pump(stream, { deadline, large: never, each: () => undefined });
+    await pump(stream, { signal: abortedAfter(60), large: never, each: () => undefined });
     await pause(80);
     expect(seen).toEqual({ pulled: 10, cancelled: undefined });
   });
@@ -179,3 +172,10 @@ describe("pump", () => {
     expect(wrong).toEqual(values.map(() => 0));
   });
 });
+
+/** A signal that aborts after `ms`. */
+function abortedAfter(ms: number): AbortSignal {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new RangeError("too late")), ms);
+  return controller.signal;
+}

@@ -176,7 +176,7 @@ describe("Tap", () => {
       const { tap, spills } = tapped();
       tap.release();
       await write(tap, stalls ? [new Uint8Array(5), new Uint8Array(5), new Uint8Array(5)] : [new Uint8Array(5)]);
-      const aborting = tap.abort(new Error("cut"));
+      const aborting = tap.abort();
       await failureOf(drain(tap.readable));
       await aborting;
       expect(spills.map(({ discards }) => discards)).toEqual(stalls ? [1] : []);

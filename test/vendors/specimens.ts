@@ -1,5 +1,6 @@
 import { type ErrorCode, STATUS } from "../../src/errors.ts";
-import type { GenerationRecord, Reference, StoredPicture } from "../../src/image/request.ts";
+import type { GenerationRecord } from "../../src/image/record.ts";
+import type { Reference, StoredPicture } from "../../src/image/request.ts";
 import type { Asked, Dialect } from "../../src/vendors/vendor.ts";
 import { png, webp } from "../image/pictures.ts";
 import { arrive, type Shelf } from "./over-the-wire.ts";

@@ -1,8 +1,9 @@
 import { STATUS } from "../../errors.ts";
 import { DEFAULT_MODEL } from "../../image/catalog.ts";
 import { errorWire, recordWire } from "../../image/record.ts";
+import { readPicture, readReference } from "../references.ts";
+import { parseWire } from "../strict.ts";
 import type { Dialect } from "../vendor.ts";
-import { parseWire, readReference } from "../wire.ts";
 import { prefersPicture } from "./accept.ts";
 import { requestWire } from "./wire.ts";
 
@@ -24,7 +25,7 @@ export const dialect: Dialect = {
           const field = `references[${index}]`;
           if (typeof reference === "string") return readReference(reference, pictures, field, SCHEMES);
           if ("url" in reference) return readReference(reference.url, pictures, `${field}.url`, SCHEMES);
-          return readReference(reference.data, pictures, `${field}.data`, []);
+          return readPicture(reference.data, pictures, `${field}.data`);
         }),
       },
       warnings: [],

@@ -2,4 +2,4 @@ import type { Vendor } from "../vendor.ts";
 import { dialect } from "./dialect.ts";
 
 /** A dialect only: the gateway's own. */
-export const easel: Vendor = { name: "easel", dialect };
+export const easel: Vendor = { dialect };

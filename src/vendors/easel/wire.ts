@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import { TIERS } from "../../image/request.ts";
-import { optional, promptText } from "../wire.ts";
+import { OUTPUT_FORMATS, TIERS } from "../../image/request.ts";
+import { modelName, optional, promptText } from "../strict.ts";
 
 const reference = z.union(
   [z.string(), z.strictObject({ url: z.string() }), z.strictObject({ data: z.string() })],
@@ -9,15 +9,15 @@ const reference = z.union(
 
 /** The canonical request as JSON. */
 export const requestWire = z.strictObject({
-  model: optional(z.string().check(z.minLength(1, "must not be empty"))),
+  model: optional(modelName),
   prompt: promptText,
-  n: optional(z.int().check(z.minimum(1), z.maximum(10))),
+  n: optional(z.int().check(z.minimum(1))),
   size: optional(z.enum(TIERS)),
   aspectRatio: optional(z.string()),
   width: optional(z.int().check(z.minimum(1))),
   height: optional(z.int().check(z.minimum(1))),
   seed: optional(z.int()),
   quality: optional(z.string()),
-  outputFormat: optional(z.enum(["png", "jpeg", "webp"])),
+  outputFormat: optional(z.enum(OUTPUT_FORMATS)),
   references: optional(z.array(reference)),
 });

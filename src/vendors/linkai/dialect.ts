@@ -1,9 +1,9 @@
 import type { ErrorCode } from "../../errors.ts";
-import { fit } from "../../image/fit.ts";
 import { type ImageRequest, TIERS } from "../../image/request.ts";
 import { parsePixels } from "../../image/size.ts";
+import { readReferences } from "../references.ts";
+import { fitOwn, parseWire, readSize, specOf, unknownFields } from "../strict.ts";
 import type { Dialect } from "../vendor.ts";
-import { parseWire, readReference, readSize, specOf, unknownFields } from "../wire.ts";
 import { models } from "./models.ts";
 import { AUTO_RATIOS, requestWire } from "./wire.ts";
 
@@ -39,13 +39,13 @@ const TYPES: Partial<Record<ErrorCode, string>> = {
 /** LinkAI as served: vendor-docs, "图像生成接口". Pictures are answered as our own durable URLs. */
 export const dialect: Dialect = {
   name: "linkai",
-  paths: [],
-  nestedPaths: ["/v1/images/generations"],
+  paths: ["/v1/images/generations"],
+  nested: true,
   fields: { aspectRatio: "aspect_ratio", references: "images", width: "size", height: "size" },
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const warnings = unknownFields(wire, Object.keys(requestWire.shape));
+    const warnings = unknownFields(requestWire, wire);
     const own = specOf(models, asked.model);
     let { size } = asked;
     // 模型不支持的字段会被自动忽略, whatever their value; pixels still tell a ratio.
@@ -53,26 +53,20 @@ export const dialect: Dialect = {
       warnings.push(`size was ignored: ${asked.model} does not take it`);
       size = undefined;
     }
-    const drawn = readSize(size, own?.sizes ?? TIERS);
-    const ratio = AUTO_RATIOS.includes(asked.aspect_ratio ?? "") ? undefined : asked.aspect_ratio;
     const request: ImageRequest = {
       model: asked.model,
       prompt: asked.prompt,
       n: 1,
-      aspectRatio: ratio,
+      ...readSize(size, own?.sizes ?? TIERS),
+      aspectRatio: AUTO_RATIOS.includes(asked.aspect_ratio ?? "") ? undefined : asked.aspect_ratio,
       quality: asked.quality,
-      references: (asked.images ?? []).map((image, index) =>
-        readReference(image, pictures, `images[${index}]`, ["https", "http"]),
-      ),
-      ...drawn,
+      references: readReferences(asked.images ?? [], pictures, "images", ["https", "http"]),
     };
-    if (own === undefined) return { request, warnings };
-    if (drawn.width === undefined) {
-      request.size ??= own.defaultSize;
-      if (asked.aspect_ratio === undefined) request.aspectRatio = own.defaultRatio;
+    if (request.width === undefined) {
+      request.size ??= own?.defaultSize;
+      if (asked.aspect_ratio === undefined) request.aspectRatio = own?.defaultRatio;
     }
-    // The document's own table holds, whoever draws.
-    const fitted = fit(request, own);
+    const fitted = fitOwn(models, request);
     return { request: fitted.request, warnings: [...warnings, ...fitted.warnings] };
   },
 

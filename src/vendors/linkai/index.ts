@@ -2,4 +2,4 @@ import type { Vendor } from "../vendor.ts";
 import { dialect } from "./dialect.ts";
 import { provider } from "./provider.ts";
 
-export const linkai: Vendor = { name: "linkai", dialect, provider };
+export const linkai: Vendor = { dialect, provider };

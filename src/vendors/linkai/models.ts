@@ -1,5 +1,5 @@
 import type { ModelSpec } from "../../image/models.ts";
-import { PIXELS } from "../../image/size.ts";
+import { PIXELS } from "../../image/pixels.ts";
 
 /** aspect_ratio of every model but gpt-image-2; their default 自动 is said by leaving the field out. */
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"] as const;
@@ -40,7 +40,7 @@ const gemini = {
 export const models: Record<string, ModelSpec> = {
   "gpt-image-2": {
     ...common,
-    wire: "gpt-image-2",
+    wireName: "gpt-image-2",
     // 1:1 / 3:2 / 2:3 / 16:9 / 9:16, default 16:9: no 自动 for this model.
     ratios: ["1:1", "3:2", "2:3", "16:9", "9:16"],
     defaultRatio: "16:9",
@@ -53,11 +53,11 @@ export const models: Record<string, ModelSpec> = {
     // low / medium / high, default medium; the general text's standard / hd are other models' words.
     qualities: ["low", "medium", "high"],
   },
-  "doubao-seedream-4.5": { ...seedream, wire: "doubao-seedream-4.5" },
-  "doubao-seedream-4.0": { ...seedream, wire: "doubao-seedream-4.0" },
+  "doubao-seedream-4.5": { ...seedream, wireName: "doubao-seedream-4.5" },
+  "doubao-seedream-4.0": { ...seedream, wireName: "doubao-seedream-4.0" },
   "gemini-3-pro-image-preview": {
     ...gemini,
-    wire: "gemini-3-pro-image-preview",
+    wireName: "gemini-3-pro-image-preview",
     // 1K / 2K / 4K, default 1K
     sizes: ["1K", "2K", "4K"],
     defaultSize: "1K",
@@ -65,7 +65,7 @@ export const models: Record<string, ModelSpec> = {
   },
   "gemini-3.1-flash-image-preview": {
     ...gemini,
-    wire: "gemini-3.1-flash-image-preview",
+    wireName: "gemini-3.1-flash-image-preview",
     // 512 / 1K / 2K / 4K, default 1K
     sizes: ["512", "1K", "2K", "4K"],
     defaultSize: "1K",
@@ -74,7 +74,7 @@ export const models: Record<string, ModelSpec> = {
   // No size parameter at all.
   "gemini-2.5-flash-image": {
     ...gemini,
-    wire: "gemini-2.5-flash-image",
+    wireName: "gemini-2.5-flash-image",
     sizes: [],
     pixels: PIXELS["gemini-2.5"],
   },

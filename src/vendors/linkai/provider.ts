@@ -1,7 +1,8 @@
 import { type ErrorCode, GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
-import { type Carrier, hoistedIndex, Inline, type Provider, type Wire } from "../vendor.ts";
-import { list, record, text } from "../wire.ts";
+import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
+import { list, object, text } from "../loose.ts";
+import type { Carrier, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
 /** Documented statuses; 401 is about the operator's key, so to the caller it is the vendor's side that failed. */
@@ -23,7 +24,7 @@ export const provider: Provider = {
     return {
       path: "/v1/images/generations",
       body: {
-        model: spec.wire,
+        model: spec.wireName,
         prompt: request.prompt,
         images: request.references.length === 0 ? undefined : request.references.map(referenceWire),
         size: request.size,
@@ -35,9 +36,9 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answer = record(wire);
+    const answer = object(wire);
     const failed = status !== 200 || (answer["error"] ?? undefined) !== undefined;
-    const said = text(record(answer["error"])["message"]) ?? text(answer["message"]) ?? text(answer["error"]);
+    const said = text(object(answer["error"])["message"]) ?? text(answer["message"]) ?? text(answer["error"]);
     if (failed) {
       throw new GatewayError(CODES[status] ?? "vendor_error", `linkai: ${said ?? `status ${status}`}`, {
         vendorStatus: status,
@@ -45,7 +46,7 @@ export const provider: Provider = {
         retryable: status === 429 || status === 503,
       });
     }
-    const images = list(answer["data"]).flatMap((item) => carrier(record(item)) ?? []);
+    const images = list(answer["data"]).flatMap((item) => carrier(object(item)) ?? []);
     if (images.length > 0) return { images };
     const why = said === undefined ? "" : ` (${said})`;
     throw new GatewayError("no_image", `linkai answered without a picture${why}.`, { vendorStatus: status });

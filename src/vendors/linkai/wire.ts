@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import { optional, promptText } from "../wire.ts";
+import { modelName, optional, promptText } from "../strict.ts";
 
 /** The documented request body (请求体). */
 export const requestWire = z.object({
-  model: z.string().check(z.minLength(1, "must not be empty")),
+  model: modelName,
   prompt: promptText,
   images: optional(z.array(z.string())),
   size: optional(z.string()),

@@ -1,10 +1,11 @@
 import { type ErrorCode, GatewayError } from "../../errors.ts";
-import { fit } from "../../image/fit.ts";
 import type { ImageRequest, Reference, StoredPicture } from "../../image/request.ts";
-import { type Dialect, Inline } from "../vendor.ts";
-import { parseWire, readReference, specOf, unknownFields } from "../wire.ts";
+import { Inline } from "../../image/wire.ts";
+import { readPicture, readUrl } from "../references.ts";
+import { fitOwn, parseWire, unknownFields } from "../strict.ts";
+import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
-import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, requestWire } from "./wire.ts";
+import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, imageConfigWire, type ReferenceWire, requestWire } from "./wire.ts";
 
 /** The documented statuses are 400, 402, 429 and 500; 401 is what its SDK knows for a wrong key. */
 const FAILURES: Record<ErrorCode, [status: number, code: number]> = {
@@ -31,23 +32,22 @@ export const dialect: Dialect = {
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const model = asked.model ?? DEFAULT_MODEL;
+    const images = asked.referenceImages ?? [];
     const request: ImageRequest = {
-      model,
+      model: asked.model ?? DEFAULT_MODEL,
       prompt: asked.prompt,
       n: 1,
       size: asked.imageConfig?.imageSize ?? DEFAULT_SIZE,
       aspectRatio: asked.imageConfig?.aspectRatio,
-      references: (asked.referenceImages ?? []).map((image, index) => reference(image, index, pictures)),
+      references: images.map((image, index) => reference(image, index, pictures)),
     };
     const warnings = [
-      ...(asked.referenceImages ?? []).flatMap((image, index) => corrected(image, index, request.references)),
-      ...unknownFields(wire, Object.keys(requestWire.shape)),
-      ...unknownFields((wire as { imageConfig?: unknown }).imageConfig, ["imageSize", "aspectRatio"], "imageConfig."),
+      ...images.flatMap((image, index) => corrected(image, index, request.references)),
+      ...unknownFields(requestWire, wire),
+      ...unknownFields(imageConfigWire, (wire as { imageConfig?: unknown }).imageConfig, "imageConfig."),
     ];
-    // Refused as documented, although another vendor might draw it.
-    const own = specOf(models, model);
-    return { request: own === undefined ? request : fit(request, own).request, warnings };
+    const own = fitOwn(models, request);
+    return { request: own.request, warnings: [...warnings, ...own.warnings] };
   },
 
   encode(record) {
@@ -76,17 +76,10 @@ function corrected({ inlineData }: ReferenceWire, index: number, references: rea
   return type === inlineData.mimeType ? [] : [`referenceImages[${index}].inlineData.mimeType was corrected to ${type}`];
 }
 
-interface ReferenceWire {
-  fileData?: { fileUri: string; mimeType: string } | undefined;
-  inlineData?: { data: string; mimeType: string } | undefined;
-}
-
 function reference({ fileData, inlineData }: ReferenceWire, index: number, pictures: StoredPicture[]): Reference {
   const field = `referenceImages[${index}]`;
-  if (!fileData === !inlineData) {
-    throw new GatewayError("invalid_request", `${field} must have exactly one of fileData and inlineData.`, { field });
-  }
-  if (fileData)
-    return readReference(fileData.fileUri, [], `${field}.fileData.fileUri`, ["http", "https", "gs"], fileData.mimeType);
-  return readReference(inlineData?.data ?? "", pictures, `${field}.inlineData.data`, []);
+  if (fileData && !inlineData)
+    return readUrl(fileData.fileUri, `${field}.fileData.fileUri`, ["http", "https", "gs"], fileData.mimeType);
+  if (inlineData && !fileData) return readPicture(inlineData.data, pictures, `${field}.inlineData.data`);
+  throw new GatewayError("invalid_request", `${field} must have exactly one of fileData and inlineData.`, { field });
 }

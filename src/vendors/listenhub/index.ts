@@ -2,4 +2,4 @@ import type { Vendor } from "../vendor.ts";
 import { dialect } from "./dialect.ts";
 import { provider } from "./provider.ts";
 
-export const listenhub: Vendor = { name: "listenhub", dialect, provider };
+export const listenhub: Vendor = { dialect, provider };

@@ -1,5 +1,5 @@
 import type { ModelSpec } from "../../image/models.ts";
-import { PIXELS } from "../../image/size.ts";
+import { PIXELS } from "../../image/pixels.ts";
 
 /** 支持的宽高比: eight, without 4:5 and 5:4. */
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9"] as const;
@@ -24,13 +24,13 @@ const common = {
 export const models: Record<string, ModelSpec> = {
   "gemini-3-pro-image-preview": {
     ...common,
-    wire: "gemini-3-pro-image-preview",
+    wireName: "gemini-3-pro-image-preview",
     ratios: RATIOS,
     pixels: PIXELS["gemini-3-pro"],
   },
   "gemini-3.1-flash-image-preview": {
     ...common,
-    wire: "gemini-3.1-flash-image-preview",
+    wireName: "gemini-3.1-flash-image-preview",
     // 额外支持 1:4, 4:1, 1:8, 8:1.
     ratios: [...RATIOS, "1:4", "4:1", "1:8", "8:1"],
     pixels: PIXELS["gemini-3.1-flash"],

@@ -1,7 +1,8 @@
 import { type ErrorCode, GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
-import { type Carrier, type Drawn, hoistedIndex, Inline, type Provider, type Wire } from "../vendor.ts";
-import { list, record, text } from "../wire.ts";
+import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
+import { list, object, text } from "../loose.ts";
+import type { Carrier, Drawn, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 import { CODES } from "./wire.ts";
 
@@ -21,7 +22,7 @@ export const provider: Provider = {
       path: "/v1/images/generation",
       body: {
         provider: "google",
-        model: spec.wire,
+        model: spec.wireName,
         prompt: request.prompt,
         referenceImages: request.references.length === 0 ? undefined : request.references.map(referenceWire),
         imageConfig: request.size === undefined && request.aspectRatio === undefined ? undefined : imageConfig,
@@ -30,7 +31,7 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answers = Array.isArray(wire) ? wire.map(record) : [record(wire)];
+    const answers = Array.isArray(wire) ? wire.map(object) : [object(wire)];
     for (const answer of answers) refuse(status, answer);
     if (status !== 200)
       throw new GatewayError("vendor_error", `listenhub answered with status ${status}.`, {
@@ -55,7 +56,7 @@ function mimeOf(url: string): string {
 /** Throws what an error answer means; it may come with any status, 200 included. */
 function refuse(httpStatus: number, answer: Record<string, unknown>): void {
   const error = answer["error"] ?? undefined;
-  const gemini = record(error);
+  const gemini = object(error);
   const code = Number(answer["code"] ?? gemini["code"] ?? 0);
   if (httpStatus === 200 && code === 0 && error === undefined) return;
   // Google's own errors have the status for a code.
@@ -82,14 +83,14 @@ function draw(answers: Record<string, unknown>[]): Drawn {
   const reasons: string[] = [];
   let usage: Record<string, unknown> | undefined;
   for (const answer of answers) {
-    const blocked = text(record(answer["promptFeedback"])["blockReason"]);
+    const blocked = text(object(answer["promptFeedback"])["blockReason"]);
     if (blocked !== undefined) reasons.push(blocked);
-    if (answer["usageMetadata"] !== undefined) usage = record(answer["usageMetadata"]);
-    for (const candidate of list(answer["candidates"]).map(record)) {
+    if (answer["usageMetadata"] !== undefined) usage = object(answer["usageMetadata"]);
+    for (const candidate of list(answer["candidates"]).map(object)) {
       const reason = text(candidate["finishReason"]);
       if (reason !== undefined) reasons.push(reason);
-      for (const part of list(record(candidate["content"])["parts"]).map(record)) {
-        const data = text(record(part["inlineData"] ?? part["inline_data"])["data"]);
+      for (const part of list(object(candidate["content"])["parts"]).map(object)) {
+        const data = text(object(part["inlineData"] ?? part["inline_data"])["data"]);
         const index = data === undefined ? undefined : hoistedIndex(data);
         if (index !== undefined) (part["thought"] === true ? drafts : finals).push({ hoisted: index });
         else if (part["thought"] !== true) words.push(text(part["text"]) ?? "");

@@ -1,29 +1,26 @@
 import * as z from "zod/mini";
-import { optional, promptText } from "../wire.ts";
+import { optional, promptText } from "../strict.ts";
 
 const mimeType = z.enum(["image/png", "image/jpeg", "image/webp"]);
+
+const referenceWire = z.object({
+  fileData: optional(z.object({ fileUri: z.string(), mimeType })),
+  inlineData: optional(z.object({ data: z.string(), mimeType })),
+});
+export type ReferenceWire = z.infer<typeof referenceWire>;
+
+export const imageConfigWire = z.object({
+  imageSize: optional(z.enum(["1K", "2K", "4K"])),
+  aspectRatio: optional(z.string().check(z.regex(/^\d+:\d+$/, "must be a ratio, as in 16:9"))),
+});
 
 /** The documented request body (请求参数). */
 export const requestWire = z.object({
   provider: optional(z.literal("google")),
   model: optional(z.string()),
   prompt: promptText,
-  referenceImages: optional(
-    z
-      .array(
-        z.object({
-          fileData: optional(z.object({ fileUri: z.string(), mimeType })),
-          inlineData: optional(z.object({ data: z.string(), mimeType })),
-        }),
-      )
-      .check(z.maxLength(14)),
-  ),
-  imageConfig: optional(
-    z.object({
-      imageSize: optional(z.enum(["1K", "2K", "4K"])),
-      aspectRatio: optional(z.string().check(z.regex(/^\d+:\d+$/, "must be a ratio, as in 16:9"))),
-    }),
-  ),
+  referenceImages: optional(z.array(referenceWire).check(z.maxLength(14))),
+  imageConfig: optional(imageConfigWire),
 });
 
 export const DEFAULT_MODEL = "gemini-3-pro-image-preview";

@@ -1,7 +1,9 @@
 import { type ErrorCode, STATUS } from "../../errors.ts";
 import { TIERS } from "../../image/request.ts";
-import { type Dialect, Inline } from "../vendor.ts";
-import { parseWire, readReference, readSize, unknownFields } from "../wire.ts";
+import { Inline } from "../../image/wire.ts";
+import { readReferences } from "../references.ts";
+import { parseWire, readSize, unknownFields } from "../strict.ts";
+import type { Dialect } from "../vendor.ts";
 import { DEFAULT_MODEL, requestWire } from "./wire.ts";
 
 /** What went wrong in OpenAI's words. Its SDKs retry 409 and 429, so moderation and an empty account are neither. */
@@ -35,7 +37,8 @@ export const dialect: Dialect = {
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const { model = DEFAULT_MODEL, response_format: format } = asked;
+    const { model = DEFAULT_MODEL } = asked;
+    const format = asked.response_format ?? (isGptImage(model) ? "b64_json" : "url");
     return {
       request: {
         model,
@@ -46,12 +49,10 @@ export const dialect: Dialect = {
         seed: asked.seed,
         quality: asked.quality,
         outputFormat: asked.output_format,
-        references: (asked.images ?? []).map((image, index) =>
-          readReference(image, pictures, `images[${index}]`, ["https", "http"]),
-        ),
+        references: readReferences(asked.images ?? [], pictures, "images", ["https", "http"]),
       },
-      warnings: unknownFields(wire, Object.keys(requestWire.shape)),
-      as: (format ?? (isGptImage(model) ? "b64_json" : "url")) === "url" ? "url" : "base64",
+      warnings: unknownFields(requestWire, wire),
+      as: format === "url" ? "url" : "base64",
     };
   },
 

@@ -2,4 +2,4 @@ import type { Vendor } from "../vendor.ts";
 import { dialect } from "./dialect.ts";
 
 /** A dialect only: its SDKs are how many clients already speak. */
-export const openai: Vendor = { name: "openai", dialect };
+export const openai: Vendor = { dialect };

@@ -1,10 +1,10 @@
 import { asGatewayError, STATUS } from "../../errors.ts";
-import { parseWire } from "../wire.ts";
+import { parseWire } from "../strict.ts";
 import { directed, type FailStatus } from "./directives.ts";
-import { draw } from "./draw.ts";
-import { png } from "./png.ts";
-import { fingerprint } from "./random.ts";
-import { envision } from "./scene.ts";
+import { draw } from "./landscape/draw.ts";
+import { png } from "./landscape/png.ts";
+import { fingerprint } from "./landscape/random.ts";
+import { envision } from "./landscape/scene.ts";
 import { type Answer, DrawBody, PictureQuery } from "./wire.ts";
 
 const SAID = "This is text from the sandbox: the prompt asked for no picture.";

@@ -1,30 +1,26 @@
 import { GatewayError } from "../../errors.ts";
 
 /**
- * Words in a prompt that make the sandbox fail as vendors do, to try out what a client does then:
- *
- *     [sandbox:refuse]      the content is rejected, with a reason
- *     [sandbox:fail]        500 at the vendor
- *     [sandbox:fail:503]    any of 400 402 429 500 503; 429 comes with Retry-After
- *     [sandbox:slow:2000]   milliseconds before the answer, 60000 at most
- *     [sandbox:empty]       200 with an empty list of pictures
- *     [sandbox:text]        200 with text and no picture
- *     [sandbox:broken]      the picture breaks off in the middle
- *
- * Case does not matter, and several may stand together. They are not part of what is drawn.
+ * Words in a prompt that make the sandbox fail as vendors do, to try out what a client does then. Case does not matter,
+ * and several may stand together. They are not part of what is drawn.
  */
-export const DIRECTIVES: readonly { directive: string; does: string }[] = [
-  { directive: "[sandbox:refuse]", does: "rejects the content, with a reason" },
-  { directive: "[sandbox:fail]", does: "answers 500" },
-  { directive: "[sandbox:fail:STATUS]", does: "answers 400, 402, 429 (with Retry-After), 500 or 503" },
-  { directive: "[sandbox:slow:MS]", does: "answers after so many milliseconds, 60000 at most" },
-  { directive: "[sandbox:empty]", does: "answers 200 with an empty list of pictures" },
-  { directive: "[sandbox:text]", does: "answers 200 with text and no picture" },
-  { directive: "[sandbox:broken]", does: "breaks the picture off in the middle" },
-];
+export const DIRECTIVES = [
+  // The content is rejected, with a reason.
+  "[sandbox:refuse]",
+  // 400, 402, 429 (with Retry-After), 500 or 503 at the vendor; 500 without a status.
+  "[sandbox:fail:STATUS]",
+  // Milliseconds before the answer, 60000 at most.
+  "[sandbox:slow:MS]",
+  // 200 with an empty list of pictures.
+  "[sandbox:empty]",
+  // 200 with text and no picture.
+  "[sandbox:text]",
+  // The picture breaks off in the middle.
+  "[sandbox:broken]",
+] as const;
 
-const FAILURES = ["400", "402", "429", "500", "503"] as const;
-export type FailStatus = 400 | 402 | 429 | 500 | 503;
+const FAIL_STATUSES = [400, 402, 429, 500, 503] as const;
+export type FailStatus = (typeof FAIL_STATUSES)[number];
 
 const SLOWEST_MS = 60_000;
 
@@ -48,9 +44,9 @@ export function directed(text: string): Directed {
     if (name === "slow" && value !== undefined && /^\d+$/.test(value)) {
       found.slowMs = Math.min(SLOWEST_MS, Number(value));
     } else if (name === "fail") {
-      const status = FAILURES.find((known) => known === (value ?? "500"));
+      const status = FAIL_STATUSES.find((known) => `${known}` === (value ?? "500"));
       if (status === undefined) throw unknown(directive);
-      outcome({ fail: Number(status) as FailStatus });
+      outcome({ fail: status });
     } else if (value !== undefined) {
       throw unknown(directive);
     } else if (name === "refuse" || name === "empty" || name === "text") {
@@ -66,8 +62,6 @@ export function directed(text: string): Directed {
 }
 
 function unknown(directive: string): GatewayError {
-  const known = DIRECTIVES.map((one) => one.directive).join(" ");
-  return new GatewayError("invalid_request", `prompt: ${directive.slice(0, 60)} is not known; known are ${known}`, {
-    field: "prompt",
-  });
+  const message = `prompt: ${directive.slice(0, 60)} is not known; known are ${DIRECTIVES.join(" ")}`;
+  return new GatewayError("invalid_request", message, { field: "prompt" });
 }

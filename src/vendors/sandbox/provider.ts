@@ -1,48 +1,13 @@
 import * as z from "zod/mini";
 import { GatewayError } from "../../errors.ts";
-import type { ModelSpec } from "../../image/models.ts";
-import { TIERS, type Reference } from "../../image/request.ts";
+import type { Reference } from "../../image/request.ts";
 import type { Drawn, Provider } from "../vendor.ts";
 import { answer } from "./answer.ts";
-import { hash } from "./random.ts";
-import { Answer, type DrawBody, Failed, SIDE } from "./wire.ts";
+import { hash } from "./landscape/random.ts";
+import { models } from "./models.ts";
+import { Answer, type DrawBody, Failed } from "./wire.ts";
 
-/** What the sandbox can do: more than any model it stands in for. */
-export const spec: ModelSpec = {
-  wire: "sandbox",
-  ratios: [
-    "1:1",
-    "1:2",
-    "2:1",
-    "2:3",
-    "3:2",
-    "3:4",
-    "4:3",
-    "4:5",
-    "5:4",
-    "9:16",
-    "16:9",
-    "21:9",
-    "9:21",
-    "1:4",
-    "4:1",
-    "1:8",
-    "8:1",
-  ],
-  sizes: TIERS,
-  defaultSize: "1K",
-  defaultRatio: "1:1",
-  dimensions: { multipleOf: 1, ...SIDE },
-  references: 16,
-  referenceSchemes: ["https", "http", "gs"],
-  qualities: [],
-  formats: ["png"],
-  seed: true,
-  n: 10,
-};
-
-const models: Record<string, ModelSpec> = { sandbox: spec };
-
+/** The sandbox as called: nothing leaves the process, `answer` stands in for the network. */
 export const provider: Provider = {
   name: "sandbox",
   baseUrl: "https://sandbox.invalid",

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { PLACES, TIMES } from "./scene.ts";
+import { PLACES, TIMES } from "./landscape/scene.ts";
 
 /** The sides a picture may have, and the pixels they may make together. */
 export const SIDE = { min: 16, max: 16384 } as const;

@@ -175,6 +175,6 @@ describe("the sandbox fails", () => {
   });
 
   it("in ways that the list of directives tells", () => {
-    expect(DIRECTIVES.map(({ directive }) => directive)).toContain("[sandbox:slow:MS]");
+    expect(DIRECTIVES).toContain("[sandbox:slow:MS]");
   });
 });

@@ -1,12 +1,12 @@
-import type { Settings } from "./env.ts";
-import { asGatewayError, GatewayError } from "./errors.ts";
-import { CATALOG, canonicalModel } from "./image/catalog.ts";
-import { fit } from "./image/fit.ts";
-import type { ModelSpec } from "./image/models.ts";
-import type { ImageRequest } from "./image/request.ts";
-import { fallback, vendors } from "./vendors/index.ts";
-import type { Target } from "./vendors/send.ts";
-import type { Provider } from "./vendors/vendor.ts";
+import type { Settings } from "../env.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import { CATALOG, canonicalModel } from "../image/catalog.ts";
+import { fit } from "../image/fit.ts";
+import type { ModelSpec } from "../image/models.ts";
+import type { ImageRequest } from "../image/request.ts";
+import { fallback, vendors } from "../vendors/index.ts";
+import type { Target } from "../vendors/send.ts";
+import type { Provider } from "../vendors/vendor.ts";
 
 /** A vendor that can draw the request, and the request as that vendor takes it. */
 export interface Route {
@@ -37,7 +37,7 @@ export const MODELS = [
  * Chooses who draws: the first of the offers that can do what is asked. Throws model_not_found, or invalid_request with
  * what the first of them would take.
  */
-export function route(request: ImageRequest, dialect: string, settings: Settings): Route {
+export function choose(request: ImageRequest, dialect: string, settings: Settings): Route {
   const { model, offers } = offersOf(request.model, settings, dialect);
   let refusal: GatewayError | undefined;
   for (const { provider, spec } of offers) {

@@ -1,13 +1,17 @@
 import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import { canonicalModel } from "../image/catalog.ts";
+import { fit } from "../image/fit.ts";
 import type { ModelSpec } from "../image/models.ts";
-import type { ImageRequest, Reference, StoredPicture } from "../image/request.ts";
+import type { ImageRequest } from "../image/request.ts";
 import { canonicalTier, parsePixels } from "../image/size.ts";
-import { hoistedIndex } from "../image/wire.ts";
+import type { Asked } from "./vendor.ts";
 
 /** The one field that no request can do without. */
 export const promptText = z.string().check(z.regex(/\S/, "must not be empty"));
+
+/** A model as clients name it. */
+export const modelName = z.string().check(z.minLength(1, "must not be empty"));
 
 /** A field that may be left out, or be `null` as SDKs send it; undefined either way. */
 export function optional<T extends z.ZodMiniType>(schema: T) {
@@ -76,9 +80,10 @@ function short(name: string): string {
 /** Warnings of one request about unknown fields; the client chooses how many it sends, and headers have an end. */
 const MOST_UNKNOWN = 10;
 
-/** A warning for each member of `wire` that is not in `known` and says something. */
-export function unknownFields(wire: unknown, known: readonly string[], prefix = ""): string[] {
-  const unknown = Object.entries(record(wire)).filter(([key, value]) => value !== null && !known.includes(key));
+/** A warning for each member of `wire`, which `schema` has read, that the schema does not know and that says something. */
+export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = ""): string[] {
+  const members = Object.entries((wire ?? {}) as Record<string, unknown>);
+  const unknown = members.filter(([key, value]) => value !== null && !Object.hasOwn(schema.shape, key));
   const more = unknown.length - MOST_UNKNOWN;
   const warnings = unknown
     .slice(0, MOST_UNKNOWN)
@@ -92,6 +97,15 @@ export function specOf(models: Readonly<Record<string, ModelSpec>>, name: string
   return model === undefined ? undefined : models[model];
 }
 
+/** The request as a vendor's own document has it, which holds whoever draws; a model that is not its own is left to others. */
+export function fitOwn(
+  models: Readonly<Record<string, ModelSpec>>,
+  request: ImageRequest,
+): Pick<Asked, "request" | "warnings"> {
+  const own = specOf(models, request.model);
+  return own === undefined ? { request, warnings: [] } : fit(request, own);
+}
+
 /** A `size` field: a tier, pixels, or `auto`, which asks for nothing in particular. Throws invalid_request. */
 export function readSize(
   size: string | undefined,
@@ -103,40 +117,4 @@ export function readSize(
   if (pixels !== undefined) return pixels;
   const allowed = `one of ${tiers.join(", ")}, pixels as in 1024x1024, or auto`;
   throw new GatewayError("invalid_request", `size must be ${allowed}.`, { field: "size" });
-}
-
-/** Types that vendors take as references; others have a picture's bytes too, but would be refused there. */
-const REFERENCE_TYPES = ["image/png", "image/jpeg", "image/webp"];
-
-/** The reference behind a text: a hoisted picture, or else a URL of one of `schemes`. Throws invalid_request for `field`. */
-export function readReference(
-  text: string,
-  pictures: readonly StoredPicture[],
-  field: string,
-  schemes: readonly string[],
-  type?: string,
-): Reference {
-  const index = hoistedIndex(text);
-  const picture = index === undefined ? undefined : pictures[index];
-  if (picture !== undefined && REFERENCE_TYPES.includes(picture.type)) return { picture };
-  const url = picture === undefined ? URL.parse(text) : null;
-  if (url !== null && schemes.includes(url.protocol.slice(0, -1))) return { url: text, type };
-  const allowed = schemes.length === 0 ? "" : `, or a URL (${schemes.map((scheme) => `${scheme}://`).join(", ")})`;
-  const found = picture === undefined ? "" : `, not ${picture.type}`;
-  const message = `${field} must be a PNG, JPEG or WebP picture in base64${allowed}${found}.`;
-  throw new GatewayError("invalid_request", message, { field });
-}
-
-/** A vendor's JSON, read loosely: an object, a list, a text, or what is empty in its place. */
-export function record(value: unknown): Record<string, unknown> {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Record<string, unknown>) : {};
-}
-
-export function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-export function text(value: unknown): string | undefined {
-  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
 }

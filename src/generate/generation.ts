@@ -1,11 +1,12 @@
-import type { Env, Settings } from "./env.ts";
-import { asGatewayError, type GatewayError, redact } from "./errors.ts";
+import type { Env, Settings } from "../env.ts";
+import { asGatewayError, type GatewayError, redact } from "../errors.ts";
 import type { Exchanged } from "./exchange.ts";
-import type { GenerationRecord, StoredPicture } from "./image/request.ts";
-import { log } from "./log.ts";
-import { dropPictures } from "./store/pictures.ts";
-import { dropStart, madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord } from "./store/records.ts";
-import type { Asked } from "./vendors/vendor.ts";
+import type { GenerationRecord } from "../image/record.ts";
+import type { StoredPicture } from "../image/request.ts";
+import { log } from "../log.ts";
+import { dropPictures } from "../store/pictures.ts";
+import { madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord } from "../store/records.ts";
+import type { Asked } from "../vendors/vendor.ts";
 
 /** One accepted request. */
 export interface Job {
@@ -20,8 +21,8 @@ export interface Job {
   settings: Settings;
   /** Pictures that came with the request; dropped when the generation has ended. */
   hoisted: readonly StoredPicture[];
-  /** Whether the client may get a vendor's bytes as they are. */
-  passThrough: boolean;
+  /** Told as soon as it is known who draws, so that an error can say so too. */
+  chosen(record: Pick<GenerationRecord, "vendor" | "model" | "warnings">): void;
   /** Keeps the isolate at work after the answer, or after the client left. */
   waitUntil(work: Promise<unknown>): void;
 }
@@ -34,7 +35,6 @@ export class Generation {
   readonly job: Job;
   readonly record: StoredRecord;
   private readonly timer: ReturnType<typeof setTimeout>;
-  private noted: Promise<void> | undefined;
 
   constructor(job: Job) {
     const { id, dialect, principal, asked } = job;
@@ -65,7 +65,8 @@ export class Generation {
     const texts = results.flatMap(({ text }) => text ?? []);
     this.record.images = results.flatMap(({ pictures }) => pictures);
     this.record.text = texts.length === 0 ? undefined : texts.join("\n");
-    this.record.usage = results[0]?.usage;
+    // What several calls used cannot be told in one vendor's words.
+    this.record.usage = results.length === 1 ? results[0]?.usage : undefined;
     await this.end("succeeded");
   }
 
@@ -87,8 +88,7 @@ export class Generation {
 
   /** Notes that it runs; a note that fails is no reason to stop. */
   private note(): Promise<void> {
-    this.noted = putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
-    return this.noted;
+    return putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
   }
 
   private async end(status: "succeeded" | "failed", error?: GatewayError): Promise<void> {
@@ -101,10 +101,6 @@ export class Generation {
       await scheduler.wait(RECORD_AGAIN_MS);
       await putEnd(env.BUCKET, this.record);
     });
-    if (this.noted !== undefined) {
-      await this.noted;
-      await dropStart(env.BUCKET, this.record.id);
-    }
   }
 
   private log(error: GatewayError | undefined): void {

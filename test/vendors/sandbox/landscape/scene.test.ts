@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { fingerprint } from "../../../src/vendors/sandbox/random.ts";
-import { envision } from "../../../src/vendors/sandbox/scene.ts";
+import { fingerprint } from "../../../../src/vendors/sandbox/landscape/random.ts";
+import { envision } from "../../../../src/vendors/sandbox/landscape/scene.ts";
 
 function seen(prompt: string) {
   return envision(prompt, fingerprint(prompt));

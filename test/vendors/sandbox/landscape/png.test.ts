@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { png } from "../../../src/vendors/sandbox/png.ts";
-import { drain, readPng } from "./read-png.ts";
+import { png } from "../../../../src/vendors/sandbox/landscape/png.ts";
+import { drain, readPng } from "../read-png.ts";
 
 /** A pattern that no filter leaves unchanged. */
 function pattern(y: number, row: Uint8ClampedArray): void {

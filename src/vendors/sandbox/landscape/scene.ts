@@ -19,10 +19,7 @@ export const PLACES = ["hills", "mountains", "forest", "desert", "sea"] as const
 type Steer<T> = readonly (readonly [T, RegExp])[];
 
 const TIME_WORDS: Steer<Scene["time"]> = [
-  [
-    "night",
-    /\b(nights?|midnight|star(s|ry|light)?|moon(light|lit)?|aurora|galaxy)\b|夜|星空|月(亮|光|色|夜)|明月|极光/i,
-  ],
+  ["night", /\b(nights?|midnight|star(s|ry|light)?|moon(light|lit)?|aurora|galaxy)\b|夜|星空|月[亮光色]|明月|极光/i],
   ["sunset", /\b(sunsets?|dusk|evening|twilight|afterglow)\b|日落|晚霞|黄昏|夕阳|傍晚/i],
   ["dawn", /\b(dawn|sunrise|morning|daybreak)\b|日出|黎明|清晨|早晨|朝霞/i],
   ["day", /\b(day|daylight|noon|sunny|blue sky)\b|白天|中午|晴/i],

@@ -1,0 +1,124 @@
+import { asGatewayError, GatewayError, redact, refine } from "../errors.ts";
+import type { Attempt } from "../image/record.ts";
+import type { StoredPicture } from "../image/request.ts";
+import { Breakers, type Outcome } from "../policy/breaker.ts";
+import { PictureUploads } from "../store/picture-uploads.ts";
+import { keys, PictureUpload, read } from "../store/pictures.ts";
+import { BadBody } from "../stream/bad-body.ts";
+import { Deadline } from "../vendors/deadline.ts";
+import { retryAfterSeconds, send } from "../vendors/send.ts";
+import { collect, type Exchange, receive } from "./receive.ts";
+
+export interface Exchanged {
+  pictures: StoredPicture[];
+  text?: string | undefined;
+  usage?: Record<string, unknown> | undefined;
+}
+
+/** A shorter prompt is a word or two, and words are in any message. */
+const TELLING = 16;
+
+const breakers = new Breakers();
+
+/**
+ * One call to one vendor, from its request to its pictures in R2, unless the vendor's breaker is open; `attempts` gets one
+ * more only for a call that was made. Throws a GatewayError; then nothing is left in R2.
+ */
+export async function exchange(work: Exchange, attempts: Attempt[]): Promise<Exchanged> {
+  const { provider } = work.route.target;
+  const vendor = provider.name;
+  const from = Date.now();
+  // A vendor inside this process is never overloaded; it only says so when it is told to.
+  const guarded = provider.answer === undefined;
+  if (guarded) breakers.admit(vendor, from);
+  const attempt: Attempt = { vendor, ms: 0 };
+  attempts.push(attempt);
+  try {
+    const exchanged = await call(work);
+    if (guarded) breakers.settle(vendor, "answered", Date.now());
+    return exchanged;
+  } catch (thrown) {
+    const error = asGatewayError(thrown);
+    attempt.error = error.code;
+    if (guarded) breakers.settle(vendor, outcomeOf(error), Date.now());
+    throw error;
+  } finally {
+    attempt.ms = Date.now() - from;
+  }
+}
+
+async function call(work: Exchange): Promise<Exchanged> {
+  const { generation, bucket, route, settings, slot } = work;
+  const { provider } = route.target;
+  const { limits, secrets } = settings;
+  const deadline = new Deadline(provider.name, limits.answerMs);
+  const uploads = new PictureUploads((index) => {
+    if (index >= limits.answerPictures) {
+      throw new BadBody(`The answer has more than ${limits.answerPictures} pictures.`, true);
+    }
+    const metadata = { generation, vendor: provider.name, model: route.request.model };
+    return new PictureUpload(bucket, keys.picture(generation, slot()), limits.pictureBytes, metadata);
+  });
+  let retryAfter: number | undefined;
+  let lost: { error: unknown } | undefined;
+  const open = (picture: StoredPicture) =>
+    read(bucket, picture.key).catch((error: unknown) => {
+      lost = { error };
+      throw error;
+    });
+  try {
+    const outgoing = provider.encode(route.request, route.spec);
+    const response = await send(route.target, outgoing, open, deadline, limits);
+    retryAfter = retryAfterSeconds(response.headers, Date.now());
+    const wire = await receive(work, response, uploads, deadline);
+    const { images, text, usage } = provider.decode(response.ok ? 200 : response.status, wire, response.headers);
+    const pictures = await all(images.map((carrier) => collect(work, carrier, uploads, deadline)));
+    await uploads.discard(pictures);
+    return { pictures, text: text === undefined ? undefined : redact(text, secrets), usage };
+  } catch (thrown) {
+    await uploads.discard();
+    if (lost !== undefined) {
+      const message = "A reference picture could not be read back; nothing was drawn.";
+      throw new GatewayError("internal", message, { cause: lost.error });
+    }
+    throw explain(thrown, work, deadline, retryAfter);
+  } finally {
+    deadline.done();
+  }
+}
+
+/** The results of all, once all have ended: what still runs could put into R2 what has just been discarded. */
+async function all<T>(work: Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+function explain(
+  thrown: unknown,
+  { route, settings }: Exchange,
+  deadline: Deadline,
+  retryAfter: number | undefined,
+): GatewayError {
+  const vendor = route.target.provider.name;
+  let error: GatewayError;
+  if (deadline.signal.aborted) error = asGatewayError(deadline.signal.reason);
+  else if (thrown instanceof GatewayError) error = thrown;
+  else {
+    const unusable = thrown instanceof BadBody;
+    const what = unusable ? `sent an answer that cannot be used. ${thrown.message}` : "broke off in its answer.";
+    error = new GatewayError("vendor_error", `${vendor} ${what}`, { cause: thrown });
+  }
+  // Vendors have been seen to repeat what they were sent: the key, the prompt, a signed URL.
+  const { prompt, references } = route.request;
+  const own = [prompt, ...references.flatMap((reference) => ("url" in reference ? reference.url : []))];
+  const sent = [...settings.secrets, ...own.filter(({ length }) => length >= TELLING)];
+  const message = redact(error.message, sent).slice(0, 1000);
+  return refine(error, { message, retryAfter: error.retryAfter ?? retryAfter });
+}
+
+/** What a failed call tells of the vendor's load. */
+function outcomeOf({ code, vendorStatus, retryAfter }: GatewayError): Outcome {
+  if (code === "rate_limited" || vendorStatus === 503) return { busy: code, retryAfterSeconds: retryAfter };
+  // Without a status, only these come from an answer that was understood.
+  return vendorStatus !== undefined || code === "content_rejected" || code === "no_image" ? "answered" : "silent";
+}

@@ -1,0 +1,48 @@
+import { BadBody } from "./bad-body.ts";
+import type { Sink } from "./base64-reader.ts";
+import { parseDocuments } from "./documents.ts";
+import { Hoist } from "./hoist.ts";
+import { pump } from "./pump.ts";
+
+export interface ReadOptions {
+  /** Where the pictures go, in the order they begin. */
+  pictures: {
+    open(index: number, type: string): Sink;
+    /** Awaited after each chunk: whoever stores may lag. */
+    drain(): Promise<void>;
+  };
+  /** Bounds: the body, what is left of it without its pictures, one text of that, and nesting. */
+  bytes: number;
+  jsonBytes: number;
+  textBytes?: number;
+  depth: number;
+  /** Sees each chunk once it has been scanned, and whether a picture has begun. */
+  each?(chunk: Uint8Array, begun: boolean): Promise<void> | void;
+  signal?: AbortSignal;
+  leaveRest?: boolean;
+}
+
+/** The JSON of a body that may hold pictures, which go elsewhere as they come. Throws BadBody for what cannot be read. */
+export async function readJson(body: ReadableStream<Uint8Array>, options: ReadOptions): Promise<unknown> {
+  const { pictures, bytes, jsonBytes, textBytes, depth, signal, leaveRest } = options;
+  const hoist = new Hoist({
+    open: (index, type) => pictures.open(index, type),
+    skeletonBytes: jsonBytes,
+    textBytes: textBytes ?? Infinity,
+    depth,
+  });
+  let received = 0;
+  await pump(body, {
+    signal,
+    leaveRest,
+    large: () => hoist.inPicture,
+    each: async (chunk) => {
+      received += chunk.length;
+      if (received > bytes) throw new BadBody(`The body is over the limit of ${bytes} bytes.`, true);
+      hoist.push(chunk);
+      await options.each?.(chunk, hoist.pictures > 0);
+      await pictures.drain();
+    },
+  });
+  return parseDocuments(hoist.end());
+}

@@ -1,0 +1,65 @@
+import { GatewayError } from "../errors.ts";
+import type { Reference, StoredPicture } from "../image/request.ts";
+import { hoistedIndex } from "../image/wire.ts";
+
+/** A list of texts, each a reference of `readReference`; errors name `field[index]`. */
+export function readReferences(
+  texts: readonly string[],
+  pictures: readonly StoredPicture[],
+  field: string,
+  schemes: readonly string[],
+): Reference[] {
+  return texts.map((text, index) => readReference(text, pictures, `${field}[${index}]`, schemes));
+}
+
+/** The reference behind a text: a hoisted picture, or a URL of one of `schemes`. Throws invalid_request for `field`. */
+export function readReference(
+  text: string,
+  pictures: readonly StoredPicture[],
+  field: string,
+  schemes: readonly string[],
+): Reference {
+  const picture = pictureBehind(text, pictures);
+  if (picture !== undefined && isTaken(picture)) return { picture };
+  if (isUrl(text, schemes)) return { url: text };
+  throw mustBe(`${IN_BASE64}, or ${urlOf(schemes)}`, field, picture);
+}
+
+/** The same where only a picture is allowed. */
+export function readPicture(text: string, pictures: readonly StoredPicture[], field: string): Reference {
+  const picture = pictureBehind(text, pictures);
+  if (picture !== undefined && isTaken(picture)) return { picture };
+  throw mustBe(IN_BASE64, field, picture);
+}
+
+/** The same where only a URL is allowed; `type` is the MIME type that the client gives it. */
+export function readUrl(text: string, field: string, schemes: readonly string[], type?: string): Reference {
+  if (isUrl(text, schemes)) return { url: text, type };
+  throw mustBe(urlOf(schemes), field);
+}
+
+const IN_BASE64 = "a PNG, JPEG or WebP picture in base64";
+
+/** Vendors take these as references; others have a picture's bytes too, but would be refused there. */
+function isTaken({ type }: StoredPicture): boolean {
+  return ["image/png", "image/jpeg", "image/webp"].includes(type);
+}
+
+function pictureBehind(text: string, pictures: readonly StoredPicture[]): StoredPicture | undefined {
+  const index = hoistedIndex(text);
+  return index === undefined ? undefined : pictures[index];
+}
+
+function isUrl(text: string, schemes: readonly string[]): boolean {
+  const url = URL.parse(text);
+  return url !== null && schemes.includes(url.protocol.slice(0, -1));
+}
+
+function urlOf(schemes: readonly string[]): string {
+  return `a URL (${schemes.map((scheme) => `${scheme}://`).join(", ")})`;
+}
+
+function mustBe(allowed: string, field: string, found?: StoredPicture): GatewayError {
+  const not = found === undefined ? "" : `, not ${found.type}`;
+  return new GatewayError("invalid_request", `${field} must be ${allowed}${not}.`, { field });
+}
