@@ -163,8 +163,8 @@ function* boxes(): Walk {
     if (size > 0 && size < 8) return end();
     index ||= INDEX_BOXES.has(type);
     data ||= DATA_BOXES.has(type);
+    if (INDEX_BOXES.has(type) || DATA_BOXES.has(type)) last = at + size;
     // The last box may leave it to the file how long it is.
-    if (INDEX_BOXES.has(type) || DATA_BOXES.has(type)) last = at + (size === 0 ? 8 : size);
     if (size === 0) return end();
     at += size;
   }

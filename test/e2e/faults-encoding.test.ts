@@ -66,7 +66,9 @@ it("8. a picture over its own cap is not kept", async () => {
 });
 
 it("8. an answer without an end stops at the byte cap", async () => {
-  expect(await failure({ body: `{"candidates":[{"x":"${"y".repeat(9_000_000)}"}]}` })).toMatch(/over 8000000 bytes/);
+  expect(await failure({ body: `{"candidates":[{"x":"${"y".repeat(9_000_000)}"}]}` })).toMatch(
+    /over the limit of 8000000 bytes/,
+  );
 });
 
 it("8. JSON without pictures stops far earlier", async () => {

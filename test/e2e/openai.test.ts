@@ -80,7 +80,7 @@ describe("fields", () => {
     [{ aspect_ratio: "auto", size: null, n: null, quality: null, images: null, response_format: null }, {}],
     [{ quality: "high" }, { quality: "high" }],
     [{ quality: "hd" }, { quality: "high" }, ["quality hd is drawn as high"]],
-    [{ output_format: "webp" }, {}, [expect.stringMatching(/^outputFormat webp was left out/) as string]],
+    [{ output_format: "webp" }, {}, [expect.stringMatching(/^output_format webp was left out/) as string]],
     [{ seed: 5 }, {}, [expect.stringMatching(/^seed was left out/) as string]],
     [
       { style: "vivid", user: null, background: "opaque" },

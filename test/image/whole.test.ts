@@ -95,6 +95,11 @@ describe("EndFinder", () => {
     ["a webp too short for a chunk", "image/webp", webp.lossy(5, 5).with(4, 4)],
     ["an avif without data", "image/avif", Uint8Array.from([...ftyp, ...box("meta")])],
     ["an avif without an index", "image/avif", Uint8Array.from([...ftyp, ...box("mdat")])],
+    [
+      "an avif whose data is shorter than its header",
+      "image/avif",
+      Uint8Array.from([...ftyp, ...box("meta"), 0, 0, 0, 4, ...bytes("mdat")]),
+    ],
     ["an avif whose second data is cut", "image/avif", join(heif("avif", 5, 5), bytes("\0\0\0\x0amdat1"))],
   ])("does not find the end of %s", (_, type, file) => {
     for (const size of SIZES) expect(whole(type, file, size)).toBe(false);
@@ -133,6 +138,17 @@ describe("EndFinder", () => {
 
 describe("hostile bytes", () => {
   const types = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic"];
+
+  it("are given up after a million steps", () => {
+    const file = (chunks: number) => {
+      const unit = bytes("\0\0\0\0noNe\0\0\0\0");
+      return new Uint8Array(
+        Buffer.concat([png(5, 5).subarray(0, 8), Buffer.alloc(12 * chunks, unit), png(5, 5).subarray(-12)]),
+      );
+    };
+    expect(whole("image/png", file(990_000))).toBe(true);
+    expect(whole("image/png", file(1_010_000))).toBe(false);
+  });
 
   it("never make it throw, or see another end in other pieces", () => {
     const random = new Random(7);

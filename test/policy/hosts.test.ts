@@ -23,7 +23,7 @@ it("fetches from what the operator trusts, and from the vendor's own origin, als
   expect(may(`${OWN}/a.png`)).toBe(true);
 });
 
-/** faults.md 56: one row a spelling. */
+/** docs/faults.md 56: one row a spelling. */
 const REFUSED: [what: string, urls: string[]][] = [
   ["plain http", ["http://example.com/a.png"]],
   [

@@ -57,7 +57,8 @@ async function drawn(request: Request, url: URL): Promise<Response> {
       time: scene.time,
       place: scene.place,
     });
-    for (const [name, set] of Object.entries({ snow: scene.snow, lake: scene.lake, broken })) {
+    const { snow, lake, lighthouse } = scene;
+    for (const [name, set] of Object.entries({ snow, lake, lighthouse, broken })) {
       if (set) query.set(name, "1");
     }
     return { url: `${base}?${query.toString()}` };

@@ -45,6 +45,7 @@ export const PictureQuery = z
     place: z.enum(PLACES),
     snow: flag,
     lake: flag,
+    lighthouse: flag,
     broken: flag,
   })
   .check(fits);

@@ -101,6 +101,19 @@ describe("the sandbox draws", () => {
     expect(JSON.stringify(body)).not.toContain("example.com");
   });
 
+  it.each([
+    [64, 48],
+    [48, 640],
+    [640, 48],
+    [16, 16],
+  ])("a lighthouse that is asked for, at %i × %i", async (width, height) => {
+    const [url = ""] = await urls({ prompt: "a lighthouse at dusk", width, height });
+    expect(url).toMatch(/&place=sea&lighthouse=1$/);
+    const [lit, bare] = [await fetched(url), await fetched(url.replace("&lighthouse=1", ""))].map(readPng);
+    expect([lit!.width, lit!.height]).toEqual([width, height]);
+    expect(lit).not.toEqual(bare);
+  });
+
   it("the same without its directives", async () => {
     expect(await urls({ prompt: "a cat [sandbox:slow:1]" })).toEqual(await urls());
   });

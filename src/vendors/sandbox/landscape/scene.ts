@@ -11,6 +11,8 @@ export interface Scene {
   snow: boolean;
   /** A lake in front of the land. */
   lake: boolean;
+  /** A lighthouse by the sea. */
+  lighthouse: boolean;
 }
 
 export const TIMES = ["day", "dawn", "sunset", "night"] as const;
@@ -20,13 +22,20 @@ type Steer<T> = readonly (readonly [T, RegExp])[];
 
 const TIME_WORDS: Steer<Scene["time"]> = [
   ["night", /\b(nights?|midnight|star(s|ry|light)?|moon(light|lit)?|aurora|galaxy)\b|夜|星空|月[亮光色]|明月|极光/i],
-  ["sunset", /\b(sunsets?|dusk|evening|twilight|afterglow)\b|日落|晚霞|黄昏|夕阳|傍晚/i],
+  ["sunset", /\b(sunsets?|dusk|evening|twilight|afterglow)\b|日落|晚霞|黄昏|夕阳|傍晚|暮色/i],
   ["dawn", /\b(dawn|sunrise|morning|daybreak)\b|日出|黎明|清晨|早晨|朝霞/i],
   ["day", /\b(day|daylight|noon|sunny|blue sky)\b|白天|中午|晴/i],
 ];
 
+const LIGHTHOUSE = /\blighthouses?\b|灯塔/i;
+
 const PLACE_WORDS: Steer<Scene["place"]> = [
-  ["sea", /\b(seas?|oceans?|beach(es)?|coast|harbou?r|islands?|waves|sail(boat|ing)?|boats?|ships?)\b|海(?!报)|岛|帆/i],
+  ["sea", LIGHTHOUSE],
+  [
+    "sea",
+    /\b(seas?(side|shore)?|oceans?|beach(es)?|coasts?(al|line)?|harbou?rs?|islands?|waves)\b|海(?!报)|岛|港[口湾]/i,
+  ],
+  ["sea", /\b(sail(boats?|ing)?|boats?|ships?)\b|帆|(?<![飞宙])船/i],
   ["forest", /\b(forests?|woods|woodland|jungle|pines?|trees)\b|森林|树林|丛林/i],
   ["desert", /\b(deserts?|dunes?|sahara|sand)\b|沙漠|沙丘|戈壁/i],
   ["mountains", /\b(mountains?|alps|alpine|peaks?|summit|volcano)\b|山/i],
@@ -40,7 +49,7 @@ const LAKE = /\b(lakes?|rivers?|pond|reflections?|water)\b|湖|河|江|水(面|�
  * What a prompt asks to see. What its words leave open follows from its fingerprint: one prompt is one kind of scene,
  * and the seed varies its composition.
  */
-export function envision(prompt: string, fingerprint: string): Pick<Scene, "time" | "place" | "snow" | "lake"> {
+export function envision(prompt: string, fingerprint: string): Omit<Scene, "width" | "height" | "key"> {
   const rng = random(`${fingerprint}/scene`);
   const anyTime = rng.pick(["day", "day", "dawn", "sunset", "sunset", "night"] as const);
   const anyPlace = rng.pick(["hills", "mountains", "mountains", "forest", "desert", "sea"] as const);
@@ -51,7 +60,8 @@ export function envision(prompt: string, fingerprint: string): Pick<Scene, "time
   const place = steer(PLACE_WORDS, prompt) ?? fitting;
   const time = steer(TIME_WORDS, prompt) ?? anyTime;
   const inland = place !== "sea" && place !== "desert";
-  return { time, place, snow, lake: wet || (inland && rng.chance(0.45)) };
+  const lake = wet || (inland && rng.chance(0.45));
+  return { time, place, snow, lake, lighthouse: LIGHTHOUSE.test(prompt) };
 }
 
 function steer<T>(table: Steer<T>, prompt: string): T | undefined {

@@ -1,5 +1,6 @@
 import type { Setting } from "./draw.ts";
 import { type Painted, range, type Range } from "./land.ts";
+import { lighthouse } from "./lighthouse.ts";
 import { lineNoise, random } from "./random.ts";
 import type { Scene } from "./scene.ts";
 
@@ -84,7 +85,7 @@ const HITHER = 0.75;
 /** The land of a scene, far to near: what stands behind the water, or the horizon, and what stands before it. */
 export function terrain(setting: Setting): { back: Painted[]; front: Painted[] } {
   const { width, height: rows, unit, horizon, place, wet } = setting;
-  const built = ({ shape, height, ...sketch }: Sketch): Painted => {
+  const built = ({ shape, height, ...sketch }: Sketch): Painted[] => {
     const { near } = sketch;
     const key = `${setting.key}/land/${near}`;
     const line = shape(key, width / unit);
@@ -92,11 +93,13 @@ export function terrain(setting: Setting): { back: Painted[]; front: Painted[] }
     // Ranges on one shore share their foot: the nearer ones are low, or they would hide the others.
     const tall = height * random(`${key}/height`).between(0.85, 1.15) * (beyond ? 1.2 * (1 - near) : 1);
     const foot = beyond ? horizon + 1 : horizon + (rows - horizon) * near * 1.02;
-    return range(setting, { ...sketch, key, foot, outline: (x) => tall * line(x) });
+    const at: Range = { ...sketch, key, foot, outline: (x) => tall * line(x) };
+    const land = range(setting, at);
+    return setting.lighthouse && shape === headland ? [lighthouse(setting, at), land] : [land];
   };
   const sketches = SKETCHES[place];
   return {
-    back: sketches.filter(({ near }) => near < HITHER).map(built),
-    front: sketches.filter(({ near }) => near >= HITHER).map(built),
+    back: sketches.filter(({ near }) => near < HITHER).flatMap(built),
+    front: sketches.filter(({ near }) => near >= HITHER).flatMap(built),
   };
 }

@@ -8,7 +8,14 @@ function seen(prompt: string) {
 
 describe("what a prompt shows", () => {
   it.each([
-    ["a lighthouse by night", { time: "night" }],
+    ["a lighthouse at dusk", { time: "sunset", place: "sea", lighthouse: true }],
+    ["a Lighthouse by night", { time: "night", place: "sea", lighthouse: true }],
+    ["暮色中的灯塔", { time: "sunset", place: "sea", lighthouse: true }],
+    ["boats in a harbor", { place: "sea", lighthouse: false }],
+    ["the harbours of a mountainous island", { place: "sea" }],
+    ["a rocky coastline", { place: "sea" }],
+    ["an old ship", { place: "sea" }],
+    ["一条小船", { place: "sea" }],
     ["Sunset over the SEA", { time: "sunset", place: "sea" }],
     ["a deep forest at dawn", { time: "dawn", place: "forest" }],
     ["desert, daylight", { time: "day", place: "desert" }],
@@ -24,7 +31,9 @@ describe("what a prompt shows", () => {
   });
 
   it("does not read words inside of words", () => {
-    const plain = Array.from({ length: 40 }, (_, i) => seen(`a seal of deforestation, knights, notice ${i}`));
+    const plain = Array.from({ length: 40 }, (_, i) =>
+      seen(`a seal of deforestation, knights, notice, friendship ${i}`),
+    );
     expect(new Set(plain.map(({ place }) => place)).size).toBeGreaterThan(3);
     expect(new Set(plain.map(({ time }) => time)).size).toBe(4);
     expect(plain.some(({ snow }) => snow)).toBe(false);

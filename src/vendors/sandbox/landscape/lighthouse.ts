@@ -1,0 +1,49 @@
+import { blend, type Color, mix, type PaintLine } from "./colors.ts";
+import type { Setting } from "./draw.ts";
+import type { Painted, Range } from "./land.ts";
+import { smooth } from "./random.ts";
+
+/** Tip, dome, eave, lamp room, bar, gallery: from and to how far below the top, half the width there. In 10000 units. */
+const TOP = "0 220 0 20 200 430 0 145 430 470 170 170 470 850 135 135 470 850 8 8 830 875 220 220 875 940 210 155";
+const PARTS = TOP.match(/\d+ \d+ \d+ \d+/g)?.map((part) => part.split(" ").map((n) => Number(n) / 10_000)) ?? [];
+
+/** A lighthouse on a headland, clear of the sun. Its lamp is over the horizon in any ratio: the tower reaches down. */
+export function lighthouse({ width, unit, horizon, disc, light }: Setting, { foot, outline }: Range): Painted {
+  const at = (share: number) => width * (outline(0) > outline(width / unit) ? share : 1 - share);
+  const mid = Math.abs(at(0.18) - disc.x) > 0.12 * width ? at(0.18) : at(0.08);
+  const top = horizon / unit - 0.2;
+  const tall = foot / unit - outline(mid / unit) - top - 0.094;
+  const toned = (color: Color) =>
+    [0.85, 0.12].map((dim) => mix(mix(color, light.glow, 0.36), light.shade, light.dim * dim)) as [Color, Color];
+  const [white, red] = [toned([255, 251, 244]), toned([205, 78, 72])];
+  const sunny = Math.sign(disc.x - mid) * 0.55;
+  const paint: PaintLine = (y, line) => {
+    const down = (y + 0.5) / unit - top;
+    const bar = (half: number, color: (across: number) => Color) => {
+      const [from, to] = [mid - half * unit, mid + half * unit];
+      for (let x = Math.max(0, Math.floor(from)); x < Math.min(width, to); x++) {
+        blend(line, x, color((x + 0.5 - mid) / (half * unit)), Math.min(x + 1, to) - Math.max(x, from));
+      }
+    };
+    const t = (down - 0.094) / tall;
+    const [dark, bright] = Math.floor(t * 5) % 2 === 1 && t < 1 ? red : white;
+    // It stands a little deeper than the ground, which slopes and hides that.
+    if (t >= 0 && t < 1.2)
+      bar(0.0155 + 0.038 * tall * t ** 1.5, (side) => mix(dark, bright, smooth(0.5 + sunny * side)));
+    for (const [from = 0, to = 0, a = 0, b = 0] of PARTS) {
+      const half = a + (b - a) * Math.sqrt((down - from) / (to - from));
+      const glass = a === 0.0135 ? 0.88 : 0;
+      if (down >= from && down < to) bar(half, (side) => (Math.abs(side) < glass ? light.disc : light.shade));
+    }
+    // The lamp's glow and beam, over all that holds it.
+    for (let x = 0; x < width; x++) {
+      const [dx, dy] = [(x + 0.5 - mid) / unit, down - 0.066];
+      const away = Math.hypot(dx, dy);
+      const glow = 0.85 / (1 + (away / 0.03) ** 2) ** 1.1;
+      const off = Math.abs(dy + dx * 0.12) / (0.004 + 0.075 * Math.abs(dx));
+      const beam = 0.6 * smooth(1 - off) * Math.max(0, 1 - away / 0.9) ** 1.6;
+      blend(line, x, light.disc, light.dim * (glow + beam - glow * beam));
+    }
+  };
+  return { paint, solid: Infinity };
+}
