@@ -129,11 +129,8 @@ function fitRatio(work: Work): void {
       `aspectRatio ${shown(aspectRatio)} is not W:H; allowed: ${list(spec.ratios) || "16:9 and the like"}`,
     );
   const closest = nearestRatio(asked, spec.ratios);
-  const closestShape = closest === undefined ? undefined : parseRatio(closest);
-  // The same shape in other numbers, as 32:18 or 7:3, takes the vendor's spelling.
-  if (closestShape && distance(asked, closestShape) < 1e-9) request.aspectRatio = closest;
-  else if (spec.dimensions) return;
-  else if (closest === undefined) {
+  if (spec.dimensions) return;
+  if (closest === undefined) {
     delete request.aspectRatio;
     leftOut(work, `aspectRatio ${shown(aspectRatio)}`);
   } else

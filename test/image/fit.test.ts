@@ -79,7 +79,6 @@ describe("rewrites without a word", () => {
       { width: 1536, height: 1024, size: "1K" },
       { size: "1K", aspectRatio: "3:2" },
     ],
-    ["a ratio in other numbers", pro, { aspectRatio: "7:3" }, { aspectRatio: "21:9" }],
     ["a tier for a model that takes pixels", flux, { size: "1K" }, { width: 1024, height: 1024 }],
     ["a tier and ratio for such a model", flux, { size: "1K", aspectRatio: "16:9" }, { width: 1360, height: 768 }],
     ["a ratio such a model does not list", flux, { aspectRatio: "4:3" }, { width: 1184, height: 880 }],

@@ -40,7 +40,9 @@ export const provider: Provider = {
     const failed = status !== 200 || (answer["error"] ?? undefined) !== undefined;
     const said = text(object(answer["error"])["message"]) ?? text(answer["message"]) ?? text(answer["error"]);
     if (failed) {
-      throw new GatewayError(CODES[status] ?? "vendor_error", `linkai: ${said ?? `status ${status}`}`, {
+      // To the caller, whose own key is fine, a refused key is a fault of the vendor's side.
+      const who = status === 401 ? "linkai refused the gateway's own key" : "linkai";
+      throw new GatewayError(CODES[status] ?? "vendor_error", `${who}: ${said ?? `status ${status}`}`, {
         vendorStatus: status,
         // The document's own "call failed"; any other 5xx is a proxy's, behind which the picture may be drawn all the same.
         retryable: status === 429 || status === 503,

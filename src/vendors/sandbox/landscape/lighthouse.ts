@@ -13,20 +13,19 @@ export function lighthouse({ width, unit, horizon, disc, light }: Setting, { foo
   const mid = Math.abs(at(0.18) - disc.x) > 0.12 * width ? at(0.18) : at(0.08);
   const top = horizon / unit - 0.2;
   const tall = foot / unit - outline(mid / unit) - top - 0.094;
-  const toned = (color: Color) =>
-    [0.85, 0.12].map((dim) => mix(mix(color, light.glow, 0.36), light.shade, light.dim * dim)) as [Color, Color];
-  const [white, red] = [toned([255, 251, 244]), toned([205, 78, 72])];
+  const toned = (color: Color, dim: number) => mix(mix(color, light.glow, 0.36), light.shade, light.dim * dim);
   const sunny = Math.sign(disc.x - mid) * 0.55;
   const paint: PaintLine = (y, line) => {
     const down = (y + 0.5) / unit - top;
-    const bar = (half: number, color: (across: number) => Color) => {
+    const bar = (half: number, tone: (across: number) => Color) => {
       const [from, to] = [mid - half * unit, mid + half * unit];
       for (let x = Math.max(0, Math.floor(from)); x < Math.min(width, to); x++) {
-        blend(line, x, color((x + 0.5 - mid) / (half * unit)), Math.min(x + 1, to) - Math.max(x, from));
+        blend(line, x, tone((x + 0.5 - mid) / (half * unit)), Math.min(x + 1, to) - Math.max(x, from));
       }
     };
     const t = (down - 0.094) / tall;
-    const [dark, bright] = Math.floor(t * 5) % 2 === 1 && t < 1 ? red : white;
+    const color: Color = Math.floor(t * 5) % 2 === 1 && t < 1 ? [205, 78, 72] : [255, 251, 244];
+    const [dark, bright] = [toned(color, 0.85), toned(color, 0.12)];
     // It stands a little deeper than the ground, which slopes and hides that.
     if (t >= 0 && t < 1.2)
       bar(0.0155 + 0.038 * tall * t ** 1.5, (side) => mix(dark, bright, smooth(0.5 + sunny * side)));
@@ -35,9 +34,10 @@ export function lighthouse({ width, unit, horizon, disc, light }: Setting, { foo
       const glass = a === 0.0135 ? 0.88 : 0;
       if (down >= from && down < to) bar(half, (side) => (Math.abs(side) < glass ? light.disc : light.shade));
     }
-    // The lamp's glow and beam, over all that holds it.
-    for (let x = 0; x < width; x++) {
-      const [dx, dy] = [(x + 0.5 - mid) / unit, down - 0.066];
+    // The lamp's glow and beam, over all that holds it; far above and below nothing is seen of them.
+    const dy = down - 0.066;
+    for (let x = Math.abs(dy) < 0.4 ? 0 : width; x < width; x++) {
+      const dx = (x + 0.5 - mid) / unit;
       const away = Math.hypot(dx, dy);
       const glow = 0.85 / (1 + (away / 0.03) ** 2) ** 1.1;
       const off = Math.abs(dy + dx * 0.12) / (0.004 + 0.075 * Math.abs(dx));
