@@ -45,7 +45,7 @@ export async function pump(body: ReadableStream<Uint8Array>, options: PumpOption
         const rate = value.byteLength / Math.max(now - last, 0.5);
         last = now;
         // No great part of what came, lest a fast start holds back the bytes before a pause.
-        atLeast = Math.max(1, Math.floor(Math.min(rate * PATIENCE_MS, received / 8, LARGE / 2)));
+        atLeast = Math.max(1, Math.floor(Math.min(rate * PATIENCE_MS, received / 4, LARGE / 2)));
         if (value.byteLength > 0) await options.each(value);
       }
       if (done) break;

@@ -62,7 +62,7 @@ describe("pump", () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(512 * 1024);
   });
 
-  it("has handed on at least seven eighths of what came when a fast stream pauses", async () => {
+  it("has handed on at least three quarters of what came when a fast stream pauses", async () => {
     for (const burst of [1_000, 50_000, 1_000_001, 3_000_000]) {
       const { readable, writable } = new IdentityTransformStream();
       const writer = writable.getWriter();
@@ -79,7 +79,7 @@ describe("pump", () => {
         if (written % 3 === 0) await pause(0);
       }
       await pause(100);
-      expect(delivered).toBeGreaterThanOrEqual((burst * 7) / 8);
+      expect(delivered).toBeGreaterThanOrEqual((burst * 3) / 4);
       await writer.close();
       await pumping;
       expect(delivered).toBe(burst);

@@ -26,9 +26,9 @@ export function lighthouse({ width, unit, horizon, disc, light }: Setting, { foo
     const t = (down - 0.094) / tall;
     const color: Color = Math.floor(t * 5) % 2 === 1 && t < 1 ? [205, 78, 72] : [255, 251, 244];
     const [dark, bright] = [toned(color, 0.85), toned(color, 0.12)];
+    const lit = (across: number) => mix(dark, bright, smooth(0.5 + sunny * across));
     // It stands a little deeper than the ground, which slopes and hides that.
-    if (t >= 0 && t < 1.2)
-      bar(0.0155 + 0.038 * tall * t ** 1.5, (side) => mix(dark, bright, smooth(0.5 + sunny * side)));
+    if (t >= 0 && t < 1.2) bar(0.0155 + 0.038 * tall * t ** 1.5, lit);
     for (const [from = 0, to = 0, a = 0, b = 0] of PARTS) {
       const half = a + (b - a) * Math.sqrt((down - from) / (to - from));
       const glass = a === 0.0135 ? 0.88 : 0;

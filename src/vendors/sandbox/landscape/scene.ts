@@ -32,7 +32,7 @@ const LIGHTHOUSE = /\blighthouses?\b|灯塔/i;
 const PLACE_WORDS: Steer<Scene["place"]> = [
   ["sea", LIGHTHOUSE],
   ["sea", /\b(seas?(side|shore)?|oceans?|beach(es)?|coasts?(al|line)?|harbou?rs?)\b|海(?!报)|港[口湾]/i],
-  ["sea", /\b(islands?|waves|sail(boats?|ing)?|boats?|ships?)\b|岛|帆|(?<![飞宙])船/i],
+  ["sea", /\b(islands?|waves|sail(boats?|ing)?|boats?|ships?)\b|岛|沙滩|帆|(?<![飞宙])船/i],
   ["forest", /\b(forests?|woods|woodland|jungle|pines?|trees)\b|森林|树林|丛林/i],
   ["desert", /\b(deserts?|dunes?|sahara|sand)\b|沙漠|沙丘|戈壁/i],
   ["mountains", /\b(mountains?|alps|alpine|peaks?|summit|volcano)\b|山/i],

@@ -16,6 +16,7 @@ describe("what a prompt shows", () => {
     ["a rocky coastline", { place: "sea" }],
     ["an old ship", { place: "sea" }],
     ["一条小船", { place: "sea" }],
+    ["沙滩", { place: "sea" }],
     ["Sunset over the SEA", { time: "sunset", place: "sea" }],
     ["a deep forest at dawn", { time: "dawn", place: "forest" }],
     ["desert, daylight", { time: "day", place: "desert" }],
