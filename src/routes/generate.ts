@@ -17,18 +17,17 @@ import { sendWhole } from "./pictures.ts";
 /** Serves one dialect: reads its request, has it drawn, and answers in its words, errors too. */
 export function serve(dialect: Dialect): (c: AppContext) => Promise<Response> {
   return async (c) => {
-    const id = newId(Date.now());
-    c.header("easel-generation", id);
     try {
-      return await draw(c, dialect, id);
+      return await draw(c, dialect);
     } catch (thrown) {
       return failure(c, thrown, dialect);
     }
   };
 }
 
-async function draw(c: AppContext, dialect: Dialect, id: string): Promise<Response> {
+async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
   const config = settings(c);
+  const id = newId(Date.now());
   const principal = await principalOf(c);
   const gate = new Gate(c, config.limits);
   gate.admitRequest(principal);
@@ -42,6 +41,8 @@ async function draw(c: AppContext, dialect: Dialect, id: string): Promise<Respon
     c.executionCtx.waitUntil(dropPictures(c.env.BUCKET, pictures));
     throw error;
   }
+  // From here on it is a generation, with a record whatever becomes of it.
+  c.header("easel-generation", id);
   const answer = await generate({
     id,
     asked,
