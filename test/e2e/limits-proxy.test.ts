@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { unstable_startWorker } from "wrangler";
+import { quiet } from "../../scripts/quiet.ts";
+import { ADMIN } from "./stage.ts";
+
+let worker: Awaited<ReturnType<typeof unstable_startWorker>>;
+let state: string;
+beforeAll(async () => {
+  state = await mkdtemp(join(tmpdir(), "easel-"));
+  // Wrangler reads its settings as it loads.
+  quiet();
+  const { unstable_startWorker: startWorker } = await import("wrangler");
+  worker = await startWorker({
+    config: "wrangler.toml",
+    envFiles: [],
+    bindings: { ADMIN_TOKEN: { type: "plain_text", value: ADMIN } },
+    dev: {
+      server: { hostname: "localhost", port: 0 },
+      inspector: false,
+      watch: false,
+      logLevel: "none",
+      persist: state,
+      structuredLogsHandler: () => undefined,
+    },
+  });
+  await worker.ready;
+});
+afterAll(async () => {
+  await worker.raw.teardown();
+  await rm(state, { recursive: true, force: true });
+});
+
+/** `npm start` has a proxy in front of the Worker, which still sends when the answer comes. */
+it.each([
+  ["a text too long", `{"prompt":"${"x".repeat(5_000_000)}"}`, 413],
+  ["base64 that is none", `{"prompt":"cat","references":["iVBORw0KGgoAAAANSUhE!${"A".repeat(8_000_000)}"]}`, 400],
+])("30. a body refused while it arrives is answered in words: %s", async (_, body, status) => {
+  const url = new URL("/v1/generations", await worker.url);
+  for (let times = 0; times < 5; times++) {
+    const headers = { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" };
+    const answer = await fetch(url, { method: "POST", headers, body });
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject({ error: { message: expect.any(String) } });
+  }
+});
