@@ -73,13 +73,13 @@ export async function startUp(script: string, folder: string, bucket: number): P
   }
 }
 
-export interface Helper {
+export interface Peer {
   port: number;
   stop(): void;
 }
 
 /** Starts upstream.ts or bucket.ts in a process of its own; without us it ends by itself. */
-export function startProcess(file: string): Promise<Helper> {
+export function startProcess(file: string): Promise<Peer> {
   const child = fork(join(import.meta.dirname, file));
   return new Promise((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`${file} ended with ${code}`)));

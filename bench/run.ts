@@ -34,16 +34,16 @@ else await run(flags.quick ? QUICK : FULL);
 
 async function run({ rounds, cellMs, starts }: typeof FULL): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "easel-bench-"));
-  const helpers = await Promise.all([startProcess("upstream.ts"), startProcess("bucket.ts")]);
+  const peers = await Promise.all([startProcess("upstream.ts"), startProcess("bucket.ts")]);
   // Ends what runs, the folder included.
   const stop = async () => {
-    for (const helper of helpers) helper.stop();
+    for (const peer of peers) peer.stop();
     await rm(folder, { recursive: true, force: true });
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => void stop().then(() => process.exit(1)));
   try {
-    const [upstream, bucket] = helpers.map(({ port }) => port);
+    const [upstream, bucket] = peers.map(({ port }) => port);
     const chosen = select(cells(`http://127.0.0.1:${upstream}`), flags.only);
     if (chosen.length === 0) throw new Error(`no cell's name contains "${flags.only}"`);
     await bundle("bench/worker.ts", folder);
