@@ -99,14 +99,10 @@ function explain(
   deadline: Deadline,
   retryAfter: number | undefined,
 ): GatewayError {
-  const vendor = route.target.provider.name;
-  let error: GatewayError;
-  if (deadline.signal.aborted) error = asGatewayError(deadline.signal.reason);
-  else if (thrown instanceof GatewayError) error = thrown;
-  else {
-    const unusable = thrown instanceof BadBody;
-    const what = unusable ? `sent an answer that cannot be used. ${thrown.message}` : "broke off in its answer.";
-    error = new GatewayError("vendor_error", `${vendor} ${what}`, { cause: thrown });
+  let error = asGatewayError(deadline.signal.aborted ? deadline.signal.reason : thrown);
+  if (thrown instanceof BadBody && !deadline.signal.aborted) {
+    const message = `${route.target.provider.name} sent an answer that cannot be used. ${thrown.message}`;
+    error = new GatewayError("vendor_error", message, { cause: thrown });
   }
   // Vendors have been seen to repeat what they were sent: the key, the prompt, a signed URL.
   const { prompt, references } = route.request;

@@ -33,7 +33,7 @@ const FIRST = bytesOf("{[:deir\xef");
 
 /** Reads the answer: pictures go to `uploads` as they arrive, the small JSON is returned; undefined if an error has none. */
 export async function receive(
-  { settings: { limits }, tap }: Exchange,
+  { route, settings: { limits }, tap }: Exchange,
   response: Response,
   uploads: PictureUploads,
   deadline: Deadline,
@@ -62,7 +62,7 @@ export async function receive(
         if (hasPicture) passed?.release();
         await passed?.write(chunk);
       },
-    });
+    }).catch(brokeOff(route.target.provider.name));
   } catch (error) {
     if (!ok && error instanceof BadBody) return undefined;
     throw error;
@@ -82,11 +82,14 @@ export async function collect(
   if (upload === undefined) throw new BadBody("The answer points at a picture that is not in it.");
   if ("url" in carrier) {
     const { limits, trustedHosts } = work.settings;
+    const { target } = work.route;
     const delivered = deadline.phase("deliver a picture", limits.downloadMs);
     try {
-      const response = await download(work.route.target, carrier.url, deadline, limits, trustedHosts);
-      if (response.body !== null)
-        await pump(response.body, { large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });
+      const response = await download(target, carrier.url, deadline, limits, trustedHosts);
+      if (response.body !== null) {
+        const reading = pump(response.body, { large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });
+        await reading.catch(brokeOff(target.provider.name));
+      }
     } finally {
       delivered();
     }
@@ -98,4 +101,12 @@ export async function collect(
     throw new GatewayError("internal", "The picture was drawn, but could not be stored.", { cause: error });
   }
   return upload.stored;
+}
+
+/** What ends a body early is the vendor's end, or its network's. */
+function brokeOff(vendor: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof BadBody || error instanceof GatewayError) throw error;
+    throw new GatewayError("vendor_error", `${vendor} broke off in its answer.`, { cause: error });
+  };
 }

@@ -18,6 +18,7 @@ export interface ReadOptions {
   depth: number;
   /** Sees each chunk once it has been scanned, and whether a picture has begun. */
   each?(chunk: Uint8Array, begun: boolean): Promise<void> | void;
+  /** As for `pump`. */
   signal?: AbortSignal;
   leaveRest?: boolean;
 }

@@ -60,9 +60,8 @@ export async function download(
 ): Promise<Response> {
   const { provider } = target;
   const own = new URL(target.baseUrl).origin;
-  let next = address;
+  let url = URL.parse(address);
   for (let hop = 0; hop <= limits.redirects; hop++) {
-    const url = URL.parse(next, address);
     if (url === null || !mayFetch(url, trusted, own)) {
       throw new GatewayError(
         "vendor_error",
@@ -85,7 +84,7 @@ export async function download(
         { vendorStatus: response.status },
       );
     }
-    next = new URL(location, url).href;
+    url = URL.parse(location, url.href);
   }
   throw new GatewayError(
     "vendor_error",

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { LinkAIBehaviour } from "../sim/index.ts";
 import { ADMIN, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
+import { refused } from "./refused.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -96,13 +97,3 @@ it("our own 429 is waited out as told", async () => {
     await slow.stop();
   }
 });
-
-/** The error that the SDK makes of a refusal. */
-async function refused(call: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
-  const outcome = await call.then(
-    () => "no error at all",
-    (error: unknown) => error,
-  );
-  if (outcome instanceof OpenAI.APIError) return outcome;
-  throw outcome;
-}

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { jpeg, png, sha256 } from "../sim/index.ts";
 import { ADMIN, hashOf, lastBody, PRO, startStage, warningsOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
+import { refused } from "./refused.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -189,13 +190,3 @@ it("models.list and models.retrieve, with a slash in the id", async () => {
   await expect(client.models.retrieve("flux-2-pro")).rejects.toBeInstanceOf(OpenAI.NotFoundError);
   expect((await clientOf().models.retrieve("gpt-image-2")).id).toBe("gpt-image-2");
 });
-
-/** The error that the SDK makes of a refusal. */
-async function refused(call: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
-  const outcome = await call.then(
-    () => "no error at all",
-    (error: unknown) => error,
-  );
-  if (outcome instanceof OpenAI.APIError) return outcome;
-  throw outcome;
-}

@@ -60,3 +60,16 @@ export function heif(major: string, width: number, height: number, compatible: r
     box("mdat", [1, 2, 3]),
   );
 }
+
+/** One small file of each kind, 640 by 480. */
+export const FILES: [name: string, type: string, file: Uint8Array][] = [
+  ["png", "image/png", png(640, 480)],
+  ["jpeg", "image/jpeg", jpeg(640, 480)],
+  ["progressive jpeg", "image/jpeg", jpeg(640, 480, { sof: 0xc2 })],
+  ["gif", "image/gif", gif(640, 480)],
+  ["lossy webp", "image/webp", webp.lossy(640, 480)],
+  ["lossless webp", "image/webp", webp.lossless(640, 480)],
+  ["extended webp", "image/webp", webp.extended(640, 480)],
+  ["avif", "image/avif", heif("avif", 640, 480)],
+  ["heic", "image/heic", heif("heic", 640, 480)],
+];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { EndFinder } from "../../src/image/whole.ts";
 import { chunks, Random } from "../stream/random.ts";
 import { pause } from "../stream/streams.ts";
-import { bytes, gif, heif, jpeg, png, webp } from "./pictures.ts";
+import { bytes, FILES, gif, heif, jpeg, png, webp } from "./pictures.ts";
 
 const join = (...parts: Uint8Array[]) => new Uint8Array(parts.reduce<number[]>((all, part) => [...all, ...part], []));
 const be32 = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
@@ -10,16 +10,8 @@ const box = (type: string, content: number[] = []) => [...be32(8 + content.lengt
 const ftyp = box("ftyp", [...bytes("avif"), 0, 0, 0, 0]);
 
 const pictures: [name: string, type: string, file: Uint8Array][] = [
-  ["png", "image/png", png(640, 480)],
-  ["jpeg", "image/jpeg", jpeg(640, 480)],
-  ["progressive jpeg", "image/jpeg", jpeg(640, 480, { sof: 0xc2 })],
+  ...FILES,
   ["jpeg with a long EXIF", "image/jpeg", jpeg(640, 480, { exif: 3_000 })],
-  ["gif", "image/gif", gif(640, 480)],
-  ["lossy webp", "image/webp", webp.lossy(640, 480)],
-  ["lossless webp", "image/webp", webp.lossless(640, 480)],
-  ["extended webp", "image/webp", webp.extended(640, 480)],
-  ["avif", "image/avif", heif("avif", 640, 480)],
-  ["heic", "image/heic", heif("heic", 640, 480)],
   [
     "heic with its index behind and a length of 64 bits",
     "image/heic",

@@ -1,20 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { absorb, forget, newBucket, putBack, take } from "../../src/policy/bucket.ts";
 import type { OtherSlot, Policy } from "../../src/policy/bucket.ts";
+import { prng } from "./prng.ts";
 
 const T = 1_800_000_000_000;
 const policy: Policy = { capacity: 60, perMinute: 60 };
-/** A seeded generator of numbers in [0, 1) (mulberry32). */
-function prng(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const other = (slot: string, count: number, extra: Partial<OtherSlot> = {}): OtherSlot => {
   return { slot, count, tokens: policy.capacity, at: T, ...extra };
 };

@@ -3,6 +3,7 @@ import { createAdmission } from "../../src/policy/admission.ts";
 import type { BucketUse } from "../../src/policy/admission.ts";
 import type { CountStore } from "../../src/policy/counts.ts";
 import { rateLimitHeaders } from "../../src/policy/ratelimit-headers.ts";
+import { prng } from "./prng.ts";
 
 const T = 1_800_000_000_000;
 const kv: CountStore = { list: async () => ({ keys: [], list_complete: true }), put: async () => undefined };
@@ -38,17 +39,6 @@ function parseList(field: string): Item[] {
     if (comma === null) throw new SyntaxError(`no comma: ${rest}`);
     rest = rest.slice(comma[0].length);
   }
-}
-
-/** A seeded generator of numbers in [0, 1) (mulberry32). */
-function prng(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 describe("rateLimitHeaders", () => {

@@ -3,6 +3,7 @@ import { createAdmission } from "../../src/policy/admission.ts";
 import { newBucket, take } from "../../src/policy/bucket.ts";
 import type { BucketState, Policy } from "../../src/policy/bucket.ts";
 import type { CountStore } from "../../src/policy/counts.ts";
+import { prng } from "./prng.ts";
 
 interface Version {
   at: number;
@@ -27,17 +28,6 @@ interface Faults {
   failedReads?: number;
   /** Chance that metadata comes back as rubbish. */
   garbage?: number;
-}
-
-/** A seeded generator of numbers in [0, 1) (mulberry32). */
-function prng(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 const GARBAGE = [
