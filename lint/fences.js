@@ -31,6 +31,7 @@ const VENDOR_MAY = [
   "vendors/strict.ts",
   "vendors/references.ts",
   "vendors/loose.ts",
+  "vendors/refusals.ts",
 ];
 
 /** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small. */

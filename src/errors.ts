@@ -38,6 +38,8 @@ export interface ErrorDetail {
   retryAfter?: number | undefined;
   /** Whether the same request may succeed later without a second charge. */
   retryable?: boolean | undefined;
+  /** Whether another vendor may be asked: this one drew nothing and will not charge. */
+  elsewhere?: boolean | undefined;
   /** The vendor's own HTTP status, kept for the record and the log. */
   vendorStatus?: number | undefined;
   cause?: unknown;
@@ -49,6 +51,7 @@ export class GatewayError extends Error {
   readonly field: string | undefined;
   readonly retryAfter: number | undefined;
   readonly retryable: boolean;
+  readonly elsewhere: boolean;
   readonly vendorStatus: number | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
@@ -58,6 +61,7 @@ export class GatewayError extends Error {
     this.field = detail.field;
     this.retryAfter = detail.retryAfter;
     this.retryable = detail.retryable ?? code === "rate_limited";
+    this.elsewhere = detail.elsewhere ?? false;
     this.vendorStatus = detail.vendorStatus;
   }
 }
@@ -70,8 +74,8 @@ export function asGatewayError(thrown: unknown): GatewayError {
 
 /** The same error, changed in part. */
 export function refine(error: GatewayError, change: ErrorDetail & { message?: string }): GatewayError {
-  const { code, message, field, retryAfter, retryable, vendorStatus, cause } = error;
-  const detail = { field, retryAfter, retryable, vendorStatus, cause, ...change };
+  const { code, message, field, retryAfter, retryable, elsewhere, vendorStatus, cause } = error;
+  const detail = { field, retryAfter, retryable, elsewhere, vendorStatus, cause, ...change };
   return new GatewayError(code, change.message ?? message, detail);
 }
 

@@ -71,7 +71,12 @@ async function call(work: Exchange): Promise<Exchanged> {
     const response = await send(route.target, outgoing, open, deadline, limits);
     retryAfter = retryAfterSeconds(response.headers, Date.now());
     const wire = await receive(work, response, uploads, deadline);
-    const { images, text, usage } = provider.decode(response.ok ? 200 : response.status, wire, response.headers);
+    const { images, text, usage } = provider.decode(
+      response.ok ? 200 : response.status,
+      wire,
+      response.headers,
+      route.request,
+    );
     const pictures = await all(images.map((carrier) => collect(work, carrier, uploads, deadline)));
     await uploads.discard(pictures);
     return { pictures, text: text === undefined ? undefined : redact(text, secrets), usage };

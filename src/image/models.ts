@@ -14,16 +14,35 @@ export interface ModelSpec {
   /** Tier → ratio → "WxH", to tell which tier and ratio answer a request in pixels. */
   pixels?: PixelTable;
   /** Set where width and height are taken as they are: their step, and the limits of a side. */
-  dimensions?: { multipleOf: number; min: number; max: number };
-  /** Reference pictures at most. */
+  dimensions?: { multipleOf: number; min: number; max: number; maxPixels?: number };
+  /** Reference pictures at most, and the bytes of each. */
   references: number;
-  /** URL schemes a reference may have at this vendor. */
+  referenceBytes?: number;
+  /** URL schemes a reference may have at this vendor; a URL of another is fetched and sent as a picture. */
   referenceSchemes: readonly ("https" | "http" | "gs")[];
+  /** Set where the vendor would rather have a URL than a picture in the request. */
+  prefersUrls?: true;
+  /** Whether earlier turns may be sent as such; elsewhere they become part of the prompt. */
+  turns?: true;
+  mask?: true;
   qualities: readonly string[];
   formats: readonly OutputFormat[];
   seed: boolean;
   /** Pictures one call may ask for. */
   n: number;
+  /** How pictures come back, and for how long a URL is good. */
+  output: "base64" | "url";
+  urlSeconds?: number;
+  /** Per picture, by tier where it differs; absent where nobody publishes it. */
+  price?: Price;
+  /** Known from other people's code only: nobody draws it here until the var MODELS says `"off": false`. */
+  off?: boolean;
+}
+
+export interface Price {
+  /** `CNY`, `USD`, or `credits` of the vendor's own. */
+  currency: string;
+  amount: number | Partial<Record<Tier, number>>;
 }
 
 export type PixelTable = Partial<Record<Tier, Record<string, string>>>;

@@ -21,10 +21,21 @@ export interface GenerationRecord {
   finishedAt?: string | undefined;
 }
 
+/** Money, or a vendor's own `credits`. */
+export interface Cost {
+  amount: number;
+  currency: string;
+}
+
 /** One call to a vendor. */
 export interface Attempt {
   vendor: string;
+  /** From dispatch to the last picture stored, and the part of it until the vendor's headers came. */
   ms: number;
+  waitMs?: number | undefined;
+  pictures?: number | undefined;
+  /** As the vendor says, else by the price list. */
+  cost?: Cost | undefined;
   /** Its code, if it failed. */
   error?: string | undefined;
 }
@@ -42,7 +53,7 @@ export function recordWire(record: GenerationRecord): Wire {
     warnings: record.warnings,
     usage: (record.usage as Wire | undefined) ?? null,
     error: record.error ?? null,
-    attempts: record.attempts.map(({ vendor, ms, error }) => ({ vendor, ms, error })),
+    attempts: record.attempts as unknown as Wire[],
     createdAt: record.createdAt,
     finishedAt: record.finishedAt ?? null,
   };

@@ -20,6 +20,22 @@ export interface StoredPicture {
 /** A reference picture: somewhere on the web, or hoisted from the request into R2. */
 export type Reference = { url: string; type?: string | undefined } | { picture: StoredPicture };
 
+/** What was said and shown before the prompt, the oldest first; `model` is what the model answered. */
+export interface Turn {
+  role: "user" | "model";
+  text?: string | undefined;
+  references: Reference[];
+}
+
+/** What was said and shown before the prompt, the oldest first; `model` is what the model answered. */
+export interface Turn {
+  role: "user" | "model";
+  text?: string | undefined;
+  references: Reference[];
+}
+
+export type ProviderOptions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 /** The canonical request: every dialect decodes to it, every provider encodes from it. */
 export interface ImageRequest {
   /** From a dialect the client's own word, an alias or `vendor/model` included; to a provider the canonical name. */
@@ -37,4 +53,27 @@ export interface ImageRequest {
   quality?: string | undefined;
   outputFormat?: OutputFormat | undefined;
   references: Reference[];
+  /** Where the first reference may be changed: a picture whose transparent parts are drawn anew. */
+  mask?: Reference | undefined;
+  /** Earlier turns of the conversation; the last one is `prompt` and `references`. */
+  turns?: Turn[] | undefined;
+  /** By vendor, what only that vendor has a field for, in its own words. */
+  providerOptions?: ProviderOptions | undefined;
+}
+
+/** Every reference of a request: those of its turns, its own, its mask. */
+export function referencesOf({ turns = [], references, mask }: ImageRequest): Reference[] {
+  return [...turns.flatMap((turn) => turn.references), ...references, ...(mask === undefined ? [] : [mask])];
+}
+
+/** The request with each of `referencesOf` replaced by the one at the same place of `others`. */
+export function withReferences(request: ImageRequest, others: readonly Reference[]): ImageRequest {
+  const rest = others.values();
+  const replaced = (reference: Reference) => rest.next().value ?? reference;
+  return {
+    ...request,
+    turns: request.turns?.map((turn) => ({ ...turn, references: turn.references.map(replaced) })),
+    references: request.references.map(replaced),
+    mask: request.mask === undefined ? undefined : replaced(request.mask),
+  };
 }

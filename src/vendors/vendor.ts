@@ -1,6 +1,6 @@
 import type { GatewayError } from "../errors.ts";
 import type { ModelSpec } from "../image/models.ts";
-import type { GenerationRecord } from "../image/record.ts";
+import type { Cost, GenerationRecord } from "../image/record.ts";
 import type { ImageRequest, StoredPicture } from "../image/request.ts";
 import type { Wire } from "../image/wire.ts";
 
@@ -11,6 +11,14 @@ export interface Asked {
   warnings: string[];
   /** How the client wants its pictures, where the dialect lets it choose; `picture` is the first one itself. */
   as?: "url" | "base64" | "picture" | undefined;
+  /** Whether it wants server-sent events; only from a dialect that has `events`. */
+  stream?: boolean | undefined;
+}
+
+/** One server-sent event; `data` is sent as JSON, a string as it is. */
+export interface Event {
+  event?: string;
+  data: Wire;
 }
 
 export interface Failure {
@@ -25,9 +33,13 @@ export interface Dialect {
   paths: readonly string[];
   /** Set where they are served under `/<name>` only, because another dialect holds them at the root. */
   nested?: true;
+  /** Further paths, served as they are. */
+  alsoAt?: readonly string[];
   /** `wire` is the parsed skeleton, in which picture k of `pictures` reads `hoistedMark(k)`. Throws invalid_request. */
   decode(wire: unknown, pictures: StoredPicture[], headers: Headers): Asked;
   encode(record: GenerationRecord, asked: Asked): Wire;
+  /** The same answer as events, for who asked for a stream. */
+  events?(record: GenerationRecord, asked: Asked): Event[];
   /** Canonical field name → what this dialect calls it, for error messages. */
   fields?: Readonly<Record<string, string>>;
   fail(error: GatewayError, requestId: string): Failure;
@@ -41,7 +53,10 @@ export interface Drawn {
   /** Final pictures only, in order; drafts and rejected ones are left out. */
   images: Carrier[];
   text?: string | undefined;
+  /** What the vendor says it used, in its own words. */
   usage?: Record<string, unknown> | undefined;
+  /** What it says it charges. */
+  cost?: Cost | undefined;
 }
 
 /** What a provider wants sent; `send.ts` adds base URL, credential and deadlines. */
@@ -61,8 +76,8 @@ export interface Provider {
   passThrough?: boolean;
   /** The request already fits the model's spec (image/fit.ts). */
   encode(request: ImageRequest, spec: ModelSpec): Outgoing;
-  /** Reads a whole answer, of any status; throws the canonical error that it means. */
-  decode(status: number, wire: unknown, headers: Headers): Drawn;
+  /** Reads a whole answer to `request`, of any status; throws the canonical error that it means (refusals.ts). */
+  decode(status: number, wire: unknown, headers: Headers, request: ImageRequest): Drawn;
   /** Set where the vendor lives in this process and needs no credential: it answers instead of the network. */
   answer?: (request: Request) => Promise<Response>;
 }

@@ -22,6 +22,7 @@ const flux: ModelSpec = {
   formats: ["jpeg", "png"],
   seed: true,
   n: 1,
+  output: "url",
 };
 /** A vendor whose API takes a prompt and nothing else. */
 const plain: ModelSpec = { ...flux, ratios: [], formats: [], seed: false };

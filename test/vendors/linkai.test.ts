@@ -4,6 +4,7 @@ import answers from "../fixtures/linkai/answers.json" with { type: "json" };
 import errors from "../fixtures/linkai/errors.json" with { type: "json" };
 import requests from "../fixtures/linkai/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
+import { ASKED } from "./specimens.ts";
 
 const CDN = "https://cdn.link-ai.tech/user/generate/eaf7c477-2fe5-4420-8c23-df2a27a55593.png";
 const gpt = { model: "gpt-image-2", size: "2K", aspectRatio: "16:9" } as const;
@@ -62,17 +63,18 @@ describe("LinkAI", () => {
   });
 
   it("understands the document's error, also in a 200", () => {
-    const decode = (status: number) => () => linkai.provider?.decode(status, errors["402"], new Headers());
+    const decode = (status: number) => () =>
+      linkai.provider?.decode(status, errors["402"], new Headers(), ASKED.request);
     expect(decode(402)).toThrow(
       expect.objectContaining({ code: "model_not_found", message: "linkai: 模型不存在或用户无权限使用: xxx" }) as Error,
     );
-    expect(decode(200)).toThrow(expect.objectContaining({ code: "vendor_error" }) as Error);
+    expect(decode(200)).toThrow(expect.objectContaining({ code: "model_not_found" }) as Error);
   });
 
   it("may be asked again only where the document says that the call failed", () => {
     const retryable = (status: number) => {
       try {
-        linkai.provider?.decode(status, errors["402"], new Headers());
+        linkai.provider?.decode(status, errors["402"], new Headers(), ASKED.request);
       } catch (error) {
         return (error as { retryable: boolean }).retryable;
       }

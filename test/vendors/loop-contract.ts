@@ -38,7 +38,7 @@ export function loop(dialect: Dialect, provider: Provider, { readBack = {} }: Su
     const shelf = new Shelf();
     const record = drawn(shelf);
     const { wire, pictures } = await overTheWire(dialect.encode(record, { ...ASKED, as: "url" }), shelf);
-    const { images } = provider.decode(200, wire, new Headers());
+    const { images } = provider.decode(200, wire, new Headers(), ASKED.request);
     expect(images).toHaveLength(2);
     images.forEach((carrier, index) => {
       const image = record.images[index];
@@ -51,7 +51,7 @@ export function loop(dialect: Dialect, provider: Provider, { readBack = {} }: Su
   it.each(CODES)("%s reads as itself, or as what its wire has for it", async (code) => {
     const { status, body } = dialect.fail(new GatewayError(code, "as the test says"), "req-1");
     const { wire } = await overTheWire(body, new Shelf());
-    const error = thrownBy(() => provider.decode(status, wire, new Headers()));
+    const error = thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request));
     expect(error).toMatchObject({
       code: readBack[code] ?? code,
       message: expect.stringContaining("as the test says") as string,

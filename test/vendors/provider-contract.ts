@@ -6,7 +6,7 @@ import type { ImageRequest } from "../../src/image/request.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";
 import { JUNK, pathsIn, replaced, thrownBy } from "./junk.ts";
 import { arrive, overTheWire, Shelf } from "./over-the-wire.ts";
-import { bytesOf, referenceOf } from "./specimens.ts";
+import { ASKED, bytesOf, referenceOf } from "./specimens.ts";
 import type { Meaning, Subject } from "./subject.ts";
 
 /** What every provider makes of answers, good and bad, and that it sends what the document has. */
@@ -21,7 +21,7 @@ export function providerContract(provider: Provider, { requests, meanings, answe
 
   it.each(Object.entries(answers))("finds the one picture in %s", (_, answer) => {
     const { wire } = arrive(bytesOf(answer), new Shelf());
-    expect(provider.decode(200, wire, new Headers()).images).toHaveLength(1);
+    expect(provider.decode(200, wire, new Headers(), ASKED.request).images).toHaveLength(1);
   });
 
   it.each(Object.entries(answers))("survives junk anywhere in %s", (_, answer) => {
@@ -29,7 +29,9 @@ export function providerContract(provider: Provider, { requests, meanings, answe
     for (const path of pathsIn(wire)) {
       for (const junk of JUNK) {
         for (const status of [200, 400, 503]) {
-          const error = thrownBy(() => provider.decode(status, replaced(wire, path, junk), new Headers()));
+          const error = thrownBy(() =>
+            provider.decode(status, replaced(wire, path, junk), new Headers(), ASKED.request),
+          );
           if (error !== undefined) expect([path, junk, error]).toEqual([path, junk, expect.any(GatewayError)]);
           else expect(status).toBe(200);
         }
@@ -51,7 +53,7 @@ export function providerContract(provider: Provider, { requests, meanings, answe
       { candidates: [] },
     ]) {
       for (const status of [200, 400, 401, 402, 404, 429, 500, 503]) {
-        const error = thrownBy(() => provider.decode(status, wire, new Headers()));
+        const error = thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request));
         expect([wire, status, error]).toEqual([wire, status, expect.any(GatewayError)]);
         expect((error as GatewayError).vendorStatus ?? status).toBe(status);
       }
@@ -60,7 +62,7 @@ export function providerContract(provider: Provider, { requests, meanings, answe
 
   it("holds the operator's key against nobody", () => {
     for (const status of [401, 403]) {
-      const error = thrownBy(() => provider.decode(status, { message: "bad key" }, new Headers()));
+      const error = thrownBy(() => provider.decode(status, { message: "bad key" }, new Headers(), ASKED.request));
       expect(error).toMatchObject({ code: "vendor_error", retryable: false });
     }
   });

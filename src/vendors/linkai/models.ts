@@ -12,6 +12,8 @@ const common = {
   formats: [],
   seed: false,
   n: 1,
+  // data[].url, which the document calls long-lived.
+  output: "url",
 } as const satisfies Partial<ModelSpec>;
 
 const seedream = {

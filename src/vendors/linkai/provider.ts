@@ -1,17 +1,17 @@
-import { type ErrorCode, GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
 import { list, object, text } from "../loose.ts";
+import { type Meaning, refusal, withoutPicture } from "../refusals.ts";
 import type { Carrier, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
-/** Documented statuses; 401 is about the operator's key, so to the caller it is the vendor's side that failed. */
-const CODES: Readonly<Record<number, ErrorCode>> = {
-  400: "invalid_request",
+/** 错误响应: what this vendor's statuses mean where the usual meaning is another. */
+export const STATUSES: Readonly<Record<number, Meaning>> = {
   402: "model_not_found",
   406: "insufficient_credit",
   409: "content_rejected",
-  429: "rate_limited",
+  // 接口调用异常
+  503: "busy",
 };
 
 /** LinkAI as called: vendor-docs, "图像生成接口". */
@@ -37,21 +37,12 @@ export const provider: Provider = {
 
   decode(status, wire) {
     const answer = object(wire);
-    const failed = status !== 200 || (answer["error"] ?? undefined) !== undefined;
-    const said = text(object(answer["error"])["message"]) ?? text(answer["message"]) ?? text(answer["error"]);
-    if (failed) {
-      // To the caller, whose own key is fine, a refused key is a fault of the vendor's side.
-      const who = status === 401 ? "linkai refused the gateway's own key" : "linkai";
-      throw new GatewayError(CODES[status] ?? "vendor_error", `${who}: ${said ?? `status ${status}`}`, {
-        vendorStatus: status,
-        // The document's own "call failed"; any other 5xx is a proxy's, behind which the picture may be drawn all the same.
-        retryable: status === 429 || status === 503,
-      });
-    }
+    const error = answer["error"] ?? undefined;
+    const said = text(object(error)["message"]) ?? text(answer["message"]) ?? text(error);
+    if (status !== 200 || error !== undefined) throw refusal("linkai", { status, said, own: STATUSES });
     const images = list(answer["data"]).flatMap((item) => carrier(object(item)) ?? []);
     if (images.length > 0) return { images };
-    const why = said === undefined ? "" : ` (${said})`;
-    throw new GatewayError("no_image", `linkai answered without a picture${why}.`, { vendorStatus: status });
+    throw withoutPicture("linkai", [], said);
   },
 };
 

@@ -13,11 +13,15 @@ const common = {
   // referenceImages: 14 at most; fileData.fileUri takes http, https and gs.
   references: 14,
   referenceSchemes: ["https", "http", "gs"],
+  // 速率限制 is stricter for inlineData: fileData is preferred.
+  prefersUrls: true,
   // No field for quality, format, seed or number in 请求参数.
   qualities: [],
   formats: [],
   seed: false,
   n: 1,
+  // The model's raw JSON, inlineData.
+  output: "base64",
 } as const satisfies Partial<ModelSpec>;
 
 /** Models in ListenHub's document, `provider: "google"`; pixels are Google's, the raw output being the model's. */
@@ -27,6 +31,8 @@ export const models: Record<string, ModelSpec> = {
     wireName: "gemini-3-pro-image-preview",
     ratios: RATIOS,
     pixels: PIXELS["gemini-3-pro"],
+    // Labnana's list (same backend).
+    price: { currency: "credits", amount: { "1K": 15, "2K": 15, "4K": 30 } },
   },
   "gemini-3.1-flash-image-preview": {
     ...common,
@@ -34,5 +40,6 @@ export const models: Record<string, ModelSpec> = {
     // 额外支持 1:4, 4:1, 1:8, 8:1.
     ratios: [...RATIOS, "1:4", "4:1", "1:8", "8:1"],
     pixels: PIXELS["gemini-3.1-flash"],
+    price: { currency: "credits", amount: { "1K": 10, "2K": 10, "4K": 20 } },
   },
 };

@@ -1,13 +1,22 @@
-import { type ErrorCode, GatewayError } from "../../errors.ts";
+import type { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
 import { list, object, text } from "../loose.ts";
+import { type Meaning, REASONS, refusal, withoutPicture } from "../refusals.ts";
 import type { Carrier, Drawn, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 import { CODES } from "./wire.ts";
 
-/** Reasons (of a candidate or of the prompt's block) that mean moderation; from the Gemini API's enumerations. */
-const REJECTED = /^(?:IMAGE_)?(?:SAFETY|PROHIBITED_CONTENT|RECITATION)$|^(?:BLOCKLIST|SPII|MODEL_ARMOR|JAILBREAK)$/;
+/** Codes of the error body, as the vendor's SDK knows them; they come with any status, 200 too. */
+export const ERRORS: Readonly<Record<number, Meaning>> = {
+  [CODES.key]: "key",
+  [CODES.credit]: "insufficient_credit",
+  [CODES.parameters]: "invalid_request",
+  [CODES.busy]: "rate_limited",
+  [CODES.rate]: "rate_limited",
+  // 500 is documented as "try again".
+  500: "busy",
+};
 
 /** ListenHub as called: vendor-docs "AI 生图"; its answer is the Gemini API's JSON as it is. */
 export const provider: Provider = {
@@ -32,11 +41,8 @@ export const provider: Provider = {
 
   decode(status, wire) {
     const answers = Array.isArray(wire) ? wire.map(object) : [object(wire)];
-    for (const answer of answers) refuse(status, answer);
-    if (status !== 200)
-      throw new GatewayError("vendor_error", `listenhub answered with status ${status}.`, {
-        vendorStatus: status,
-      });
+    const refused = answers.find((answer) => status !== 200 || isError(answer)) ?? (status === 200 ? undefined : {});
+    if (refused !== undefined) throw refuse(status, refused);
     return draw(answers);
   },
 };
@@ -53,27 +59,16 @@ function mimeOf(url: string): string {
   return ending === undefined ? "image/jpeg" : `image/${ending}`;
 }
 
-/** Throws what an error answer means; it may come with any status, 200 included. */
-function refuse(httpStatus: number, answer: Record<string, unknown>): void {
-  const error = answer["error"] ?? undefined;
-  const gemini = object(error);
-  const code = Number(answer["code"] ?? gemini["code"] ?? 0);
-  if (httpStatus === 200 && code === 0 && error === undefined) return;
+function isError(answer: Record<string, unknown>): boolean {
+  return Number(answer["code"] ?? 0) !== 0 || (answer["error"] ?? undefined) !== undefined;
+}
+
+function refuse(status: number, answer: Record<string, unknown>): GatewayError {
+  const gemini = object(answer["error"]);
+  const said = text(answer["message"]) ?? text(gemini["message"]) ?? text(answer["error"]);
   // Google's own errors have the status for a code.
-  const status = httpStatus === 200 && code >= 400 && code < 600 ? code : httpStatus;
-  const said = text(answer["message"]) ?? text(gemini["message"]) ?? text(error) ?? `status ${status}`;
-  const fail = (name: ErrorCode, message = `listenhub: ${said}`): never => {
-    // 500 is documented as "try again"; behind a 502 or 504 a picture may have been drawn and charged.
-    const retryable = name === "rate_limited" || status === 500 || status === 503;
-    throw new GatewayError(name, message, { vendorStatus: status, retryable });
-  };
-  if (code === CODES.rate || code === CODES.busy || status === 429) fail("rate_limited");
-  if (code === CODES.credit || status === 402) fail("insufficient_credit");
-  // To the caller, whose own key is fine, it is a fault of the vendor's side.
-  if (code === CODES.key || status === 401 || status === 403)
-    fail("vendor_error", `listenhub refused the gateway's own key: ${said}`);
-  if (code === CODES.parameters || status === 400) fail("invalid_request");
-  fail("vendor_error");
+  const code = Number(answer["code"] ?? gemini["code"] ?? 0);
+  return refusal("listenhub", { status, code: code === 0 ? undefined : code, said, own: ERRORS });
 }
 
 function draw(answers: Record<string, unknown>[]): Drawn {
@@ -84,7 +79,8 @@ function draw(answers: Record<string, unknown>[]): Drawn {
   let usage: Record<string, unknown> | undefined;
   for (const answer of answers) {
     const blocked = text(object(answer["promptFeedback"])["blockReason"]);
-    if (blocked !== undefined) reasons.push(blocked);
+    // A prompt that is blocked for another reason is blocked all the same.
+    if (blocked !== undefined) reasons.push(blocked === "OTHER" ? "BLOCK_REASON_OTHER" : blocked);
     if (answer["usageMetadata"] !== undefined) usage = object(answer["usageMetadata"]);
     for (const candidate of list(answer["candidates"]).map(object)) {
       const reason = text(candidate["finishReason"]);
@@ -99,11 +95,9 @@ function draw(answers: Record<string, unknown>[]): Drawn {
   }
   const said = words.filter((word) => word !== "").join("\n");
   if (finals.length > 0) return { images: finals, text: said === "" ? undefined : said, usage };
-  const rejected = reasons.find((reason) => REJECTED.test(reason));
-  if (rejected !== undefined)
-    throw new GatewayError("content_rejected", `The request was refused by the model's content rules (${rejected}).`);
   const last = drafts.at(-1);
-  if (last !== undefined) return { images: [last], text: said === "" ? undefined : said, usage };
-  const why = [...reasons, said].filter((part) => part !== "").join("; ");
-  throw new GatewayError("no_image", `listenhub answered without a picture${why === "" ? "" : ` (${why})`}.`);
+  // Seen: a final picture marked as thought. Of a refused answer it is a draft.
+  if (last !== undefined && !reasons.some((reason) => REASONS[reason] === "content_rejected"))
+    return { images: [last], text: said === "" ? undefined : said, usage };
+  throw withoutPicture("listenhub", reasons, said === "" ? undefined : said);
 }

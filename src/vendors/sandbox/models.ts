@@ -18,6 +18,8 @@ export const spec: ModelSpec = {
   formats: ["png"],
   seed: true,
   n: 10,
+  turns: true,
+  output: "url",
 };
 
 /** The one model of its own; for others it stands in with the same `spec`. */

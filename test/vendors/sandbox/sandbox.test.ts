@@ -11,7 +11,7 @@ const asked: ImageRequest = { model: "sandbox", prompt: "a cat", n: 1, width: 64
 async function ask(request: Partial<ImageRequest> = {}) {
   const { path, body } = provider.encode({ ...asked, ...request }, spec);
   const response = await answer(path, body);
-  return provider.decode(response.status, await response.json(), response.headers);
+  return provider.decode(response.status, await response.json(), response.headers, asked);
 }
 
 function answer(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
@@ -178,7 +178,7 @@ describe("the sandbox fails", () => {
     const decode =
       (status: number, wire: unknown, headers = none) =>
       () =>
-        provider.decode(status, wire, headers);
+        provider.decode(status, wire, headers, asked);
     expect(decode(200, undefined)).toThrow(expect.objectContaining({ code: "no_image" }));
     expect(decode(200, { pictures: "?" })).toThrow(expect.objectContaining({ code: "no_image" }));
     expect(decode(418, "teapot")).toThrow(expect.objectContaining({ code: "vendor_error", vendorStatus: 418 }));
