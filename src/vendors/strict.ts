@@ -103,7 +103,8 @@ export function fitOwn(
   request: ImageRequest,
 ): Pick<Asked, "request" | "warnings"> {
   const own = specOf(models, request.model);
-  return own === undefined ? { request, warnings: [] } : fit(request, own);
+  // Turns are for whoever draws to take or to join.
+  return own === undefined ? { request, warnings: [] } : fit(request, { ...own, turns: true });
 }
 
 /** A `size` field: a tier, pixels, or `auto`, which asks for nothing in particular. Throws invalid_request. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
 import { fit } from "../../src/image/fit.ts";
 import type { ModelSpec } from "../../src/image/models.ts";
-import type { ImageRequest } from "../../src/image/request.ts";
+import type { ImageRequest, Turn } from "../../src/image/request.ts";
 import { models as linkai } from "../../src/vendors/linkai/models.ts";
 import { models as listenhub } from "../../src/vendors/listenhub/models.ts";
 
@@ -37,6 +37,11 @@ const asked = (fields: Partial<ImageRequest>): ImageRequest => ({
 });
 const urls = (...list: string[]) => list.map((url) => ({ url }));
 
+function fitted(fields: Partial<ImageRequest>, spec: ModelSpec) {
+  const { request, warnings } = fit(asked(fields), spec);
+  return { request, warnings };
+}
+
 function refusal(fields: Partial<ImageRequest>, spec: ModelSpec): GatewayError {
   try {
     fit(asked(fields), spec);
@@ -60,7 +65,7 @@ describe("keeps without a word", () => {
     ["a gs reference where it works", pro, { references: urls("gs://bucket/cat.png") }],
     ["more pictures than one call draws", pro, { n: 4 }],
   ])("%s", (_, spec, fields) => {
-    expect(fit(asked(fields), spec)).toStrictEqual({ request: asked(fields), warnings: [] });
+    expect(fitted(fields, spec)).toStrictEqual({ request: asked(fields), warnings: [] });
   });
 });
 
@@ -85,7 +90,7 @@ describe("rewrites without a word", () => {
     ["a ratio such a model does not list", flux, { aspectRatio: "4:3" }, { width: 1184, height: 880 }],
     ["a quality of nothing in particular", gpt, { quality: "auto" }, {}],
   ])("%s", (_, spec, fields, expected) => {
-    expect(fit(asked(fields), spec)).toStrictEqual({ request: asked(expected), warnings: [] });
+    expect(fitted(fields, spec)).toStrictEqual({ request: asked(expected), warnings: [] });
   });
 });
 
@@ -206,7 +211,7 @@ describe("rewrites with a warning", () => {
       "outputFormat png was left out: some-model does not take it here; the format is not selectable",
     ],
   ])("%s", (_, spec, fields, expected, warning) => {
-    expect(fit(asked(fields), spec)).toStrictEqual({ request: asked(expected), warnings: [warning] });
+    expect(fitted(fields, spec)).toStrictEqual({ request: asked(expected), warnings: [warning] });
   });
 });
 
@@ -311,9 +316,9 @@ describe("refuses, naming the field and what works", () => {
     [
       "a scheme in capitals is the same scheme",
       flux,
-      { references: urls("HTTP://a/1") },
+      { references: urls("FTP://a/1") },
       "references[0]",
-      "references[0] has a URL of scheme http; allowed: https",
+      "references[0] has a URL of scheme ftp; allowed: https, http",
     ],
     [
       "no scheme",
@@ -347,6 +352,102 @@ describe("a shape in pixels", () => {
   });
 });
 
+describe("turns", () => {
+  const [first, second, last] = urls("https://a/1", "https://a/2", "https://a/3");
+  const turns: Turn[] = [
+    { role: "user", text: "a tower", references: [first!] },
+    { role: "model", references: [second!] },
+    { role: "model", text: "There it is.", references: [] },
+  ];
+
+  it("go as they are to a model that takes them", () => {
+    expect(fitted({ turns, references: [last!] }, { ...pro, turns: true })).toEqual({
+      request: asked({ turns, references: [last!] }),
+      warnings: [],
+    });
+    expect(fit(asked({ turns: [] }), { ...pro, turns: true }).request.turns).toBeUndefined();
+  });
+
+  it("become one prompt and one list of references elsewhere", () => {
+    expect(fitted({ turns, prompt: "by night", references: [last!] }, pro)).toStrictEqual({
+      request: asked({
+        prompt: "User: a tower\n\nAssistant: There it is.\n\nUser: by night",
+        references: [first!, second!, last!],
+      }),
+      warnings: ["turns were joined into one prompt: some-model does not take them here"],
+    });
+    const shown: Turn[] = [{ role: "model", references: [first!] }];
+    expect(fit(asked({ turns: shown, prompt: "by night" }), pro).request.prompt).toBe("by night");
+  });
+
+  it("count as references", () => {
+    const many: Turn[] = [{ role: "user", references: urls(...Array<string>(4).fill("https://a/1")) }];
+    const told = "references has 4 pictures; some-model takes at most 3 here";
+    expect(refusal({ turns: many }, { ...old, turns: true })).toMatchObject({ message: told });
+    expect(refusal({ turns: many }, old)).toMatchObject({ message: told });
+    const gs: Turn[] = [{ role: "user", references: urls("gs://bucket/cat.png") }];
+    expect(refusal({ turns: gs }, { ...gpt, turns: true })).toMatchObject({ field: "references" });
+  });
+});
+
+describe("pictures", () => {
+  const picture = { key: "k", type: "image/png", width: 1, height: 1, bytes: 9 };
+
+  it("a mask is refused where there is none, and taken where there is one", () => {
+    expect(refusal({ mask: { picture } }, pro)).toMatchObject({ field: "mask", code: "invalid_request" });
+    expect(fit(asked({ mask: { picture } }), { ...pro, mask: true }).request.mask).toEqual({ picture });
+  });
+
+  it("larger than the vendor takes are refused", () => {
+    const told = "references[1] has 9 bytes; allowed: 8 bytes";
+    const references = [...urls("https://a/1"), { picture }];
+    expect(refusal({ references }, { ...pro, referenceBytes: 8 })).toMatchObject({ message: told });
+    expect(fit(asked({ references }), { ...pro, referenceBytes: 9 }).lost).toBe(0);
+  });
+
+  it("behind a URL that is fetched for the vendor are let through", () => {
+    expect(fit(asked({ references: urls("https://a/1") }), { ...pro, referenceSchemes: [] }).warnings).toEqual([]);
+  });
+});
+
+describe("pixels in all", () => {
+  const four: ModelSpec = { ...flux, dimensions: { multipleOf: 16, min: 64, max: 4096, maxPixels: 2048 * 2048 } };
+
+  it("are not more than the model draws", () => {
+    expect(refusal({ width: 4096, height: 2048 }, four)).toMatchObject({
+      field: "width",
+      message: "4096x2048 is not drawn by some-model here; allowed: 4194304 pixels in all",
+    });
+    expect(refusal({ size: "4K" }, four)).toMatchObject({ field: "size" });
+  });
+
+  it("give way a little for a tier", () => {
+    const { width = 0, height = 0 } = fit(asked({ size: "2K", aspectRatio: "16:9" }), four).request;
+    expect([width, height]).toEqual([2720, 1536]);
+  });
+});
+
+describe("what is lost", () => {
+  it.each<[number, Partial<ImageRequest>, ModelSpec]>([
+    [0, { size: "1K", aspectRatio: "1:1" }, pro],
+    [2, { size: "1K", aspectRatio: "16:9" }, plain],
+    [1, { width: 1024, height: 1024 }, plain],
+    [1, { seed: 1 }, pro],
+    [1, { quality: "high" }, pro],
+    [1, { outputFormat: "webp" }, pro],
+    // A word for the same thing, or one that asks for nothing, is not lost.
+    [0, { quality: "hd" }, gpt],
+    [0, { width: 1000, height: 1000 }, pro],
+  ])("%i of %j", (count, fields, spec) => {
+    expect(fit(asked(fields), spec).lost).toBe(count);
+  });
+
+  it("no format, where the caller makes any of them", () => {
+    const { request, warnings, lost } = fit(asked({ outputFormat: "webp" }), pro, true);
+    expect([request.outputFormat, warnings, lost]).toEqual([undefined, [], 0]);
+  });
+});
+
 describe("is pure", () => {
   it("leaves the request it was given alone", () => {
     const request = Object.freeze(asked({ width: 1000, height: 1000, quality: "hd", seed: 7, outputFormat: "webp" }));
@@ -357,7 +458,7 @@ describe("is pure", () => {
   it("changes nothing the second time", () => {
     for (const spec of [pro, gpt, old, flux]) {
       const once = fit(asked({ width: 1024, height: 1024, quality: "standard", seed: 7, n: 3 }), spec).request;
-      expect(fit(once, spec)).toStrictEqual({ request: once, warnings: [] });
+      expect(fit(once, spec)).toStrictEqual({ lost: 0, request: once, warnings: [] });
     }
   });
 

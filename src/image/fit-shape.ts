@@ -1,0 +1,154 @@
+import { list, leftOut, lost, refuse, shown, type Work } from "./fitting.ts";
+import type { ModelSpec } from "./models.ts";
+import { TIERS, type Tier } from "./request.ts";
+import { nearest, nearestRatio, distance, parseRatio, pixelsOf, type Shape } from "./size.ts";
+
+/** How far a ratio in pixels may be from a supported one: 4 %, so that 1792x1024 is 16:9 and 5:4 is not 4:3. */
+const TOLERANCE = Math.log(1.04);
+
+/** Size and ratio, or pixels, as the model takes them; one is made of the other where it has only that. */
+export function fitShape(work: Work): void {
+  const { width, height } = work.request;
+  if (width !== undefined || height !== undefined) return fitPixels(work);
+  fitRatio(work);
+  fitSize(work);
+  if (work.spec.dimensions) tierToPixels(work);
+}
+
+function fitPixels(work: Work): void {
+  const { request, spec, warnings } = work;
+  const { model, width, height, size, aspectRatio } = request;
+  if (width === undefined) refuse("width", "width is needed beside height");
+  if (height === undefined) refuse("height", "height is needed beside width");
+  for (const [field, side] of Object.entries({ width, height }))
+    if (!Number.isSafeInteger(side) || side < 1) refuse(field, `${field} is not a whole number of pixels above 0`);
+
+  const ratio = aspectRatio === undefined ? undefined : parseRatio(aspectRatio);
+  if (aspectRatio !== undefined && !(ratio && distance(ratio, { width, height }) <= TOLERANCE))
+    warnings.push(`aspectRatio ${shown(aspectRatio)} was left out: width and height decide`);
+
+  if (spec.dimensions) {
+    checkSide("width", width, model, spec.dimensions);
+    checkSide("height", height, model, spec.dimensions);
+    const { maxPixels = Infinity } = spec.dimensions;
+    if (width * height > maxPixels)
+      refuse("width", `${width}x${height} is not drawn by ${shown(model)} here; allowed: ${maxPixels} pixels in all`);
+    if (size !== undefined) warnings.push(`size ${size} was left out: width and height decide`);
+    delete request.size;
+    delete request.aspectRatio;
+    return;
+  }
+
+  delete request.width;
+  delete request.height;
+  if (spec.ratios.length === 0) {
+    lost(work, `width and height were left out: ${shown(model)} does not take them here`);
+    delete request.aspectRatio;
+    fitSize(work);
+    return;
+  }
+  const hit = nearest(width, height, spec);
+  const name = hit.size === undefined ? hit.aspectRatio : `${hit.size} ${hit.aspectRatio}`;
+  const drawn = `${name} (${hit.published ? "" : "about "}${hit.width}x${hit.height})`;
+  if (!hit.exact && hit.off > TOLERANCE)
+    refuse(
+      "width",
+      `${width}x${height} has a ratio that is not drawn by ${shown(model)} here; ` +
+        `allowed: ${list(spec.ratios)}; nearest: ${drawn}`,
+    );
+  if (!hit.exact) warnings.push(`${width}x${height} is drawn as ${drawn}`);
+  if (size !== undefined && size !== hit.size) warnings.push(`size ${size} was left out: width and height decide`);
+  request.aspectRatio = hit.aspectRatio;
+  delete request.size;
+  if (hit.size !== undefined) request.size = hit.size;
+}
+
+type Sides = NonNullable<ModelSpec["dimensions"]>;
+
+function snap(side: number, { multipleOf, min, max }: Sides): number {
+  const low = Math.ceil(min / multipleOf) * multipleOf;
+  const high = Math.floor(max / multipleOf) * multipleOf;
+  return Math.min(high, Math.max(low, Math.round(side / multipleOf) * multipleOf));
+}
+
+/** A tier's area is met but roughly: where it is a little over the limit, the longer side gives way. */
+function within({ width, height }: Shape, { multipleOf, maxPixels = Infinity }: Sides): Shape {
+  if (width * height <= maxPixels || width * height > maxPixels * 1.05) return { width, height };
+  const shorter = Math.min(width, height);
+  const longer = Math.floor(maxPixels / shorter / multipleOf) * multipleOf;
+  return width > height ? { width: longer, height } : { width, height: longer };
+}
+
+function checkSide(field: "width" | "height", side: number, model: string, sides: Sides): void {
+  const { multipleOf, min, max } = sides;
+  if (side % multipleOf === 0 && side >= min && side <= max) return;
+  refuse(
+    field,
+    `${field} ${side} is not drawn by ${shown(model)} here; ` +
+      `allowed: multiples of ${multipleOf} from ${min} to ${max}; nearest: ${snap(side, sides)}`,
+  );
+}
+
+function fitRatio(work: Work): void {
+  const { request, spec } = work;
+  const { aspectRatio } = request;
+  if (aspectRatio === undefined || spec.ratios.includes(aspectRatio)) return;
+  const asked = parseRatio(aspectRatio);
+  if (!asked)
+    refuse(
+      "aspectRatio",
+      `aspectRatio ${shown(aspectRatio)} is not W:H; allowed: ${list(spec.ratios) || "16:9 and the like"}`,
+    );
+  const closest = nearestRatio(asked, spec.ratios);
+  if (spec.dimensions) return;
+  if (closest === undefined) {
+    delete request.aspectRatio;
+    leftOut(work, `aspectRatio ${shown(aspectRatio)}`);
+  } else
+    refuse(
+      "aspectRatio",
+      `aspectRatio ${shown(aspectRatio)} is not drawn by ${shown(request.model)} here; ` +
+        `allowed: ${list(spec.ratios)}; nearest: ${closest}`,
+    );
+}
+
+function fitSize(work: Work): void {
+  const { request, spec } = work;
+  const { model, size } = request;
+  if (size === undefined || spec.sizes.includes(size)) return;
+  if (spec.sizes.length > 0)
+    refuse("size", `size ${size} is not drawn by ${shown(model)} here; allowed: ${list(spec.sizes)}`);
+  if (spec.dimensions) return;
+  delete request.size;
+  leftOut(work, `size ${size}`);
+}
+
+/** For a model that takes pixels: a tier, or a ratio outside its list, is sent as width and height. */
+function tierToPixels({ request, spec }: Work): void {
+  const { model, size, aspectRatio } = request;
+  const sides = spec.dimensions;
+  if (!sides || (size === undefined && (aspectRatio === undefined || spec.ratios.includes(aspectRatio)))) return;
+  const ratio = aspectRatio ?? spec.defaultRatio ?? "1:1";
+  const at = (tier: Tier): Shape | undefined => {
+    const { width, height } = within(pixelsOf(spec.pixels, tier, ratio, sides.multipleOf), sides);
+    const snapped = { width: snap(width, sides), height: snap(height, sides) };
+    // A side that had to give way to a limit would change the shape.
+    const kept =
+      Math.abs(snapped.width - width) < sides.multipleOf &&
+      Math.abs(snapped.height - height) < sides.multipleOf &&
+      snapped.width * snapped.height <= (sides.maxPixels ?? Infinity);
+    return kept ? snapped : undefined;
+  };
+  const pixels = at(size ?? spec.defaultSize ?? "1K");
+  if (!pixels) {
+    const sizes = (spec.sizes.length > 0 ? spec.sizes : TIERS).filter((tier) => at(tier) !== undefined);
+    refuse(
+      size === undefined || sizes.length === 0 ? "aspectRatio" : "size",
+      `${size === undefined ? "" : `size ${size} at `}aspectRatio ${shown(ratio)} is not drawn by ${shown(model)} here; ` +
+        `sides are ${sides.min} to ${sides.max} pixels; sizes allowed at that ratio: ${list(sizes) || "none"}`,
+    );
+  }
+  delete request.size;
+  delete request.aspectRatio;
+  Object.assign(request, pixels);
+}
