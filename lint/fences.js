@@ -30,6 +30,7 @@ const VENDOR_MAY = [
   "vendors/vendor.ts",
   "vendors/strict.ts",
   "vendors/references.ts",
+  "vendors/contents.ts",
   "vendors/loose.ts",
   "vendors/refusals.ts",
 ];

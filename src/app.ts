@@ -6,6 +6,7 @@ import { serve } from "./routes/generate.ts";
 import { serveGeneration, serveGenerations } from "./routes/generations.ts";
 import { takeLeftover } from "./routes/leftover.ts";
 import { serveModel, serveModels } from "./routes/models.ts";
+import { serveReference } from "./routes/references.ts";
 import { vendors } from "./vendors/index.ts";
 
 /** The gateway's HTTP side: every dialect at its paths, and what is ours. */
@@ -18,14 +19,17 @@ app.use(async (c, next) => {
 });
 app.use(takeLeftover);
 
-for (const { dialect } of vendors) {
-  if (dialect === undefined) continue;
-  const { name, paths, nested } = dialect;
+const dialects = vendors.flatMap(({ dialect }) => dialect ?? []);
+for (const dialect of dialects) {
+  const { name, paths, nested, alsoAt = [] } = dialect;
   const handler = serve(dialect);
   for (const path of paths) {
     if (!nested) app.post(path, handler);
     app.post(`/${name}${path}`, handler);
   }
+  for (const path of alsoAt) app.post(path, handler);
+}
+for (const name of new Set(dialects.map((dialect) => dialect.name))) {
   // A base URL that ends in /<name>/v1 leads an SDK here as well.
   app.get(`/${name}/v1/models`, serveModels);
   app.get(`/${name}/v1/models/:id{.+}`, serveModel);
@@ -37,6 +41,7 @@ app.get("/v1/generations", serveGenerations);
 app.get("/v1/generations/:id", serveGeneration);
 app.get("/images/:id/:n", servePicture);
 app.options("/images/:id/:n", allowPicture);
+app.get("/references/:folder/:n", serveReference);
 app.get("/healthz", (c) => c.json({ ok: true }));
 
 app.notFound((c: AppContext) => {

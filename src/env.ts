@@ -1,3 +1,4 @@
+import { FAILOVER, type Failover } from "./policy/failover.ts";
 import { type Limits, parseLimits } from "./policy/limits.ts";
 
 /** What wrangler.toml binds. Vendors' keys and base URLs are read by name: `<VENDOR>_API_KEY`, `<VENDOR>_BASE_URL`. */
@@ -5,11 +6,14 @@ export interface Env {
   KV: KVNamespace;
   BUCKET: R2Bucket;
   QUEUE: Queue;
+  /** Cloudflare Images; without it a picture stays in the format that the vendor gave it. */
+  IMAGES?: ImagesBinding;
   ADMIN_TOKEN?: string;
   SANDBOX?: string;
   PUBLIC_URL?: string;
   TRUSTED_HOSTS?: string;
   LIMITS?: string;
+  MODELS?: string;
 }
 
 export interface Settings {
@@ -21,9 +25,17 @@ export interface Settings {
   /** `host[:port]` that pictures may come from although they are plain http or private. */
   trustedHosts: ReadonlySet<string>;
   limits: Limits;
+  /** JSON that changes what vendors' models can do, as it was set; generate/registry.ts reads it. */
+  models: string | undefined;
   /** A vendor's key, without which it is not called, and where it is if not at its own base URL. */
   credential(vendor: string): string | undefined;
   baseUrl(vendor: string): string | undefined;
+  /** Whether a vendor wants its key without `Bearer` before it. */
+  bareKey(vendor: string): boolean;
+  /** When a request that one vendor did not draw goes on to the next. */
+  failover: Failover;
+  /** The var ROUTING as it is; generate/choose.ts reads it, since it names vendors. */
+  routing: string | undefined;
   /** Everything that must never be shown. */
   secrets: readonly string[];
 }
@@ -48,6 +60,13 @@ function parse(env: Env): Settings {
   const publicUrl = text("PUBLIC_URL")?.replace(/\/+$/, "");
   if (publicUrl !== undefined && !/^https?:\/\/[^/]+$/.test(publicUrl))
     throw new Error("PUBLIC_URL must be an origin, as in https://img.example.com");
+  const failover = FAILOVER.find((known) => known === (text("FAILOVER") ?? "safe"));
+  if (failover === undefined) throw new Error(`FAILOVER must be one of ${FAILOVER.join(", ")}`);
+  const authOf = (vendor: string) => {
+    const auth = text(`${vendor.toUpperCase()}_AUTH`) ?? "bearer";
+    if (auth !== "bearer" && auth !== "bare") throw new Error(`${vendor.toUpperCase()}_AUTH must be bearer or bare`);
+    return auth;
+  };
   return {
     adminToken: text("ADMIN_TOKEN"),
     sandbox: sandbox === "fallback",
@@ -59,8 +78,12 @@ function parse(env: Env): Settings {
         .filter((host) => host !== ""),
     ),
     limits: parseLimits(text("LIMITS")),
+    models: text("MODELS"),
     credential: (vendor) => text(`${vendor.toUpperCase()}_API_KEY`),
     baseUrl: (vendor) => text(`${vendor.toUpperCase()}_BASE_URL`)?.replace(/\/+$/, ""),
+    bareKey: (vendor) => authOf(vendor) === "bare",
+    failover,
+    routing: text("ROUTING"),
     secrets: Object.keys(vars)
       .filter((name) => /_(?:KEY|TOKEN|SECRET)S?$/.test(name))
       .flatMap((name) => text(name) ?? []),

@@ -40,6 +40,8 @@ export interface ErrorDetail {
   retryable?: boolean | undefined;
   /** Whether another vendor may be asked: this one drew nothing and will not charge. */
   elsewhere?: boolean | undefined;
+  /** Set where no answer came back: the vendor may never have seen the request, or may be drawing. */
+  unreached?: boolean | undefined;
   /** The vendor's own HTTP status, kept for the record and the log. */
   vendorStatus?: number | undefined;
   cause?: unknown;
@@ -52,6 +54,7 @@ export class GatewayError extends Error {
   readonly retryAfter: number | undefined;
   readonly retryable: boolean;
   readonly elsewhere: boolean;
+  readonly unreached: boolean;
   readonly vendorStatus: number | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
@@ -62,6 +65,7 @@ export class GatewayError extends Error {
     this.retryAfter = detail.retryAfter;
     this.retryable = detail.retryable ?? code === "rate_limited";
     this.elsewhere = detail.elsewhere ?? false;
+    this.unreached = detail.unreached ?? false;
     this.vendorStatus = detail.vendorStatus;
   }
 }
@@ -74,8 +78,8 @@ export function asGatewayError(thrown: unknown): GatewayError {
 
 /** The same error, changed in part. */
 export function refine(error: GatewayError, change: ErrorDetail & { message?: string }): GatewayError {
-  const { code, message, field, retryAfter, retryable, elsewhere, vendorStatus, cause } = error;
-  const detail = { field, retryAfter, retryable, elsewhere, vendorStatus, cause, ...change };
+  const { code, message, field, retryAfter, retryable, elsewhere, unreached, vendorStatus, cause } = error;
+  const detail = { field, retryAfter, retryable, elsewhere, unreached, vendorStatus, cause, ...change };
   return new GatewayError(code, change.message ?? message, detail);
 }
 

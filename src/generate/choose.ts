@@ -1,12 +1,14 @@
 import type { Settings } from "../env.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
-import { CATALOG, canonicalModel } from "../image/catalog.ts";
 import { fit } from "../image/fit.ts";
+import { shown } from "../image/fitting.ts";
 import type { ModelSpec } from "../image/models.ts";
 import type { ImageRequest } from "../image/request.ts";
+import { order, parseRouting, type Routing } from "../policy/routing.ts";
 import { fallback, vendors } from "../vendors/index.ts";
 import type { Target } from "../vendors/send.ts";
 import type { Provider } from "../vendors/vendor.ts";
+import { registryOf } from "./registry.ts";
 
 /** A vendor that can draw the request, and the request as that vendor takes it. */
 export interface Route {
@@ -24,70 +26,115 @@ export interface Offer {
 
 const providers = vendors.flatMap(({ provider }) => provider ?? []);
 
-/** Canonical names of every model there is, drawn here or not. */
-export const MODELS = [
-  ...new Set([
-    ...Object.keys(CATALOG),
-    ...providers.flatMap((provider) => Object.keys(provider.models)),
-    fallback.name,
-  ]),
-];
-
 /**
- * Chooses who draws: the first of the offers that can do what is asked. Throws model_not_found, or invalid_request with
- * what the first of them would take.
+ * Who can draw the request, in the order in which they are asked: those that can do all of it before those that leave
+ * something out. Throws model_not_found, or invalid_request with what the first of them would take. With `converts` any
+ * output format can be made of what comes.
  */
-export function choose(request: ImageRequest, dialect: string, settings: Settings): Route {
+export function routesFor(
+  request: ImageRequest,
+  dialect: string,
+  settings: Settings,
+  converts: boolean,
+): [Route, ...Route[]] {
   const { model, offers } = offersOf(request.model, settings, dialect);
   let refusal: GatewayError | undefined;
+  const routes: (Route & { lost: number })[] = [];
   for (const { provider, spec } of offers) {
     try {
-      const fitted = fit({ ...request, model }, spec);
-      const baseUrl = settings.baseUrl(provider.name) ?? provider.baseUrl;
-      return { target: { provider, baseUrl, credential: settings.credential(provider.name) }, spec, ...fitted };
+      const fitted = fit({ ...request, model }, spec, converts);
+      const { name } = provider;
+      const target = {
+        provider,
+        baseUrl: settings.baseUrl(name) ?? provider.baseUrl,
+        credential: settings.credential(name),
+        bare: settings.bareKey(name),
+      };
+      const ignored = optionsFor(fitted.request, name);
+      routes.push({
+        ...fitted,
+        target,
+        spec,
+        warnings: [...fitted.warnings, ...ignored],
+        lost: fitted.lost + ignored.length,
+      });
     } catch (error) {
       refusal ??= asGatewayError(error);
     }
   }
-  throw refusal ?? new GatewayError("model_not_found", missing(request.model), { field: "model" });
+  const [first, ...others] = routes.toSorted((a, b) => a.lost - b.lost);
+  if (first !== undefined) return [first, ...others];
+  throw refusal ?? new GatewayError("model_not_found", missing(request.model, settings), { field: "model" });
+}
+
+/** A warning for each option that is meant for another vendor than the one who draws. */
+function optionsFor({ model, providerOptions = {} }: ImageRequest, vendor: string): string[] {
+  return Object.entries(providerOptions)
+    .filter(([name]) => name !== vendor)
+    .flatMap(([, options]) => Object.keys(options))
+    .map((option) => `${shown(option)} was left out: ${model} does not take it here`);
 }
 
 /**
  * Who draws a model here, in the order they are asked: the vendor pinned by `vendor/model`, else the dialect's own, else
- * the others in theirs; only one with a credential. The sandbox stands in where it may and none is pinned. Throws
- * model_not_found for a name that nobody knows.
+ * the others as the var ROUTING has them; only one with a credential. The sandbox stands in where it may, nobody else can
+ * and none is pinned. Throws model_not_found for a name that nobody knows.
  */
 export function offersOf(name: string, settings: Settings, dialect?: string): { model: string; offers: Offer[] } {
-  const { pin, model } = readName(name);
-  const offers = providers
-    .filter((provider) => (pin ?? provider.name) === provider.name && settings.credential(provider.name) !== undefined)
-    .toSorted((a, b) => Number(b.name === dialect) - Number(a.name === dialect))
-    .flatMap((provider): Offer[] => {
-      const spec = provider.models[model];
-      return spec === undefined ? [] : [{ provider, spec }];
-    });
+  const { pin, model } = readName(name, settings);
+  const registry = registryOf(settings);
+  const able = providers.flatMap((provider): Offer[] => {
+    const spec = registry.specOf(provider, model);
+    const mine = (pin ?? provider.name) === provider.name && settings.credential(provider.name) !== undefined;
+    return mine && spec !== undefined ? [{ provider, spec }] : [];
+  });
+  const routing = routingOf(settings);
+  const names = able.map(({ provider }) => provider.name);
+  const ordered = pin === undefined ? order(names, routing[model] ?? routing["*"], Math.random) : names;
+  // Who speaks a vendor's dialect means that vendor.
+  const wanted = new Set(names.filter((each) => each === dialect).concat(ordered));
+  const offers = [...wanted].flatMap((each) => able.find(({ provider }) => provider.name === each) ?? []);
   const standsIn = settings.sandbox && offers.length === 0 && (pin ?? fallback.name) === fallback.name;
-  if (standsIn) offers.push({ provider: fallback, spec: { ...fallback.spec, pixels: CATALOG[model]?.pixels ?? {} } });
+  const { pixels = {} } = registry.entryOf(model);
+  if (standsIn) offers.push({ provider: fallback, spec: { ...fallback.spec, pixels } });
   return { model, offers };
 }
 
+const routings = new WeakMap<Settings, Routing>();
+
+/** The var ROUTING, read once an isolate, by canonical model. */
+function routingOf(settings: Settings): Routing {
+  let routing = routings.get(settings);
+  if (routing === undefined) {
+    const told = parseRouting(
+      settings.routing,
+      providers.map(({ name }) => name),
+    );
+    const { canonical } = registryOf(settings);
+    const byModel = Object.entries(told).map(([name, steps]) => [canonical(name) ?? name, steps] as const);
+    routings.set(settings, (routing = Object.fromEntries(byModel)));
+  }
+  return routing;
+}
+
 /** Canonical model and pinned vendor of a name as clients write it. */
-function readName(name: string): { pin: string | undefined; model: string } {
+function readName(name: string, settings: Settings): { pin: string | undefined; model: string } {
+  const { canonical, models } = registryOf(settings);
   const slash = name.indexOf("/");
   const pin = slash < 0 ? undefined : name.slice(0, slash);
-  const bare = name.slice(slash + 1);
   const isVendor = pin === undefined || [fallback, ...providers].some((provider) => provider.name === pin);
-  const model = canonicalModel(bare) ?? MODELS.find((known) => known === bare);
+  const model = canonical(name.slice(slash + 1));
   if (model !== undefined && isVendor) return { pin, model };
-  const message = `The model ${name.slice(0, 80)} is not known; known are ${MODELS.join(", ")}.`;
+  const message = `The model ${name.slice(0, 80)} is not known; known are ${models.join(", ")}.`;
   throw new GatewayError("model_not_found", message, { field: "model" });
 }
 
 /** Why nobody draws a model that is known. */
-function missing(name: string): string {
-  const { pin, model } = readName(name);
+function missing(name: string, settings: Settings): string {
+  const { pin, model } = readName(name, settings);
   const keys = providers
-    .filter((provider) => (pin ?? provider.name) === provider.name && Object.hasOwn(provider.models, model))
+    .filter((provider) => (pin ?? provider.name) === provider.name)
+    .filter((provider) => registryOf(settings).specOf(provider, model) !== undefined)
     .map((provider) => `${provider.name.toUpperCase()}_API_KEY`);
   if (keys.length === 0) return pin === undefined ? `Nobody draws ${model} here.` : `${pin} does not draw ${model}.`;
   return `No vendor that draws ${model} is configured here: ${keys.join(" or ")} is not set.`;

@@ -1,6 +1,7 @@
 import { asGatewayError, GatewayError, redact, refine } from "../errors.ts";
-import type { Attempt } from "../image/record.ts";
-import type { StoredPicture } from "../image/request.ts";
+import { priceOf } from "../image/price.ts";
+import type { Attempt, Cost } from "../image/record.ts";
+import { referencesOf, type StoredPicture } from "../image/request.ts";
 import { Breakers, type Outcome } from "../policy/breaker.ts";
 import { PictureUploads } from "../store/picture-uploads.ts";
 import { keys, PictureUpload, read } from "../store/pictures.ts";
@@ -13,6 +14,7 @@ export interface Exchanged {
   pictures: StoredPicture[];
   text?: string | undefined;
   usage?: Record<string, unknown> | undefined;
+  cost?: Cost | undefined;
 }
 
 /** A shorter prompt is a word or two, and words are in any message. */
@@ -34,7 +36,9 @@ export async function exchange(work: Exchange, attempts: Attempt[]): Promise<Exc
   const attempt: Attempt = { vendor, ms: 0 };
   attempts.push(attempt);
   try {
-    const exchanged = await call(work);
+    const exchanged = await call(work, () => (attempt.waitMs = Date.now() - from));
+    attempt.pictures = exchanged.pictures.length;
+    attempt.cost = exchanged.cost;
     if (guarded) breakers.settle(vendor, "answered", Date.now());
     return exchanged;
   } catch (thrown) {
@@ -47,11 +51,11 @@ export async function exchange(work: Exchange, attempts: Attempt[]): Promise<Exc
   }
 }
 
-async function call(work: Exchange): Promise<Exchanged> {
-  const { generation, bucket, route, settings, slot } = work;
+async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
+  const { generation, bucket, route, settings, slot, until } = work;
   const { provider } = route.target;
   const { limits, secrets } = settings;
-  const deadline = new Deadline(provider.name, limits.answerMs);
+  const deadline = new Deadline(provider.name, Math.max(1, Math.min(limits.answerMs, until - Date.now())));
   const uploads = new PictureUploads((index) => {
     if (index >= limits.answerPictures) {
       throw new BadBody(`The answer has more than ${limits.answerPictures} pictures.`, true);
@@ -69,9 +73,10 @@ async function call(work: Exchange): Promise<Exchanged> {
   try {
     const outgoing = provider.encode(route.request, route.spec);
     const response = await send(route.target, outgoing, open, deadline, limits);
+    answered();
     retryAfter = retryAfterSeconds(response.headers, Date.now());
     const wire = await receive(work, response, uploads, deadline);
-    const { images, text, usage } = provider.decode(
+    const { images, text, usage, cost } = provider.decode(
       response.ok ? 200 : response.status,
       wire,
       response.headers,
@@ -79,7 +84,12 @@ async function call(work: Exchange): Promise<Exchanged> {
     );
     const pictures = await all(images.map((carrier) => collect(work, carrier, uploads, deadline)));
     await uploads.discard(pictures);
-    return { pictures, text: text === undefined ? undefined : redact(text, secrets), usage };
+    return {
+      pictures,
+      text: text === undefined ? undefined : redact(text, secrets),
+      usage,
+      cost: cost ?? priceOf(route.spec, route.request.size, pictures.length),
+    };
   } catch (thrown) {
     await uploads.discard();
     if (lost !== undefined) {
@@ -110,16 +120,20 @@ function explain(
     error = new GatewayError("vendor_error", message, { cause: thrown });
   }
   // Vendors have been seen to repeat what they were sent: the key, the prompt, a signed URL.
-  const { prompt, references } = route.request;
-  const own = [prompt, ...references.flatMap((reference) => ("url" in reference ? reference.url : []))];
+  const { prompt, turns = [] } = route.request;
+  const own = [
+    prompt,
+    ...turns.flatMap(({ text }) => text ?? []),
+    ...referencesOf(route.request).flatMap((reference) => ("url" in reference ? reference.url : [])),
+  ];
   const sent = [...settings.secrets, ...own.filter(({ length }) => length >= TELLING)];
   const message = redact(error.message, sent).slice(0, 1000);
   return refine(error, { message, retryAfter: error.retryAfter ?? retryAfter });
 }
 
-/** What a failed call tells of the vendor's load. */
-function outcomeOf({ code, vendorStatus, retryAfter }: GatewayError): Outcome {
-  if (code === "rate_limited" || vendorStatus === 503) return { busy: code, retryAfterSeconds: retryAfter };
-  // Without a status, only these come from an answer that was understood.
-  return vendorStatus !== undefined || code === "content_rejected" || code === "no_image" ? "answered" : "silent";
+/** What a failed call tells of the vendor's health; an answer that cannot be used tells nothing of the next. */
+function outcomeOf({ code, vendorStatus = 0, unreached, retryAfter }: GatewayError): Outcome {
+  if (code === "internal") return "nothing";
+  const failed = code === "rate_limited" || code === "vendor_timeout" || unreached || vendorStatus >= 500;
+  return failed ? { failed: code, retryAfterSeconds: retryAfter } : "answered";
 }

@@ -1,7 +1,9 @@
 import type { Env, Settings } from "../env.ts";
 import { asGatewayError, type GatewayError, redact } from "../errors.ts";
+import type { Route } from "./choose.ts";
 import type { Exchanged } from "./exchange.ts";
-import type { GenerationRecord } from "../image/record.ts";
+import { totalCost } from "../image/price.ts";
+import type { GenerationRecord, Stages, Usage } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { log } from "../log.ts";
 import { dropPictures } from "../store/pictures.ts";
@@ -19,6 +21,8 @@ export interface Job {
   origin: string;
   env: Env;
   settings: Settings;
+  /** When the request came, in milliseconds since the epoch. */
+  receivedAt: number;
   /** Pictures that came with the request; dropped when the generation has ended. */
   hoisted: readonly StoredPicture[];
   /** Told as soon as it is known who draws, so that an error can say so too. */
@@ -34,11 +38,13 @@ const RECORD_AGAIN_MS = 1_100;
 export class Generation {
   readonly job: Job;
   readonly record: StoredRecord;
+  private readonly stages: Stages = { request: 0, references: 0, drawing: 0, converting: 0, total: 0 };
   private readonly timer: ReturnType<typeof setTimeout>;
 
   constructor(job: Job) {
-    const { id, dialect, principal, asked } = job;
+    const { id, dialect, principal, asked, receivedAt } = job;
     this.job = job;
+    this.stages.request = Date.now() - receivedAt;
     this.record = {
       id,
       status: "running",
@@ -60,14 +66,35 @@ export class Generation {
     return publicRecord(this.record, this.job.origin);
   }
 
+  /** Notes who is asked now, and what that vendor is not asked for; `before` is the one that did not draw. */
+  ask({ target, request, warnings }: Route, before?: { vendor: string; error: GatewayError }): void {
+    const { record, job } = this;
+    const { name } = target.provider;
+    record.vendor = name;
+    record.model = request.model;
+    const moved = before && `${before.vendor} did not draw it (${before.error.code}); ${name} was asked`;
+    this.warn(...job.asked.warnings, ...warnings, ...(moved === undefined ? [] : [moved]));
+    job.chosen(record);
+  }
+
+  /** Notes what was dropped or rewritten, once. */
+  warn(...warnings: readonly string[]): void {
+    this.record.warnings = [...new Set([...this.record.warnings, ...warnings])];
+  }
+
+  /** Counts what a stage took, in milliseconds. */
+  async timed<T>(stage: keyof Stages, work: Promise<T>): Promise<T> {
+    const from = Date.now();
+    return work.finally(() => (this.stages[stage] += Date.now() - from));
+  }
+
   /** Ends it with the pictures of all its calls. Throws where that cannot be written. */
   async succeed(results: readonly Exchanged[]): Promise<void> {
     const texts = results.flatMap(({ text }) => text ?? []);
     this.record.images = results.flatMap(({ pictures }) => pictures);
     this.record.text = texts.length === 0 ? undefined : texts.join("\n");
     // What several calls used cannot be told in one vendor's words.
-    this.record.usage = results.length === 1 ? results[0]?.usage : undefined;
-    await this.end("succeeded");
+    await this.end("succeeded", results.length === 1 ? results[0]?.usage : undefined);
   }
 
   /** Ends it as failed and returns the error to answer. */
@@ -77,7 +104,7 @@ export class Generation {
     // Only a record that could not be written gets here with pictures; nobody will ask for them.
     await dropPictures(this.job.env.BUCKET, this.record.images);
     this.record.images = [];
-    await this.end("failed", error).catch((failure: unknown) => this.logLost(failure));
+    await this.end("failed", undefined, error).catch((failure: unknown) => this.logLost(failure));
     return error;
   }
 
@@ -91,11 +118,16 @@ export class Generation {
     return putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
   }
 
-  private async end(status: "succeeded" | "failed", error?: GatewayError): Promise<void> {
+  private async end(
+    status: "succeeded" | "failed",
+    vendorUsage: Record<string, unknown> | undefined,
+    error?: GatewayError,
+  ): Promise<void> {
     const { env } = this.job;
     clearTimeout(this.timer);
     this.record.status = status;
     this.record.finishedAt = new Date().toISOString();
+    this.record.usage = usageOf(this.record, { ...this.stages, total: Date.now() - this.job.receivedAt }, vendorUsage);
     this.log(error);
     await putEnd(env.BUCKET, this.record).catch(async () => {
       await scheduler.wait(RECORD_AGAIN_MS);
@@ -104,7 +136,7 @@ export class Generation {
   }
 
   private log(error: GatewayError | undefined): void {
-    const { id, status, dialect, vendor, model, attempts, images } = this.record;
+    const { id, status, dialect, vendor, model, attempts, usage } = this.record;
     log("generation", {
       generation: id,
       status,
@@ -112,8 +144,10 @@ export class Generation {
       vendor,
       model,
       attempts,
-      pictures: images.length,
-      bytes: images.reduce((sum, image) => sum + image.bytes, 0),
+      pictures: usage?.pictures,
+      bytes: usage?.bytes,
+      cost: usage?.cost,
+      ms: usage?.ms,
       error: error?.code,
       vendorStatus: error?.vendorStatus,
       cause: error?.code === "internal" ? redact(String(error.cause), this.job.settings.secrets) : undefined,
@@ -125,4 +159,18 @@ export class Generation {
 export function publicRecord(record: StoredRecord, origin: string): GenerationRecord {
   const { principal: _, images, ...rest } = record;
   return { ...rest, images: images.map((image, n) => ({ ...image, url: `${origin}/images/${record.id}/${n}` })) };
+}
+
+function usageOf(
+  { images, attempts }: Pick<StoredRecord, "images" | "attempts">,
+  ms: Stages,
+  vendor: Record<string, unknown> | undefined,
+): Usage {
+  return {
+    pictures: images.length,
+    bytes: images.reduce((sum, image) => sum + image.bytes, 0),
+    cost: totalCost(attempts.flatMap(({ cost }) => cost ?? [])),
+    ms,
+    vendor,
+  };
 }

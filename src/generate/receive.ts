@@ -7,7 +7,7 @@ import { pump } from "../stream/pump.ts";
 import { readJson } from "../stream/read-json.ts";
 import type { Tap } from "../stream/tap.ts";
 import type { Deadline } from "../vendors/deadline.ts";
-import { download } from "../vendors/send.ts";
+import { download } from "../vendors/download.ts";
 import type { Carrier } from "../vendors/vendor.ts";
 import type { Route } from "./choose.ts";
 
@@ -17,6 +17,8 @@ export interface Exchange {
   route: Route;
   settings: Settings;
   bucket: R2Bucket;
+  /** When it must be over, in milliseconds since the epoch. */
+  until: number;
   /** The next number for a picture of this generation. */
   slot(): number;
   /** The client's end, where the vendor's bytes go to the client as they are. */
@@ -85,11 +87,9 @@ export async function collect(
     const { target } = work.route;
     const delivered = deadline.phase("deliver a picture", limits.downloadMs);
     try {
-      const response = await download(target, carrier.url, deadline, limits, trustedHosts);
-      if (response.body !== null) {
-        const reading = pump(response.body, { large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });
-        await reading.catch(brokeOff(target.provider.name));
-      }
+      const body = await download(target, carrier.url, deadline, limits, trustedHosts);
+      const reading = pump(body, { large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });
+      await reading.catch(brokeOff(target.provider.name));
     } finally {
       delivered();
     }

@@ -1,9 +1,14 @@
 import type { OutputFormat, Tier } from "./request.ts";
 
-/** What one vendor can do with one model; the source of each value stands beside it in the vendor's models.ts. */
+/**
+ * What one vendor can do with one model; the source of each value stands beside it in the vendor's models.ts. The var
+ * MODELS can change any of it: a new field here is one in generate/overrides.ts too, which the types see to.
+ */
 export interface ModelSpec {
   /** The name this vendor gives the model on the wire. */
   wireName: string;
+  /** Whose model it is, where the wire says that beside the name. */
+  maker?: string;
   /** Ratios that may be sent; leaving the ratio out lets the model decide. */
   ratios: readonly string[];
   /** Tiers that may be sent; empty where the vendor has no such field. */
@@ -46,3 +51,15 @@ export interface Price {
 }
 
 export type PixelTable = Partial<Record<Tier, Record<string, string>>>;
+
+/** What contradicts itself in a spec, in words; undefined where nothing does. */
+export function contradiction({ sizes, defaultSize, ratios, defaultRatio, dimensions }: ModelSpec): string | undefined {
+  // Without a field for it, a vendor may still have a size or a ratio that it always draws.
+  if (defaultSize !== undefined && sizes.length > 0 && !sizes.includes(defaultSize))
+    return `defaultSize ${defaultSize} is not among sizes: ${sizes.join(", ")}`;
+  if (defaultRatio !== undefined && ratios.length > 0 && !ratios.includes(defaultRatio))
+    return `defaultRatio ${defaultRatio} is not among ratios: ${ratios.join(", ")}`;
+  if (dimensions !== undefined && dimensions.min > dimensions.max)
+    return `dimensions.min ${dimensions.min} is more than dimensions.max ${dimensions.max}`;
+  return undefined;
+}

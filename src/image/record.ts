@@ -14,11 +14,32 @@ export interface GenerationRecord {
   /** What the model said beside its pictures. */
   text?: string | undefined;
   warnings: string[];
-  usage?: Record<string, unknown> | undefined;
+  usage?: Usage | undefined;
   error?: { code: string; message: string } | undefined;
   attempts: Attempt[];
   createdAt: string;
   finishedAt?: string | undefined;
+}
+
+/** Milliseconds that each stage took: the request to arrive, references to be fetched, and so on. */
+export interface Stages {
+  request: number;
+  references: number;
+  drawing: number;
+  converting: number;
+  total: number;
+}
+
+/** What a generation used. */
+export interface Usage {
+  /** Pictures that were kept, and their bytes. */
+  pictures: number;
+  bytes: number;
+  /** Of all attempts, one entry a currency; absent where no price is known. */
+  cost?: Cost[] | undefined;
+  ms: Stages;
+  /** What the vendor said of it, in its own words. */
+  vendor?: Record<string, unknown> | undefined;
 }
 
 /** Money, or a vendor's own `credits`. */

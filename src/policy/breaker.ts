@@ -1,6 +1,6 @@
 import { type ErrorCode, GatewayError } from "../errors.ts";
 
-/** So many refusals in a row, the first of them no longer ago than this, stop the calls. */
+/** So many failures in a row, the first of them no longer ago than this, stop the calls. */
 const ROW = 20;
 const ROW_MS = 30_000;
 /** How long calls stop where the vendor does not say. */
@@ -10,18 +10,18 @@ const LONGEST_MS = 30_000;
 /** A probe that has not come back by then is taken for lost. */
 const PROBE_MS = 60_000;
 
-/** What a call showed: the vendor is too busy, it answered anything else, or nothing was heard of it. */
-export type Outcome = { busy: ErrorCode; retryAfterSeconds?: number | undefined } | "answered" | "silent";
+/** What a call showed: the vendor failed or cannot be reached, it is well, or nothing, where the fault was our own. */
+export type Outcome = { failed: ErrorCode; retryAfterSeconds?: number | undefined } | "answered" | "nothing";
 
 /** What is remembered of one vendor. Times are milliseconds since the epoch. */
 export interface Breaker {
-  /** When each refusal of the row came. */
-  readonly refusedAt: readonly number[];
+  /** When each failure of the row came. */
+  readonly failedAt: readonly number[];
   /** Set while calls stop: until when, in which words, and since when one call is out to see whether that is over. */
   readonly open?: { readonly until: number; readonly code: ErrorCode; readonly probedAt?: number | undefined };
 }
 
-export const CLOSED: Breaker = { refusedAt: [] };
+export const CLOSED: Breaker = { failedAt: [] };
 
 /** Whether a call may be made now, what is remembered if it is, and else in how many milliseconds to ask again. */
 export function admit(breaker: Breaker, now: number): { breaker: Breaker } | { waitMs: number; code: ErrorCode } {
@@ -35,16 +35,16 @@ export function admit(breaker: Breaker, now: number): { breaker: Breaker } | { w
   return { breaker: { ...breaker, open: { ...open, probedAt: now } } };
 }
 
-/** What is remembered after a call. Silence proves nothing, neither load nor its end. */
+/** What is remembered after a call. */
 export function settle(breaker: Breaker, outcome: Outcome, now: number): Breaker {
   if (outcome === "answered") return CLOSED;
-  if (outcome === "silent")
+  if (outcome === "nothing")
     return breaker.open === undefined ? breaker : { ...breaker, open: { ...breaker.open, probedAt: undefined } };
-  const refusedAt = [...breaker.refusedAt.filter((at) => at > now - ROW_MS), now].slice(-ROW);
-  if (breaker.open === undefined && refusedAt.length < ROW) return { refusedAt };
+  const failedAt = [...breaker.failedAt.filter((at) => at > now - ROW_MS), now].slice(-ROW);
+  if (breaker.open === undefined && failedAt.length < ROW) return { failedAt };
   const until =
     now + (outcome.retryAfterSeconds === undefined ? PAUSE_MS : Math.min(outcome.retryAfterSeconds * 1000, LONGEST_MS));
-  return { refusedAt, open: { until: Math.max(until, breaker.open?.until ?? 0), code: outcome.busy } };
+  return { failedAt, open: { until: Math.max(until, breaker.open?.until ?? 0), code: outcome.failed } };
 }
 
 /** The breakers of one isolate, by vendor: isolates do not tell each other. */
@@ -58,8 +58,8 @@ export class Breakers {
     const retryAfter = Math.ceil(admitted.waitMs / 1000);
     throw new GatewayError(
       admitted.code,
-      `${vendor} refused the last ${ROW} calls and is not asked again for ${retryAfter} s.`,
-      { retryAfter, retryable: true },
+      `${vendor} failed the last ${ROW} calls and is not asked again for ${retryAfter} s.`,
+      { retryAfter, retryable: true, elsewhere: true },
     );
   }
 

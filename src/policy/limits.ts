@@ -12,9 +12,9 @@ export const LIMITS = {
   /** Nesting of JSON, in requests and answers. */
   jsonDepth: 64,
   promptChars: 32_000,
-  /** Reference pictures in one request, and the size of each. */
+  /** Reference pictures in one request, and the size of each; OpenAI's document allows as much. */
   references: 16,
-  referenceBytes: 20 * MiB,
+  referenceBytes: 50 * MiB,
   /** Pictures one request may ask for. */
   pictures: 10,
 
@@ -38,6 +38,8 @@ export const LIMITS = {
   /** One picture behind a URL, redirects included. */
   downloadMs: 120_000,
   redirects: 3,
+  /** How long the answer to who asked for events may say nothing while the picture is drawn. */
+  streamQuietMs: 15_000,
   /** How long a client may take no byte before the rest of its answer waits for it in R2. */
   clientStallMs: 2_000,
 

@@ -2,7 +2,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { asGatewayError, type GatewayError, redact, refine, STATUS } from "../errors.ts";
 import { errorWire } from "../image/record.ts";
 import { log } from "../log.ts";
-import type { Dialect } from "../vendors/vendor.ts";
+import type { Dialect, Failure } from "../vendors/vendor.ts";
 import { type AppContext, settings } from "./context.ts";
 
 /** Told to wait where nobody knows how long. */
@@ -15,10 +15,7 @@ const own: Voice = { fail: (error) => ({ status: STATUS[error.code], body: error
 
 /** What was thrown, as an answer: in a dialect's words and status, or in our own. */
 export function failure(c: AppContext, thrown: unknown, voice: Voice = own): Response {
-  const error = inWordsOf(voice, asGatewayError(thrown));
-  const requestId = c.get("requestId");
-  if (error.code === "internal") log("error", { requestId, path: c.req.path, cause: causeOf(c, error) });
-  const { status, body } = voice.fail(error, requestId);
+  const { status, body, error } = told(c, thrown, voice);
   if (status === 429 || status === 503) {
     c.header("retry-after", String(Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER_SECONDS))));
   }
@@ -27,6 +24,14 @@ export function failure(c: AppContext, thrown: unknown, voice: Voice = own): Res
   if (!error.retryable) c.header("x-should-retry", "false");
   c.header("content-type", "application/json");
   return c.body(JSON.stringify(body), status as ContentfulStatusCode);
+}
+
+/** What was thrown, in a dialect's words. */
+export function told(c: AppContext, thrown: unknown, voice: Voice): Failure & { error: GatewayError } {
+  const error = inWordsOf(voice, asGatewayError(thrown));
+  const requestId = c.get("requestId");
+  if (error.code === "internal") log("error", { requestId, path: c.req.path, cause: causeOf(c, error) });
+  return { ...voice.fail(error, requestId), error };
 }
 
 /** 404 in our own words. */

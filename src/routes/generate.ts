@@ -10,6 +10,7 @@ import { newId } from "../store/records.ts";
 import { splice } from "../stream/splice.ts";
 import type { Asked, Dialect } from "../vendors/vendor.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
+import { sendEvents } from "./events.ts";
 import { failure } from "./failure.ts";
 import { intake } from "./intake.ts";
 import { sendWhole } from "./pictures.ts";
@@ -27,7 +28,8 @@ export function serve(dialect: Dialect): (c: AppContext) => Promise<Response> {
 
 async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
   const config = settings(c);
-  const id = newId(Date.now());
+  const receivedAt = Date.now();
+  const id = newId(receivedAt);
   const principal = await principalOf(c);
   const gate = new Gate(c, config.limits);
   gate.admitRequest(principal);
@@ -43,9 +45,10 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
   }
   // From here on it is a generation, with a record whatever becomes of it.
   c.header("easel-generation", id);
-  const answer = await generate({
+  const work = generate({
     id,
     asked,
+    receivedAt,
     hoisted: pictures,
     dialect: dialect.name,
     principal: principal.id,
@@ -55,7 +58,12 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
     chosen: (record) => describe(c, dialect, record),
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   });
-  return success(c, dialect, asked, answer);
+  if (asked.stream !== true || dialect.events === undefined) return success(c, dialect, asked, await work);
+  const events = work.then(({ record }) => {
+    describe(c, dialect, record);
+    return dialect.events?.(record, asked) ?? [];
+  });
+  return sendEvents(c, dialect, events, config.limits.streamQuietMs);
 }
 
 async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, raw }: Answer): Promise<Response> {
@@ -76,6 +84,8 @@ async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, 
 
 /** Says in headers who draws, and what was dropped or rewritten, in the caller's own names for its fields. */
 function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Job["chosen"]>[0]): void {
+  // An answer that began before its picture was there has sent its headers.
+  if (c.finalized) return;
   c.header("easel-vendor", record.vendor);
   c.header("easel-model", record.model);
   const warnings = record.warnings.map((warning) => {

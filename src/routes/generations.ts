@@ -1,6 +1,6 @@
 import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { GatewayError } from "../errors.ts";
-import { longestMs } from "../generate.ts";
+import { longestMs } from "../generate/drawing.ts";
 import { publicRecord } from "../generate/generation.ts";
 import { asOf, getRecord, listRecords, type StoredRecord } from "../store/records.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";

@@ -3,11 +3,14 @@ import { GatewayError } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { PictureUploads } from "../store/picture-uploads.ts";
 import { keys, PictureUpload } from "../store/pictures.ts";
+import { newId } from "../store/records.ts";
 import { BadBody } from "../stream/bad-body.ts";
+import { boundaryOf } from "../stream/part-head.ts";
+import { readForm } from "../stream/read-form.ts";
 import { readJson } from "../stream/read-json.ts";
 
 export interface Intake {
-  /** The client's JSON without its pictures. */
+  /** The client's JSON without its pictures; the same of a form. */
   wire: unknown;
   /** The pictures, stored; to be dropped when the generation has ended. */
   pictures: StoredPicture[];
@@ -16,13 +19,16 @@ export interface Intake {
 /** Reads a client's body within its limits, its pictures straight into R2. Throws invalid_request or payload_too_large. */
 export async function intake(request: Request, generation: string, env: Env, settings: Settings): Promise<Intake> {
   const { requestBytes, requestJsonBytes, requestMs, jsonDepth, references, referenceBytes } = settings.limits;
+  const folder = newId(Date.now());
+  /** What messages call the pictures of a form. */
+  const names: string[] = [];
   const pictures = new PictureUploads((index) => {
     if (index >= references) {
       const message = `references must be at most ${references} pictures.`;
       throw new GatewayError("invalid_request", message, { field: "references" });
     }
-    const name = `references[${index}]`;
-    return new PictureUpload(env.BUCKET, keys.reference(generation, index), referenceBytes, { generation }, name);
+    const name = names[index] ?? `references[${index}]`;
+    return new PictureUpload(env.BUCKET, keys.reference(folder, index), referenceBytes, { generation }, name);
   });
   const controller = new AbortController();
   const late = new GatewayError("invalid_request", `The body did not arrive within ${requestMs / 1000} s.`);
@@ -32,14 +38,18 @@ export async function intake(request: Request, generation: string, env: Env, set
       throw new BadBody(`The body is over the limit of ${requestBytes} bytes.`, true);
     }
     if (request.body === null) throw new BadBody("The body is empty: send the request as JSON.");
-    const wire = await readJson(request.body, {
-      leaveRest: true,
-      pictures,
-      bytes: requestBytes,
-      jsonBytes: requestJsonBytes,
-      depth: jsonDepth,
-      signal: controller.signal,
-    }).catch(brokeOff);
+    const boundary = boundaryOf(request.headers.get("content-type"));
+    const reading = { bytes: requestBytes, signal: controller.signal, leaveRest: true };
+    const wire = await (
+      boundary === undefined
+        ? readJson(request.body, { ...reading, pictures, jsonBytes: requestJsonBytes, depth: jsonDepth })
+        : readForm(request.body, {
+            ...reading,
+            boundary,
+            textBytes: requestJsonBytes,
+            pictures: { open: (name) => (names.push(name), pictures.open()), drain: () => pictures.drain() },
+          })
+    ).catch(brokeOff);
     return { wire, pictures: await pictures.finish() };
   } catch (error) {
     await pictures.discard();

@@ -1,12 +1,14 @@
 import { GatewayError } from "../errors.ts";
-import { CATALOG } from "../image/catalog.ts";
-import { MODELS, type Offer, offersOf } from "../generate/choose.ts";
+import { type Offer, offersOf } from "../generate/choose.ts";
+import { registryOf } from "../generate/registry.ts";
+import type { ModelSpec } from "../image/models.ts";
 import { type AppContext, principalOf, settings } from "./context.ts";
 
 /** `GET /v1/models`: the models that are drawn here, as OpenAI lists them, with what each vendor can do. */
 export async function serveModels(c: AppContext): Promise<Response> {
   await principalOf(c);
-  return c.json({ object: "list", data: MODELS.flatMap((name) => modelOf(c, name) ?? []) });
+  const { models } = registryOf(settings(c));
+  return c.json({ object: "list", data: models.flatMap((name) => modelOf(c, name) ?? []) });
 }
 
 /** `GET /v1/models/{id}`: one of them; the id may be an alias or `vendor/model`, which leaves that vendor. */
@@ -19,7 +21,8 @@ export async function serveModel(c: AppContext): Promise<Response> {
 }
 
 function modelOf(c: AppContext, name: string) {
-  const { model, offers } = offersOf(name, settings(c));
+  const config = settings(c);
+  const { model, offers } = offersOf(name, config);
   const [first] = offers;
   if (first === undefined) return undefined;
   return {
@@ -28,7 +31,7 @@ function modelOf(c: AppContext, name: string) {
     // When the model came to be is nobody's here to know; SDKs want a number.
     created: 0,
     owned_by: first.provider.name,
-    aliases: CATALOG[model]?.aliases ?? [],
+    aliases: registryOf(config).entryOf(model).aliases,
     vendors: offers.map((offer) => ({ id: `${offer.provider.name}/${model}`, ...able(offer) })),
   };
 }
@@ -36,14 +39,29 @@ function modelOf(c: AppContext, name: string) {
 /** What a vendor can do with a model, in the words of the canonical request. */
 function able({ spec }: Offer) {
   return {
+    wireName: spec.wireName,
     sizes: spec.sizes,
     defaultSize: spec.defaultSize,
     aspectRatios: spec.ratios,
     defaultAspectRatio: spec.defaultRatio,
     dimensions: spec.dimensions,
+    pixels: pixelsHere(spec),
+    references: { max: spec.references, bytes: spec.referenceBytes, urls: spec.referenceSchemes },
+    mask: spec.mask ?? false,
+    turns: spec.turns ?? false,
     qualities: spec.qualities,
     outputFormats: spec.formats,
     seed: spec.seed,
-    references: spec.references,
+    picturesPerCall: spec.n,
+    output: { kind: spec.output, urlSeconds: spec.urlSeconds },
+    price: spec.price,
   };
+}
+
+/** What of a model's table a vendor draws: of its own sizes and ratios, where it has fields for them. */
+function pixelsHere({ pixels, sizes, ratios }: ModelSpec) {
+  if (pixels === undefined) return undefined;
+  const only = <T>(table: Readonly<Record<string, T>>, keys: readonly string[]) =>
+    Object.entries(table).filter(([key]) => keys.length === 0 || keys.includes(key));
+  return Object.fromEntries(only(pixels, sizes).map(([tier, row]) => [tier, Object.fromEntries(only(row, ratios))]));
 }

@@ -6,7 +6,7 @@ import { shown } from "./generations.ts";
 import { matches, rangeOf } from "./range.ts";
 
 /** What keeps a stored picture a picture and nothing else, wherever it is opened. */
-const SAFE = {
+export const SAFE = {
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; sandbox",
   "cross-origin-resource-policy": "cross-origin",

@@ -8,8 +8,8 @@ import { Upload } from "./upload.ts";
 export const keys = {
   /** A picture a vendor drew; the record says which of them are the result. */
   picture: (generation: string, slot: number) => `pictures/${generation}/${slot}`,
-  /** A reference picture out of a request, while its generation runs. */
-  reference: (generation: string, slot: number) => `references/${generation}/${slot}`,
+  /** A reference picture, while its generation runs; `folder` is as hard to guess as an id, and not the generation's. */
+  reference: (folder: string, slot: number) => `references/${folder}/${slot}`,
   /** What a slow client has not taken yet. */
   spill: (generation: string) => `spills/${generation}`,
 };

@@ -14,9 +14,26 @@ type Open = (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>;
  * picture when its turn comes.
  */
 export function splice(wire: Wire, open: Open): string | ReadableStream<Uint8Array> {
-  const pieces = flatten(wire);
-  const [only] = pieces;
-  return pieces.length === 1 && typeof only === "string" ? only : stream(pieces, open);
+  return join(flatten(wire), open);
+}
+
+/** The same for server-sent events, whose `data` is JSON, or text as it is. */
+export function spliceEvents(
+  events: readonly { event?: string; data: Wire }[],
+  open: Open,
+): string | ReadableStream<Uint8Array> {
+  const pieces = events.flatMap(({ event, data }) => [
+    // Without a name nothing comes before the data: some SDKs drop such an event without a word.
+    `${event === undefined ? "" : `event: ${event}\n`}data: `,
+    ...(typeof data === "string" ? [data] : flatten(data)),
+    "\n\n",
+  ]);
+  return join(pieces, open);
+}
+
+function join(pieces: (string | StoredPicture)[], open: Open): string | ReadableStream<Uint8Array> {
+  const texts = pieces.filter((piece) => typeof piece === "string");
+  return texts.length === pieces.length ? texts.join("") : stream(pieces, open);
 }
 
 /** The text pieces between the pictures, and the pictures, in order. */

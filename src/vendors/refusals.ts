@@ -42,7 +42,6 @@ export const STATUSES: Readonly<Record<number, Meaning>> = {
   401: "key",
   402: "insufficient_credit",
   403: "key",
-  404: "model_not_found",
   413: "payload_too_large",
   415: "invalid_request",
   422: "invalid_request",

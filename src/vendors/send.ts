@@ -1,6 +1,5 @@
 import { GatewayError } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
-import { mayFetch } from "../policy/hosts.ts";
 import type { Limits } from "../policy/limits.ts";
 import { splice } from "../stream/splice.ts";
 import type { Deadline } from "./deadline.ts";
@@ -12,6 +11,8 @@ export interface Target {
   /** Without a slash at its end. */
   baseUrl: string;
   credential: string | undefined;
+  /** Whether the key goes into the header as it is, without `Bearer`. */
+  bare: boolean;
 }
 
 /** Sends a provider's request with its credential. No redirect is followed: it would carry the key elsewhere. */
@@ -22,14 +23,14 @@ export async function send(
   deadline: Deadline,
   limits: Limits,
 ): Promise<Response> {
-  const { provider, baseUrl, credential } = target;
+  const { provider, baseUrl, credential, bare } = target;
   const headers = new Headers({
     "content-type": "application/json",
     accept: "application/json",
     "accept-encoding": "identity",
     "user-agent": "easel",
   });
-  if (credential !== undefined) headers.set("authorization", `Bearer ${credential}`);
+  if (credential !== undefined) headers.set("authorization", bare ? credential : `Bearer ${credential}`);
   const request = new Request(baseUrl + outgoing.path, {
     method: "POST",
     headers,
@@ -50,48 +51,6 @@ export async function send(
   return response;
 }
 
-/** Fetches a picture that a vendor's answer points at, hop by hop and without any credential; how long it takes is the caller's to bound. */
-export async function download(
-  target: Target,
-  address: string,
-  deadline: Deadline,
-  limits: Limits,
-  trusted: ReadonlySet<string>,
-): Promise<Response> {
-  const { provider } = target;
-  const own = new URL(target.baseUrl).origin;
-  let url = URL.parse(address);
-  for (let hop = 0; hop <= limits.redirects; hop++) {
-    if (url === null || !mayFetch(url, trusted, own)) {
-      throw new GatewayError(
-        "vendor_error",
-        `${provider.name} points at a picture on a host that is not fetched from${url === null ? "" : `: ${url.host}`}.`,
-      );
-    }
-    const request = new Request(url, {
-      headers: { accept: "image/*", "accept-encoding": "identity", "user-agent": "easel" },
-      redirect: "manual",
-      signal: deadline.signal,
-    });
-    const response = await reach(provider, request, deadline);
-    if (response.status === 200 && response.body !== null) return response;
-    void response.body?.cancel();
-    const location = response.headers.get("location");
-    if (response.status < 300 || response.status >= 400 || location === null) {
-      throw new GatewayError(
-        "vendor_error",
-        `The picture that ${provider.name} points at could not be fetched (status ${response.status}).`,
-        { vendorStatus: response.status },
-      );
-    }
-    url = URL.parse(location, url.href);
-  }
-  throw new GatewayError(
-    "vendor_error",
-    `The picture that ${provider.name} points at is behind more than ${limits.redirects} redirects.`,
-  );
-}
-
 async function reach(provider: Provider, request: Request, deadline: Deadline): Promise<Response> {
   try {
     return await (provider.answer?.(request) ?? fetch(request));
@@ -99,6 +58,7 @@ async function reach(provider: Provider, request: Request, deadline: Deadline): 
     if (deadline.signal.aborted) throw deadline.signal.reason;
     throw new GatewayError("vendor_error", `${provider.name} could not be reached, or hung up before it answered.`, {
       cause: error,
+      unreached: true,
     });
   }
 }

@@ -65,6 +65,14 @@ it("17. a storm of 503 is answered as a 503 is", async () => {
   expect([answer.status, answer.json["code"], stage.listenhub.seen.length]).toEqual([500, 500, 20]);
 });
 
+it("17. a vendor that cannot be reached, or fails, is left alone as well", async () => {
+  await repeat(10, { status: 500, error: {} });
+  await repeat(10, { reset: "before-headers" });
+  expect(stage.listenhub.seen).toHaveLength(20);
+  expect((await stage.draw()).status).toBe(500);
+  expect(stage.listenhub.seen).toHaveLength(20);
+});
+
 it("17. does not trip on mixed errors, however many", async () => {
   await repeat(19, busy());
   await stage.draw();
@@ -72,8 +80,7 @@ it("17. does not trip on mixed errors, however many", async () => {
   await stage.draw(CAT, { status: 400, error: {} });
   await repeat(19, busy());
   await stage.draw(CAT, { finishReason: "IMAGE_SAFETY" });
-  await repeat(30, { status: 500, error: {} });
-  await repeat(30, { reset: "before-headers" });
+  await repeat(30, { body: "<html>", type: "text/html" });
   await repeat(30, { status: 402, error: {} });
   expect((await stage.draw()).status).toBe(200);
 });

@@ -139,7 +139,7 @@ it("keeps the text and the usage in the record", async () => {
   const { id } = await stage.draw(CAT, { text: "A cat, as asked.", thought: "not this", framing: "sse" });
   expect(await stage.record(id)).toMatchObject({
     text: "A cat, as asked.",
-    usage: { promptTokenCount: 12, candidatesTokenCount: 1290, totalTokenCount: 1302 },
+    usage: { vendor: { promptTokenCount: 12, candidatesTokenCount: 1290, totalTokenCount: 1302 } },
   });
 });
 

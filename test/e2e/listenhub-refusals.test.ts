@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { disguised, png } from "../sim/index.ts";
 import { CAT, lastBody, LISTENHUB_KEY, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
@@ -174,6 +174,9 @@ describe.each(STATUSES)("the vendor's %i with code %s", (vendorStatus, code, sta
       attempts: [{ vendor: "listenhub", error: recorded }],
     });
   });
+
+  // A row of nothing but failures would open the breaker.
+  afterEach(async () => void (await stage.draw()));
 
   it("is the same with a page of HTML, or nothing, for a body", async () => {
     if (vendorStatus === 400 && code === 29998) return;

@@ -22,6 +22,7 @@ it("answers the record, which stays", async () => {
   expect(answer.status).toBe(200);
   const id = answer.headers.get("easel-generation") ?? "";
   const record = await jsonOf(answer);
+  const time = expect.any(Number) as number;
   expect(record).toEqual({
     id,
     status: "succeeded",
@@ -30,9 +31,13 @@ it("answers the record, which stays", async () => {
     dialect: "easel",
     images: [{ url: `${stage.easel.url}/images/${id}/0`, type: "image/png", width: 40, height: 30, bytes: 12_345 }],
     warnings: ["quality hd is drawn as high"],
-    usage: null,
+    usage: {
+      pictures: 1,
+      bytes: 12_345,
+      ms: { request: time, references: time, drawing: time, converting: time, total: time },
+    },
     error: null,
-    attempts: [{ vendor: "linkai", ms: expect.any(Number) as number }],
+    attempts: [{ vendor: "linkai", ms: time, waitMs: time, pictures: 1 }],
     createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
     finishedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
   });
@@ -46,7 +51,7 @@ it("answers the record, which stays", async () => {
 it("draws with the default model, which is not the request's business to know", async () => {
   const answer = await ask();
   expect(answer.headers.get("easel-model")).toBe(PRO);
-  expect(await jsonOf(answer)).toMatchObject({ vendor: "listenhub", usage: { totalTokenCount: 1302 } });
+  expect(await jsonOf(answer)).toMatchObject({ vendor: "listenhub", usage: { vendor: { totalTokenCount: 1302 } } });
 });
 
 describe("Accept", () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { admit, type Breaker, Breakers, CLOSED, type Outcome, settle } from "../../src/policy/breaker.ts";
 
 const NOW = 1_000_000;
-const busy = (retryAfterSeconds?: number): Outcome => ({ busy: "rate_limited", retryAfterSeconds });
+const busy = (retryAfterSeconds?: number): Outcome => ({ failed: "rate_limited", retryAfterSeconds });
 
 /** The breaker after these outcomes, `stepMs` apart, the last of them at NOW. */
 function after(outcomes: Outcome[], stepMs = 10, from: Breaker = CLOSED): Breaker {
@@ -12,7 +12,7 @@ const row = (count: number) => Array.from({ length: count }, () => busy());
 const admitted = (breaker: Breaker, now: number) => "breaker" in admit(breaker, now);
 
 describe("opens", () => {
-  it("after 20 refusals in a row, and no sooner", () => {
+  it("after 20 failures in a row, and no sooner", () => {
     expect(admitted(after(row(19)), NOW)).toBe(true);
     expect(admitted(after(row(20)), NOW)).toBe(false);
   });
@@ -24,11 +24,11 @@ describe("opens", () => {
   it("not where any other answer came between", () => {
     expect(admitted(after([...row(19), "answered", ...row(19)]), NOW)).toBe(true);
   });
-  it("whether or not silence came between, which counts for nothing", () => {
-    const silence = Array.from({ length: 50 }, () => "silent" as const);
-    expect(admitted(after(silence), NOW)).toBe(true);
-    expect(admitted(after([...row(10), ...silence, ...row(9)]), NOW)).toBe(true);
-    expect(admitted(after([...row(10), ...silence, ...row(10)]), NOW)).toBe(false);
+  it("whether or not faults of our own came between", () => {
+    const faults = Array.from({ length: 50 }, () => "nothing" as const);
+    expect(admitted(after(faults), NOW)).toBe(true);
+    expect(admitted(after([...row(10), ...faults, ...row(9)]), NOW)).toBe(true);
+    expect(admitted(after([...row(10), ...faults, ...row(10)]), NOW)).toBe(false);
   });
 });
 
@@ -58,21 +58,21 @@ describe("a probe", () => {
     expect(admitted(probing, NOW + 5_001)).toBe(false);
     expect(admitted(probing, NOW + 64_999)).toBe(false);
   });
-  it("closes it by any answer that is no refusal", () => {
+  it("closes it by any answer that is no failure", () => {
     expect(settle(probing, "answered", NOW + 6_000)).toEqual(CLOSED);
   });
-  it("opens it anew by a refusal", () => {
+  it("opens it anew by a failure", () => {
     expect(admit(settle(probing, busy(), NOW + 6_000), NOW + 6_000)).toEqual({ waitMs: 5_000, code: "rate_limited" });
   });
-  it("makes room for another where nothing was heard", () => {
-    expect(admitted(settle(probing, "silent", NOW + 6_000), NOW + 6_000)).toBe(true);
+  it("makes room for another where nothing was learned", () => {
+    expect(admitted(settle(probing, "nothing", NOW + 6_000), NOW + 6_000)).toBe(true);
     expect(admitted(probing, NOW + 65_000)).toBe(true);
   });
 });
 
 it("keeps vendors apart, and says what the vendor said, with the time to wait", () => {
   const breakers = new Breakers();
-  for (let n = 0; n < 20; n++) breakers.settle("a", { busy: "vendor_error", retryAfterSeconds: 7 }, NOW);
+  for (let n = 0; n < 20; n++) breakers.settle("a", { failed: "vendor_error", retryAfterSeconds: 7 }, NOW);
   expect(() => breakers.admit("a", NOW + 100)).toThrow(
     expect.objectContaining({ code: "vendor_error", retryAfter: 7, message: expect.stringContaining("7 s") }),
   );

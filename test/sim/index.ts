@@ -1,8 +1,12 @@
+export { startAtalk } from "./atalk.ts";
+export type { Atalk, AtalkBehaviour } from "./atalk.ts";
 export { depthBomb, disguised, HTML_PAGE } from "./bodies.ts";
 export { startLinkAI } from "./linkai.ts";
 export type { LinkAI, LinkAIBehaviour } from "./linkai.ts";
 export { startListenHub } from "./listenhub.ts";
 export type { ListenHubBehaviour } from "./listenhub.ts";
+export { startNebula } from "./nebula.ts";
+export type { NebulaBehaviour } from "./nebula.ts";
 export { jpeg, png, sha256, typeOf, webp } from "./pictures.ts";
 export type { Picture } from "./pictures.ts";
 export { until } from "./server.ts";

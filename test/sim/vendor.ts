@@ -21,6 +21,8 @@ export interface VendorBehaviour extends Delivery {
 export interface Vendor<Behaviour extends VendorBehaviour> {
   path: string;
   key: string;
+  /** Whether it takes the key without `Bearer` as well. */
+  bareKey?: boolean;
   /** In its own language: a wrong key, a body that is not JSON, a failure. */
   words: { key: string; json: string; failed: string };
   /** Status of an error where none is told. */
@@ -47,13 +49,14 @@ export async function converse<Behaviour extends VendorBehaviour>(
 
 function admit<Behaviour extends VendorBehaviour>(
   { request, seen, body }: Exchange<Behaviour>,
-  { path, key, words, check }: Vendor<Behaviour>,
+  { path, key, bareKey = false, words, check }: Vendor<Behaviour>,
 ): Refusal | undefined {
   const parsed = parseJson(body.toString());
   try {
     if (seen.path !== path) throw new Refusal(404, `no such path: ${seen.path}`);
     if (request.method !== "POST") throw new Refusal(405, "POST only");
-    if (seen.headers.authorization !== `Bearer ${key}`) throw new Refusal(401, words.key);
+    const isKnown = seen.headers.authorization === `Bearer ${key}` || (bareKey && seen.headers.authorization === key);
+    if (!isKnown) throw new Refusal(401, words.key);
     if (!seen.headers["content-type"]?.startsWith("application/json")) throw new Refusal(400, words.json);
     Object.assign(seen, check(parsed));
     return undefined;

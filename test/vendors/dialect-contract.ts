@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
+import { referencesOf } from "../../src/image/request.ts";
 import type { Dialect } from "../../src/vendors/vendor.ts";
 import { freeze, JUNK, pathsIn, replaced, thrownBy } from "./junk.ts";
 import { arrive, overTheWire, Shelf } from "./over-the-wire.ts";
@@ -7,23 +8,23 @@ import { ASKED, bytesOf, CODES, decode, drawn, INLINE, shown } from "./specimens
 import type { Meaning, Subject } from "./subject.ts";
 
 /** What every dialect does with requests, and says of failures and pictures. */
-export function dialectContract(dialect: Dialect, { requests, meanings, statuses }: Subject): void {
+export function dialectContract(dialect: Dialect, { requests, meanings, statuses, words = {} }: Subject): void {
   it("knows what every request of the document means", () => {
     expect(Object.keys(meanings)).toEqual(Object.keys(requests));
   });
 
   it.each(Object.entries(requests))("reads %s", (name, wire) => {
-    const { request, references = [], warnings = [], as } = meanings[name] as Meaning;
+    const { request, references = [], turns, warnings = [], as } = meanings[name] as Meaning;
     const shelf = new Shelf();
     const asked = decode(dialect, wire, shelf);
-    expect({ ...asked.request, references: asked.request.references.map(shown) }).toEqual({
-      n: 1,
-      ...request,
-      references,
-    });
+    expect({
+      ...asked.request,
+      references: asked.request.references.map(shown),
+      turns: asked.request.turns?.map((turn) => ({ ...turn, references: turn.references.map(shown) })),
+    }).toEqual({ n: 1, ...request, references, turns });
     expect(asked.warnings).toEqual(warnings);
     expect(asked.as).toBe(as);
-    for (const reference of asked.request.references) {
+    for (const reference of referencesOf(asked.request)) {
       if ("picture" in reference) expect(shelf.get(reference.picture)).toEqual(INLINE);
     }
   });
@@ -82,7 +83,7 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
   it.each(CODES)("tells of %s in a documented status, with the message", (code) => {
     const { status, body } = dialect.fail(new GatewayError(code, "as the test says", { field: "prompt" }), "req-1");
     expect(statuses).toContain(status);
-    expect(JSON.stringify(body)).toContain("as the test says");
+    expect(JSON.stringify(body)).toContain(words[code] ?? "as the test says");
   });
 
   it("answers every picture, in order", async () => {

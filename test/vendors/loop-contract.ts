@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
+import { canonicalModel } from "../../src/image/catalog.ts";
 import { fit } from "../../src/image/fit.ts";
 import type { ModelSpec } from "../../src/image/models.ts";
-import type { ImageRequest, Reference } from "../../src/image/request.ts";
+import type { ImageRequest, Reference, Turn } from "../../src/image/request.ts";
 import type { Dialect, Provider } from "../../src/vendors/vendor.ts";
 import { webp } from "../image/pictures.ts";
 import { thrownBy } from "./junk.ts";
@@ -13,23 +14,39 @@ import type { Subject } from "./subject.ts";
 const URL_REFERENCE = "https://example.com/reference.png";
 
 /** What a vendor's one direction writes, its other direction reads as the same. */
-export function loop(dialect: Dialect, provider: Provider, { readBack = {} }: Subject): void {
-  const cases = Object.entries(provider.models).flatMap(([model, spec]) =>
-    variants(spec).map((more) => ({ model, spec, more })),
+export function loop(dialect: Dialect, provider: Provider, { readBack = {}, words = {} }: Subject): void {
+  // A model that is off is in no document, and its dialect need not know it.
+  const documented = Object.entries(provider.models).filter(([, { off = false }]) => !off);
+  const cases = documented.flatMap(([model, spec]) =>
+    variants(spec).flatMap((more) =>
+      (spec.turns ? [false, true] : [false]).map((talks) => ({ model, spec, more, talks })),
+    ),
   );
 
-  it.each(cases)("$model $more", async ({ model, spec, more }) => {
+  it.each(cases)("$model $more, after other turns: $talks", async ({ model, spec, more, talks }) => {
     const shelf = new Shelf();
+    const picture = { picture: shelf.put(INLINE) };
     const references: Reference[] = [
-      { picture: shelf.put(INLINE) },
-      { url: URL_REFERENCE },
+      picture,
+      // A vendor that takes no URLs is never given one.
+      spec.referenceSchemes.length === 0 ? picture : { url: URL_REFERENCE },
       { picture: shelf.put(webp.lossy(9, 9)) },
     ];
-    const request = fit({ model, prompt: 'a "cat"\n\u2028 一只猫', n: 1, references, ...more }, spec).request;
+    const turns: Turn[] = [
+      { role: "user", text: "a dog", references: [{ picture: shelf.put(webp.lossy(8, 8)) }] },
+      { role: "model", references: [picture] },
+    ];
+    const asking = { model, prompt: 'a "cat"\n\u2028 一只猫', n: 1, references, turns: talks ? turns : [], ...more };
+    const { request } = fit(asking, spec);
     const { wire, pictures } = await overTheWire(provider.encode(request, spec).body, shelf);
     const asked = dialect.decode(wire, pictures, new Headers());
     const bytes = (reference: Reference) => ("url" in reference ? reference.url : shelf.get(reference.picture));
-    const comparable = ({ references, ...rest }: ImageRequest) => ({ ...rest, references: references.map(bytes) });
+    const comparable = ({ model, references, turns, ...rest }: ImageRequest) => ({
+      ...rest,
+      model: canonicalModel(model),
+      references: references.map(bytes),
+      turns: turns?.map((turn) => ({ ...turn, references: turn.references.map(bytes) })),
+    });
     expect(comparable(asked.request)).toEqual(comparable(request));
     expect(asked.warnings).toEqual([]);
   });
@@ -54,7 +71,7 @@ export function loop(dialect: Dialect, provider: Provider, { readBack = {} }: Su
     const error = thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request));
     expect(error).toMatchObject({
       code: readBack[code] ?? code,
-      message: expect.stringContaining("as the test says") as string,
+      message: expect.stringContaining(words[code] ?? "as the test says") as string,
     });
   });
 }
@@ -62,6 +79,7 @@ export function loop(dialect: Dialect, provider: Provider, { readBack = {} }: Su
 /** Each ratio and size that a model takes, and each quality. */
 function variants(spec: ModelSpec): Partial<ImageRequest>[] {
   const sizes = spec.sizes.length === 0 ? [undefined] : spec.sizes;
-  const shapes = sizes.flatMap((size) => spec.ratios.map((aspectRatio) => ({ size, aspectRatio })));
+  const ratios = spec.ratios.length === 0 ? [undefined] : spec.ratios;
+  const shapes = sizes.flatMap((size) => ratios.map((aspectRatio) => ({ size, aspectRatio })));
   return [...shapes, ...spec.qualities.map((quality) => ({ ...shapes[0], quality }))];
 }

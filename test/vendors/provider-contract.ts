@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
+import { canonicalModel } from "../../src/image/catalog.ts";
 import { fit } from "../../src/image/fit.ts";
 import type { ModelSpec } from "../../src/image/models.ts";
 import type { ImageRequest } from "../../src/image/request.ts";
@@ -15,7 +16,7 @@ export function providerContract(provider: Provider, { requests, meanings, answe
     for (const spec of Object.values(provider.models)) {
       if (spec.defaultSize !== undefined) expect(spec.sizes).toContain(spec.defaultSize);
       if (spec.defaultRatio !== undefined) expect(spec.ratios).toContain(spec.defaultRatio);
-      expect(spec.referenceSchemes).toContain("https");
+      if (spec.referenceSchemes.length > 0) expect(spec.referenceSchemes).toContain("https");
     }
   });
 
@@ -80,9 +81,15 @@ export function providerContract(provider: Provider, { requests, meanings, answe
   function asDecoded(name: string, wire: object) {
     const shelf = new Shelf();
     const { pictures } = arrive(bytesOf(wire), shelf);
-    const { request, references = [] } = meanings[name] as Meaning;
-    const asked = { n: 1, ...request, references: references.map((url) => referenceOf(url, pictures)) } as ImageRequest;
-    const spec = provider.models[asked.model] as ModelSpec;
+    const { request, references = [], turns } = meanings[name] as Meaning;
+    const known = (urls: string[]) => urls.map((url) => referenceOf(url, pictures));
+    const asked = {
+      n: 1,
+      ...request,
+      references: known(references),
+      turns: turns?.map((turn) => ({ ...turn, references: known(turn.references) })),
+    } as ImageRequest;
+    const spec = provider.models[canonicalModel(asked.model) ?? asked.model] as ModelSpec;
     return { request: fit(asked, spec).request, spec, shelf };
   }
 }

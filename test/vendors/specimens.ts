@@ -9,7 +9,7 @@ export const CODES = Object.keys(STATUS) as ErrorCode[];
 /** The picture in every request that has one, and in every answer. */
 export const INLINE = png(20, 10);
 /** How documents write base64 that they leave out. */
-const LEFT_OUT = /<BASE64_ENCODED_IMAGE>|iVBORw0KGgoAAAANSUhEUgAA\.\.\./g;
+const LEFT_OUT = /<BASE64_ENCODED_IMAGE>|iVBORw0KGgoAA\w*\.\.\./g;
 
 /** What was asked, where it does not matter. */
 export const ASKED: Asked = { request: { model: "", prompt: "a cat", n: 2, references: [] }, warnings: [] };

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../src/errors.ts";
-import type { ImageRequest } from "../../src/image/request.ts";
+import type { ImageRequest, Turn } from "../../src/image/request.ts";
 import type { Asked, Vendor } from "../../src/vendors/vendor.ts";
 
 /** What a vendor's own test says of it; all else is the same for every vendor. */
@@ -13,14 +13,17 @@ export interface Subject {
   answers?: Record<string, object>;
   /** Statuses that its document has for failures. */
   statuses: readonly number[];
+  /** Words that its document has for a failure; any other is told in the gateway's own. */
+  words?: Partial<Record<ErrorCode, string>>;
   /** What a failure reads as on the way back, where its wire cannot tell it from another. */
   readBack?: Partial<Record<ErrorCode, ErrorCode>>;
 }
 
 export interface Meaning {
-  request: Omit<Partial<ImageRequest>, "references">;
+  request: Omit<Partial<ImageRequest>, "references" | "turns">;
   /** URLs; `inline` for a picture in the request itself. */
   references?: string[];
+  turns?: (Omit<Turn, "references"> & { references: string[] })[];
   warnings?: string[];
   as?: Asked["as"];
   /** What the vendor's provider sends for it, if it is not the request itself. */

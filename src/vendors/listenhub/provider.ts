@@ -4,7 +4,7 @@ import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
 import { list, object, text } from "../loose.ts";
 import { type Meaning, REASONS, refusal, withoutPicture } from "../refusals.ts";
 import type { Carrier, Drawn, Provider } from "../vendor.ts";
-import { models } from "./models.ts";
+import { models, undocumented } from "./models.ts";
 import { CODES } from "./wire.ts";
 
 /** Codes of the error body, as the vendor's SDK knows them; they come with any status, 200 too. */
@@ -22,7 +22,7 @@ export const ERRORS: Readonly<Record<number, Meaning>> = {
 export const provider: Provider = {
   name: "listenhub",
   baseUrl: "https://api.marswave.ai/openapi",
-  models,
+  models: { ...models, ...undocumented },
   passThrough: true,
 
   encode(request, spec) {
@@ -30,7 +30,7 @@ export const provider: Provider = {
     return {
       path: "/v1/images/generation",
       body: {
-        provider: "google",
+        provider: spec.maker ?? "google",
         model: spec.wireName,
         prompt: request.prompt,
         referenceImages: request.references.length === 0 ? undefined : request.references.map(referenceWire),

@@ -1,5 +1,6 @@
 import type { Vendor } from "../vendor.ts";
-import { dialect } from "./dialect.ts";
+import { edits, generations } from "./dialect.ts";
 
-/** A dialect only: its SDKs are how many clients already speak. */
-export const openai: Vendor = { dialect };
+/** Dialects only: its SDKs are how many clients already speak. */
+export const openai: Vendor = { dialect: generations };
+export const openaiEdits: Vendor = { dialect: edits };

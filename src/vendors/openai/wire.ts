@@ -1,23 +1,61 @@
 import * as z from "zod/mini";
 import { OUTPUT_FORMATS } from "../../image/request.ts";
+import { contentsWire } from "../contents.ts";
 import { modelName, optional, promptText } from "../strict.ts";
 
+/** A picture in JSON: as it is, or as the JSON form of /v1/images/edits has it (ImageRefParam). */
+const pictureWire = z.union(
+  [z.string(), z.object({ image_url: z.string() })],
+  "must be a URL, a data URI, or either as {image_url}; ids of uploaded files are not known here",
+);
+export type PictureWire = z.infer<typeof pictureWire>;
+
 /**
- * `POST /v1/images/generations` as OpenAI's SDKs send it (images.ts of openai-node), with the extra fields of vendors
- * that took the same path: `images`, `aspect_ratio`, `seed`, and tiers in `size`.
+ * `POST /v1/images/generations` and `/v1/images/edits` as OpenAI's SDKs send them (images.ts of openai-node 7.55), with the
+ * extra fields of vendors that took the same paths: `aspect_ratio`, `seed`, `contents`, and tiers in `size`.
  */
 export const requestWire = z.object({
   model: optional(modelName),
-  prompt: promptText,
+  /** May be left out where `contents` says what is wanted. */
+  prompt: optional(z.string()),
   n: optional(z.int().check(z.minimum(1))),
   size: optional(z.string()),
   quality: optional(z.string()),
   response_format: optional(z.enum(["url", "b64_json"])),
   output_format: optional(z.enum(OUTPUT_FORMATS)),
-  stream: optional(z.literal(false, "must be false or left out: pictures are not streamed here")),
+  stream: optional(z.boolean()),
+  /** The first is the multipart field, the other that of JSON. */
+  image: optional(z.union([pictureWire, z.array(pictureWire)], "must be a picture or a list of pictures")),
+  images: optional(z.array(pictureWire)),
+  mask: optional(pictureWire),
+  // A picture too: what is drawn without it is not what was asked for.
+  markup: optional(z.never("must be left out: no vendor here takes it")),
   seed: optional(z.int()),
-  images: optional(z.array(z.string())),
   aspect_ratio: optional(z.string()),
+  contents: optional(contentsWire),
+  background: optional(z.enum(["transparent", "opaque", "auto"])),
+  moderation: optional(z.enum(["low", "auto"])),
+  input_fidelity: optional(z.enum(["high", "low"])),
+  output_compression: optional(z.int().check(z.minimum(0), z.maximum(100))),
+  partial_images: optional(z.int().check(z.minimum(0), z.maximum(3))),
+  style: optional(z.string()),
+  // For OpenAI's own watch over abuse; nothing is drawn by them.
+  user: optional(z.string()),
+  safety_identifier: optional(z.string()),
 });
+export type RequestWire = z.infer<typeof requestWire>;
+
+/** What a request without `contents` must have. */
+export const promptWire = z.object({ prompt: promptText });
+
+/** Documented fields that no vendor here has → the value that asks for nothing in particular. */
+export const UNAVAILABLE = {
+  background: "auto",
+  moderation: "auto",
+  input_fidelity: "low",
+  output_compression: 100,
+  partial_images: 0,
+  style: "vivid",
+} as const satisfies { [K in keyof RequestWire]?: RequestWire[K] };
 
 export const DEFAULT_MODEL = "gpt-image-2";

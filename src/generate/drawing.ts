@@ -1,0 +1,152 @@
+import { asGatewayError, type GatewayError, redact } from "../errors.ts";
+import type { StoredPicture } from "../image/request.ts";
+import { log } from "../log.ts";
+import type { Limits } from "../policy/limits.ts";
+import type { Tap } from "../stream/tap.ts";
+import type { Route } from "./choose.ts";
+import { convert } from "./convert.ts";
+import { exchange, type Exchanged } from "./exchange.ts";
+import { mayMoveOn } from "./failover.ts";
+import type { Generation } from "./generation.ts";
+import { Lanes } from "./lanes.ts";
+import type { References } from "./references.ts";
+
+/** Calls to vendors at once: a Worker has six connections, and R2 needs some of them. */
+const PARALLEL = 4;
+
+/** One call that is to be made. */
+interface Call {
+  /** Pictures to ask for. */
+  n: number;
+  /** Which of the routes. */
+  at: number;
+  /** When it must be over, with every vendor that is asked in its place; absent until it begins. */
+  until?: number | undefined;
+}
+
+/** A generation being drawn: by the first of its routes, and where that may be, by those after it. */
+export class Drawing {
+  readonly routes: readonly [Route, ...Route[]];
+  private readonly generation: Generation;
+  private readonly references: References;
+  private readonly lanes = new Lanes(PARALLEL);
+  private readonly failures: GatewayError[] = [];
+  private slots = 0;
+
+  constructor(generation: Generation, routes: readonly [Route, ...Route[]], references: References) {
+    this.generation = generation;
+    this.routes = routes;
+    this.references = references;
+    generation.ask(routes[0]);
+  }
+
+  /** When a call that begins now must be over. */
+  deadline(): number {
+    return Date.now() + this.generation.job.settings.limits.answerMs;
+  }
+
+  /** Draws all pictures and ends the generation. Some of them are an answer, with a warning; throws where there is none. */
+  async draw(at = 0, until?: number): Promise<undefined> {
+    const { n } = this.generation.job.asked.request;
+    const drawn = await this.split({ n, at, until });
+    const made = drawn.reduce((sum, { pictures }) => sum + pictures.length, 0);
+    const error = mostTelling(this.failures);
+    if (made === 0 && error !== undefined) throw error;
+    if (made < n) {
+      const why = error === undefined ? "" : ` (${error.code})`;
+      this.generation.warn(`${made} of ${n} pictures could be made${why}`);
+    }
+    await this.generation.succeed(drawn);
+  }
+
+  /** One call, its pictures in the format asked for. */
+  async exchange({ n, at, until }: Call & { until: number }, tap?: Tap): Promise<Exchanged> {
+    const route = this.route(at);
+    const { generation, references } = this;
+    const { id, env, settings } = generation.job;
+    const request = await generation.timed("references", references.prepare({ ...route.request, n }, route.spec));
+    const slot = () => this.slots++;
+    const work = { generation: id, route: { ...route, request }, settings, bucket: env.BUCKET, until, slot, tap };
+    const drawn = await generation.timed("drawing", exchange(work, generation.record.attempts));
+    const pictures = await generation.timed(
+      "converting",
+      Promise.all(drawn.pictures.map((each) => this.convert(each, at))),
+    );
+    return { ...drawn, pictures };
+  }
+
+  /** The next route, once the error of the one before allows it; undefined where that was all. */
+  async next(thrown: unknown, { at, until }: { at: number; until: number }): Promise<number | undefined> {
+    const error = asGatewayError(thrown);
+    const { target } = this.route(at);
+    const next = this.routes[at + 1];
+    if (next === undefined || Date.now() >= until) return undefined;
+    if (!(await mayMoveOn(error, target, this.generation.job.settings.failover))) return undefined;
+    this.generation.ask(next, { vendor: target.provider.name, error });
+    return at + 1;
+  }
+
+  private route(at: number): Route {
+    return this.routes[at] ?? this.routes[0];
+  }
+
+  /** As many calls as the vendor needs for n pictures. */
+  private async split({ n, at, until }: Call): Promise<Exchanged[]> {
+    const { spec } = this.route(at);
+    const calls = Array.from({ length: Math.ceil(n / spec.n) }, (_, index) => Math.min(spec.n, n - index * spec.n));
+    return (await Promise.all(calls.map((each) => this.call({ n: each, at, until })))).flat();
+  }
+
+  private async call({ n, at, until: told }: Call): Promise<Exchanged[]> {
+    let until = told ?? 0;
+    try {
+      return [
+        await this.lanes.run(() => {
+          // One that has waited its turn begins now.
+          until = told ?? this.deadline();
+          return this.exchange({ n, at, until });
+        }),
+      ];
+    } catch (thrown) {
+      this.failures.push(asGatewayError(thrown));
+      const next = await this.next(thrown, { at, until });
+      return next === undefined ? [] : this.split({ n, at: next, until });
+    }
+  }
+
+  /** The picture in the format asked for, where the vendor gave another; itself, with a warning, where that fails. */
+  private async convert(picture: StoredPicture, at: number): Promise<StoredPicture> {
+    const { generation } = this;
+    const { id, asked, env, settings } = generation.job;
+    const format = asked.request.outputFormat;
+    if (format === undefined || picture.type === `image/${format}` || env.IMAGES === undefined) return picture;
+    const { target, request } = this.route(at);
+    const metadata = { generation: id, vendor: target.provider.name, model: request.model };
+    const work = {
+      generation: id,
+      images: env.IMAGES,
+      bucket: env.BUCKET,
+      limits: settings.limits,
+      slot: () => this.slots++,
+    };
+    try {
+      const made = await convert(work, picture, format, metadata);
+      generation.warn(`outputFormat ${format} was made from ${picture.type}`);
+      return made;
+    } catch (error) {
+      log("convert.failed", { generation: id, error: redact(String(error), settings.secrets) });
+      generation.warn(`outputFormat ${format} could not be made: the picture is ${picture.type}`);
+      return picture;
+    }
+  }
+}
+
+/** Of the errors of several vendors, the one that would be true at any of them; else one that passes. */
+function mostTelling(errors: readonly GatewayError[]): GatewayError | undefined {
+  return errors.find((error) => !error.elsewhere) ?? errors.find((error) => error.retryable) ?? errors[0];
+}
+
+/** No generation runs longer: its request, its references, and as many rounds of calls as its pictures may take. In milliseconds. */
+export function longestMs({ requestMs, downloadMs, answerMs, pictures }: Limits): number {
+  return requestMs + 2 * downloadMs + answerMs * Math.ceil(pictures / PARALLEL);
+}

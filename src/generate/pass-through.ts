@@ -1,0 +1,47 @@
+import { spillTo } from "../store/pictures.ts";
+import { Tap } from "../stream/tap.ts";
+import type { Route } from "./choose.ts";
+import type { Drawing } from "./drawing.ts";
+import type { Generation } from "./generation.ts";
+
+/** A vendor's bytes on their way to the client. */
+export interface Raw {
+  body: ReadableStream<Uint8Array>;
+  contentType: string;
+  /** Settles when the generation has ended. */
+  done: Promise<unknown>;
+}
+
+/** Whether the client speaks the language of the vendor that is asked first, and that vendor's answers are passed on. */
+export function isPassThrough({ target: { provider } }: Route, dialect: string): boolean {
+  return provider.passThrough === true && provider.name === dialect;
+}
+
+/** The first vendor's bytes as they are; undefined where another vendor drew in its place before any had gone out. */
+export async function passThrough(generation: Generation, drawing: Drawing): Promise<Raw | undefined> {
+  const { id, env, settings, asked } = generation.job;
+  const { holdBytes, clientStallMs, answerBytes } = settings.limits;
+  const tap = new Tap({ holdBytes, stallMs: clientStallMs, spill: () => spillTo(env.BUCKET, id, answerBytes) });
+  const until = drawing.deadline();
+  const done = drawing.exchange({ n: asked.request.n, at: 0, until }, tap).then(
+    async (result) => {
+      // The client has its picture, whether or not that can be noted.
+      await generation.succeed([result]).catch((error: unknown) => generation.logLost(error));
+      await tap.close();
+    },
+    async (thrown: unknown) => {
+      if (!tap.released) throw thrown;
+      const error = await generation.fail(thrown);
+      // What could not be stored came whole all the same: the client has its picture.
+      await (error.code === "internal" ? tap.close() : tap.abort());
+    },
+  );
+  try {
+    await Promise.race([tap.flowing, done]);
+  } catch (thrown) {
+    const at = await drawing.next(thrown, { at: 0, until });
+    if (at === undefined) throw thrown;
+    return drawing.draw(at, until);
+  }
+  return { body: tap.readable, contentType: tap.contentType, done };
+}

@@ -1,0 +1,151 @@
+import { GatewayError } from "../errors.ts";
+import type { ModelSpec } from "../image/models.ts";
+import {
+  type ImageRequest,
+  type Reference,
+  referencesOf,
+  type StoredPicture,
+  withReferences,
+} from "../image/request.ts";
+import { getRecord } from "../store/records.ts";
+import { BadBody } from "../stream/bad-body.ts";
+import { Unfetched } from "../vendors/download.ts";
+import { Fetched } from "./fetched.ts";
+import type { Job } from "./generation.ts";
+
+/** References at once: a Worker has six connections, and R2 needs some of them. */
+const PARALLEL = 4;
+/** What vendors take; of other formats it is known where a picture ends, but they would be refused there. */
+const TYPES = ["image/png", "image/jpeg", "image/webp"];
+const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
+
+/** A reference on its way to a vendor with this spec; `field` is what the caller calls it. */
+interface Wanted {
+  reference: Reference;
+  field: string;
+  spec: ModelSpec;
+  signal: AbortSignal;
+}
+
+/** A reference whose bytes are in R2, and the path at which we serve them. */
+interface Held {
+  picture: StoredPicture;
+  path: string;
+}
+
+/** The references of one generation, as each vendor that is asked takes them; whatever has to be fetched is fetched once. */
+export class References {
+  private readonly job: Job;
+  private readonly fields: ReadonlyMap<Reference, string>;
+  private readonly origins: readonly string[];
+  private readonly fetched: Fetched;
+  /** A vendor may be called several times. */
+  private readonly prepared = new Map<ModelSpec, Promise<Reference[]>>();
+
+  constructor(job: Job) {
+    const { asked, origin, settings } = job;
+    this.job = job;
+    this.fields = fieldsOf(asked.request);
+    this.origins = [origin, settings.publicUrl ?? origin].map((url) => new URL(url).origin);
+    this.fetched = new Fetched(job);
+  }
+
+  /**
+   * The request with its references as a vendor with this spec takes them, each a URL or a stored picture; the first time
+   * takes `limits.downloadMs` at most. Throws invalid_request with the field of one that cannot be had.
+   */
+  async prepare(request: ImageRequest, spec: ModelSpec): Promise<ImageRequest> {
+    let prepared = this.prepared.get(spec);
+    if (prepared === undefined) this.prepared.set(spec, (prepared = this.prepareAll(referencesOf(request), spec)));
+    return withReferences(request, await prepared);
+  }
+
+  /** Deletes what was fetched. Never throws. */
+  drop(): Promise<void> {
+    return this.fetched.drop();
+  }
+
+  private async prepareAll(references: readonly Reference[], spec: ModelSpec): Promise<Reference[]> {
+    const { downloadMs } = this.job.settings.limits;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const late = new Unfetched(`it did not arrive within ${downloadMs / 1000} s`);
+    const timer = setTimeout(() => controller.abort(late), downloadMs);
+    const prepared = [...references];
+    const rest = references.entries();
+    const worker = async () => {
+      for (const [index, reference] of rest) {
+        const field = this.fields.get(reference) ?? `references[${index}]`;
+        prepared[index] = await this.prepareOne({ reference, field, spec, signal }).catch((thrown: unknown) => {
+          const error = explain(thrown, field);
+          // The first that fails ends the others.
+          controller.abort(error);
+          throw error;
+        });
+      }
+    };
+    const workers = Array.from({ length: Math.min(PARALLEL, references.length) }, worker);
+    await Promise.allSettled(workers);
+    clearTimeout(timer);
+    await Promise.all(workers);
+    return prepared;
+  }
+
+  private async prepareOne(wanted: Wanted): Promise<Reference> {
+    const { reference, field, spec } = wanted;
+    const held = await this.hold(wanted);
+    if (held === undefined) return reference;
+    const { picture, path } = held;
+    if (!TYPES.includes(picture.type)) refuse(field, `must be a PNG, JPEG or WebP picture, not ${picture.type}`);
+    if (picture.bytes > (spec.referenceBytes ?? Infinity)) {
+      refuse(field, `has ${picture.bytes} bytes; allowed here are at most ${spec.referenceBytes}`, true);
+    }
+    const { publicUrl } = this.job.settings;
+    if (spec.prefersUrls !== true || publicUrl === undefined) return { picture };
+    return { url: `${publicUrl}/${path}`, type: picture.type };
+  }
+
+  /** The picture, fetched where need be; undefined where the vendor takes the URL. */
+  private async hold({ reference, field, spec, signal }: Wanted): Promise<Held | undefined> {
+    if ("picture" in reference) return { picture: reference.picture, path: reference.picture.key };
+    const url = URL.parse(reference.url);
+    const own = url !== null && this.origins.includes(url.origin) ? OWN_PICTURE.exec(url.pathname) : null;
+    if (own !== null) return this.recall(own[1] ?? "", Number(own[2]), field);
+    if (spec.referenceSchemes.some((scheme) => url?.protocol === `${scheme}:`)) return undefined;
+    const picture = await this.fetched.get(reference.url, field, signal);
+    return { picture, path: picture.key };
+  }
+
+  /** Picture n of a generation of ours, without asking ourselves for it. */
+  private async recall(id: string, n: number, field: string): Promise<Held> {
+    const { BUCKET } = this.job.env;
+    const record = await getRecord(BUCKET, id);
+    const picture = record?.images[n];
+    if (picture !== undefined && (await BUCKET.head(picture.key)) !== null) {
+      return { picture, path: `images/${id}/${n}` };
+    }
+    return refuse(field, record?.status === "running" ? "is still being drawn" : "is not a picture that is here");
+  }
+}
+
+/** What the caller's request calls each of its references. */
+function fieldsOf({ turns = [], references, mask }: ImageRequest): Map<Reference, string> {
+  const fields = new Map<Reference, string>();
+  const name = (list: readonly Reference[], prefix: string) =>
+    list.forEach((reference, index) => fields.set(reference, `${prefix}references[${index}]`));
+  turns.forEach((turn, index) => name(turn.references, `turns[${index}].`));
+  name(references, "");
+  if (mask !== undefined) fields.set(mask, "mask");
+  return fields;
+}
+
+function refuse(field: string, what: string, elsewhere = false): never {
+  throw new GatewayError("invalid_request", `${field} ${what}.`, { field, elsewhere });
+}
+
+/** What keeps a reference from coming is for the client to mend; its URL may be signed, and is not repeated. */
+function explain(thrown: unknown, field: string): unknown {
+  if (!(thrown instanceof Unfetched) && !(thrown instanceof BadBody)) return thrown;
+  const message = thrown instanceof BadBody ? thrown.message : `${field} could not be fetched: ${thrown.message}.`;
+  return new GatewayError("invalid_request", message, { field, cause: thrown });
+}

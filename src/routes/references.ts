@@ -1,0 +1,26 @@
+import { keys } from "../store/pictures.ts";
+import { isId } from "../store/records.ts";
+import type { AppContext } from "./context.ts";
+import { notFound } from "./failure.ts";
+import { SAFE } from "./pictures.ts";
+
+/** From when it was stored; a vendor fetches what it is sent at once. */
+const OPEN_MS = 15 * 60_000;
+
+/** `GET /references/{folder}/{n}`: a reference picture while its generation runs, for the vendor that was told its URL. */
+export async function serveReference(c: AppContext): Promise<Response> {
+  const { folder = "", n = "" } = c.req.param();
+  const known = isId(folder) && /^\d{1,2}$/.test(n);
+  const object = known ? await c.env.BUCKET.get(keys.reference(folder, Number(n))) : null;
+  if (object === null || Date.now() - object.uploaded.getTime() > OPEN_MS) {
+    void object?.body.cancel();
+    return notFound(c, "There is no such picture, or not any more.");
+  }
+  for (const [name, value] of Object.entries(SAFE)) c.header(name, value);
+  c.header("cache-control", "no-store");
+  c.header("content-type", object.httpMetadata?.contentType);
+  c.header("content-length", String(object.size));
+  if (c.req.method !== "HEAD") return c.body(object.body);
+  void object.body.cancel();
+  return c.body(null);
+}

@@ -1,0 +1,66 @@
+import * as z from "zod/mini";
+import { GatewayError } from "../errors.ts";
+import type { ImageRequest, StoredPicture, Turn } from "../image/request.ts";
+import { readReference } from "./references.ts";
+import { optional } from "./strict.ts";
+
+const PART = "text or image, as in {text} and {image}";
+
+/** Clients of other formats write other parts, as `inlineData`: refused by name, or the picture would be missing. */
+const partWire = z
+  .looseObject({ text: optional(z.string()), image: optional(z.string()) })
+  .check(({ value, issues }) => {
+    const said = Object.keys(value).filter((key) => (value[key] ?? undefined) !== undefined);
+    const other = said.find((key) => key !== "text" && key !== "image");
+    if (other !== undefined) {
+      const message = `is not a field here; a part has ${PART}`;
+      issues.push({ code: "custom", input: value, path: [other], message });
+    } else if (said.length === 0) issues.push({ code: "custom", input: value, message: `must have ${PART}` });
+  });
+
+/** The turns of a conversation: `contents`, the last of which is what is asked for. */
+export const contentsWire = z.array(z.object({ role: z.enum(["user", "model"]), parts: z.array(partWire) }));
+export type Contents = z.infer<typeof contentsWire>;
+
+/**
+ * What is asked for by `contents`, by `prompt`, or by both: a prompt beside contents is the user's newest word. Throws
+ * invalid_request that names `field[i]`, or prompt where nothing is asked for.
+ */
+export function readContents(
+  contents: Contents,
+  pictures: readonly StoredPicture[],
+  field: string,
+  prompt?: string,
+): Pick<ImageRequest, "prompt" | "references" | "turns"> {
+  const turns = contents.map((turn, index) => readTurn(turn, pictures, `${field}[${index}]`));
+  if (prompt !== undefined && /\S/.test(prompt)) addWords(turns, prompt);
+  const last = turns.pop();
+  if (last === undefined) throw refused("prompt", `must not be empty where ${field} is left out`);
+  const name = `${field}[${turns.length}]`;
+  if (last.role !== "user") throw refused(`${name}.role`, "must be user: the last turn is what is asked for");
+  if (last.text === undefined) throw refused(`${name}.parts`, "must have a text: the last turn is what is asked for");
+  return { prompt: last.text, references: last.references, turns: turns.length === 0 ? undefined : turns };
+}
+
+function readTurn({ role, parts }: Contents[number], pictures: readonly StoredPicture[], field: string): Turn {
+  const text = parts
+    .flatMap((part) => part.text ?? [])
+    .filter((each) => /\S/.test(each))
+    .join("\n");
+  const references = parts.flatMap(({ image }, index) =>
+    image === undefined ? [] : readReference(image, pictures, `${field}.parts[${index}].image`, ["https", "http"]),
+  );
+  if (text === "" && references.length === 0) throw refused(`${field}.parts`, `must have ${PART}`);
+  return { role, text: text === "" ? undefined : text, references };
+}
+
+/** Clients that must send a prompt repeat in it what the last turn says, or leave that turn's text out. */
+function addWords(turns: Turn[], prompt: string): void {
+  const last = turns.at(-1);
+  if (last?.role !== "user") turns.push({ role: "user", text: prompt, references: [] });
+  else if (last.text !== prompt) last.text = last.text === undefined ? prompt : `${last.text}\n${prompt}`;
+}
+
+function refused(field: string, why: string): GatewayError {
+  return new GatewayError("invalid_request", `${field} ${why}.`, { field });
+}

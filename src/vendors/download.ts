@@ -1,0 +1,76 @@
+import { GatewayError } from "../errors.ts";
+import { mayFetch } from "../policy/hosts.ts";
+import type { Limits } from "../policy/limits.ts";
+import type { Deadline } from "./deadline.ts";
+import type { Target } from "./send.ts";
+
+/** Why a URL leads to no picture; what the picture is called and whose fault it is, the caller knows. */
+export class Unfetched extends Error {
+  /** What its host answered. */
+  readonly status: number | undefined;
+
+  constructor(message: string, detail: { status?: number; cause?: unknown } = {}) {
+    super(message, { cause: detail.cause });
+    this.name = "Unfetched";
+    this.status = detail.status;
+  }
+}
+
+export interface Following {
+  /** Ends it; its reason is thrown. */
+  signal: AbortSignal;
+  limits: Limits;
+  /** Hosts, and an origin, that may be fetched from although they are not public. */
+  trusted: ReadonlySet<string>;
+  own?: string | undefined;
+  /** In place of the network. */
+  answer?: ((request: Request) => Promise<Response>) | undefined;
+}
+
+/** The body behind a URL of somebody else's, fetched hop by hop and without any credential. Throws Unfetched. */
+export async function follow(address: string, following: Following): Promise<ReadableStream<Uint8Array>> {
+  const { limits, trusted, own } = following;
+  let url = URL.parse(address);
+  for (let hop = 0; hop <= limits.redirects; hop++) {
+    if (url === null) throw new Unfetched("it leads to no URL");
+    if (!mayFetch(url, trusted, own)) {
+      throw new Unfetched(`it leads to ${url.protocol}//${url.host}, and only public https hosts are fetched from`);
+    }
+    const { status, headers, body } = await open(url, following);
+    if (status === 200 && body !== null) return body;
+    void body?.cancel();
+    const location = headers.get("location");
+    if (status < 300 || status >= 400 || location === null) {
+      throw new Unfetched(`its host answered with status ${status}`, { status });
+    }
+    url = URL.parse(location, url.href);
+  }
+  throw new Unfetched(`it is behind more than ${limits.redirects} redirects`);
+}
+
+/** The same for a picture that a vendor's answer points at; how long it takes is the caller's to bound. */
+export async function download(
+  { provider, baseUrl }: Target,
+  address: string,
+  { signal }: Deadline,
+  limits: Limits,
+  trusted: ReadonlySet<string>,
+): Promise<ReadableStream<Uint8Array>> {
+  try {
+    return await follow(address, { signal, limits, trusted, own: new URL(baseUrl).origin, answer: provider.answer });
+  } catch (error) {
+    if (!(error instanceof Unfetched)) throw error;
+    const message = `The picture that ${provider.name} points at could not be fetched: ${error.message}.`;
+    throw new GatewayError("vendor_error", message, { vendorStatus: error.status, cause: error.cause });
+  }
+}
+
+async function open(url: URL, { signal, answer = fetch }: Following): Promise<Response> {
+  const headers = { accept: "image/*", "accept-encoding": "identity", "user-agent": "easel" };
+  try {
+    return await answer(new Request(url, { headers, redirect: "manual", signal }));
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new Unfetched("its host could not be reached, or hung up", { cause });
+  }
+}

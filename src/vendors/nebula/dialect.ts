@@ -1,0 +1,88 @@
+import type { ErrorCode } from "../../errors.ts";
+import { type ImageRequest, type Reference, type StoredPicture, TIERS } from "../../image/request.ts";
+import { parseRatio } from "../../image/size.ts";
+import { Inline } from "../../image/wire.ts";
+import { readContents } from "../contents.ts";
+import { readReferences } from "../references.ts";
+import { parseWire, readSize, unknownFields } from "../strict.ts";
+import type { Dialect } from "../vendor.ts";
+import { requestWire } from "./wire.ts";
+
+/** The vendor's statuses are 400, 401, 429 and 500; its clients try 429 and 500 again, so an empty account is neither. */
+const STATUS: Record<ErrorCode, number> = {
+  invalid_request: 400,
+  payload_too_large: 400,
+  idempotency_conflict: 400,
+  model_not_found: 400,
+  insufficient_credit: 400,
+  content_rejected: 400,
+  unauthorized: 401,
+  forbidden: 401,
+  rate_limited: 429,
+  vendor_error: 500,
+  vendor_timeout: 500,
+  no_image: 500,
+  internal: 500,
+};
+
+/** ai-nebula as served: vendor-docs, "图片生成". Its document sets no limits, so whoever draws does. */
+export const dialect: Dialect = {
+  name: "nebula",
+  paths: ["/v1/images/generations"],
+  nested: true,
+  fields: {
+    aspectRatio: "size",
+    width: "size",
+    height: "size",
+    references: "contents[].parts[].image",
+    turns: "contents",
+  },
+
+  decode(wire, pictures) {
+    const asked = parseWire(requestWire, wire);
+    const { prompt, references, turns } = readContents(asked.contents ?? [], pictures, "contents", asked.prompt);
+    const beside = [...flat("image", asked.image, pictures), ...flat("images", asked.images, pictures)];
+    return {
+      request: {
+        model: asked.model,
+        prompt,
+        n: asked.n ?? 1,
+        ...readShape(asked.size),
+        references: [...references, ...beside],
+        turns,
+      },
+      warnings: unknownFields(requestWire, wire),
+      as: asked.response_format === "b64_json" ? "base64" : "url",
+    };
+  },
+
+  encode(record, { as }) {
+    const data = record.images.map((image) => ({
+      url: as === "base64" ? "" : image.url,
+      b64_json: as === "base64" ? new Inline(image) : "",
+      revised_prompt: "",
+    }));
+    return envelope(200, "操作成功", { data, created: Math.floor(Date.parse(record.createdAt) / 1000) });
+  },
+
+  fail(error) {
+    const status = STATUS[error.code];
+    return { status, body: envelope(status, error.message, null) };
+  },
+};
+
+/** What every answer comes in. */
+function envelope<T>(code: number, msg: string, data: T) {
+  return { code, msg, data };
+}
+
+/** References of a field that has one or a list. */
+function flat(field: string, value: string | string[] | undefined, pictures: readonly StoredPicture[]): Reference[] {
+  return readReferences(value === undefined ? [] : [value].flat(), pictures, field, ["https", "http"]);
+}
+
+/** `size` as the vendor's other pages have it: `16:9`, or pixels, which there stand for a ratio. */
+function readShape(size: string | undefined): Pick<ImageRequest, "size" | "aspectRatio" | "width" | "height"> {
+  if (size !== undefined && parseRatio(size) !== undefined) return { aspectRatio: size };
+  return readSize(size, ["a ratio as in 16:9", ...TIERS]);
+}

@@ -1,0 +1,84 @@
+import { type ErrorCode, STATUS } from "../../errors.ts";
+import { type ImageRequest, referencesOf } from "../../image/request.ts";
+import { fitOwn, parseWire, specOf, unknownFields } from "../strict.ts";
+import type { Dialect } from "../vendor.ts";
+import { type ChatAsked, chunks, completion } from "./completion.ts";
+import { readConfig } from "./config.ts";
+import { readMessages } from "./messages.ts";
+import { models } from "./models.ts";
+import { extraBodyWire, knownWire, requestWire } from "./wire.ts";
+
+/** The document shows invalid_request_error alone; the rest is OpenAI's, whose SDKs try 409 and 429 again. */
+const FAILURES: Record<ErrorCode, [status: number, type: string, code: string | null]> = {
+  invalid_request: [STATUS.invalid_request, "invalid_request_error", null],
+  payload_too_large: [STATUS.payload_too_large, "invalid_request_error", null],
+  idempotency_conflict: [STATUS.idempotency_conflict, "invalid_request_error", null],
+  unauthorized: [STATUS.unauthorized, "invalid_request_error", "invalid_api_key"],
+  forbidden: [STATUS.forbidden, "invalid_request_error", null],
+  model_not_found: [STATUS.model_not_found, "invalid_request_error", "model_not_found"],
+  insufficient_credit: [STATUS.insufficient_credit, "insufficient_quota", "insufficient_quota"],
+  // 生成内容会经过安全审核
+  content_rejected: [400, "invalid_request_error", "content_policy_violation"],
+  rate_limited: [STATUS.rate_limited, "requests", "rate_limit_exceeded"],
+  vendor_error: [STATUS.vendor_error, "server_error", "vendor_error"],
+  vendor_timeout: [STATUS.vendor_timeout, "server_error", "vendor_timeout"],
+  no_image: [STATUS.no_image, "server_error", "no_image"],
+  internal: [STATUS.internal, "server_error", "internal"],
+};
+
+const CONFIG = "extra_body.google.image_config";
+
+/** xty as served: vendor-docs, "图像API接口"; and so what OpenAI's chat clients speak. */
+export const dialect: Dialect = {
+  name: "xty",
+  paths: ["/v1/chat/completions"],
+  // Where an SDK ends up whose base URL is that of OpenAI's images.
+  alsoAt: ["/openai/v1/chat/completions"],
+  fields: {
+    prompt: "messages",
+    turns: "messages",
+    references: "image_url",
+    size: `${CONFIG}.image_size`,
+    aspectRatio: `${CONFIG}.aspect_ratio`,
+  },
+
+  decode(wire, pictures) {
+    const asked = parseWire(requestWire, wire);
+    const own = specOf(models, asked.model);
+    const { size, aspectRatio, warnings } = readConfig(wire, own);
+    const { turns, ...conversation } = readMessages(asked.messages, pictures);
+    const request: ImageRequest = {
+      model: asked.model,
+      n: asked.n ?? 1,
+      ...conversation,
+      size: size ?? own?.defaultSize,
+      aspectRatio,
+      seed: asked.seed,
+    };
+    // 若未提供输入图片,则生成 1:1 的方图; with one, the picture keeps its shape.
+    if (own !== undefined && referencesOf({ ...request, turns }).length === 0) request.aspectRatio ??= "1:1";
+    // Turns are no part of the vendor's table: whoever draws takes them or has them in its prompt.
+    const fitted = fitOwn(models, request);
+    return {
+      request: { ...fitted.request, turns },
+      warnings: [
+        ...unknownFields(knownWire, wire),
+        ...unknownFields(extraBodyWire, (wire as { extra_body?: unknown }).extra_body, "extra_body."),
+        ...warnings,
+        ...fitted.warnings,
+      ],
+      // Chat clients that ask for pictures by `modalities` (OpenRouter's) read data URIs only.
+      as: asked.modalities?.includes("image") === true ? "base64" : "url",
+      stream: asked.stream,
+      includeUsage: asked.stream_options?.include_usage,
+    } satisfies ChatAsked;
+  },
+
+  encode: completion,
+  events: chunks,
+
+  fail(error) {
+    const [status, type, code] = FAILURES[error.code];
+    return { status, body: { error: { message: error.message, type, param: error.field ?? null, code } } };
+  },
+};

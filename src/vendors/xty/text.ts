@@ -1,0 +1,101 @@
+import { hoistedIndex } from "../../image/wire.ts";
+import type { Carrier } from "../vendor.ts";
+
+// Texts come from a vendor and may be long: they are searched forwards, never by a pattern that could go back.
+
+/** A picture in a text, and the characters that stand for it. */
+interface Found {
+  from: number;
+  to: number;
+  carrier: Carrier;
+}
+
+/** The pictures in a text, in the first form that has any, and the text without them. */
+export function readText(text: string): { pictures: Carrier[]; rest: string } {
+  const found = [whole, markdown, dataUris, links].map((form) => form(text)).find(({ length }) => length > 0) ?? [];
+  const ends = [0, ...found.map(({ to }) => to)];
+  const rest = ends.map((end, index) => text.slice(end, found[index]?.from)).join("");
+  return { pictures: found.map(({ carrier }) => carrier), rest };
+}
+
+/** The picture that a text stands for as a whole: base64, a data URI or a link. */
+export function carrierBehind(text: string): Carrier | undefined {
+  const index = hoistedIndex(text);
+  if (index !== undefined) return { hoisted: index };
+  return /^\s*https?:\/\/\S+\s*$/i.test(text) ? { url: text.trim() } : undefined;
+}
+
+function whole(text: string): Found[] {
+  const carrier = carrierBehind(text);
+  return carrier === undefined ? [] : [{ from: 0, to: text.length, carrier }];
+}
+
+/** `![image](https://…)`, `![image](data:image/png;base64,…)` */
+function markdown(text: string): Found[] {
+  const found: Found[] = [];
+  for (let at = 0; ;) {
+    const open = text.indexOf("![", at);
+    const middle = open < 0 ? -1 : text.indexOf("](", open);
+    if (middle < 0) return found;
+    const from = text.lastIndexOf("![", middle);
+    const start = middle + 2;
+    at = endOfTarget(text, start);
+    const carrier = carrierBehind(text.slice(start, at));
+    if (carrier !== undefined) found.push({ from, to: text[at] === ")" ? at + 1 : at, carrier });
+  }
+}
+
+/** Where a link's target ends that begins at `start`: at white space or at the bracket that closes it. */
+function endOfTarget(text: string, start: number): number {
+  let at = start;
+  while (text[at] === " ") at++;
+  for (let depth = 0; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if (c <= 0x20) break;
+    if (c === 0x28) depth++;
+    if (c === 0x29 && depth-- === 0) break;
+  }
+  return at;
+}
+
+const MARK = ";base64,hoisted:";
+/** A data URI's beginning, `data:image/png` and parameters, is no longer. */
+const HEAD = 64;
+
+/** `data:image/png;base64,…` anywhere. */
+function dataUris(text: string): Found[] {
+  const found: Found[] = [];
+  for (let at = text.indexOf(MARK); at >= 0;) {
+    let to = at + MARK.length;
+    while (isDigit(text.charCodeAt(to))) to++;
+    const head = text.slice(Math.max(0, at - HEAD), at).lastIndexOf("data:");
+    const from = head < 0 ? at : Math.max(0, at - HEAD) + head;
+    const index = hoistedIndex(text.slice(at + MARK.length - "hoisted:".length, to));
+    if (index !== undefined) found.push({ from, to, carrier: { hoisted: index } });
+    at = text.indexOf(MARK, to);
+  }
+  return found;
+}
+
+const isDigit = (c: number) => c >= 0x30 && c <= 0x39;
+
+/** What a link inside a text may follow: an attribute of HTML's is none. */
+const BEFORE = /[\s(<:,:,]/;
+/** A link ends before the first of these, and a full stop at its end is the sentence's. */
+const AFTER = /[\s"'<>()[\]{}|\\^`,、。;:!?)】」』]/;
+
+/** Links whose path ends as a picture's does. */
+function links(text: string): Found[] {
+  const found: Found[] = [];
+  for (let from = text.indexOf("http"); from >= 0;) {
+    let to = from + 4;
+    while (to < text.length && !AFTER.test(text.charAt(to))) to++;
+    const begins = from === 0 || BEFORE.test(text.charAt(from - 1));
+    const link = text.slice(from, to).replace(/\.$/, "");
+    const path = begins ? URL.parse(link)?.pathname : undefined;
+    if (path !== undefined && /^https?:/.test(link) && /\.(?:png|jpe?g|webp)$/i.test(path))
+      found.push({ from, to: from + link.length, carrier: { url: link } });
+    from = text.indexOf("http", to);
+  }
+  return found;
+}

@@ -1,0 +1,86 @@
+import { randomUUID } from "node:crypto";
+import { checkAtalk } from "./atalk-rules.ts";
+import type { Family } from "./atalk-rules.ts";
+import { CDN_PATH, download } from "./cdn.ts";
+import type { CdnBehaviour, Shelf } from "./cdn.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { jpeg, png } from "./pictures.ts";
+import type { Picture } from "./pictures.ts";
+import type { Seen } from "./record.ts";
+import { serve } from "./server.ts";
+import type { Sim } from "./server.ts";
+import { converse } from "./vendor.ts";
+import type { Vendor, VendorBehaviour } from "./vendor.ts";
+
+/** How atalk answers one valid request; without anything, one small picture: Flux's by URL, Gemini's in base64. */
+export interface AtalkBehaviour extends VendorBehaviour {
+  pictures?: Picture[];
+  cdn?: CdnBehaviour;
+  /** Other members of `usage`, and other values. */
+  usage?: JsonObject;
+  /** `code` is -1 unless told; the document's own sample reads the words from `message`. */
+  error?: { message?: string; code?: number; as?: "msg" | "message" };
+}
+
+export interface Atalk extends Sim<AtalkBehaviour> {
+  /** The requests that were generations, not pictures. */
+  generations: () => Seen[];
+  downloads: () => Seen[];
+}
+
+const COST: Record<Family, number> = { flux: 0.04, gemini: 0.02 };
+
+/** atalk and its CDN (`/cdn/<name>.png`); ATALK_BASE_URL is its `origin`. Takes `key`, with Bearer or without, and no other. */
+export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Promise<Atalk> {
+  const shelves = new Map<string, Shelf>();
+  const onCdn = (picture: Picture, how: CdnBehaviour = {}): string => {
+    const name = randomUUID();
+    shelves.set(name, { picture, how });
+    return `${vendor.origin}/cdn/${name}.${picture.extension}`;
+  };
+  // One for each request, since the answer depends on the model that was asked for.
+  const rules = (): Vendor<AtalkBehaviour> => {
+    let asked: { model: Json | undefined; family: Family } = { model: undefined, family: "flux" };
+    return {
+      path: "/images/generate",
+      key,
+      bareKey: true,
+      words: { key: "API key is invalid or expired", json: "the body must be JSON", failed: "Image generation failed" },
+      // The document tells errors by `code`, and has no statuses.
+      errorStatus: 200,
+      check: (wire) => {
+        const { body, family } = checkAtalk(wire);
+        asked = { model: body.model, family };
+        return { body };
+      },
+      success: (how) => {
+        const { model, family } = asked;
+        const pictures = how.pictures ?? [family === "flux" ? jpeg() : png()];
+        const data = pictures.map((picture) =>
+          family === "flux"
+            ? { type: "url", image: onCdn(picture, how.cdn), mimeType: null, revised_prompt: "A cute kitten" }
+            : {
+                type: "base64",
+                image: picture.bytes.toString("base64"),
+                mimeType: picture.type,
+                revised_prompt: null,
+              },
+        );
+        const usage = { cost: COST[family], images_generated: data.length, images_failed: 0, ...how.usage };
+        return {
+          body: JSON.stringify({ code: 0, data, model, provider: family, usage }),
+          type: "application/json",
+        };
+      },
+      failure: (_, message, { error = {} }) => ({ code: error.code ?? -1, [error.as ?? "msg"]: message }),
+    };
+  };
+  const vendor = await serve<AtalkBehaviour>((exchange) =>
+    CDN_PATH.test(exchange.seen.path) ? download(exchange, shelves) : converse(exchange, rules()),
+  );
+  return {
+    ...vendor,
+    generations: () => vendor.seen.filter((seen) => !CDN_PATH.test(seen.path)),
+    downloads: () => vendor.seen.filter((seen) => CDN_PATH.test(seen.path)),
+  };
+}

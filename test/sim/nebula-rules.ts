@@ -1,0 +1,59 @@
+import { readReference } from "./base64.ts";
+import { isObject, oneOf, onlyKeys, Refusal, text } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
+
+/** The document names the first; the others are known from the vendor's other pages and from a client. */
+const MODELS = [
+  "gemini-2.5-flash-image-preview",
+  "gemini-3-pro-image-preview",
+  "gemini-3.1-flash-image-preview",
+  "gpt-image-2",
+  "doubao-seedream-4-5-251128",
+  "doubao-seedream-4-0-250828",
+];
+/** The vendor's API page: 7 MB. */
+const IMAGE_BYTES = 7_000_000;
+
+/** Refuses what the document does not allow; returns the body with data URIs replaced. */
+export function checkNebula(body: Json | undefined): JsonObject {
+  if (!isObject(body)) throw new Refusal(400, "请求体必须为 JSON 对象");
+  onlyKeys(body, ["model", "prompt", "response_format", "contents"]);
+  oneOf(text(body.model, "model"), MODELS, "model");
+  oneOf(body.response_format, ["url", "b64_json"], "response_format");
+  // The document marks neither as required, and its samples have one of them each.
+  if (body.prompt !== undefined || body.contents === undefined) text(body.prompt, "prompt");
+  if (body.contents === undefined) return body;
+  const turns = filled(body.contents, "contents");
+  const contents = turns.map((turn, i) => readTurn(turn, `contents[${i}]`));
+  const last = contents.at(-1);
+  if (last?.role !== "user" || !last.said) throw new Refusal(400, "the last turn must be the user's, with a text");
+  return { ...body, contents: contents.map(({ role, parts }) => ({ role, parts })) };
+}
+
+function filled(value: Json | undefined, name: string): Json[] {
+  if (!Array.isArray(value) || value.length === 0)
+    throw new Refusal(400, `${name} must be a list with something in it`);
+  return value;
+}
+
+function readTurn(turn: Json, name: string): { role: Json; parts: Json[]; said: boolean } {
+  if (!isObject(turn)) throw new Refusal(400, `${name} must be an object`);
+  onlyKeys(turn, ["role", "parts"], `${name}.`);
+  const role = text(turn.role, `${name}.role`);
+  oneOf(role, ["user", "model"], `${name}.role`);
+  const parts = filled(turn.parts, `${name}.parts`).map((part, i) => readPart(part, `${name}.parts[${i}]`));
+  return { role, parts, said: parts.some((part) => part.text !== undefined) };
+}
+
+function readPart(part: Json, name: string): JsonObject {
+  if (!isObject(part) || Object.keys(part).length !== 1) throw new Refusal(400, `${name} must be {text} or {image}`);
+  onlyKeys(part, ["text", "image"], `${name}.`);
+  if (part.text !== undefined) return { text: text(part.text, `${name}.text`) };
+  const image = text(part.image, `${name}.image`);
+  const comma = image.indexOf(",");
+  const type = /^data:(image\/(?:png|jpeg|webp));base64$/.exec(image.slice(0, comma))?.[1];
+  if (type === undefined) throw new Refusal(400, `${name}.image must be a base64 data URI`);
+  const seen = readReference(image.slice(comma + 1), type, `${name}.image`);
+  if (seen.bytes > IMAGE_BYTES) throw new Refusal(400, `${name}.image must have at most ${IMAGE_BYTES} bytes`);
+  return { image: { ...seen } };
+}

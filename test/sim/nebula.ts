@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+import { CDN_PATH, download } from "./cdn.ts";
+import type { Shelf } from "./cdn.ts";
+import { checkNebula } from "./nebula-rules.ts";
+import { png } from "./pictures.ts";
+import type { Picture } from "./pictures.ts";
+import type { Seen } from "./record.ts";
+import { serve } from "./server.ts";
+import type { Sim } from "./server.ts";
+import { converse } from "./vendor.ts";
+import type { Vendor, VendorBehaviour } from "./vendor.ts";
+
+/** How ai-nebula answers one valid request; without anything, one small PNG as `b64_json`. */
+export interface NebulaBehaviour extends VendorBehaviour {
+  pictures?: Picture[];
+  /** Which field has the picture, whatever was asked for; the other one is empty. */
+  carrier?: "url" | "b64_json" | "both";
+  /** The list without the envelope around it. */
+  flat?: boolean;
+  error?: { code?: number; message?: string };
+}
+
+export interface Nebula extends Sim<NebulaBehaviour> {
+  /** The requests that were generations, not pictures. */
+  generations: () => Seen[];
+}
+
+/** ai-nebula; NEBULA_BASE_URL is its `origin`, and pictures behind a URL are there too. Any key but `key` is refused. */
+export async function startNebula({ key = "nb-key" }: { key?: string } = {}): Promise<Nebula> {
+  const shelves = new Map<string, Shelf>();
+  const onShelf = (picture: Picture): string => {
+    const name = randomUUID();
+    shelves.set(name, { picture, how: {} });
+    return `${sim.origin}/cdn/${name}.${picture.extension}`;
+  };
+  const vendor: Vendor<NebulaBehaviour> = {
+    path: "/v1/images/generations",
+    key,
+    words: { key: "API Key 无效或已过期", json: "请求体必须为 JSON", failed: "服务器内部错误" },
+    errorStatus: 500,
+    check: (body) => ({ body: checkNebula(body) }),
+    success: ({ pictures = [png()], carrier = "b64_json", flat = false }) => {
+      const data = pictures.map((picture) => ({
+        url: carrier === "b64_json" ? "" : onShelf(picture),
+        b64_json: carrier === "url" ? "" : picture.bytes.toString("base64"),
+        revised_prompt: "",
+      }));
+      const list = { data, created: 1_757_320_007 };
+      const body = flat ? list : { code: 200, msg: "操作成功", data: list };
+      return { body: JSON.stringify(body), type: "application/json" };
+    },
+    failure: (status, message, { error }) => ({ code: error?.code ?? status, msg: message, data: null }),
+  };
+  const sim = await serve<NebulaBehaviour>((exchange) =>
+    CDN_PATH.test(exchange.seen.path) ? download(exchange, shelves) : converse(exchange, vendor),
+  );
+  return { ...sim, generations: () => sim.seen.filter(({ path }) => !CDN_PATH.test(path)) };
+}

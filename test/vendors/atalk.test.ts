@@ -1,0 +1,307 @@
+import { describe, expect, it } from "vitest";
+import { GatewayError } from "../../src/errors.ts";
+import type { GenerationRecord } from "../../src/image/record.ts";
+import type { ImageRequest } from "../../src/image/request.ts";
+import type { ModelSpec } from "../../src/image/models.ts";
+import { atalk } from "../../src/vendors/atalk/index.ts";
+import type { Asked, Dialect, Provider } from "../../src/vendors/vendor.ts";
+import answers from "../fixtures/atalk/answers.json" with { type: "json" };
+import errors from "../fixtures/atalk/errors.json" with { type: "json" };
+import requests from "../fixtures/atalk/requests.json" with { type: "json" };
+import { contract } from "./contract.ts";
+import { thrownBy } from "./junk.ts";
+import { overTheWire, Shelf } from "./over-the-wire.ts";
+import { ASKED, decode, drawn, INLINE, shown } from "./specimens.ts";
+
+const dialect = atalk.dialect as Dialect;
+const provider = atalk.provider as Provider;
+const flux = { model: "flux-2-pro", prompt: "a cat" };
+const gemini = { model: "gemini-2.5-flash-image", prompt: "a cat" };
+const example = (name: keyof typeof requests) => ({ model: "flux-2-pro", prompt: requests[name].prompt });
+
+describe("atalk", () => {
+  contract({
+    vendor: atalk,
+    requests,
+    meanings: {
+      基础文生图示例: { request: { ...example("基础文生图示例"), aspectRatio: "16:9" } },
+      "使用 Flux 高级参数示例(图生图 + 自定义尺寸)": {
+        request: {
+          ...example("使用 Flux 高级参数示例(图生图 + 自定义尺寸)"),
+          aspectRatio: "2:3",
+          seed: 42,
+          outputFormat: "png",
+          providerOptions: { atalk: { safety_tolerance: 3 } },
+        },
+        references: ["https://example.com/input.jpg"],
+      },
+      使用多参考图像: {
+        request: { ...example("使用多参考图像"), aspectRatio: "16:9" },
+        references: ["https://example.com/ref1.jpg", "https://example.com/ref2.jpg", "https://example.com/ref3.jpg"],
+      },
+    },
+    answers,
+    // The document has none: the usual ones, and of the server's own 500 and 503.
+    statuses: [400, 401, 402, 403, 404, 409, 413, 422, 429, 500, 503],
+    words: { unauthorized: errors.key.msg },
+    readBack: {
+      // A key that the vendor refuses is the operator's.
+      unauthorized: "vendor_error",
+      forbidden: "vendor_error",
+      model_not_found: "vendor_error",
+      // Told by words alone, if at all: its document has no status for it.
+      content_rejected: "invalid_request",
+      idempotency_conflict: "vendor_error",
+      vendor_timeout: "vendor_error",
+      no_image: "vendor_error",
+      internal: "vendor_error",
+    },
+  });
+
+  describe("as served", () => {
+    const read = (wire: object): Asked => decode(dialect, wire, new Shelf());
+
+    it.each<[asked: object, request: Partial<ImageRequest>, warnings?: string[]]>([
+      [flux, { aspectRatio: "1:1" }],
+      [
+        { ...flux, width: 1280, height: 720 },
+        { width: 1280, height: 720 },
+      ],
+      [
+        { ...flux, width: 1280, height: 720, aspect_ratio: "1:1" },
+        { width: 1280, height: 720 },
+        ["aspectRatio 1:1 was left out: width and height decide"],
+      ],
+      [{ ...flux, width: null, height: null, seed: null, aspect_ratio: "21:9" }, { aspectRatio: "21:9" }],
+      [
+        { ...flux, seed: -7, safety_tolerance: 0 },
+        { aspectRatio: "1:1", seed: -7, providerOptions: { atalk: { safety_tolerance: 0 } } },
+      ],
+      [{ ...gemini, width: 1344, height: 768 }, { aspectRatio: "16:9" }],
+      [
+        { ...gemini, width: 1344, height: 768, aspect_ratio: "4:5" },
+        { aspectRatio: "4:5" },
+        ["width and height were left out: gemini-2.5-flash-image does not take them here"],
+      ],
+      [
+        { ...gemini, seed: 1, safety_tolerance: 5, output_format: "jpeg" },
+        { aspectRatio: "1:1" },
+        [
+          "safety_tolerance was left out: gemini-2.5-flash-image does not take it here",
+          "seed was left out: gemini-2.5-flash-image does not take it here",
+          "outputFormat jpeg was left out: gemini-2.5-flash-image does not take it here; the format is not selectable",
+        ],
+      ],
+      // Another vendor's model: its own ratios hold.
+      [{ model: "gpt-image-2", prompt: "a cat", aspect_ratio: "4:3" }, { aspectRatio: "4:3" }],
+    ])("%j", (asked, request, warnings = []) => {
+      const read_ = read(asked);
+      const { model, prompt } = asked as typeof flux;
+      expect(read_).toEqual({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
+    });
+
+    it.each<[more: object, field: string, message: RegExp | string]>([
+      [{ aspect_ratio: "4:3" }, "aspect_ratio", errors.aspect_ratio.msg],
+      [{ aspect_ratio: "" }, "aspect_ratio", errors.aspect_ratio.msg],
+      [{ ...gemini, aspect_ratio: "4:3" }, "aspect_ratio", errors.aspect_ratio.msg],
+      [
+        { width: 1000, height: 1024 },
+        "width",
+        /^width must be a whole number of pixels, a multiple of 16; nearest: 1008\.$/,
+      ],
+      [{ width: 1024, height: 0.5 }, "height", /^height must be .* nearest: 64\.$/],
+      [{ width: 1024, height: -16 }, "height", /nearest: 64\.$/],
+      [{ width: 1e99, height: 1024 }, "width", /width/],
+      [{ width: "1024", height: 1024 }, "width", /^width must be a number\.$/],
+      [{ width: 1024 }, "height", /^height is needed beside width/],
+      [{ height: 1024, width: null }, "width", /^width is needed beside height/],
+      [{ width: 48, height: 1024 }, "width", /from 64 to 4096; nearest: 64/],
+      [{ width: 4096, height: 2048 }, "width", /4194304 pixels in all/],
+      [{ seed: 1.5 }, "seed", /^seed must be a whole number/],
+      [{ safety_tolerance: 6 }, "safety_tolerance", /^safety_tolerance must be a whole number from 0 to 5\.$/],
+      [{ safety_tolerance: -1 }, "safety_tolerance", /from 0 to 5/],
+      [{ safety_tolerance: 2.5 }, "safety_tolerance", /from 0 to 5/],
+      [{ output_format: "webp" }, "output_format", /^output_format must be one of jpeg, png\.$/],
+      [
+        { input_image_9: "https://example.com/9.png" },
+        "input_image_9",
+        /^input_image_9 .* at most 8: input_image, input_image_2/,
+      ],
+      [{ input_image_1: "https://example.com/1.png" }, "input_image_1", /^input_image_1 is not a field/],
+      [
+        { input_image_3: "cat.png" },
+        "input_image_3",
+        /^input_image_3 must be a PNG, JPEG or WebP picture in base64, or a URL/,
+      ],
+      [{ input_image_8: ["x"] }, "input_image_8", /^input_image_8 must be a string/],
+    ])("refuses %j", (more, field, message) => {
+      const error = thrownBy(() => read({ ...flux, ...more }));
+      expect(error).toMatchObject({ code: "invalid_request", field });
+      expect((error as Error).message).toMatch(message);
+    });
+
+    it("takes references in any of the eight fields, in order, raw or as data URI", () => {
+      const base64 = INLINE.toBase64();
+      const url = (n: number) => `https://example.com/${n}.png`;
+      const { request } = read({
+        ...flux,
+        input_image_8: url(8),
+        input_image_3: `data:image/png;base64,${base64}`,
+        input_image: base64,
+        input_image_5: url(5),
+        input_image_4: null,
+      });
+      expect(request.references.map(shown)).toEqual(["inline", "inline", url(5), url(8)]);
+    });
+
+    it.each([
+      [{ bytes: 20_000_000 }, true],
+      [{ bytes: 20_000_001 }, false],
+      [{ width: 5_000, height: 4_000 }, true],
+      [{ width: 5_000, height: 4_001 }, false],
+    ])("a reference of %j: %s", (size, taken) => {
+      const picture = { key: "k", type: "image/png", width: 0, height: 0, bytes: 1, ...size };
+      const work = () => dialect.decode({ ...flux, input_image_2: "hoisted:0" }, [picture], new Headers());
+      const error = thrownBy(work);
+      if (taken) expect(error).toBeUndefined();
+      else
+        expect(error).toMatchObject({
+          field: "input_image_2",
+          message: expect.stringMatching(/^input_image_2 .*20 MB/) as string,
+        });
+    });
+
+    it("knows what it calls each reference", () => {
+      expect(dialect.fields).toMatchObject({ "references[0]": "input_image", "references[7]": "input_image_8" });
+    });
+
+    const answered = async (model: string, more: Partial<GenerationRecord> = {}) => {
+      const shelf = new Shelf();
+      const record = { ...drawn(shelf), model: "flux-2-pro", ...more };
+      const asked = { request: { ...ASKED.request, model, n: 1 }, warnings: [] };
+      return (await overTheWire(dialect.encode({ ...record, images: record.images.slice(0, 1) }, asked), shelf)).wire;
+    };
+
+    it.each(["flux-2-pro", "atalk/flux-1.1-pro", "gpt-image-2"])("%s is answered by URL", async (model) => {
+      expect(await answered(model)).toEqual({
+        code: 0,
+        data: [{ type: "url", image: "https://easel.example/images/id/0", mimeType: null, revised_prompt: null }],
+        model: "flux-2-pro",
+        provider: "flux",
+        usage: { images_generated: 1, images_failed: 0 },
+      });
+    });
+
+    it.each(["gemini-2.5-flash-image", "atalk/gemini-2.5-flash-image", "nano-banana", "gemini-3-pro-image-preview"])(
+      "%s is answered in base64",
+      async (model) => {
+        expect(await answered(model, { model: "gemini-2.5-flash-image" })).toMatchObject({
+          data: [{ type: "base64", image: "hoisted:0", mimeType: "image/png", revised_prompt: null }],
+          provider: "gemini",
+        });
+      },
+    );
+
+    it("tells the cost in yuan, and no other", async () => {
+      const costs = (...currencies: string[]) => ({
+        attempts: [
+          { vendor: "a", ms: 1, error: "vendor_error" },
+          ...currencies.map((currency) => ({ vendor: "b", ms: 1, cost: { amount: 0.25, currency } })),
+        ],
+      });
+      const usage = { images_generated: 1, images_failed: 0 };
+      expect(await answered("flux-2-pro", costs("CNY"))).toMatchObject({ usage: { cost: 0.25, ...usage } });
+      expect(await answered("flux-2-pro", costs("CNY", "CNY"))).toMatchObject({ usage: { cost: 0.5 } });
+      expect(await answered("flux-2-pro", costs("CNY", "USD"))).toMatchObject({ usage });
+      for (const more of [costs(), costs("USD"), costs("CNY", "credits")])
+        expect(((await answered("flux-2-pro", more)) as { usage: object }).usage).toEqual(usage);
+    });
+
+    it("counts the pictures that were not made", () => {
+      const wire = dialect.encode({ ...drawn(new Shelf()), images: [] }, ASKED);
+      expect(wire).toMatchObject({ data: [], usage: { images_generated: 0, images_failed: 2 } });
+    });
+
+    it("answers 503 only where a second try may help", () => {
+      const status = (retryable: boolean) =>
+        dialect.fail(new GatewayError("vendor_error", "no", { retryable }), "req-1").status;
+      expect([status(true), status(false)]).toEqual([503, 500]);
+    });
+  });
+
+  describe("as called", () => {
+    const spec = (model: string) => provider.models[model] as ModelSpec;
+    const sent = (request: Partial<ImageRequest>, model = "flux-2-pro") =>
+      provider.encode({ model, prompt: "a cat", n: 1, references: [], ...request }, spec(model)).body as object;
+
+    it("sends pixels, and the safety tolerance to Flux only", () => {
+      expect(sent({ width: 1280, height: 720 })).toMatchObject({ width: 1280, height: 720, aspect_ratio: undefined });
+      const providerOptions = { atalk: { safety_tolerance: 5 }, other: { safety_tolerance: 1 } };
+      expect(sent({ providerOptions })).toMatchObject({ safety_tolerance: 5 });
+      expect(sent({ providerOptions }, "gemini-2.5-flash-image")).toMatchObject({ safety_tolerance: undefined });
+      expect(sent({ providerOptions: { other: { safety_tolerance: 9 } } })).toMatchObject({
+        safety_tolerance: undefined,
+      });
+    });
+
+    it.each([6, -1, 2.5, "3", true, {}])("refuses a safety tolerance of %j", (safety_tolerance) => {
+      expect(thrownBy(() => sent({ providerOptions: { atalk: { safety_tolerance } } }))).toMatchObject({
+        code: "invalid_request",
+        field: "safety_tolerance",
+      });
+    });
+
+    it("reads the cost, and the usage as it is", () => {
+      const [url, base64] = Object.values(answers);
+      const read = (wire: unknown) => provider.decode(200, wire, new Headers(), ASKED.request);
+      expect(read(url)).toEqual({
+        images: [{ url: "https://example.com/generated-image.png" }],
+        usage: { cost: 0.04, images_generated: 1, images_failed: 0 },
+        cost: { amount: 0.04, currency: "CNY" },
+      });
+      expect(read({ ...base64, usage: { cost: "free" } })).toMatchObject({ usage: { cost: "free" }, cost: undefined });
+      expect(read({ ...url, usage: undefined })).toMatchObject({ usage: undefined, cost: undefined });
+    });
+
+    const image = { type: "url", image: "https://example.com/cat.png" };
+    it.each<[status: number, wire: object, expected: object]>([
+      [
+        200,
+        errors.key,
+        { code: "vendor_error", retryable: false, message: `atalk refused the gateway's own key: ${errors.key.msg}` },
+      ],
+      [401, errors.key, { code: "vendor_error", retryable: false }],
+      [400, errors.aspect_ratio, { code: "invalid_request", message: `atalk: ${errors.aspect_ratio.msg}` }],
+      [200, { code: 429, msg: "slow down" }, { code: "rate_limited", retryable: true }],
+      [200, { code: "429", message: "slow down" }, { code: "rate_limited", message: "atalk: slow down" }],
+      [200, { code: 500, msg: "failed" }, { code: "vendor_error", retryable: true }],
+      [200, { code: 503, msg: "failed" }, { code: "vendor_error", retryable: true }],
+      [500, { code: -1, msg: "failed" }, { code: "vendor_error", retryable: true }],
+      [500, { code: -1, msg: "Request Moderated" }, { code: "content_rejected", retryable: false }],
+      [200, { code: 500, msg: "Content Moderated" }, { code: "content_rejected" }],
+      [200, { code: -1, msg: "Insufficient balance" }, { code: "insufficient_credit", elsewhere: true }],
+      [200, { code: -1, message: "余额不足" }, { code: "insufficient_credit" }],
+      [200, { code: -1, error: { message: "model x not found" } }, { code: "model_not_found" }],
+      [200, { code: -1 }, { code: "vendor_error", elsewhere: true, retryable: false }],
+      // An error with a picture beside it is an error.
+      [200, { code: -1, msg: "failed", data: [image] }, { code: "vendor_error" }],
+      [502, { data: [image] }, { code: "vendor_error", retryable: false, elsewhere: false }],
+      [200, { code: 0, data: [], usage: { images_generated: 0, images_failed: 1 } }, { code: "no_image" }],
+      [200, { code: 0, data: [{ type: "url", image: null }] }, { code: "no_image" }],
+      [200, {}, { code: "no_image" }],
+    ])("understands %i %j", (status, wire, expected) => {
+      expect(thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request))).toMatchObject(expected);
+    });
+
+    it("takes a picture for what it is, whatever its type says", () => {
+      const data = [
+        { type: "base64", image: "https://example.com/cat.png" },
+        { type: "url", image: "data:image/png;base64,hoisted:0" },
+      ];
+      expect(provider.decode(200, { code: 0, data }, new Headers(), ASKED.request).images).toEqual([
+        { url: "https://example.com/cat.png" },
+        { hoisted: 0 },
+      ]);
+    });
+  });
+});
