@@ -44,7 +44,7 @@ const FOLDERS = readdirSync(join(import.meta.dirname, "../src/vendors"), { withF
   .filter((entry) => entry.isDirectory() && !COMMON.has(entry.name))
   .map(({ name }) => name);
 /** Other spellings of a vendor's name → its folder. */
-const SPELLINGS = { marswave: "listenhub", "link-ai": "linkai" };
+const SPELLINGS = { marswave: "listenhub", "link-ai": "linkai", 海鲸: "atalk" };
 /** A name inside a longer word is none: "sixty". */
 const VENDOR_NAMES = new RegExp(`(?<![a-z])(?:${[...FOLDERS, ...Object.keys(SPELLINGS)].join("|")})`, "gi");
 

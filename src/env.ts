@@ -52,7 +52,8 @@ export function settingsOf(env: Env): Settings {
 function parse(env: Env): Settings {
   const vars = env as unknown as Record<string, unknown>;
   const text = (name: string) => {
-    const value = vars[name];
+    // A table in wrangler.toml comes as an object, as good as its JSON.
+    const value = typeof vars[name] === "object" ? JSON.stringify(vars[name]) : vars[name];
     return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
   };
   const sandbox = text("SANDBOX") ?? "off";

@@ -37,7 +37,7 @@ export function routesFor(
   settings: Settings,
   converts: boolean,
 ): [Route, ...Route[]] {
-  const { model, offers } = offersOf(request.model, settings, dialect);
+  const { model, offers } = offersOf(request.model, settings, dialect, Math.random);
   let refusal: GatewayError | undefined;
   const routes: (Route & { lost: number })[] = [];
   for (const { provider, spec } of offers) {
@@ -80,7 +80,12 @@ function optionsFor({ model, providerOptions = {} }: ImageRequest, vendor: strin
  * the others as the var ROUTING has them; only one with a credential. The sandbox stands in where it may, nobody else can
  * and none is pinned. Throws model_not_found for a name that nobody knows.
  */
-export function offersOf(name: string, settings: Settings, dialect?: string): { model: string; offers: Offer[] } {
+export function offersOf(
+  name: string,
+  settings: Settings,
+  dialect?: string,
+  random: () => number = () => 0,
+): { model: string; offers: Offer[] } {
   const { pin, model } = readName(name, settings);
   const registry = registryOf(settings);
   const able = providers.flatMap((provider): Offer[] => {
@@ -90,7 +95,7 @@ export function offersOf(name: string, settings: Settings, dialect?: string): { 
   });
   const routing = routingOf(settings);
   const names = able.map(({ provider }) => provider.name);
-  const ordered = pin === undefined ? order(names, routing[model] ?? routing["*"], Math.random) : names;
+  const ordered = pin === undefined ? order(names, routing[model] ?? routing["*"], random) : names;
   // Who speaks a vendor's dialect means that vendor.
   const wanted = new Set(names.filter((each) => each === dialect).concat(ordered));
   const offers = [...wanted].flatMap((each) => able.find(({ provider }) => provider.name === each) ?? []);

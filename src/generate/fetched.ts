@@ -6,14 +6,16 @@ import { pump } from "../stream/pump.ts";
 import { follow, Unfetched } from "../vendors/download.ts";
 import type { Job } from "./generation.ts";
 
+type For = Pick<Job, "id" | "env" | "settings">;
+
 /** Pictures fetched from URLs for one generation, each of them once; only those that came whole are kept. */
 export class Fetched {
-  private readonly job: Job;
+  private readonly job: For;
   private readonly pictures = new Map<string, Promise<StoredPicture>>();
   private readonly folder = newId(Date.now());
   private slots = 0;
 
-  constructor(job: Job) {
+  constructor(job: For) {
     this.job = job;
   }
 

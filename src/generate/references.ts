@@ -19,6 +19,8 @@ const PARALLEL = 4;
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
 
+type For = Pick<Job, "id" | "asked" | "origin" | "env" | "settings">;
+
 /** A reference on its way to a vendor with this spec; `field` is what the caller calls it. */
 interface Wanted {
   reference: Reference;
@@ -35,14 +37,14 @@ interface Held {
 
 /** The references of one generation, as each vendor that is asked takes them; whatever has to be fetched is fetched once. */
 export class References {
-  private readonly job: Job;
+  private readonly job: For;
   private readonly fields: ReadonlyMap<Reference, string>;
   private readonly origins: readonly string[];
   private readonly fetched: Fetched;
   /** A vendor may be called several times. */
   private readonly prepared = new Map<ModelSpec, Promise<Reference[]>>();
 
-  constructor(job: Job) {
+  constructor(job: For) {
     const { asked, origin, settings } = job;
     this.job = job;
     this.fields = fieldsOf(asked.request);
@@ -98,7 +100,7 @@ export class References {
     const { picture, path } = held;
     if (!TYPES.includes(picture.type)) refuse(field, `must be a PNG, JPEG or WebP picture, not ${picture.type}`);
     if (picture.bytes > (spec.referenceBytes ?? Infinity)) {
-      refuse(field, `has ${picture.bytes} bytes; allowed here are at most ${spec.referenceBytes}`, true);
+      refuse(field, `has ${picture.bytes} bytes; allowed: ${spec.referenceBytes} bytes`, true);
     }
     const { publicUrl } = this.job.settings;
     if (spec.prefersUrls !== true || publicUrl === undefined) return { picture };

@@ -27,13 +27,6 @@ export interface Turn {
   references: Reference[];
 }
 
-/** What was said and shown before the prompt, the oldest first; `model` is what the model answered. */
-export interface Turn {
-  role: "user" | "model";
-  text?: string | undefined;
-  references: Reference[];
-}
-
 export type ProviderOptions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** The canonical request: every dialect decodes to it, every provider encodes from it. */

@@ -1,6 +1,6 @@
 import type { StoredPicture } from "../image/request.ts";
 import { read } from "../store/pictures.ts";
-import { spliceEvents } from "../stream/splice.ts";
+import { spliceEvents, writeEvents } from "../stream/splice.ts";
 import type { Dialect, Event } from "../vendors/vendor.ts";
 import type { AppContext } from "./context.ts";
 import { told } from "./failure.ts";
@@ -35,15 +35,15 @@ function whileDrawn(
 ): ReadableStream<Uint8Array> {
   const events = answer.catch((thrown: unknown): Event[] => [{ event: "error", data: told(c, thrown, dialect).body }]);
   const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
   const feed = async () => {
-    const writer = writable.getWriter();
     do await writer.write(COMMENT);
     while (!(await settles(events, quietMs)));
-    writer.releaseLock();
-    await new Response(spliceEvents(await events, open)).body?.pipeTo(writable);
+    await writeEvents(await events, open, writer);
+    await writer.close();
   };
   // A client that left is no error: the generation goes on without it. One that is there sees that the stream broke off.
-  void feed().catch(() => undefined);
+  void feed().catch((error: unknown) => writer.abort(error).catch(() => undefined));
   return readable;
 }
 

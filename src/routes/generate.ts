@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors.ts";
 import { type Answer, generate } from "../generate.ts";
 import type { Job } from "../generate/generation.ts";
-import type { ImageRequest, StoredPicture } from "../image/request.ts";
+import { type ImageRequest, referencesOf, type StoredPicture } from "../image/request.ts";
 import { hoistedMark } from "../image/wire.ts";
 import { Gate } from "../policy/gate.ts";
 import type { Limits } from "../policy/limits.ts";
@@ -38,7 +38,7 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
   try {
     asked = dialect.decode(wire, pictures, c.req.raw.headers);
     check(asked.request, pictures, config.limits);
-    if (asked.request.references.length > 0) gate.admitReferences(principal);
+    if (referencesOf(asked.request).length > 0) gate.admitReferences(principal);
   } catch (error) {
     c.executionCtx.waitUntil(dropPictures(c.env.BUCKET, pictures));
     throw error;
@@ -95,16 +95,20 @@ function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Jo
   c.header("easel-warnings", asciiJson(warnings));
 }
 
-function check({ prompt, n, references }: ImageRequest, pictures: readonly StoredPicture[], limits: Limits): void {
+function check(request: ImageRequest, pictures: readonly StoredPicture[], limits: Limits): void {
+  const { prompt, n, turns = [] } = request;
   const refuse = (field: string, allowed: string): never => {
     throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
   };
+  const said = [prompt, ...turns.map(({ text = "" }) => text)];
   // A picture in it was lifted out, and what stands in its place means nothing to a vendor.
-  if (pictures.some((_, index) => prompt.includes(hoistedMark(index))))
+  if (pictures.some((_, index) => said.some((text) => text.includes(hoistedMark(index)))))
     refuse("prompt", "must be text, without pictures");
-  if (prompt.length > limits.promptChars) refuse("prompt", `must have at most ${limits.promptChars} characters`);
+  const chars = said.reduce((sum, text) => sum + text.length, 0);
+  if (chars > limits.promptChars) refuse("prompt", `must have at most ${limits.promptChars} characters`);
   if (n > limits.pictures) refuse("n", `must be at most ${limits.pictures}`);
-  if (references.length > limits.references) refuse("references", `must be at most ${limits.references} pictures`);
+  if (referencesOf(request).length > limits.references)
+    refuse("references", `must be at most ${limits.references} pictures`);
 }
 
 /** A JSON text for a header: ASCII, with escapes for the rest. */

@@ -10,7 +10,7 @@ const OPEN_MS = 15 * 60_000;
 /** `GET /references/{folder}/{n}`: a reference picture while its generation runs, for the vendor that was told its URL. */
 export async function serveReference(c: AppContext): Promise<Response> {
   const { folder = "", n = "" } = c.req.param();
-  const known = isId(folder) && /^\d{1,2}$/.test(n);
+  const known = isId(folder) && /^(?:0|[1-9]\d?)$/.test(n);
   const object = known ? await c.env.BUCKET.get(keys.reference(folder, Number(n))) : null;
   if (object === null || Date.now() - object.uploaded.getTime() > OPEN_MS) {
     void object?.body.cancel();

@@ -130,5 +130,7 @@ class Fields {
 }
 
 function readName(name: string): { field: string; list: boolean } {
-  return name.length > 2 && name.endsWith("[]") ? { field: name.slice(0, -2), list: true } : { field: name, list: false };
+  return name.length > 2 && name.endsWith("[]")
+    ? { field: name.slice(0, -2), list: true }
+    : { field: name, list: false };
 }

@@ -9,6 +9,12 @@ const PIECE = 192 * 1024;
 
 type Open = (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>;
 
+/** A server-sent event; `data` is JSON, or text as it is. */
+interface Event {
+  event?: string;
+  data: Wire;
+}
+
 /**
  * JSON text with pictures put back as base64: as it is where it holds none, else a stream of known length that opens each
  * picture when its turn comes.
@@ -17,18 +23,18 @@ export function splice(wire: Wire, open: Open): string | ReadableStream<Uint8Arr
   return join(flatten(wire), open);
 }
 
-/** The same for server-sent events, whose `data` is JSON, or text as it is. */
-export function spliceEvents(
-  events: readonly { event?: string; data: Wire }[],
+/** The same for server-sent events. */
+export function spliceEvents(events: readonly Event[], open: Open): string | ReadableStream<Uint8Array> {
+  return join(flattenEvents(events), open);
+}
+
+/** Writes events to a stream that has begun already, and is not closed here. */
+export function writeEvents(
+  events: readonly Event[],
   open: Open,
-): string | ReadableStream<Uint8Array> {
-  const pieces = events.flatMap(({ event, data }) => [
-    // Without a name nothing comes before the data: some SDKs drop such an event without a word.
-    `${event === undefined ? "" : `event: ${event}\n`}data: `,
-    ...(typeof data === "string" ? [data] : flatten(data)),
-    "\n\n",
-  ]);
-  return join(pieces, open);
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+): Promise<void> {
+  return write(flattenEvents(events), open, writer);
 }
 
 function join(pieces: (string | StoredPicture)[], open: Open): string | ReadableStream<Uint8Array> {
@@ -65,6 +71,15 @@ function flatten(wire: Wire): (string | StoredPicture)[] {
   return pieces;
 }
 
+function flattenEvents(events: readonly Event[]): (string | StoredPicture)[] {
+  return events.flatMap(({ event, data }) => [
+    // Without a name nothing comes before the data: some SDKs drop such an event without a word.
+    `${event === undefined ? "" : `event: ${event}\n`}data: `,
+    ...(typeof data === "string" ? [data] : flatten(data)),
+    "\n\n",
+  ]);
+}
+
 function stream(pieces: (string | StoredPicture)[], open: Open): ReadableStream<Uint8Array> {
   const bytes = pieces.reduce(
     (sum, piece) => sum + (typeof piece === "string" ? Buffer.byteLength(piece) : base64Length(piece.bytes)),
@@ -73,15 +88,23 @@ function stream(pieces: (string | StoredPicture)[], open: Open): ReadableStream<
   const { readable, writable } = new FixedLengthStream(bytes);
   const writer = writable.getWriter();
   const feed = async () => {
-    for (const piece of pieces) {
-      if (typeof piece === "string") await writer.write(Buffer.from(piece));
-      else await encode(await open(piece), writer);
-    }
+    await write(pieces, open, writer);
     await writer.close();
   };
   // The reader sees the failure as a broken stream; here it only must not go unhandled.
   void feed().catch((error: unknown) => writer.abort(error).catch(() => undefined));
   return readable;
+}
+
+async function write(
+  pieces: (string | StoredPicture)[],
+  open: Open,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+): Promise<void> {
+  for (const piece of pieces) {
+    if (typeof piece === "string") await writer.write(Buffer.from(piece));
+    else await encode(await open(piece), writer);
+  }
 }
 
 async function encode(

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import type { ImageRequest, StoredPicture, Turn } from "../image/request.ts";
+import { hoistedMark } from "../image/wire.ts";
 import { readReference } from "./references.ts";
 import { optional } from "./strict.ts";
 
@@ -20,7 +21,7 @@ const partWire = z
 
 /** The turns of a conversation: `contents`, the last of which is what is asked for. */
 export const contentsWire = z.array(z.object({ role: z.enum(["user", "model"]), parts: z.array(partWire) }));
-export type Contents = z.infer<typeof contentsWire>;
+type Contents = z.infer<typeof contentsWire>;
 
 /**
  * What is asked for by `contents`, by `prompt`, or by both: a prompt beside contents is the user's newest word. Throws
@@ -43,10 +44,11 @@ export function readContents(
 }
 
 function readTurn({ role, parts }: Contents[number], pictures: readonly StoredPicture[], field: string): Turn {
-  const text = parts
-    .flatMap((part) => part.text ?? [])
-    .filter((each) => /\S/.test(each))
-    .join("\n");
+  const texts = parts.map((part) => part.text ?? "");
+  // A picture in it was lifted out, and what stands in its place means nothing to a vendor.
+  const marked = texts.findIndex((each) => pictures.some((_, index) => each.includes(hoistedMark(index))));
+  if (marked >= 0) throw refused(`${field}.parts[${marked}].text`, "must be text, without pictures");
+  const text = texts.filter((each) => /\S/.test(each)).join("\n");
   const references = parts.flatMap(({ image }, index) =>
     image === undefined ? [] : readReference(image, pictures, `${field}.parts[${index}].image`, ["https", "http"]),
   );

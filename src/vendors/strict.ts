@@ -94,7 +94,9 @@ export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = "
 /** What a vendor's own table says of a model as clients name it, `vendor/model` included. */
 export function specOf(models: Readonly<Record<string, ModelSpec>>, name: string): ModelSpec | undefined {
   const model = canonicalModel(name.slice(name.indexOf("/") + 1));
-  return model === undefined ? undefined : models[model];
+  const spec = model === undefined ? undefined : models[model];
+  // Of a model that is off no document says anything.
+  return spec?.off === true ? undefined : spec;
 }
 
 /** The request as a vendor's own document has it, which holds whoever draws; a model that is not its own is left to others. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jsonOf, PRO, startStage } from "./stage.ts";
+import { startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -44,58 +44,6 @@ describe("paths", () => {
       const body = new FormData();
       body.set("image", new File(["x"], "a.png"));
       expect((await stage.easel.fetch("/v1/images/edits", { method: "POST", body })).status).toBe(404);
-    }
-  });
-});
-
-describe("GET /v1/models", () => {
-  interface Model {
-    id: string;
-    object: string;
-    created: number;
-    owned_by: string;
-    aliases: string[];
-    vendors: { id: string; sizes: string[]; aspectRatios: string[]; references: number }[];
-  }
-  it("lists what is drawn here, and what each vendor can do", async () => {
-    const { object, data } = await jsonOf<{ object: string; data: Model[] }>(stage.get("/v1/models"));
-    expect(object).toBe("list");
-    const pro = data.find(({ id }) => id === PRO);
-    expect(pro).toMatchObject({
-      object: "model",
-      created: 0,
-      owned_by: "listenhub",
-      aliases: expect.arrayContaining(["nano-banana-pro"]) as string[],
-    });
-    expect(pro?.vendors.map(({ id, references }) => [id, references])).toEqual([
-      [`listenhub/${PRO}`, 14],
-      [`linkai/${PRO}`, 3],
-    ]);
-    expect(data.every(({ vendors }) => vendors.length > 0)).toBe(true);
-    expect(data.map(({ id }) => id)).not.toContain("sandbox");
-  });
-
-  it.each(["linkai/gpt-image-2", "linkai%2Fgpt-image-2", "nano-banana-pro"])("has %s", async (id) => {
-    const model = await jsonOf<Model>(stage.get(`/v1/models/${id}`));
-    expect(model.id).toBe(decodeURIComponent(id));
-    expect(model.vendors.length).toBe(id === "nano-banana-pro" ? 2 : 1);
-  });
-
-  it.each(["flux-2-pro", "nobody/gpt-image-2", "sandbox", "%"])("has no %s", async (id) => {
-    const answer = await stage.get(`/v1/models/${id}`);
-    expect(answer.status).toBe(404);
-    expect(await jsonOf(answer)).toMatchObject({ error: { code: "model_not_found" } });
-  });
-
-  it("has everything where the sandbox stands in, and asks for a key", async () => {
-    const sandbox = await startStage({ vendors: [], vars: { SANDBOX: "fallback" } });
-    try {
-      const { data } = await jsonOf<{ data: Model[] }>(sandbox.get("/openai/v1/models"));
-      expect(data.map(({ id }) => id)).toEqual(expect.arrayContaining(["flux-2-pro", "gpt-image-2", "sandbox"]));
-      expect(new Set(data.map(({ owned_by }) => owned_by))).toEqual(new Set(["sandbox"]));
-      expect((await sandbox.easel.fetch("/v1/models")).status).toBe(401);
-    } finally {
-      await sandbox.stop();
     }
   });
 });

@@ -122,6 +122,25 @@ describe("the var MODELS", () => {
   });
 });
 
+describe("a model that is not in its vendor's document", () => {
+  const request = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
+
+  it("is told the vendor as that vendor's own words have it", () => {
+    const spec = registry({ listenhub: { "gpt-image-2": { off: false } } }).specOf(listenhub, "gpt-image-2");
+    const body = spec && listenhub.encode(request, spec).body;
+    expect(body).toMatchObject({ provider: "openai", model: "gpt-image-2" });
+  });
+
+  it("is not fitted to that vendor by its dialect, since others draw it", () => {
+    const dialect = vendors.find((vendor) => vendor.provider === listenhub)?.dialect;
+    const wire = { model: "gpt-image-2", prompt: "a cat", imageConfig: { imageSize: "4K", aspectRatio: "4:5" } };
+    expect(dialect?.decode(wire, [], new Headers())).toMatchObject({
+      request: { size: "4K", aspectRatio: "4:5" },
+      warnings: [],
+    });
+  });
+});
+
 describe("a wrong var says where, and what is allowed", () => {
   const at = (changes: unknown) => ({ linkai: { "gpt-image-2": changes } });
   it.each<[unknown, string]>([

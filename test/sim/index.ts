@@ -13,3 +13,6 @@ export { until } from "./server.ts";
 export type { Sim } from "./server.ts";
 export { startStranger } from "./stranger.ts";
 export type { Stranger } from "./stranger.ts";
+export { startXty } from "./xty.ts";
+export type { Xty, XtyBehaviour } from "./xty.ts";
+export { XTY_FORMS } from "./xty-forms.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { StoredPicture } from "../../src/image/request.ts";
 import { Inline, type Wire } from "../../src/image/wire.ts";
 import { parseDocuments } from "../../src/stream/documents.ts";
-import { splice } from "../../src/stream/splice.ts";
+import { splice, spliceEvents } from "../../src/stream/splice.ts";
 import { picture } from "./document.ts";
 import { chunks, Random } from "./random.ts";
 import { hoist } from "./sinks.ts";
@@ -121,5 +121,29 @@ describe("splice", () => {
     await failureOf(spliced(PIECE, () => Promise.resolve(source(part).stream)));
     await failureOf(spliced(PIECE, () => Promise.reject(new Error("no such object"))));
     expect((await spliced(2 * PIECE, () => Promise.resolve(source(part).stream))).length).toBeGreaterThan(2 * PIECE);
+  });
+});
+
+describe("spliceEvents", () => {
+  it("writes one event after the other, of the length it says", async () => {
+    const contents = [new Random(13).bytes(1_000), new Random(14).bytes(1)];
+    const { pictures, open } = shelf(...contents);
+    const [one, two] = pictures as [StoredPicture, StoredPicture];
+    const events = [
+      { event: "image.done", data: { text: "a\nb", picture: new Inline(one) } },
+      { data: [new Inline(two, "data:,"), "c"] },
+      { data: "[DONE]" },
+    ];
+    const expected = [
+      `event: image.done\ndata: ${plainly(events[0]?.data, contents)}\n\n`,
+      `data: ${plainly(events[1]?.data, contents)}\n\n`,
+      "data: [DONE]\n\n",
+    ];
+    expect(await textOf(spliceEvents(events, open))).toBe(expected.join(""));
+  });
+
+  it("is text where there is no picture", () => {
+    const events = [{ event: "error", data: { error: { message: "no" } } }, { data: {} }];
+    expect(spliceEvents(events, shelf().open)).toBe('event: error\ndata: {"error":{"message":"no"}}\n\ndata: {}\n\n');
   });
 });

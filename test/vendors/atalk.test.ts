@@ -2,9 +2,8 @@ import { describe, expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
 import type { GenerationRecord } from "../../src/image/record.ts";
 import type { ImageRequest } from "../../src/image/request.ts";
-import type { ModelSpec } from "../../src/image/models.ts";
 import { atalk } from "../../src/vendors/atalk/index.ts";
-import type { Asked, Dialect, Provider } from "../../src/vendors/vendor.ts";
+import type { Asked, Dialect } from "../../src/vendors/vendor.ts";
 import answers from "../fixtures/atalk/answers.json" with { type: "json" };
 import errors from "../fixtures/atalk/errors.json" with { type: "json" };
 import requests from "../fixtures/atalk/requests.json" with { type: "json" };
@@ -14,7 +13,6 @@ import { overTheWire, Shelf } from "./over-the-wire.ts";
 import { ASKED, decode, drawn, INLINE, shown } from "./specimens.ts";
 
 const dialect = atalk.dialect as Dialect;
-const provider = atalk.provider as Provider;
 const flux = { model: "flux-2-pro", prompt: "a cat" };
 const gemini = { model: "gemini-2.5-flash-image", prompt: "a cat" };
 const example = (name: keyof typeof requests) => ({ model: "flux-2-pro", prompt: requests[name].prompt });
@@ -72,7 +70,10 @@ describe("atalk", () => {
         { width: 1280, height: 720 },
         ["aspectRatio 1:1 was left out: width and height decide"],
       ],
-      [{ ...flux, width: null, height: null, seed: null, aspect_ratio: "21:9" }, { aspectRatio: "21:9" }],
+      [
+        { ...flux, width: null, height: null, seed: null, input_image_9: null, aspect_ratio: "21:9" },
+        { aspectRatio: "21:9" },
+      ],
       [
         { ...flux, seed: -7, safety_tolerance: 0 },
         { aspectRatio: "1:1", seed: -7, providerOptions: { atalk: { safety_tolerance: 0 } } },
@@ -95,9 +96,8 @@ describe("atalk", () => {
       // Another vendor's model: its own ratios hold.
       [{ model: "gpt-image-2", prompt: "a cat", aspect_ratio: "4:3" }, { aspectRatio: "4:3" }],
     ])("%j", (asked, request, warnings = []) => {
-      const read_ = read(asked);
       const { model, prompt } = asked as typeof flux;
-      expect(read_).toEqual({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
+      expect(read(asked)).toEqual({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
     });
 
     it.each<[more: object, field: string, message: RegExp | string]>([
@@ -218,90 +218,17 @@ describe("atalk", () => {
     });
 
     it("counts the pictures that were not made", () => {
-      const wire = dialect.encode({ ...drawn(new Shelf()), images: [] }, ASKED);
-      expect(wire).toMatchObject({ data: [], usage: { images_generated: 0, images_failed: 2 } });
+      const record = drawn(new Shelf());
+      const usage = (n: number, images = record.images) =>
+        dialect.encode({ ...record, images }, { ...ASKED, request: { ...ASKED.request, n } });
+      expect(usage(2, [])).toMatchObject({ data: [], usage: { images_generated: 0, images_failed: 2 } });
+      expect(usage(1)).toMatchObject({ usage: { images_generated: 2, images_failed: 0 } });
     });
 
     it("answers 503 only where a second try may help", () => {
       const status = (retryable: boolean) =>
         dialect.fail(new GatewayError("vendor_error", "no", { retryable }), "req-1").status;
       expect([status(true), status(false)]).toEqual([503, 500]);
-    });
-  });
-
-  describe("as called", () => {
-    const spec = (model: string) => provider.models[model] as ModelSpec;
-    const sent = (request: Partial<ImageRequest>, model = "flux-2-pro") =>
-      provider.encode({ model, prompt: "a cat", n: 1, references: [], ...request }, spec(model)).body as object;
-
-    it("sends pixels, and the safety tolerance to Flux only", () => {
-      expect(sent({ width: 1280, height: 720 })).toMatchObject({ width: 1280, height: 720, aspect_ratio: undefined });
-      const providerOptions = { atalk: { safety_tolerance: 5 }, other: { safety_tolerance: 1 } };
-      expect(sent({ providerOptions })).toMatchObject({ safety_tolerance: 5 });
-      expect(sent({ providerOptions }, "gemini-2.5-flash-image")).toMatchObject({ safety_tolerance: undefined });
-      expect(sent({ providerOptions: { other: { safety_tolerance: 9 } } })).toMatchObject({
-        safety_tolerance: undefined,
-      });
-    });
-
-    it.each([6, -1, 2.5, "3", true, {}])("refuses a safety tolerance of %j", (safety_tolerance) => {
-      expect(thrownBy(() => sent({ providerOptions: { atalk: { safety_tolerance } } }))).toMatchObject({
-        code: "invalid_request",
-        field: "safety_tolerance",
-      });
-    });
-
-    it("reads the cost, and the usage as it is", () => {
-      const [url, base64] = Object.values(answers);
-      const read = (wire: unknown) => provider.decode(200, wire, new Headers(), ASKED.request);
-      expect(read(url)).toEqual({
-        images: [{ url: "https://example.com/generated-image.png" }],
-        usage: { cost: 0.04, images_generated: 1, images_failed: 0 },
-        cost: { amount: 0.04, currency: "CNY" },
-      });
-      expect(read({ ...base64, usage: { cost: "free" } })).toMatchObject({ usage: { cost: "free" }, cost: undefined });
-      expect(read({ ...url, usage: undefined })).toMatchObject({ usage: undefined, cost: undefined });
-    });
-
-    const image = { type: "url", image: "https://example.com/cat.png" };
-    it.each<[status: number, wire: object, expected: object]>([
-      [
-        200,
-        errors.key,
-        { code: "vendor_error", retryable: false, message: `atalk refused the gateway's own key: ${errors.key.msg}` },
-      ],
-      [401, errors.key, { code: "vendor_error", retryable: false }],
-      [400, errors.aspect_ratio, { code: "invalid_request", message: `atalk: ${errors.aspect_ratio.msg}` }],
-      [200, { code: 429, msg: "slow down" }, { code: "rate_limited", retryable: true }],
-      [200, { code: "429", message: "slow down" }, { code: "rate_limited", message: "atalk: slow down" }],
-      [200, { code: 500, msg: "failed" }, { code: "vendor_error", retryable: true }],
-      [200, { code: 503, msg: "failed" }, { code: "vendor_error", retryable: true }],
-      [500, { code: -1, msg: "failed" }, { code: "vendor_error", retryable: true }],
-      [500, { code: -1, msg: "Request Moderated" }, { code: "content_rejected", retryable: false }],
-      [200, { code: 500, msg: "Content Moderated" }, { code: "content_rejected" }],
-      [200, { code: -1, msg: "Insufficient balance" }, { code: "insufficient_credit", elsewhere: true }],
-      [200, { code: -1, message: "余额不足" }, { code: "insufficient_credit" }],
-      [200, { code: -1, error: { message: "model x not found" } }, { code: "model_not_found" }],
-      [200, { code: -1 }, { code: "vendor_error", elsewhere: true, retryable: false }],
-      // An error with a picture beside it is an error.
-      [200, { code: -1, msg: "failed", data: [image] }, { code: "vendor_error" }],
-      [502, { data: [image] }, { code: "vendor_error", retryable: false, elsewhere: false }],
-      [200, { code: 0, data: [], usage: { images_generated: 0, images_failed: 1 } }, { code: "no_image" }],
-      [200, { code: 0, data: [{ type: "url", image: null }] }, { code: "no_image" }],
-      [200, {}, { code: "no_image" }],
-    ])("understands %i %j", (status, wire, expected) => {
-      expect(thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request))).toMatchObject(expected);
-    });
-
-    it("takes a picture for what it is, whatever its type says", () => {
-      const data = [
-        { type: "base64", image: "https://example.com/cat.png" },
-        { type: "url", image: "data:image/png;base64,hoisted:0" },
-      ];
-      expect(provider.decode(200, { code: 0, data }, new Headers(), ASKED.request).images).toEqual([
-        { url: "https://example.com/cat.png" },
-        { hoisted: 0 },
-      ]);
     });
   });
 });

@@ -58,6 +58,11 @@ describe("contents", () => {
     [[user(), user({ text: "a" })], "contents[0].parts", `must have ${PART}`],
     [[user({ text: "a" }, { image: "cat.png" })], "contents[0].parts[1].image", "https://, http://"],
     [[user({ text: "a" }, { image: "hoisted:1" })], "contents[0].parts[1].image", "must be a PNG, JPEG or WebP"],
+    [
+      [user({ text: "as ![a](data:image/png;base64,hoisted:0)" }), user({ text: "a" })],
+      "contents[0].parts[0].text",
+      "must be text, without pictures",
+    ],
     [[{ role: "system", parts: [] }], "[0].role", "must be one of user, model"],
     [[{ parts: [] }], "[0].role", "must be one of user, model"],
     [[{ role: "user" }], "[0].parts", "is required"],

@@ -28,6 +28,19 @@ describe("Easel", () => {
         as: "url",
       },
       pixels: { request: { model: "flux-2-pro", prompt, width: 1280, height: 720 }, as: "url" },
+      "a conversation": {
+        request: {
+          model: "gemini-3-pro-image-preview",
+          prompt: "By night",
+          mask: { url: "https://example.com/mask.png" },
+          providerOptions: { atalk: { safety_tolerance: 3 } },
+        },
+        turns: [
+          { role: "user", text: prompt, references: ["https://example.com/cat.png"] },
+          { role: "model", references: ["inline"] },
+        ],
+        as: "url",
+      },
     },
     statuses: Object.values(STATUS),
   });

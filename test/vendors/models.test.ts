@@ -146,6 +146,12 @@ describe("what is known of the vendors", () => {
     expect(unexplained).toEqual([]);
   });
 
+  it.each(Object.entries(known.aliases))("%s has its other names", (name, aliases) => {
+    const model = canonicalModel(name);
+    expect(model).toBeDefined();
+    expect(aliases.filter((alias) => canonicalModel(alias) !== model)).toEqual([]);
+  });
+
   it("has every model of every vendor", () => {
     const there = rows.map(([vendor, name]) => `${vendor}/${canonicalModel(name)}`);
     const here = specs.map(([vendor, model]) => `${vendor}/${model}`);

@@ -107,10 +107,12 @@ describe("nebula", () => {
       code: "rate_limited",
       retryable: true,
     });
-    expect(thrownBy(() => answered(200, { error: { code: "401", message: "no" }, data }))).toMatchObject({
+    // Relays of its kind have an object instead.
+    expect(thrownBy(() => answered(200, { error: { message: "no" }, data }))).toMatchObject({
       code: "vendor_error",
-      elsewhere: true,
+      message: "nebula: no",
     });
+    expect(thrownBy(() => answered(200, { error: { code: "429" }, data }))).toMatchObject({ code: "rate_limited" });
   });
 
   it("tells a list without pictures from an answer", () => {

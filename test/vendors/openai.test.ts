@@ -1,13 +1,28 @@
 import { describe, expect, it } from "vitest";
-import { openai } from "../../src/vendors/openai/index.ts";
+import type { Usage } from "../../src/image/record.ts";
+import type { Dialect } from "../../src/vendors/vendor.ts";
+import { openai, openaiEdits } from "../../src/vendors/openai/index.ts";
+import edits from "../fixtures/openai/edits.json" with { type: "json" };
 import requests from "../fixtures/openai/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
+import { overTheWire, Shelf } from "./over-the-wire.ts";
+import { ASKED, drawn } from "./specimens.ts";
 
 const prompt = "A cute baby sea otter";
 const pixels = { width: 1024, height: 1024 };
 const model = "gpt-image-2";
+// No 409 and no 422 for moderation: its SDKs try a 409 again.
+const statuses = [400, 401, 402, 403, 404, 409, 413, 429, 500, 502, 504];
 
-describe("OpenAI", () => {
+/** What a generation used, where only the vendor's own word of it counts. */
+function usage(vendor?: Usage["vendor"]): Usage {
+  return { pictures: 2, bytes: 1, ms: { request: 0, references: 0, drawing: 0, converting: 0, total: 0 }, vendor };
+}
+
+const [generations, editing] = [openai, openaiEdits].map(({ dialect }) => dialect) as [Dialect, Dialect];
+const FORM = new Headers({ "content-type": "multipart/form-data; boundary=B" });
+
+describe("OpenAI, generations", () => {
   contract({
     vendor: openai,
     requests,
@@ -18,24 +33,221 @@ describe("OpenAI", () => {
         request: { model: "gemini-3-pro-image-preview", prompt, ...pixels },
         as: "base64",
       },
-      "LangChain DallEAPIWrapper": {
-        request: { model, prompt, ...pixels, quality: "standard" },
-        warnings: ["style is not a field here and was ignored"],
-        as: "url",
-      },
+      "LangChain DallEAPIWrapper": { request: { model, prompt, ...pixels, quality: "standard" }, as: "url" },
       "extra_body, as relays document it": {
         request: { model, prompt, size: "2K", aspectRatio: "16:9" },
         references: ["https://example.com/otter.png", "inline"],
         as: "base64",
       },
+      "API reference: a stream with partial images": {
+        request: { model, prompt: requests["API reference: a stream with partial images"].prompt },
+        warnings: ["partial_images 2 was left out: no vendor here takes it"],
+        as: "base64",
+      },
+      "API reference: options of gpt-image": {
+        request: { model, prompt, quality: "auto", outputFormat: "webp" },
+        warnings: [
+          "background transparent was left out: no vendor here takes it",
+          "moderation low was left out: no vendor here takes it",
+          "output_compression 80 was left out: no vendor here takes it",
+        ],
+        as: "base64",
+      },
+      "contents, as a relay documents it": {
+        request: { model: "gemini-2.5-flash-image-preview", prompt: "Now at night, in the snow" },
+        turns: [
+          { role: "user", text: "Draw the tower from above", references: ["inline"] },
+          { role: "model", text: "Here is one picture", references: [] },
+        ],
+        as: "base64",
+      },
     },
-    // No 409 and no 422 for moderation: its SDKs try a 409 again.
-    statuses: [400, 401, 402, 403, 404, 409, 413, 429, 500, 502, 504],
+    statuses,
+  });
+});
+
+describe("OpenAI, edits", () => {
+  contract({
+    vendor: openaiEdits,
+    requests: edits,
+    meanings: {
+      "API reference: POST /images/edits, JSON": {
+        request: { model, prompt: edits["API reference: POST /images/edits, JSON"].prompt },
+        references: ["https://example.com/body-lotion.png", "inline"],
+        as: "base64",
+      },
+      "API reference: a mask, JSON": {
+        request: {
+          model,
+          prompt: edits["API reference: a mask, JSON"].prompt,
+          width: 1536,
+          height: 1024,
+          quality: "high",
+          outputFormat: "jpeg",
+          mask: { url: "https://example.com/mask.png" },
+        },
+        references: ["https://example.com/lounge.png"],
+        warnings: ["input_fidelity high was left out: no vendor here takes it"],
+        as: "base64",
+      },
+      "the multipart field as JSON, as some clients have it": {
+        request: { model: "gemini-3-pro-image-preview", prompt: "A cute baby sea otter wearing a beret", n: 2 },
+        references: ["inline"],
+        as: "url",
+      },
+    },
+    statuses,
+  });
+
+  it("must have a picture to change, in any of its fields", () => {
+    const url = "https://example.com/a.png";
+    const parts = [{ text: "a cat" }, { image: url }];
+    for (const body of [
+      { prompt, image: url },
+      { prompt, image: [url] },
+      { prompt, images: [{ image_url: url }] },
+    ]) {
+      expect(editing.decode(body, [], new Headers()).request.references).toEqual([{ url }]);
+    }
+    const turns = [
+      { role: "user", parts },
+      { role: "user", parts: [{ text: "a dog" }] },
+    ];
+    expect(editing.decode({ contents: turns }, [], new Headers()).request.turns).toHaveLength(1);
+    for (const body of [{ prompt }, { prompt, image: [], images: null }, { prompt, mask: url }]) {
+      const error = {
+        code: "invalid_request",
+        field: "image",
+        message: expect.stringMatching(/^image is required/) as string,
+      };
+      expect(() => editing.decode(body, [], new Headers())).toThrow(expect.objectContaining(error) as Error);
+    }
+  });
+});
+
+describe("OpenAI, a form", () => {
+  const image = "https://example.com/a.png";
+  const decode = (form: Record<string, unknown>) => editing.decode({ prompt, image, ...form }, [], FORM);
+
+  it("has numbers and booleans as text, and nothing for what was left empty", () => {
+    const asked = decode({ n: "3", seed: "-5", stream: "True", partial_images: "0", output_compression: "100" });
+    expect(asked).toMatchObject({ request: { n: 3, seed: -5 }, stream: true, warnings: [] });
+    const empty = decode({ n: "", size: "", quality: "null", model: "null", stream: "false", mask: "" });
+    expect(empty.request).toEqual({ ...decode({}).request });
+    expect(empty).toMatchObject({ stream: false, warnings: [] });
+  });
+
+  it.each([
+    [{ n: "two" }, "n must be a number."],
+    [{ n: "1.5" }, "n must be a whole number."],
+    [{ n: "0" }, "n must be at least 1."],
+    [{ stream: "yes" }, "stream must be a boolean."],
+    [{ output_compression: "101" }, "output_compression must be at most 100."],
+    [{ partial_images: "4" }, "partial_images must be at most 3."],
+    [{ prompt: "" }, "prompt must not be empty."],
+    [{ n: ["1", "2"] }, "n must be a number."],
+  ])("%j", (form, message) => {
+    expect(() => decode(form)).toThrow(expect.objectContaining({ code: "invalid_request", message }) as Error);
+  });
+
+  it("is strict about JSON all the same", () => {
+    const json = () =>
+      editing.decode({ prompt, image, n: "3" }, [], new Headers({ "content-type": "application/json" }));
+    expect(json).toThrow("n must be a number.");
+  });
+});
+
+describe("OpenAI, a stream", () => {
+  const types = [
+    [generations, "image_generation.completed"],
+    [editing, "image_edit.completed"],
+  ] as const;
+  it.each(types)("%# has one event for each picture, with all that the SDK's types have", async (dialect, type) => {
+    const shelf = new Shelf();
+    const tokens = { promptTokenCount: 9, candidatesTokenCount: 1_290, totalTokenCount: 1_299 };
+    const modal = [
+      { modality: "TEXT", tokenCount: 4 },
+      { modality: "IMAGE", tokenCount: 5 },
+    ];
+    const record = { ...drawn(shelf), usage: usage({ ...tokens, promptTokensDetails: modal }) };
+    const request = { ...ASKED.request, quality: "high" };
+    const events = dialect.events?.(record, { ...ASKED, request }) ?? [];
+    expect(events.map(({ event }) => event)).toEqual([type, type]);
+    const [first, second] = await Promise.all(events.map(({ data }) => overTheWire(data, shelf)));
+    const common = { type, b64_json: "hoisted:0", created_at: 1_795_132_801, quality: "high", background: "auto" };
+    expect(first?.wire).toEqual({
+      ...common,
+      size: "20x10",
+      output_format: "png",
+      usage: {
+        input_tokens: 9,
+        output_tokens: 1_290,
+        total_tokens: 1_299,
+        input_tokens_details: { image_tokens: 5, text_tokens: 4 },
+      },
+    });
+    expect(second?.wire).toEqual({
+      ...common,
+      size: "30x20",
+      output_format: "webp",
+      usage: {
+        input_tokens: 0,
+        output_tokens: 0,
+        total_tokens: 0,
+        input_tokens_details: { image_tokens: 0, text_tokens: 0 },
+      },
+    });
+    expect([first, second].map((event) => shelf.get(event?.pictures[0] as never))).toEqual(
+      record.images.map((image) => shelf.get(image)),
+    );
+  });
+
+  it("says auto for what it does not know, and for words that are not OpenAI's", () => {
+    const shelf = new Shelf();
+    const record = drawn(shelf);
+    record.images.forEach((image) => Object.assign(image, { width: 0, height: 0 }));
+    const [event] =
+      generations.events?.(record, { ...ASKED, request: { ...ASKED.request, quality: "standard" } }) ?? [];
+    expect(event?.data).toMatchObject({ size: "auto", quality: "auto" });
+  });
+
+  it("is said to have no URLs", () => {
+    const asked = generations.decode({ prompt, stream: true, response_format: "url" }, [], new Headers());
+    expect(asked.stream).toBe(true);
+    expect(asked.warnings).toEqual(["response_format url was left out: events have their pictures in base64"]);
+  });
+});
+
+describe("OpenAI", () => {
+  it("tells tokens in its own words, and leaves them out where nobody tells", () => {
+    const usageOf = (vendor?: Usage["vendor"]) => {
+      const record = { ...drawn(new Shelf()), usage: usage(vendor) };
+      return (generations.encode(record, ASKED) as { usage: unknown }).usage;
+    };
+    const own = {
+      input_tokens: 5,
+      output_tokens: 7,
+      total_tokens: 12,
+      input_tokens_details: { image_tokens: 2, text_tokens: 3 },
+    };
+    expect(usageOf(own)).toEqual(own);
+    const none = { image_tokens: 0, text_tokens: 5 };
+    expect(usageOf({ prompt_tokens: 5, completion_tokens: 7 })).toEqual({ ...own, input_tokens_details: none });
+    for (const other of [undefined, {}, { images_generated: 1 }, { prompt_tokens: "5" }]) {
+      expect(usageOf(other)).toBeUndefined();
+    }
+  });
+
+  it("refuses what would change the picture and nobody takes", () => {
+    const markup = () => editing.decode({ prompt, image: "hoisted:0", markup: "hoisted:1" }, [], FORM);
+    expect(markup).toThrow("markup must be left out: no vendor here takes it.");
+    const file = () => editing.decode({ prompt, images: [{ file_id: "file-1" }] }, [], new Headers());
+    expect(file).toThrow(/^images\[0\] must be a URL, a data URI, or either as \{image_url\}; ids of uploaded files/);
   });
 
   it("answers neither moderation nor an empty account with a status that its SDKs try again", () => {
     for (const code of ["content_rejected", "insufficient_credit"] as const) {
-      const status = openai.dialect?.fail({ code, message: "no" } as never, "req-1").status ?? 500;
+      const status = generations.fail({ code, message: "no" } as never, "req-1").status;
       expect([408, 409, 429].includes(status) || status >= 500).toBe(false);
     }
   });

@@ -12,7 +12,7 @@ export function decode(wire: unknown, pictures: readonly StoredPicture[]): Asked
   const asked = parseWire(requestWire, wire);
   refuseMoreImages(wire as object);
   const own = specOf(models, asked.model);
-  checkShape(asked, own);
+  checkRatio(asked, own);
   const request: ImageRequest = {
     model: asked.model,
     prompt: asked.prompt,
@@ -55,12 +55,10 @@ function refuseMoreImages(wire: object): void {
   if (more !== undefined) refuse(more, `${more} is not a field here; there are at most 8: ${known.join(", ")}.`);
 }
 
-function checkShape({ aspect_ratio, width, height }: RequestWire, own: ModelSpec | undefined): void {
+function checkRatio({ aspect_ratio }: RequestWire, own: ModelSpec | undefined): void {
   // Another vendor's model may have other ratios, and says so itself.
   if (own !== undefined && aspect_ratio !== undefined && !RATIOS.includes(aspect_ratio))
     refuse("aspect_ratio", `Invalid aspect_ratio parameter. Supported ratios: ${RATIOS.join(", ")}`);
-  if (width === undefined && height !== undefined) refuse("width", "width is needed beside height.");
-  if (height === undefined && width !== undefined) refuse("height", "height is needed beside width.");
 }
 
 function readImage(text: string | undefined, pictures: readonly StoredPicture[], field: string): Reference | undefined {

@@ -1,11 +1,12 @@
 import { STATUS } from "../../errors.ts";
 import { DEFAULT_MODEL } from "../../image/catalog.ts";
 import { errorWire, recordWire } from "../../image/record.ts";
+import type { Reference, StoredPicture } from "../../image/request.ts";
 import { readPicture, readReference } from "../references.ts";
 import { parseWire } from "../strict.ts";
 import type { Dialect } from "../vendor.ts";
 import { prefersPicture } from "./accept.ts";
-import { requestWire } from "./wire.ts";
+import { type ReferenceWire, requestWire } from "./wire.ts";
 
 const SCHEMES = ["https", "http", "gs"];
 
@@ -15,18 +16,20 @@ export const dialect: Dialect = {
   paths: ["/v1/generations"],
 
   decode(wire, pictures, headers) {
-    const { references = [], ...asked } = parseWire(requestWire, wire);
+    const { references = [], mask, turns, ...asked } = parseWire(requestWire, wire);
+    const read = (list: readonly ReferenceWire[], field: string) =>
+      list.map((each, index) => readOne(each, pictures, `${field}[${index}]`));
     return {
       request: {
         ...asked,
         model: asked.model ?? DEFAULT_MODEL,
         n: asked.n ?? 1,
-        references: references.map((reference, index) => {
-          const field = `references[${index}]`;
-          if (typeof reference === "string") return readReference(reference, pictures, field, SCHEMES);
-          if ("url" in reference) return readReference(reference.url, pictures, `${field}.url`, SCHEMES);
-          return readPicture(reference.data, pictures, `${field}.data`);
-        }),
+        turns: turns?.map((turn, index) => ({
+          ...turn,
+          references: read(turn.references ?? [], `turns[${index}].references`),
+        })),
+        references: read(references, "references"),
+        mask: mask === undefined ? undefined : readOne(mask, pictures, "mask"),
       },
       warnings: [],
       as: prefersPicture(headers.get("accept")) ? "picture" : "url",
@@ -39,3 +42,9 @@ export const dialect: Dialect = {
     return { status: STATUS[error.code], body: errorWire(error) };
   },
 };
+
+function readOne(reference: ReferenceWire, pictures: readonly StoredPicture[], field: string): Reference {
+  if (typeof reference === "string") return readReference(reference, pictures, field, SCHEMES);
+  if ("url" in reference) return readReference(reference.url, pictures, `${field}.url`, SCHEMES);
+  return readPicture(reference.data, pictures, `${field}.data`);
+}

@@ -7,6 +7,8 @@ const reference = z.union(
   "must be a URL, a data URI, base64, {url} or {data}",
 );
 
+export type ReferenceWire = z.infer<typeof reference>;
+
 /** The canonical request as JSON. */
 export const requestWire = z.strictObject({
   model: optional(modelName),
@@ -20,4 +22,15 @@ export const requestWire = z.strictObject({
   quality: optional(z.string()),
   outputFormat: optional(z.enum(OUTPUT_FORMATS)),
   references: optional(z.array(reference)),
+  mask: optional(reference),
+  turns: optional(
+    z.array(
+      z.strictObject({
+        role: z.enum(["user", "model"]),
+        text: optional(z.string()),
+        references: optional(z.array(reference)),
+      }),
+    ),
+  ),
+  providerOptions: optional(z.record(z.string(), z.record(z.string(), z.unknown()))),
 });

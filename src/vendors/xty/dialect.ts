@@ -62,7 +62,7 @@ export const dialect: Dialect = {
     return {
       request: { ...fitted.request, turns },
       warnings: [
-        ...unknownFields(knownWire, wire),
+        ...unknownFields(knownWire, wire, "the body's "),
         ...unknownFields(extraBodyWire, (wire as { extra_body?: unknown }).extra_body, "extra_body."),
         ...warnings,
         ...fitted.warnings,

@@ -11,7 +11,7 @@ export interface Said {
 }
 
 /** 这是第 1 张图片: */
-const CAPTION = /这是第 ?\d{1,4} ?张图片[::]?/g;
+const CAPTION = /这是第 ?\d{1,4} ?张图片[:\uff1a]?/g;
 
 /**
  * Reads a message as the many relays of this family write it. Seen: `images[]` of {image_url: {url}}, {url}, {b64_json}
@@ -41,8 +41,9 @@ const KEYS = ["b64_json", "base64", "inline_data", "inlineData", "data", "image_
 
 function carrierOf(item: unknown): Carrier | undefined {
   if (typeof item === "string") return carrierBehind(item);
+  const members = object(item);
   for (const key of KEYS) {
-    const found = carrierOf(object(item)[key]);
+    const found = Object.hasOwn(members, key) ? carrierOf(members[key]) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;

@@ -79,10 +79,12 @@ function dataUris(text: string): Found[] {
 
 const isDigit = (c: number) => c >= 0x30 && c <= 0x39;
 
-/** What a link inside a text may follow: an attribute of HTML's is none. */
-const BEFORE = /[\s(<:,:,]/;
-/** A link ends before the first of these, and a full stop at its end is the sentence's. */
-const AFTER = /[\s"'<>()[\]{}|\\^`,、。;:!?)】」』]/;
+/** What a link inside a text may follow, in Chinese too: HTML's quoted attributes are none. */
+const BEFORE = /[\s(<:,\uff1a\uff0c]/;
+/** What no link holds. */
+const AFTER = /[\s"'<>()[\]{}|\\^`\u3000-\u303f\uff01-\uff20]/;
+/** The end of a sentence is not that of its link. */
+const ENDING = /[.,;:!?]$/;
 
 /** Links whose path ends as a picture's does. */
 function links(text: string): Found[] {
@@ -91,7 +93,7 @@ function links(text: string): Found[] {
     let to = from + 4;
     while (to < text.length && !AFTER.test(text.charAt(to))) to++;
     const begins = from === 0 || BEFORE.test(text.charAt(from - 1));
-    const link = text.slice(from, to).replace(/\.$/, "");
+    const link = text.slice(from, to).replace(ENDING, "");
     const path = begins ? URL.parse(link)?.pathname : undefined;
     if (path !== undefined && /^https?:/.test(link) && /\.(?:png|jpe?g|webp)$/i.test(path))
       found.push({ from, to: from + link.length, carrier: { url: link } });

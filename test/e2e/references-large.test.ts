@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { png, startNebula, startStranger, until } from "../sim/index.ts";
+import type { NebulaBehaviour, Picture, Sim, Stranger } from "../sim/index.ts";
+import { hashOf, lastBody, LISTENHUB_PATH, PRO, read, startStage } from "./stage.ts";
+import type { Answered, Stage } from "./stage.ts";
+
+/** Fourteen pictures of 7 MB: 98 MB, or 131 MB of base64 in one body. An isolate has 128 MB for everything. */
+const pictures = Array.from({ length: 14 }, (_, seed) => png({ bytes: 7_000_000, seed: seed + 1 }));
+const hashes = pictures.map(({ sha256 }) => sha256);
+const base64 = ({ bytes }: Picture) => bytes.toString("base64");
+
+let stage: Stage;
+beforeEach(() => stage.reset());
+
+/** Sends JSON whose text is put together piece by piece, as the client of such a body would. */
+function send(path: string, before: string, pieces: (picture: Picture) => [string, string], after: string) {
+  const parts = pictures.flatMap((picture, index) => {
+    const [head, tail] = pieces(picture);
+    return [index === 0 ? before : ",", head, base64(picture), tail];
+  });
+  return read(stage.post(path, Buffer.concat([...parts, after].map((text) => Buffer.from(text)))));
+}
+
+const inline = (provider = '"provider":"google"') =>
+  send(
+    LISTENHUB_PATH,
+    `{${provider},"model":"${PRO}","prompt":"a cat","referenceImages":[`,
+    ({ type }) => [`{"inlineData":{"mimeType":"${type}","data":"`, '"}}'],
+    "]}",
+  );
+const dataUris = (path: string, model: string) =>
+  send(path, `{"model":"${model}","prompt":"a cat","images":[`, ({ type }) => [`"data:${type};base64,`, '"'], "]}");
+
+describe("inline", () => {
+  beforeAll(async () => {
+    stage = await startStage();
+  });
+  afterAll(() => stage.stop());
+
+  it("arrive at ListenHub from its own dialect", async () => {
+    expect((await inline()).status).toBe(200);
+    const { referenceImages } = lastBody(stage.listenhub.seen) as { referenceImages: Inline[] };
+    expect(referenceImages.map(({ inlineData }) => inlineData.data.sha256)).toEqual(hashes);
+  });
+  it("arrive at ListenHub from another dialect", async () => {
+    expect((await dataUris("/v1/images/generations", `listenhub/${PRO}`)).status).toBe(200);
+    const { referenceImages } = lastBody(stage.listenhub.seen) as { referenceImages: Inline[] };
+    expect(referenceImages.map(({ inlineData }) => inlineData.data.sha256)).toEqual(hashes);
+  });
+  it("arrive at LinkAI, with a data URI around each", async () => {
+    expect((await dataUris("/linkai/v1/images/generations", "gpt-image-2")).status).toBe(200);
+    const { images } = lastBody(stage.linkai.generations()) as { images: { sha256: string }[] };
+    expect(images.map(({ sha256 }) => sha256)).toEqual(hashes);
+  });
+});
+
+interface Inline {
+  inlineData: { data: { sha256: string } };
+}
+
+describe("behind URLs", () => {
+  let nebula: Sim<NebulaBehaviour>;
+  let host: Stranger;
+  beforeAll(async () => {
+    [nebula, host] = await Promise.all([startNebula({ key: "nb" }), startStranger()]);
+    const PUBLIC_URL = "https://img.example.com";
+    const vars = { NEBULA_API_KEY: "nb", NEBULA_BASE_URL: nebula.origin, TRUSTED_HOSTS: host.host, PUBLIC_URL };
+    stage = await startStage({ vars });
+  });
+  afterAll(() => Promise.all([stage, nebula, host].map((one) => one.stop())));
+
+  it("of ours, where the vendor would rather have URLs", async () => {
+    stage.listenhub.next({ delayMs: 5_000 });
+    const answer: Promise<Answered> = inline();
+    await until(() => stage.listenhub.seen[0]?.body !== undefined, 40_000);
+    const { referenceImages } = lastBody(stage.listenhub.seen) as {
+      referenceImages: { fileData: { fileUri: string } }[];
+    };
+    const served: string[] = [];
+    for (const { fileData } of referenceImages) {
+      served.push(await hashOf(stage.easel.fetch(new URL(fileData.fileUri).pathname)));
+    }
+    expect(served).toEqual(hashes);
+    expect((await answer).status).toBe(200);
+  });
+
+  it("of others, for a vendor that takes pictures only", async () => {
+    pictures.forEach(({ bytes }) => host.next({ body: bytes, type: "image/png" }));
+    const references = pictures.map((_, index) => `${host.origin}/${index}.png`);
+    const model = `nebula/${PRO}`;
+    expect((await read(stage.post("/v1/generations", { model, prompt: "a cat", references }))).status).toBe(200);
+    const { contents } = lastBody(nebula.seen) as { contents: { parts: { image?: { sha256: string } }[] }[] };
+    const arrived = contents.flatMap(({ parts }) => parts.flatMap(({ image }) => image?.sha256 ?? []));
+    const order = host.seen.map(({ path }) => Number.parseInt(path.slice(1), 10));
+    expect(arrived).toEqual(pictures.map((_, index) => hashes[order.indexOf(index)]));
+  });
+});

@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type Env, settingsOf } from "../../src/env.ts";
+import { References } from "../../src/generate/references.ts";
+import type { ModelSpec } from "../../src/image/models.ts";
+import { type ImageRequest, type Reference, referencesOf } from "../../src/image/request.ts";
+import { newId, putEnd, putStart, type StoredRecord } from "../../src/store/records.ts";
+import { jpeg, png } from "../image/pictures.ts";
+import { BUCKET } from "../store/bucket.ts";
+import { failureOf } from "../stream/streams.ts";
+
+const ORIGIN = "http://localhost:8787";
+const bytes = png(640, 480);
+const spec: ModelSpec = {
+  wireName: "model",
+  ratios: [],
+  sizes: [],
+  references: 16,
+  referenceSchemes: [],
+  qualities: [],
+  formats: [],
+  seed: false,
+  n: 1,
+  output: "base64",
+};
+const takesUrls: ModelSpec = { ...spec, referenceSchemes: ["https"] };
+const prefersUrls: ModelSpec = { ...spec, prefersUrls: true };
+
+/** URLs fetched, and what is there instead of a PNG. */
+const fetched: string[] = [];
+const answers = new Map<string, () => Response>();
+beforeEach(() => {
+  vi.stubGlobal("fetch", async ({ url }: Request) => {
+    fetched.push(url);
+    return answers.get(url)?.() ?? new Response(bytes);
+  });
+});
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  fetched.length = 0;
+  answers.clear();
+  const left = await keys();
+  if (left.length > 0) await BUCKET.delete(left);
+});
+
+const keys = async (prefix = "") => (await BUCKET.list({ prefix })).objects.map(({ key }) => key);
+const url = (name: string): Reference => ({ url: `https://example.com/${name}` });
+const asking = (request: Partial<ImageRequest>): ImageRequest => ({
+  model: "model",
+  prompt: "a cat",
+  n: 1,
+  references: [],
+  ...request,
+});
+
+function referencesFor(request: ImageRequest, vars: Partial<Env> = {}): References {
+  const env = { BUCKET, ...vars } as Env;
+  const asked = { request, warnings: [] };
+  return new References({ id: newId(Date.now()), asked, origin: ORIGIN, env, settings: settingsOf(env) });
+}
+
+/** What each reference became. */
+async function prepared(request: ImageRequest, to: ModelSpec, vars?: Partial<Env>): Promise<string[]> {
+  const done = await referencesFor(request, vars).prepare(request, to);
+  return referencesOf(done).map((one) => ("url" in one ? one.url : one.picture.key));
+}
+
+it("turns every reference of a request into a picture, where it belongs", async () => {
+  answers.set("https://example.com/mask", () => new Response(jpeg(64, 32)));
+  const request = asking({
+    turns: [{ role: "user", text: "before", references: [url("turn")] }],
+    references: [url("a"), url("b")],
+    mask: url("mask"),
+  });
+  const done = await referencesFor(request).prepare(request, spec);
+  const picture = {
+    key: expect.stringMatching(/^references\/[0-9a-z]{40}\/\d$/),
+    type: "image/png",
+    bytes: bytes.length,
+  };
+  expect(done).toMatchObject({
+    prompt: "a cat",
+    turns: [{ role: "user", text: "before", references: [{ picture }] }],
+    references: [{ picture }, { picture }],
+    mask: { picture: { type: "image/jpeg", width: 64, height: 32 } },
+  });
+  expect(new Set(await keys("references/")).size).toBe(4);
+});
+
+it("fetches for several vendors once, and drops it all at the end", async () => {
+  const request = asking({ references: [url("a"), url("b"), url("a")] });
+  const references = referencesFor(request);
+  expect(await references.prepare(request, takesUrls)).toMatchObject(request);
+  expect(fetched).toEqual([]);
+  for (const to of [spec, { ...spec }]) {
+    const [first, second, third] = (await references.prepare(request, to)).references;
+    expect(third).toEqual(first);
+    expect(second).not.toEqual(first);
+  }
+  expect(fetched).toHaveLength(2);
+  expect(await keys("references/")).toHaveLength(2);
+  await references.drop();
+  expect(await keys("references/")).toEqual([]);
+});
+
+it("keeps nothing of what failed, and fetches that again for another vendor only", async () => {
+  const request = asking({ references: [url("a")] });
+  const references = referencesFor(request);
+  answers.set("https://example.com/a", () => new Response("gone", { status: 410 }));
+  const failures = await Promise.all([1, 2].map(() => failureOf(references.prepare(request, spec))));
+  expect(failures).toMatchObject([{ code: "invalid_request" }, { code: "invalid_request" }]);
+  expect(fetched).toHaveLength(1);
+  answers.clear();
+  await references.prepare(request, { ...spec });
+  expect(fetched).toHaveLength(2);
+});
+
+describe("names what cannot be had as the caller knows it", () => {
+  const bad = url("bad");
+  const wrong: [field: string, request: Partial<ImageRequest>][] = [
+    ["references[1]", { references: [url("a"), bad] }],
+    ["mask", { references: [url("a")], mask: bad }],
+    ["turns[1].references[0]", { turns: [turn(url("a")), turn(bad)], references: [url("b")] }],
+  ];
+  it.each(wrong)("%s", async (field, change) => {
+    answers.set("https://example.com/bad", () => new Response("<html>"));
+    const request = asking(change);
+    const error = {
+      code: "invalid_request",
+      field,
+      message: expect.stringContaining(`${field} is of no known format`),
+    };
+    expect(await failureOf(referencesFor(request).prepare(request, spec))).toMatchObject(error);
+  });
+  it("also where its turn has become part of the request", async () => {
+    answers.set("https://example.com/bad", () => new Response("<html>"));
+    const request = asking({ turns: [turn(bad)], references: [url("a")] });
+    const joined = asking({ references: [bad, url("a")] });
+    const error = { field: "turns[0].references[0]" };
+    expect(await failureOf(referencesFor(request).prepare(joined, spec))).toMatchObject(error);
+  });
+});
+
+function turn(...references: Reference[]) {
+  return { role: "user" as const, references };
+}
+
+it("lets another vendor have what is too large for this one", async () => {
+  const request = asking({ references: [url("a")] });
+  const small = { ...spec, referenceBytes: bytes.length - 1 };
+  const message = `references[0] has ${bytes.length} bytes; allowed: ${bytes.length - 1} bytes.`;
+  const error = { code: "invalid_request", field: "references[0]", elsewhere: true, message };
+  expect(await failureOf(referencesFor(request).prepare(request, small))).toMatchObject(error);
+  expect(await prepared(request, { ...spec, referenceBytes: bytes.length })).toHaveLength(1);
+});
+
+describe("where URLs are preferred", () => {
+  const stored: Reference = {
+    picture: { key: "references/random/0", type: "image/webp", width: 1, height: 1, bytes: 100 },
+  };
+  it("gives a picture one of ours, if there is a public address", async () => {
+    const request = asking({ references: [stored] });
+    const PUBLIC_URL = "https://img.example.com";
+    const references = referencesFor(request, { PUBLIC_URL });
+    expect((await references.prepare(request, prefersUrls)).references).toEqual([
+      { url: "https://img.example.com/references/random/0", type: "image/webp" },
+    ]);
+    expect((await references.prepare(request, spec)).references).toEqual([stored]);
+    expect((await referencesFor(request).prepare(request, prefersUrls)).references).toEqual([stored]);
+  });
+  it("gives one to what had to be fetched", async () => {
+    const [made] = await prepared(asking({ references: [url("a")] }), prefersUrls, {
+      PUBLIC_URL: "https://i.example.com",
+    });
+    expect(made).toMatch(/^https:\/\/i\.example\.com\/references\/[0-9a-z]{40}\/0$/);
+    expect(await keys()).toEqual([made?.slice("https://i.example.com/".length)]);
+  });
+});
+
+describe("a picture of ours", () => {
+  const id = newId(Date.now());
+  const image = { key: `pictures/${id}/3`, type: "image/png", width: 640, height: 480, bytes: bytes.length };
+  const record: StoredRecord = {
+    id,
+    status: "running",
+    principal: "p",
+    vendor: "v",
+    model: "m",
+    dialect: "d",
+    images: [],
+    warnings: [],
+    attempts: [],
+    createdAt: "2026-11-20T12:00:00Z",
+  };
+  const own = asking({ references: [{ url: `${ORIGIN}/images/${id}/0.png` }] });
+
+  it("is read where it is, also for a vendor that takes URLs, and stays", async () => {
+    await BUCKET.put(image.key, bytes);
+    await putEnd(BUCKET, { ...record, status: "succeeded", images: [image] });
+    const references = referencesFor(own);
+    expect((await references.prepare(own, { ...spec, referenceSchemes: ["http"] })).references).toEqual([
+      { picture: image },
+    ]);
+    await references.drop();
+    expect(await keys("pictures/")).toEqual([image.key]);
+    expect(fetched).toEqual([]);
+  });
+  it("is known by the public address too", async () => {
+    await BUCKET.put(image.key, bytes);
+    await putEnd(BUCKET, { ...record, status: "succeeded", images: [image] });
+    const request = asking({ references: [{ url: `https://IMG.example.com:443/images/${id}/0` }] });
+    expect(await prepared(request, spec, { PUBLIC_URL: "https://img.example.com" })).toEqual([image.key]);
+    expect(await prepared(request, spec)).not.toEqual([image.key]);
+    expect(fetched).toEqual([`https://img.example.com/images/${id}/0`]);
+  });
+  it("that is still being drawn is refused", async () => {
+    await putStart(BUCKET, record);
+    const error = { code: "invalid_request", message: "references[0] is still being drawn." };
+    expect(await failureOf(referencesFor(own).prepare(own, spec))).toMatchObject(error);
+  });
+});

@@ -1,0 +1,64 @@
+import type { JsonObject } from "./json.ts";
+import type { Picture } from "./pictures.ts";
+
+/** What a chat message shows, and where: a URL of a picture's, and its base64. */
+type Write = (pictures: Picture[], url: (picture: Picture) => string) => JsonObject;
+
+const base64 = ({ bytes }: Picture) => bytes.toString("base64");
+const dataUri = (picture: Picture) => `data:${picture.type};base64,${base64(picture)}`;
+const part = (url: string) => ({ type: "image_url", image_url: { url } });
+const words = { type: "text", text: "Here it is." };
+
+/** Every form in which relays of xty's kind have been seen to return pictures, as a message of one choice. */
+export const FORMS = {
+  "markdown with a URL": (pictures, url) => ({
+    content: pictures.map((one, k) => `这是第 ${k + 1} 张图片:\n\n![image](${url(one)})`).join("\n\n"),
+  }),
+  "markdown with a data URI": (pictures) => ({
+    content: pictures.map((one) => `![image](${dataUri(one)})`).join("\n"),
+  }),
+  "data URIs on lines": (pictures) => ({ content: ["Here it is.", ...pictures.map(dataUri), "Enjoy."].join("\n") }),
+  "parts with a data URI": (pictures) => ({ content: [words, ...pictures.map((one) => part(dataUri(one)))] }),
+  "parts with a URL": (pictures, url) => ({ content: [words, ...pictures.map((one) => part(url(one)))] }),
+  "parts with base64": (pictures) => ({ content: [words, ...pictures.map((one) => part(base64(one)))] }),
+  "parts with an image": (pictures) => ({
+    content: [words, ...pictures.map((one) => ({ type: "image", image: { base64: base64(one) } }))],
+  }),
+  images: (pictures) => ({
+    content: "",
+    images: pictures.map((one, index) => ({ ...part(dataUri(one)), index })),
+  }),
+  "images with URLs": (pictures, url) => ({ content: null, images: pictures.map((one) => ({ url: url(one) })) }),
+  "images with base64": (pictures) => ({ images: pictures.map((one) => ({ b64_json: base64(one) })) }),
+  "images as texts": (pictures) => ({ images: pictures.map(dataUri) }),
+  "images in one another": (pictures, url) => ({
+    images: pictures.map((one) => ({ image_url: { image_url: { url: url(one) } } })),
+  }),
+  multi_mod_content: (pictures) => ({
+    content: words.text,
+    multi_mod_content: [
+      { text: words.text },
+      ...pictures.map((one) => ({ inline_data: { data: base64(one), mime_type: one.type } })),
+    ],
+  }),
+  image: (pictures) => ({ content: "", image: pictures.map((one) => ({ data: base64(one) })) }),
+  image_b64_json: (pictures) => ({ content: "", image_b64_json: pictures.map(base64).at(-1) ?? "" }),
+  "nothing but a link": (pictures, url) => ({ content: pictures.map(url).at(-1) ?? "" }),
+  "nothing but base64": (pictures) => ({ content: pictures.map(base64).at(-1) ?? "" }),
+  "in three places": (pictures, url) => ({
+    content: pictures.map((one) => `![image](${url(one)})`).join("\n"),
+    images: pictures.map((one) => part(dataUri(one))),
+    image: pictures.map((one) => ({ data: base64(one) })),
+  }),
+} satisfies Record<string, Write>;
+
+/** The other ones, which are no chat at all: the list that OpenAI's images API answers. */
+export const LISTS = {
+  "a list of base64": (picture: Picture) => ({ b64_json: base64(picture) }),
+  "a list of URLs": (picture: Picture, url: (picture: Picture) => string) => ({ url: url(picture) }),
+} satisfies Record<string, (picture: Picture, url: (picture: Picture) => string) => JsonObject>;
+
+export type Form = keyof typeof FORMS | keyof typeof LISTS;
+
+/** All names, for tests that try each. */
+export const XTY_FORMS = [...Object.keys(FORMS), ...Object.keys(LISTS)] as Form[];

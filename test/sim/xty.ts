@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import { CDN_PATH, download } from "./cdn.ts";
+import type { CdnBehaviour, Shelf } from "./cdn.ts";
+import type { JsonObject } from "./json.ts";
+import { png } from "./pictures.ts";
+import type { Picture } from "./pictures.ts";
+import type { Seen } from "./record.ts";
+import { serve } from "./server.ts";
+import type { Sim } from "./server.ts";
+import { converse } from "./vendor.ts";
+import type { Vendor, VendorBehaviour } from "./vendor.ts";
+import { FORMS, LISTS } from "./xty-forms.ts";
+import type { Form } from "./xty-forms.ts";
+import { checkXty } from "./xty-rules.ts";
+
+/** How xty answers one valid request; without anything, as many small PNGs as were asked for, a choice each. */
+export interface XtyBehaviour extends VendorBehaviour {
+  pictures?: Picture[];
+  /** In every choice before its own picture. */
+  drafts?: Picture[];
+  /** Where the pictures are: markdown with a URL of the CDN, unless told. */
+  form?: Form;
+  /** All pictures in one choice. */
+  together?: boolean;
+  /** One choice with this text and no picture. */
+  text?: string;
+  finishReason?: string;
+  cdn?: CdnBehaviour;
+  error?: { message?: string; type?: string; code?: string | null };
+}
+
+export interface Xty extends Sim<XtyBehaviour> {
+  /** The requests that were generations, not pictures. */
+  generations: () => Seen[];
+  downloads: () => Seen[];
+}
+
+/** xty and its files (`/cdn/<name>.png`); XTY_BASE_URL is its `origin`. Any key but `key` is refused. */
+export async function startXty({ key = "xty-key" }: { key?: string } = {}): Promise<Xty> {
+  const shelves = new Map<string, Shelf>();
+  // One for each request, since the answer depends on what was asked for.
+  const rules = (): Vendor<XtyBehaviour> => {
+    let asked: JsonObject = {};
+    let n = 1;
+    return {
+      path: "/v1/chat/completions",
+      key,
+      words: { key: "无效的令牌", json: "the body must be JSON", failed: "请求失败" },
+      errorStatus: 500,
+      check: (wire) => {
+        const { body, ...checked } = checkXty(wire);
+        [asked, n] = [body, checked.n];
+        return { body };
+      },
+      success: (how) => {
+        const pictures = how.pictures ?? Array.from({ length: n }, (_, seed) => png({ seed }));
+        const url = (picture: Picture): string => {
+          const name = randomUUID();
+          shelves.set(name, { picture, how: how.cdn ?? {} });
+          return `${sim.origin}/cdn/${name}.${picture.extension}`;
+        };
+        const at = 1_704_067_200;
+        const said = { id: `gemini-${at}000`, object: "chat.completion", created: at, model: asked.model ?? null };
+        return { body: JSON.stringify({ ...said, ...answer(how, pictures, url) }), type: "application/json" };
+      },
+      failure: (_, message, { error = {} }) => ({
+        error: { message, type: error.type ?? "invalid_request_error", param: null, code: error.code ?? null },
+      }),
+    };
+  };
+  const sim = await serve<XtyBehaviour>((exchange) =>
+    CDN_PATH.test(exchange.seen.path) ? download(exchange, shelves) : converse(exchange, rules()),
+  );
+  return {
+    ...sim,
+    generations: () => sim.seen.filter(({ path }) => !CDN_PATH.test(path)),
+    downloads: () => sim.seen.filter(({ path }) => CDN_PATH.test(path)),
+  };
+}
+
+/** What of the answer depends on its form. */
+function answer(how: XtyBehaviour, pictures: Picture[], url: (picture: Picture) => string): JsonObject {
+  const { form = "markdown with a URL", drafts = [], together = false, text, finishReason = "stop" } = how;
+  const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+  if (form in LISTS) return { data: pictures.map((picture) => LISTS[form as keyof typeof LISTS](picture, url)) };
+  const groups = together ? [pictures] : pictures.map((picture) => [picture]);
+  const write = FORMS[form as keyof typeof FORMS];
+  const messages = text === undefined ? groups.map((group) => write([...drafts, ...group], url)) : [{ content: text }];
+  const choices = messages.map((message, index) => ({
+    index,
+    finish_reason: finishReason,
+    message: { role: "assistant", ...message },
+  }));
+  return { choices, usage };
+}
