@@ -5,7 +5,11 @@ import { authenticate, type Principal } from "../policy/credentials.ts";
 /** What Hono carries through a request. */
 export interface HonoEnv {
   Bindings: Env;
-  Variables: { requestId: string };
+  Variables: {
+    requestId: string;
+    /** What this very request calls canonical fields; wins over its dialect's `fields`. */
+    fields?: Readonly<Record<string, string>> | undefined;
+  };
 }
 
 export type AppContext = Context<HonoEnv>;

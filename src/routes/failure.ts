@@ -28,7 +28,7 @@ export function failure(c: AppContext, thrown: unknown, voice: Voice = own): Res
 
 /** What was thrown, in a dialect's words. */
 export function told(c: AppContext, thrown: unknown, voice: Voice): Failure & { error: GatewayError } {
-  const error = inWordsOf(voice, asGatewayError(thrown));
+  const error = inWordsOf({ ...voice, fields: { ...voice.fields, ...c.get("fields") } }, asGatewayError(thrown));
   const requestId = c.get("requestId");
   if (error.code === "internal") log("error", { requestId, path: c.req.path, cause: causeOf(c, error) });
   return { ...voice.fail(error, requestId), error };
@@ -40,14 +40,14 @@ export function notFound(c: AppContext, message: string): Response {
   return c.json({ error: { code: "not_found", message } }, 404);
 }
 
-/** The error with its field called as in the caller's own JSON: `references[1]` may be `images[1]` there. */
+/** The error with its field called as in the caller's own JSON: `references[1]` may be `images[1]` there, or a field of its own. */
 function inWordsOf({ fields = {} }: Voice, error: GatewayError): GatewayError {
-  const { message, field } = error;
-  const canonical = /^\w+/.exec(field ?? "")?.[0] ?? "";
+  const { message, field = "" } = error;
+  const [one = "", canonical = ""] = /^(\w+)(?:\[\d+\])?/.exec(field) ?? [];
   // A client's own unknown field may be called as anything, toString too.
-  const name = Object.hasOwn(fields, canonical) ? fields[canonical] : undefined;
-  if (field === undefined || name === undefined) return error;
-  const theirs = name + field.slice(canonical.length);
+  const known = [one, canonical].find((each) => Object.hasOwn(fields, each));
+  if (known === undefined) return error;
+  const theirs = fields[known] + field.slice(known.length);
   const renamed = message.startsWith(field) ? theirs + message.slice(field.length) : message;
   return refine(error, { message: renamed, field: theirs });
 }

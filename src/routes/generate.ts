@@ -37,6 +37,7 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
   let asked: Asked;
   try {
     asked = dialect.decode(wire, pictures, c.req.raw.headers);
+    c.set("fields", asked.fields);
     check(asked.request, pictures, config.limits);
     if (referencesOf(asked.request).length > 0) gate.admitReferences(principal);
   } catch (error) {

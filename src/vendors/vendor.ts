@@ -13,6 +13,8 @@ export interface Asked {
   as?: "url" | "base64" | "picture" | undefined;
   /** Whether it wants server-sent events; only from a dialect that has `events`. */
   stream?: boolean | undefined;
+  /** Canonical field name → what this very request calls it, where the dialect's `fields` cannot know. */
+  fields?: Readonly<Record<string, string>> | undefined;
 }
 
 /** One server-sent event; `data` is sent as JSON, a string as it is. */

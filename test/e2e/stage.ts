@@ -1,7 +1,7 @@
 import { startEasel } from "../harness/worker.ts";
 import type { Easel, EaselOptions } from "../harness/worker.ts";
-import { sha256, startLinkAI, startListenHub, until } from "../sim/index.ts";
-import type { LinkAI, ListenHubBehaviour, Sim } from "../sim/index.ts";
+import { sha256, startAtalk, startLinkAI, startListenHub, startNebula, startXty, until } from "../sim/index.ts";
+import type { Atalk, LinkAI, ListenHubBehaviour, Nebula, Sim, Xty } from "../sim/index.ts";
 
 export const ADMIN = "admin-token-of-the-test";
 export const LISTENHUB_KEY = "lh-key-of-the-operator";
@@ -42,11 +42,17 @@ export interface Answered {
   readonly json: Record<string, unknown>;
 }
 
+export const VENDORS = ["listenhub", "xty", "atalk", "linkai", "nebula"] as const;
+export type VendorName = (typeof VENDORS)[number];
+
 /** Easel in front of simulated vendors. */
 export interface Stage {
   easel: Easel;
   listenhub: Sim<ListenHubBehaviour>;
+  xty: Xty;
+  atalk: Atalk;
   linkai: LinkAI;
+  nebula: Nebula;
   /** POSTs with the admin's key: JSON, or text, bytes and streams as they are. */
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   /** GETs with the admin's key. */
@@ -68,8 +74,8 @@ export interface Stage {
 }
 
 export interface StageOptions extends EaselOptions {
-  /** Vendors that Easel has a key for; both unless told. */
-  vendors?: ("listenhub" | "linkai")[];
+  /** Vendors that Easel has a key for; ListenHub and LinkAI unless told. */
+  vendors?: VendorName[];
   /** Limits that differ from the gateway's own; the token buckets are out of the way unless told. */
   limits?: Record<string, number>;
   /** LinkAI's CDN on a host of its own, which is then trusted. */
@@ -78,16 +84,28 @@ export interface StageOptions extends EaselOptions {
 
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const { vendors = ["listenhub", "linkai"], limits, cdnElsewhere = false, vars, ...rest } = options;
-  const listenhub = await startListenHub({ key: LISTENHUB_KEY });
-  const linkai = await startLinkAI({ key: LINKAI_KEY, cdnElsewhere });
+  const keys: Record<VendorName, string> = {
+    listenhub: LISTENHUB_KEY,
+    xty: "xt-key-of-the-operator",
+    atalk: "at-key-of-the-operator",
+    linkai: LINKAI_KEY,
+    nebula: "nb-key-of-the-operator",
+  };
+  const sims = {
+    listenhub: await startListenHub({ key: keys.listenhub }),
+    xty: await startXty({ key: keys.xty }),
+    atalk: await startAtalk({ key: keys.atalk }),
+    linkai: await startLinkAI({ key: keys.linkai, cdnElsewhere }),
+    nebula: await startNebula({ key: keys.nebula }),
+  };
+  const { listenhub, linkai } = sims;
   const easel = await startEasel({
     ...rest,
     vars: {
       ADMIN_TOKEN: ADMIN,
-      ...(vendors.includes("listenhub") && { LISTENHUB_API_KEY: LISTENHUB_KEY }),
-      ...(vendors.includes("linkai") && { LINKAI_API_KEY: LINKAI_KEY }),
+      ...Object.fromEntries(vendors.map((name) => [`${name.toUpperCase()}_API_KEY`, keys[name]])),
+      ...Object.fromEntries(VENDORS.map((name) => [`${name.toUpperCase()}_BASE_URL`, sims[name].origin])),
       LISTENHUB_BASE_URL: `${listenhub.origin}/openapi`,
-      LINKAI_BASE_URL: linkai.origin,
       ...(cdnElsewhere && { TRUSTED_HOSTS: linkai.cdnHost }),
       LIMITS: JSON.stringify({ keyPerMinute: 1e6, globalPerMinute: 1e6, referencesPerMinute: 1e6, ...limits }),
       ...vars,
@@ -111,8 +129,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const record: Stage["record"] = (id) => jsonOf<RecordWire>(get(`/v1/generations/${id}`));
   return {
     easel,
-    listenhub,
-    linkai,
+    ...sims,
     post,
     get,
     ask,
@@ -127,10 +144,10 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       const object = await easel.bucket.get(key);
       return object === null ? undefined : sha256(new Uint8Array(await object.arrayBuffer()));
     },
-    reset: () => [listenhub, linkai].forEach((sim) => sim.reset()),
+    reset: () => Object.values(sims).forEach((sim) => sim.reset()),
     stop: async () => {
       await easel.stop();
-      await Promise.all([listenhub.stop(), linkai.stop()]);
+      await Promise.all(Object.values(sims).map((sim) => sim.stop()));
     },
   };
 }

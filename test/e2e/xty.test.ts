@@ -184,12 +184,11 @@ describe("what is sent", () => {
 
   const photo = png({ bytes: 90_000, seed: 3 });
   const elsewhere = "https://example.com/cat.png";
-  const extra_body = shape({ image_size: "1K" });
 
   it("pictures, inline and by URL", async () => {
     await ask({ ...CAT, messages: [user([text("make it night"), image(dataUri(photo)), image(elsewhere)])] });
     const content = [text("make it night"), seenAs(photo), image(elsewhere)];
-    expect(sent()).toEqual({ ...CAT, messages: [user(content)], extra_body });
+    expect(sent()).toEqual({ ...CAT, messages: [user(content)] });
   });
 
   it("a conversation, as the one message that the document allows", async () => {
@@ -207,13 +206,21 @@ describe("what is sent", () => {
     const [words, ...pictures] = message?.content ?? [];
     expect(words?.text).toMatch(/a cat\n\n.*Be bold\.\n\nnow with this hat$/s);
     expect(pictures.map((part) => part.image_url?.url.sha256)).toEqual([drawn, photo.sha256]);
-    expect(sent()["extra_body"]).toEqual(extra_body);
+    expect(Object.keys(sent())).toEqual(["model", "messages"]);
+  });
+
+  it("a picture that is not there, by its place", async () => {
+    const gone = `${stage.easel.url}/images/${"a".repeat(40)}/0`;
+    const answer = await ask({ ...CAT, messages: [user([text("a cat"), image(elsewhere), image(gone)])] });
+    expect(answer.status).toBe(400);
+    const param = "messages[0].content[2].image_url.url";
+    expect(await answer.json()).toMatchObject({ error: { message: `${param} is not a picture that is here.`, param } });
   });
 
   it("the same to another vendor, which has the document's shape too", async () => {
     const answer = await ask({ ...CAT, model: `linkai/${FLASH}`, messages: [user([text("a cat"), image(elsewhere)])] });
     expect(answer.headers.get("easel-vendor")).toBe("linkai");
-    expect(lastBody(stage.linkai.generations())).toMatchObject({ prompt: "a cat", images: [elsewhere], size: "1K" });
+    expect(lastBody(stage.linkai.generations())).toMatchObject({ prompt: "a cat", images: [elsewhere] });
     await ask({ ...CAT, model: `linkai/${FLASH}` });
     expect(lastBody(stage.linkai.generations())).toMatchObject({ size: "1K", aspect_ratio: "1:1" });
     expect(xty.seen).toEqual([]);

@@ -6,7 +6,7 @@ export type { LinkAI, LinkAIBehaviour } from "./linkai.ts";
 export { startListenHub } from "./listenhub.ts";
 export type { ListenHubBehaviour } from "./listenhub.ts";
 export { startNebula } from "./nebula.ts";
-export type { NebulaBehaviour } from "./nebula.ts";
+export type { Nebula, NebulaBehaviour } from "./nebula.ts";
 export { jpeg, png, sha256, typeOf, webp } from "./pictures.ts";
 export type { Picture } from "./pictures.ts";
 export { until } from "./server.ts";

@@ -57,8 +57,8 @@ describe("image_config", () => {
 
   it("draws a square of 1K where nothing is asked, and the shape of a picture that came", () => {
     expect(ask().request).toMatchObject({ size: "1K", aspectRatio: "1:1" });
-    expect(say(user([text("a cat"), image({ url: cat })])).aspectRatio).toBeUndefined();
-    expect(say(user([text("a dog"), image({ url: cat })]), user("a cat")).aspectRatio).toBeUndefined();
+    for (const shown of [say(user([text("a cat"), image(cat)])), say(user([text("a dog"), image(cat)]), user("a cat"))])
+      expect(shown).toMatchObject({ size: undefined, aspectRatio: undefined });
     // Other vendors' models are in no table of this document.
     expect(ask({ model: "gpt-image-2" }).request).toMatchObject({ size: undefined, aspectRatio: undefined });
     expect(ask({ model: "gemini-2.5-flash-image" }).request).toMatchObject({ size: undefined, aspectRatio: "1:1" });
@@ -136,12 +136,8 @@ describe("messages", () => {
       },
     ],
   ])("%s", (_, messages, request) => {
-    const shape = {
-      size: "1K",
-      ...(JSON.stringify(request).includes('"url"') || JSON.stringify(request).includes('"key"')
-        ? {}
-        : { aspectRatio: "1:1" }),
-    };
+    const hasPicture = /"(?:url|key)"/.test(JSON.stringify(request));
+    const shape = hasPicture ? {} : { size: "1K", aspectRatio: "1:1" };
     expect(say(...messages)).toEqual({ model: FLASH, n: 1, references: [], ...shape, ...request });
   });
 
@@ -176,6 +172,22 @@ describe("messages", () => {
     expect(thrownBy(() => say(...messages))).toMatchObject({ code: "invalid_request", field, message });
   });
 
+  it("knows where each picture and turn is", () => {
+    const messages = [
+      { role: "system", content: "Be brief." },
+      user("a dog"),
+      { role: "assistant", content: null },
+      { role: "assistant", content: "Which?" },
+      user([image(cat), text("this"), image({ url: cat })]),
+    ];
+    expect(ask({ messages }).fields).toEqual({
+      "turns[0]": "messages[1]",
+      "turns[1]": "messages[3]",
+      "references[0]": "messages[4].content[0].image_url",
+      "references[1]": "messages[4].content[2].image_url.url",
+    });
+  });
+
   it("refuses a picture in an answer of a type that vendors do not take", () => {
     const gif = { ...picture, type: "image/gif" };
     const messages = [user("a dog"), { role: "assistant", content: `![](${HOISTED})` }, user("a cat")];
@@ -198,6 +210,10 @@ describe("chat's other fields", () => {
     [{ stream: false, stream_options: { include_usage: true }, modalities: ["text"] }, []],
     [{ size: "2K" }, ["the body's size is not a field here and was ignored"]],
     [{ extra_body: { aspect_ratio: "1:1" } }, ["extra_body.aspect_ratio is not a field here and was ignored"]],
+    [
+      { extra_body: { google: { image_size: "1K" } } },
+      ["extra_body.google.image_size is not a field here and was ignored"],
+    ],
     [
       { extra_body: { google: { image_config: { quality: 9 } } } },
       ["extra_body.google.image_config.quality is not a field here and was ignored"],

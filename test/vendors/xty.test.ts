@@ -40,10 +40,9 @@ describe("xty", () => {
         sent: { extra_body },
       },
       "with pictures, as on the image-to-image page": {
-        request: { model: edit.model, prompt: "make it night", size: "1K" },
+        request: { model: edit.model, prompt: "make it night" },
         references: ["inline", URL_REFERENCE],
         as: "url",
-        sent: { extra_body: { google: { image_config: { image_size: "1K" } } } },
       },
     },
     answers: forms,

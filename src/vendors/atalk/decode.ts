@@ -39,7 +39,13 @@ export function decode(wire: unknown, pictures: readonly StoredPicture[]): Asked
     warnings.push(`safety_tolerance was left out: ${plain} does not take it here`);
   else if (safety_tolerance !== undefined) request.providerOptions = { atalk: { safety_tolerance } };
   const fitted = fitOwn(models, request);
-  return { request: fitted.request, warnings: [...warnings, ...fitted.warnings] };
+  const names = INPUT_IMAGES.filter((field) => asked[field] !== undefined);
+  return {
+    request: fitted.request,
+    warnings: [...warnings, ...fitted.warnings],
+    // There may be gaps: the second reference may be input_image_3.
+    fields: Object.fromEntries(names.map((name, index) => [`references[${index}]`, name])),
+  };
 }
 
 function refuse(field: string, message: string): never {

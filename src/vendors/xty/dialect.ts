@@ -6,7 +6,7 @@ import { type ChatAsked, chunks, completion } from "./completion.ts";
 import { readConfig } from "./config.ts";
 import { readMessages } from "./messages.ts";
 import { models } from "./models.ts";
-import { extraBodyWire, knownWire, requestWire } from "./wire.ts";
+import { knownWire, requestWire } from "./wire.ts";
 
 /** The document shows invalid_request_error alone; the rest is OpenAI's, whose SDKs try 409 and 429 again. */
 const FAILURES: Record<ErrorCode, [status: number, type: string, code: string | null]> = {
@@ -46,30 +46,30 @@ export const dialect: Dialect = {
     const asked = parseWire(requestWire, wire);
     const own = specOf(models, asked.model);
     const { size, aspectRatio, warnings } = readConfig(wire, own);
-    const { turns, ...conversation } = readMessages(asked.messages, pictures);
+    const { request: conversation, fields } = readMessages(asked.messages, pictures);
+    const { turns, ...said } = conversation;
     const request: ImageRequest = {
       model: asked.model,
       n: asked.n ?? 1,
-      ...conversation,
-      size: size ?? own?.defaultSize,
+      ...said,
+      size,
       aspectRatio,
       seed: asked.seed,
     };
-    // 若未提供输入图片,则生成 1:1 的方图; with one, the picture keeps its shape.
-    if (own !== undefined && referencesOf({ ...request, turns }).length === 0) request.aspectRatio ??= "1:1";
+    // 若未提供输入图片,则生成 1:1 的方图, and of 1K as in the table; with one, 保持输出图片与输入图片尺寸一致.
+    if (own !== undefined && referencesOf({ ...request, turns }).length === 0) {
+      request.size ??= own.defaultSize;
+      request.aspectRatio ??= "1:1";
+    }
     // Turns are no part of the vendor's table: whoever draws takes them or has them in its prompt.
     const fitted = fitOwn(models, request);
     return {
       request: { ...fitted.request, turns },
-      warnings: [
-        ...unknownFields(knownWire, wire, "the body's "),
-        ...unknownFields(extraBodyWire, (wire as { extra_body?: unknown }).extra_body, "extra_body."),
-        ...warnings,
-        ...fitted.warnings,
-      ],
+      warnings: [...unknownFields(knownWire, wire, "the body's "), ...warnings, ...fitted.warnings],
       // Chat clients that ask for pictures by `modalities` (OpenRouter's) read data URIs only.
       as: asked.modalities?.includes("image") === true ? "base64" : "url",
       stream: asked.stream,
+      fields,
       includeUsage: asked.stream_options?.include_usage,
     } satisfies ChatAsked;
   },

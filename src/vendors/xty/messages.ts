@@ -13,32 +13,48 @@ interface Place {
   pictures: readonly StoredPicture[];
 }
 
-/**
- * A conversation: what the system says goes before the prompt, which is the last message; those before it are turns.
- * Throws invalid_request.
- */
-export function readMessages(
-  messages: readonly MessageWire[],
-  pictures: readonly StoredPicture[],
-): Pick<ImageRequest, "prompt" | "references" | "turns"> {
+/** A conversation, and what its body calls each of its turns and references. */
+interface Conversation {
+  request: Pick<ImageRequest, "prompt" | "references" | "turns">;
+  fields: Record<string, string>;
+}
+
+/** What the system says goes before the prompt, which is the last message; those before it are turns. Throws invalid_request. */
+export function readMessages(messages: readonly MessageWire[], pictures: readonly StoredPicture[]): Conversation {
   const system: string[] = [];
-  const turns: Turn[] = [];
+  const turns: { turn: Turn; field: string }[] = [];
   messages.forEach((message, index) => {
     const place = { field: `messages[${index}]`, pictures };
-    if (message.role === "assistant") turns.push(modelTurn(message, place));
-    else if (message.role === "user") turns.push(userTurn(message, place));
+    if (message.role === "assistant") turns.push({ turn: modelTurn(message, place), field: place.field });
+    else if (message.role === "user") turns.push({ turn: userTurn(message, place), field: place.field });
     else system.push(systemText(message, place));
   });
+  const [message] = messages.slice(-1);
   const at = `messages[${messages.length - 1}]`;
-  if (messages.at(-1)?.role !== "user") throw wrong(`${at}.role`, "must be user: the last message says what to draw");
-  const last = turns.pop();
+  if (message?.role !== "user") throw wrong(`${at}.role`, "must be user: the last message says what to draw");
+  const last = turns.pop()?.turn;
   if (last?.text === undefined) throw wrong(`${at}.content`, "must have text: it says what to draw");
-  const earlier = turns.filter(({ text, references }) => text !== undefined || references.length > 0);
+  const earlier = turns.filter(({ turn }) => turn.text !== undefined || turn.references.length > 0);
+  const names = [
+    ...earlier.map(({ field }, index) => [`turns[${index}]`, field]),
+    ...shownIn(message).map((name, index) => [`references[${index}]`, `${at}.${name}`]),
+  ];
   return {
-    prompt: [...system.filter((text) => text !== ""), last.text].join("\n\n"),
-    references: last.references,
-    turns: earlier.length === 0 ? undefined : earlier,
+    request: {
+      prompt: [...system.filter((text) => text !== ""), last.text].join("\n\n"),
+      references: last.references,
+      turns: earlier.length === 0 ? undefined : earlier.map(({ turn }) => turn),
+    },
+    fields: Object.fromEntries(names) as Record<string, string>,
   };
+}
+
+/** Where a message has its pictures. */
+function shownIn({ content }: MessageWire): string[] {
+  if (!Array.isArray(content)) return [];
+  return content.flatMap(({ type, image_url: image }, index) =>
+    type === "image_url" ? `content[${index}].image_url${typeof image === "string" ? "" : ".url"}` : [],
+  );
 }
 
 function systemText(message: MessageWire, place: Place): string {

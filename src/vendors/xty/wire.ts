@@ -12,12 +12,11 @@ export const imageConfigWire = z.object({
   imageSize: misnamed("image_size"),
 });
 
-/** What has an image_config in it: the body, its extra_body, and that one's own where an SDK sent both. */
-const places = {
-  google: optional(z.object({ image_config: optional(imageConfigWire), imageConfig: misnamed("image_config") })),
-  image_config: optional(imageConfigWire),
-  imageConfig: misnamed("image_config"),
-};
+/** extra_body.google */
+export const googleWire = z.object({ image_config: optional(imageConfigWire), imageConfig: misnamed("image_config") });
+
+/** What has these in it: the body, its extra_body, and that one's own where an SDK sent both. */
+const places = { google: optional(googleWire), ...googleWire.shape };
 export const extraBodyWire = z.object({ ...places, extra_body: optional(z.object(places)) });
 
 const PICTURE = "must be a URL, a data URI or base64, or {url} with one of these";
