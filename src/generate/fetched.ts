@@ -45,7 +45,7 @@ export class Fetched {
     const upload = new PictureUpload(env.BUCKET, key, limits.referenceBytes, { generation: id }, field);
     try {
       const body = await follow(url, { signal, limits, trusted });
-      const reading = pump(body, { signal, large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });
+      const reading = pump(body, { large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });
       await reading.catch((cause: unknown) => {
         if (cause instanceof BadBody) throw cause;
         signal.throwIfAborted();

@@ -12,13 +12,13 @@ import { BadBody } from "../stream/bad-body.ts";
 import { Unfetched } from "../vendors/download.ts";
 import { Fetched } from "./fetched.ts";
 import type { Job } from "./generation.ts";
+import { Lanes } from "./lanes.ts";
 
 /** References at once: a Worker has six connections, and R2 needs some of them. */
 const PARALLEL = 4;
 /** What vendors take; of other formats it is known where a picture ends, but they would be refused there. */
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
-
 type For = Pick<Job, "id" | "asked" | "origin" | "env" | "settings">;
 
 /** A reference on its way to a vendor with this spec; `field` is what the caller calls it. */
@@ -39,16 +39,15 @@ interface Held {
 export class References {
   private readonly job: For;
   private readonly fields: ReadonlyMap<Reference, string>;
-  private readonly origins: readonly string[];
+  private readonly origins: readonly (string | undefined)[];
   private readonly fetched: Fetched;
   /** A vendor may be called several times. */
   private readonly prepared = new Map<ModelSpec, Promise<Reference[]>>();
 
   constructor(job: For) {
-    const { asked, origin, settings } = job;
     this.job = job;
-    this.fields = fieldsOf(asked.request);
-    this.origins = [origin, settings.publicUrl ?? origin].map((url) => new URL(url).origin);
+    this.fields = fieldsOf(job.asked.request);
+    this.origins = [job.origin, job.settings.publicUrl ?? ""].map((url) => URL.parse(url)?.origin);
     this.fetched = new Fetched(job);
   }
 
@@ -57,8 +56,10 @@ export class References {
    * takes `limits.downloadMs` at most. Throws invalid_request with the field of one that cannot be had.
    */
   async prepare(request: ImageRequest, spec: ModelSpec): Promise<ImageRequest> {
+    const references = referencesOf(request);
+    if (references.length === 0) return request;
     let prepared = this.prepared.get(spec);
-    if (prepared === undefined) this.prepared.set(spec, (prepared = this.prepareAll(referencesOf(request), spec)));
+    if (prepared === undefined) this.prepared.set(spec, (prepared = this.prepareAll(references, spec)));
     return withReferences(request, await prepared);
   }
 
@@ -70,31 +71,28 @@ export class References {
   private async prepareAll(references: readonly Reference[], spec: ModelSpec): Promise<Reference[]> {
     const { downloadMs } = this.job.settings.limits;
     const controller = new AbortController();
-    const { signal } = controller;
-    const late = new Unfetched(`it did not arrive within ${downloadMs / 1000} s`);
-    const timer = setTimeout(() => controller.abort(late), downloadMs);
-    const prepared = [...references];
-    const rest = references.entries();
-    const worker = async () => {
-      for (const [index, reference] of rest) {
-        const field = this.fields.get(reference) ?? `references[${index}]`;
-        prepared[index] = await this.prepareOne({ reference, field, spec, signal }).catch((thrown: unknown) => {
+    const late = () => new Unfetched(`it did not arrive within ${downloadMs / 1000} s`);
+    const timer = setTimeout(() => controller.abort(late()), downloadMs);
+    const lanes = new Lanes(PARALLEL);
+    const work = references.map((reference, index) => {
+      const field = this.fields.get(reference) ?? `references[${index}]`;
+      return lanes
+        .run(() => this.prepareOne({ reference, field, spec, signal: controller.signal }))
+        .catch((thrown: unknown) => {
           const error = explain(thrown, field);
           // The first that fails ends the others.
           controller.abort(error);
           throw error;
         });
-      }
-    };
-    const workers = Array.from({ length: Math.min(PARALLEL, references.length) }, worker);
-    await Promise.allSettled(workers);
+    });
+    await Promise.allSettled(work);
     clearTimeout(timer);
-    await Promise.all(workers);
-    return prepared;
+    return Promise.all(work);
   }
 
   private async prepareOne(wanted: Wanted): Promise<Reference> {
-    const { reference, field, spec } = wanted;
+    const { reference, field, spec, signal } = wanted;
+    signal.throwIfAborted();
     const held = await this.hold(wanted);
     if (held === undefined) return reference;
     const { picture, path } = held;

@@ -51,6 +51,21 @@ export async function send(
   return response;
 }
 
+/** How long a vendor may take to show that it is there. */
+const PROBE_MS = 3_000;
+
+/** Whether the vendor's host answers anything at all; no key is sent, and nothing is asked for. */
+export async function isThere({ baseUrl }: Target): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(PROBE_MS);
+    const response = await fetch(new URL(baseUrl).origin, { method: "HEAD", redirect: "manual", signal });
+    void response.body?.cancel();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function reach(provider: Provider, request: Request, deadline: Deadline): Promise<Response> {
   try {
     return await (provider.answer?.(request) ?? fetch(request));
