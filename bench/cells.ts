@@ -1,5 +1,5 @@
 import { post } from "./client.ts";
-import { SIZES } from "./sizes.ts";
+import { picture, SIZES } from "./sizes.ts";
 
 /** One way through the Worker, at one size and with so many clients at once. */
 export interface Cell {
@@ -9,6 +9,8 @@ export interface Cell {
   clients: number;
   vars: Record<string, string>;
   request: Buffer;
+  /** Characters of base64 that one request moves. */
+  moved: number;
   /** Bytes of the answer's body, roughly. */
   expected: number;
   /** The cell it is compared with, by id. */
@@ -30,6 +32,8 @@ interface Variant {
   vendor?: string;
   /** Where not as long as the upstream's body. */
   expected?: number;
+  /** Pictures of the cell's size in the request; the answer's is tiny. */
+  references?: number;
 }
 
 const GEMINI = "openapi/v1/images/generation";
@@ -74,6 +78,8 @@ const VARIANTS: Record<string, Variant> = {
     vendor: "linkai",
   },
 
+  references: { mode: "r2", framing: "length", ...generation, references: 14 },
+
   forward: { mode: "forward", framing: "length", fetches: GEMINI, ...generation },
   small: { mode: "null", framing: "length", ...generation, floor: "forward" },
   "small-r2": { mode: "r2", framing: "length", ...generation, floor: "forward" },
@@ -87,6 +93,7 @@ const GROUPS: [variants: string[], sizes: string[], clients: number[]][] = [
     [1, 8],
   ],
   [["native", "base64-base64", "base64-url", "url-base64"], ["24"], [1, 8]],
+  [["references"], ["9.3"], [1]],
   [["forward", "small", "small-r2"], ["tiny"], [16]],
 ];
 
@@ -100,9 +107,10 @@ export function cells(upstream: string): Cell[] {
 function cell(name: string, size: string, clients: number, upstream: string): Cell {
   const variant = VARIANTS[name];
   if (variant === undefined) throw new Error(`no variant ${name}`);
-  const { mode, framing, floor, fetches = "", path = "/", body = {}, vendor = "listenhub", expected } = variant;
+  const { mode, framing, floor, fetches = "", path = "/", vendor = "listenhub", expected, references } = variant;
   const at = `${size}x${clients}`;
-  const base = `${upstream}/${size}/${framing}`;
+  const drawn = references === undefined ? size : "tiny";
+  const base = `${upstream}/${drawn}/${framing}`;
   const upper = vendor.toUpperCase();
   return {
     id: `${name} ${at}`,
@@ -117,10 +125,18 @@ function cell(name: string, size: string, clients: number, upstream: string): Ce
       [`${upper}_BASE_URL`]: vendor === "listenhub" ? `${base}/openapi` : base,
       TRUSTED_HOSTS: new URL(upstream).host,
       // More than a minute of any cell: what is measured is the counting, not the refusing.
-      LIMITS: JSON.stringify({ keyPerMinute: 1e9, globalPerMinute: 1e9 }),
+      LIMITS: JSON.stringify({ keyPerMinute: 1e9, globalPerMinute: 1e9, referencesPerMinute: 1e9 }),
     },
-    request: post(path, body),
-    expected: expected ?? SIZES[size] ?? 0,
+    request: post(path, { ...variant.body, referenceImages: referenceImages(size, references) }),
+    moved: (SIZES[size] ?? 0) * (references ?? 1),
+    expected: expected ?? SIZES[drawn] ?? 0,
     floor: floor === undefined ? undefined : `${floor} ${at}`,
   };
+}
+
+/** So many pictures of a size, as the vendor of `generation` takes them. */
+function referenceImages(size: string, count: number | undefined): object[] | undefined {
+  if (count === undefined) return undefined;
+  const inlineData = { mimeType: "image/png", data: picture(size).toString("base64") };
+  return Array.from({ length: count }, () => ({ inlineData }));
 }

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { Cell } from "./cells.ts";
 import { load } from "./client.ts";
 import { cpuOf, memoryOf, waitedOf, watchMemory } from "./process.ts";
-import { SIZES } from "./sizes.ts";
 import { startWorkerd } from "./workerd.ts";
 
 /** One cell, once. */
@@ -41,7 +40,7 @@ export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundin
     const waited = waitedOf(pid);
     const { requests, seconds } = await load(port, cell.request, cell.clients, cellMs, cell.expected);
     const after = cpuOf(pid);
-    const megabytes = (requests * (SIZES[cell.size] ?? 0)) / 1e6;
+    const megabytes = (requests * cell.moved) / 1e6;
     const cpuMs = (after.total - before.total) * 1000;
     const userMs = after.user === undefined ? undefined : (after.user - (before.user ?? 0)) * 1000;
     return {

@@ -85,8 +85,6 @@ async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, 
 
 /** Says in headers who draws, and what was dropped or rewritten, in the caller's own names for its fields. */
 function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Job["chosen"]>[0]): void {
-  // An answer that began before its picture was there has sent its headers.
-  if (c.finalized) return;
   c.header("easel-vendor", record.vendor);
   c.header("easel-model", record.model);
   const warnings = record.warnings.map((warning) => {

@@ -25,6 +25,9 @@ export class PictureUploads {
   /** Settles while R2 does not lag. */
   async drain(): Promise<void> {
     for (const upload of this.uploads) await upload.drain();
+    const [oldest, next] = this.uploads.filter(({ ending }) => ending);
+    // Many small pictures in a row would all be in memory while R2 lags.
+    if (next !== undefined) await oldest?.finish().catch(() => undefined);
   }
 
   /** Stores every picture. */

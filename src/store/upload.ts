@@ -20,6 +20,7 @@ export class Upload {
   private blocks: Uint8Array[] = [];
   private filled = BLOCK;
   private making: Promise<void> | undefined;
+  private settled = false;
   /** Whether R2 may have the object. */
   private made = false;
 
@@ -63,6 +64,11 @@ export class Upload {
     return this.parts.waiting > 0 && behind >= 2 * BLOCKS_A_PART ? this.parts.sending : undefined;
   }
 
+  /** Whether it has ended and is not made yet: up to a part of it is in memory. */
+  get ending(): boolean {
+    return this.making !== undefined && !this.settled;
+  }
+
   /** Nothing follows: begins to make the object, so that its memory is free when the next picture comes. */
   end(): void {
     void this.finish().catch(() => undefined);
@@ -70,7 +76,7 @@ export class Upload {
 
   /** Makes the object; on failure nothing is left in R2, and what R2 threw is thrown. */
   finish(): Promise<void> {
-    this.making ??= this.make();
+    this.making ??= this.make().finally(() => (this.settled = true));
     return this.making;
   }
 

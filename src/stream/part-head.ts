@@ -10,7 +10,7 @@ export interface PartHead {
 /** What a part without a file name is all the same; its bytes still tell which picture it is. */
 const FILE_TYPE = /^(?:image\/|application\/octet-stream\b)/i;
 /** One parameter of a header, its value in quotes or bare. */
-const PARAMETER = /;\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))\s*/sy;
+const PARAMETER = /;\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))\s*/y;
 
 /** Reads the header lines of a part (RFC 7578). Throws BadBody for one without a name. */
 export function readPartHead(text: string): PartHead {

@@ -75,7 +75,8 @@ class Fields {
     return {
       write: (bytes) => {
         this.count(bytes.length, label);
-        chunks.push(bytes.slice());
+        // Not slice(), which does not copy where they are a Buffer.
+        chunks.push(new Uint8Array(bytes));
       },
       end: () => this.add(name, Buffer.concat(chunks).toString("utf8")),
     };

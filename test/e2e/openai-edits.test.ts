@@ -277,3 +277,24 @@ describe("without an SDK", () => {
     expect(await message(post(many))).toBe("The form has more than 100 parts.");
   });
 });
+
+it("the sandbox draws other pictures from other pictures, streamed as well", async () => {
+  const sandbox = await startStage({ vendors: [], vars: { SANDBOX: "fallback" } });
+  try {
+    const client = new OpenAI({ apiKey: ADMIN, baseURL: `${sandbox.easel.url}/v1`, maxRetries: 0 });
+    const body = { model: "gpt-image-2", prompt: "a cat", size: "64x48" };
+    const [one, two] = [jpeg(1), png()].map((each) => blob(each) as Uploadable) as [Uploadable, Uploadable];
+    const drawn: (string | undefined)[] = [];
+    for (const image of [one, two, [one, two]]) {
+      drawn.push((await client.images.edit({ ...body, image })).data?.[0]?.b64_json);
+    }
+    drawn.push((await client.images.generate(body)).data?.[0]?.b64_json);
+    expect(new Set(drawn).size).toBe(4);
+    for await (const event of await client.images.edit({ ...body, image: one, stream: true })) {
+      expect(event).toMatchObject({ type: "image_edit.completed", b64_json: drawn[0], size: "64x48" });
+    }
+    expect((await client.models.retrieve("gpt-image-2")).owned_by).toBe("sandbox");
+  } finally {
+    await sandbox.stop();
+  }
+});

@@ -2,7 +2,7 @@ import OpenAI from "openai";
 import type { ClientOptions, Uploadable } from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { jpeg, png, sha256, until } from "../sim/index.ts";
-import { ADMIN, lastBody, PRO, read, startStage, warningsOf } from "./stage.ts";
+import { ADMIN, lastBody, PRO, read, said, startStage, warningsOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 import { refused } from "./refused.ts";
 
@@ -183,6 +183,8 @@ describe("a slow picture", () => {
       const stream = await clientOf().images.generate(ask);
       await expect(all(stream)).rejects.toThrow();
     }
+    // Broken off by the Worker, not given up by the runtime.
+    expect(said(stage.easel)).not.toContain("hung");
   });
 });
 

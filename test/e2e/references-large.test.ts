@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { png, startNebula, startStranger, until } from "../sim/index.ts";
-import type { NebulaBehaviour, Picture, Sim, Stranger } from "../sim/index.ts";
+import { png, startStranger, until } from "../sim/index.ts";
+import type { Picture, Stranger } from "../sim/index.ts";
 import { hashOf, lastBody, LISTENHUB_PATH, PRO, read, startStage } from "./stage.ts";
 import type { Answered, Stage } from "./stage.ts";
 
@@ -59,15 +59,13 @@ interface Inline {
 }
 
 describe("behind URLs", () => {
-  let nebula: Sim<NebulaBehaviour>;
   let host: Stranger;
   beforeAll(async () => {
-    [nebula, host] = await Promise.all([startNebula({ key: "nb" }), startStranger()]);
-    const PUBLIC_URL = "https://img.example.com";
-    const vars = { NEBULA_API_KEY: "nb", NEBULA_BASE_URL: nebula.origin, TRUSTED_HOSTS: host.host, PUBLIC_URL };
-    stage = await startStage({ vars });
+    host = await startStranger();
+    const vars = { TRUSTED_HOSTS: host.host, PUBLIC_URL: "https://img.example.com" };
+    stage = await startStage({ vendors: ["listenhub", "nebula"], vars });
   });
-  afterAll(() => Promise.all([stage, nebula, host].map((one) => one.stop())));
+  afterAll(() => Promise.all([stage, host].map((one) => one.stop())));
 
   it("of ours, where the vendor would rather have URLs", async () => {
     stage.listenhub.next({ delayMs: 5_000 });
@@ -89,7 +87,7 @@ describe("behind URLs", () => {
     const references = pictures.map((_, index) => `${host.origin}/${index}.png`);
     const model = `nebula/${PRO}`;
     expect((await read(stage.post("/v1/generations", { model, prompt: "a cat", references }))).status).toBe(200);
-    const { contents } = lastBody(nebula.seen) as { contents: { parts: { image?: { sha256: string } }[] }[] };
+    const { contents } = lastBody(stage.nebula.seen) as { contents: { parts: { image?: { sha256: string } }[] }[] };
     const arrived = contents.flatMap(({ parts }) => parts.flatMap(({ image }) => image?.sha256 ?? []));
     const order = host.seen.map(({ path }) => Number.parseInt(path.slice(1), 10));
     expect(arrived).toEqual(pictures.map((_, index) => hashes[order.indexOf(index)]));

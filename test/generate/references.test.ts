@@ -5,8 +5,8 @@ import type { ModelSpec } from "../../src/image/models.ts";
 import { type ImageRequest, type Reference, referencesOf } from "../../src/image/request.ts";
 import { newId, putEnd, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { jpeg, png } from "../image/pictures.ts";
-import { BUCKET } from "../store/bucket.ts";
-import { failureOf } from "../stream/streams.ts";
+import { BUCKET, watch } from "../store/bucket.ts";
+import { failureOf, source } from "../stream/streams.ts";
 
 const ORIGIN = "http://localhost:8787";
 const bytes = png(640, 480);
@@ -106,12 +106,27 @@ it("keeps nothing of what failed, and fetches that again for another vendor only
   const request = asking({ references: [url("a")] });
   const references = referencesFor(request);
   answers.set("https://example.com/a", () => new Response("gone", { status: 410 }));
-  const failures = await Promise.all([1, 2].map(() => failureOf(references.prepare(request, spec))));
-  expect(failures).toMatchObject([{ code: "invalid_request" }, { code: "invalid_request" }]);
+  const error = { code: "invalid_request", message: expect.stringContaining("its host answered with status 410") };
+  expect(await failureOf(references.prepare(request, spec))).toMatchObject(error);
+  // A vendor that draws one picture a call is called again.
+  expect(await failureOf(references.prepare(request, spec))).toMatchObject(error);
   expect(fetched).toHaveLength(1);
   answers.clear();
   await references.prepare(request, { ...spec });
   expect(fetched).toHaveLength(2);
+});
+
+it("leaves no half upload behind", async () => {
+  const long = new Uint8Array(6_000_000);
+  long.set(bytes.subarray(0, 41));
+  // All that follows is one chunk.
+  new DataView(long.buffer).setUint32(33, long.length);
+  answers.set("https://example.com/a", () => new Response(source([long], "error").stream));
+  const request = asking({ references: [url("a")] });
+  const { bucket, steps } = watch(BUCKET);
+  const message = expect.stringContaining("it broke off");
+  expect(await failureOf(referencesFor(request, { BUCKET: bucket }).prepare(request, spec))).toMatchObject({ message });
+  expect(steps).toEqual(["createMultipartUpload", "uploadPart 1", "abort"]);
 });
 
 describe("names what cannot be had as the caller knows it", () => {

@@ -10,17 +10,18 @@ import { failureOf } from "./streams.ts";
 type Cut = { name: string; filename?: string; content: string }[];
 
 async function cut(parts: Iterable<Uint8Array>, boundary = BOUNDARY): Promise<Cut> {
-  const found: (Cut[number] & { ended?: true })[] = [];
+  const found: Cut = [];
+  const ended = new Set<object>();
   const multipart = new Multipart(boundary, (head) => {
-    if (found.some(({ ended }) => !ended)) throw new Error("a part began before the last one ended");
-    const part: (typeof found)[number] = { ...head, content: "" };
+    if (ended.size < found.length) throw new Error("a part began before the last one ended");
+    const part: Cut[number] = { ...head, content: "" };
     found.push(part);
     return {
       write: async (bytes) => {
         await Promise.resolve();
         part.content += Buffer.from(bytes).toString("latin1");
       },
-      end: () => void (part.ended = true),
+      end: () => void ended.add(part),
     };
   });
   for (const part of parts) {
@@ -30,7 +31,8 @@ async function cut(parts: Iterable<Uint8Array>, boundary = BOUNDARY): Promise<Cu
     reused.fill(0x2a);
   }
   multipart.end();
-  return found.map(({ ended: _, ...part }) => part);
+  expect(ended.size).toBe(found.length);
+  return found;
 }
 
 const NEARLY = [`\r\n--${BOUNDARY.slice(0, -1)}`, "\r\n", "\r", "\n", "--", "\r\r\n-", `--${BOUNDARY}`, "\r\n\r\n"];

@@ -50,6 +50,12 @@ describe("readForm", () => {
     ]);
   });
 
+  it("has a text that comes in many chunks whole", async () => {
+    const prompt = Array.from({ length: 20_000 }, (_, n) => `${n} cats`).join();
+    const { wire } = await read([field("prompt", prompt)], { textBytes: 1e6 });
+    expect(wire["prompt"] === prompt).toBe(true);
+  });
+
   it("makes a list of what repeats, and of what ends in []", async () => {
     const { wire, kept } = await read([
       file("image[]", "a"),

@@ -238,6 +238,20 @@ describe("OpenAI", () => {
     }
   });
 
+  it("knows what the client calls each of its pictures", () => {
+    const url = "https://example.com/a.png";
+    const contents = [{ role: "user", parts: [{ text: "a cat" }, { image: url }] }];
+    const { fields } = editing.decode({ contents, image: url, images: [{ image_url: url }, url] }, [], new Headers());
+    expect(fields).toEqual({
+      references: "image",
+      "references[1]": "image",
+      "references[2]": "images[0]",
+      "references[3]": "images[1]",
+    });
+    const json = editing.decode({ prompt, images: [url] }, [], new Headers());
+    expect(json.fields).toEqual({ references: "images", "references[0]": "images[0]" });
+  });
+
   it("refuses what would change the picture and nobody takes", () => {
     const markup = () => editing.decode({ prompt, image: "hoisted:0", markup: "hoisted:1" }, [], FORM);
     expect(markup).toThrow("markup must be left out: no vendor here takes it.");

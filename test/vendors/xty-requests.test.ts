@@ -229,6 +229,7 @@ describe("chat's other fields", () => {
 
   it("reads how the pictures are wanted", () => {
     expect(ask()).toMatchObject({ as: "url", stream: undefined });
+    expect(ask({ modalities: ["text"] })).toMatchObject({ as: "url" });
     expect(ask({ modalities: ["image", "text"], stream: true })).toMatchObject({ as: "base64", stream: true });
   });
 

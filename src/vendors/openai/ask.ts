@@ -1,5 +1,5 @@
 import { GatewayError } from "../../errors.ts";
-import { type ImageRequest, type Reference, type StoredPicture, TIERS } from "../../image/request.ts";
+import { type ImageRequest, type StoredPicture, TIERS } from "../../image/request.ts";
 import { readContents } from "../contents.ts";
 import { readReference } from "../references.ts";
 import { parseWire, readSize, unknownFields } from "../strict.ts";
@@ -24,7 +24,8 @@ export function readAsked(body: unknown, pictures: StoredPicture[], headers: Hea
   if (stream === true && asked.response_format === "url") {
     warnings.push(leftOut("response_format", "url", "events have their pictures in base64"));
   }
-  const { references, ...said } = readPrompt(asked, wire, pictures);
+  const { references: shown, ...said } = readPrompt(asked, wire, pictures);
+  const given = picturesOf(asked);
   const request: ImageRequest = {
     model,
     ...said,
@@ -34,10 +35,12 @@ export function readAsked(body: unknown, pictures: StoredPicture[], headers: Hea
     seed: asked.seed,
     quality: asked.quality,
     outputFormat: asked.output_format,
-    references: [...references, ...readPictures(asked, pictures)],
-    mask: asked.mask === undefined ? undefined : readPicture(asked.mask, pictures, "mask"),
+    references: [...shown, ...given.map(({ text, field }) => readReference(text, pictures, field, SCHEMES))],
+    mask: asked.mask === undefined ? undefined : readReference(urlOf(asked.mask), pictures, "mask", SCHEMES),
   };
-  return { request, warnings, as: format === "url" ? "url" : "base64", stream };
+  const fields = Object.fromEntries(given.map(({ field }, index) => [`references[${shown.length + index}]`, field]));
+  fields["references"] = asked.image === undefined ? "images" : "image";
+  return { request, warnings, as: format === "url" ? "url" : "base64", stream, fields };
 }
 
 /** The same where something must be there to be changed. */
@@ -58,19 +61,19 @@ function readPrompt(
   return { prompt: parseWire(promptWire, wire).prompt, references: [] };
 }
 
-function readPictures({ image = [], images = [] }: RequestWire, pictures: readonly StoredPicture[]): Reference[] {
-  const list = (field: string, items: PictureWire[]) =>
-    items.map((item, index) => readPicture(item, pictures, `${field}[${index}]`));
-  const own = Array.isArray(image) ? list("image", image) : [readPicture(image, pictures, "image")];
+/** The pictures of both fields, and what the client calls each. */
+function picturesOf({ image = [], images = [] }: RequestWire): { text: string; field: string }[] {
+  const list = (name: string, items: PictureWire[]) =>
+    items.map((item, index) => ({ text: urlOf(item), field: `${name}[${index}]` }));
+  const own = Array.isArray(image) ? list("image", image) : [{ text: urlOf(image), field: "image" }];
   return [...own, ...list("images", images)];
 }
 
-function readPicture(item: PictureWire, pictures: readonly StoredPicture[], field: string): Reference {
-  if (typeof item === "string") return readReference(item, pictures, field, SCHEMES);
-  return readReference(item.image_url, pictures, `${field}.image_url`, SCHEMES);
+function urlOf(item: PictureWire): string {
+  return typeof item === "string" ? item : item.image_url;
 }
 
-/** A client's own word is short and ASCII where it goes into a header. */
+/** A client's own word is cut short: it goes into a header. */
 function leftOut(field: string, value: string | number, why: string): string {
   return `${field} ${String(value).slice(0, 40)} was left out: ${why}`;
 }

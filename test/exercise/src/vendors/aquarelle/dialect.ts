@@ -1,0 +1,77 @@
+import type { ErrorCode } from "../../errors.ts";
+import type { ImageRequest, Reference, StoredPicture } from "../../image/request.ts";
+import { Inline } from "../../image/wire.ts";
+import { readPicture, readUrl } from "../references.ts";
+import { fitOwn, parseWire, specOf, unknownFields } from "../strict.ts";
+import type { Dialect } from "../vendor.ts";
+import { models } from "./models.ts";
+import { formatWire, KINDS, requestWire, type SourceWire } from "./wire.ts";
+
+const KIND: Record<ErrorCode, keyof typeof KINDS> = {
+  invalid_request: "bad_field",
+  payload_too_large: "bad_field",
+  idempotency_conflict: "bad_field",
+  unauthorized: "bad_key",
+  forbidden: "bad_key",
+  insufficient_credit: "no_credit",
+  model_not_found: "no_engine",
+  content_rejected: "bad_motif",
+  rate_limited: "too_fast",
+  vendor_error: "failed",
+  vendor_timeout: "failed",
+  no_image: "failed",
+  internal: "failed",
+};
+
+/** Aquarelle as served: test/exercise/README.md. */
+export const dialect: Dialect = {
+  name: "aquarelle",
+  paths: ["/v2/paint"],
+  fields: {
+    model: "engine",
+    prompt: "text",
+    n: "sheets",
+    size: "format.tier",
+    aspectRatio: "format.ratio",
+    references: "sources",
+    mask: "stencil",
+    seed: "random",
+  },
+
+  decode(wire, pictures) {
+    const asked = parseWire(requestWire, wire);
+    const own = specOf(models, asked.engine);
+    const request: ImageRequest = {
+      model: asked.engine,
+      prompt: asked.text,
+      n: asked.sheets ?? 1,
+      size: asked.format?.tier ?? own?.defaultSize,
+      aspectRatio: asked.format?.ratio ?? own?.defaultRatio,
+      seed: asked.random,
+      references: (asked.sources ?? []).map((source, index) => readSource(source, pictures, `sources[${index}]`)),
+      mask: asked.stencil && readSource(asked.stencil, pictures, "stencil"),
+    };
+    const unknown = [
+      ...unknownFields(requestWire, wire),
+      ...unknownFields(formatWire, (wire as { format?: unknown }).format, "format."),
+    ];
+    const fitted = fitOwn(models, request);
+    return { request: fitted.request, warnings: [...unknown, ...fitted.warnings] };
+  },
+
+  encode(record) {
+    return { ok: true, sheets: record.images.map((image) => ({ media: image.type, data: new Inline(image) })) };
+  },
+
+  fail(error) {
+    // "busy" is what its clients try again.
+    const kind = error.code === "vendor_error" && error.retryable ? "busy" : KIND[error.code];
+    return { status: KINDS[kind], body: { ok: false, why: { kind, words: error.message } } };
+  },
+};
+
+/** What `media` says is not looked at: the picture's own bytes tell. */
+function readSource(source: SourceWire, pictures: readonly StoredPicture[], field: string): Reference {
+  if (source.kind === "uri") return readUrl(source.value, `${field}.value`, ["https"]);
+  return readPicture(source.value, pictures, `${field}.value`);
+}

@@ -1,0 +1,58 @@
+import type { Reference } from "../../image/request.ts";
+import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
+import { list, object, text } from "../loose.ts";
+import { type Meaning, refusal, withoutPicture } from "../refusals.ts";
+import type { Carrier, Provider } from "../vendor.ts";
+import { models } from "./models.ts";
+import { KINDS } from "./wire.ts";
+
+/** "What goes wrong", where a status means something else than usual. */
+const STATUSES: Readonly<Record<number, Meaning>> = {
+  [KINDS.no_engine]: "model_not_found",
+  [KINDS.bad_motif]: "content_rejected",
+};
+
+const STATUS_OF: ReadonlyMap<unknown, number> = new Map(Object.entries(KINDS));
+
+/** Aquarelle as called: test/exercise/README.md. */
+export const provider: Provider = {
+  name: "aquarelle",
+  baseUrl: "https://api.aquarelle.example",
+  models,
+
+  encode({ prompt, n, size, aspectRatio, seed, references, mask }, spec) {
+    return {
+      path: "/v2/paint",
+      body: {
+        engine: spec.wireName,
+        text: prompt,
+        sheets: n > 1 ? n : undefined,
+        format: size === undefined && aspectRatio === undefined ? undefined : { ratio: aspectRatio, tier: size },
+        sources: references.length === 0 ? undefined : references.map(sourceWire),
+        stencil: mask && sourceWire(mask),
+        random: seed,
+      },
+    };
+  },
+
+  decode(status, wire) {
+    const answer = object(wire);
+    const why = object(answer["why"]);
+    const said = text(why["words"]);
+    if (status !== 200 || answer["ok"] === false)
+      throw refusal("aquarelle", { status, code: STATUS_OF.get(why["kind"]), said, own: STATUSES });
+    const images = list(answer["sheets"]).flatMap((sheet) => carrier(text(object(sheet)["data"])) ?? []);
+    if (images.length > 0) return { images };
+    throw withoutPicture("aquarelle", [], said);
+  },
+};
+
+function sourceWire(reference: Reference): Wire {
+  if ("url" in reference) return { kind: "uri", value: reference.url };
+  return { kind: "data", value: new Inline(reference.picture), media: reference.picture.type };
+}
+
+function carrier(data: string | undefined): Carrier | undefined {
+  const index = data === undefined ? undefined : hoistedIndex(data);
+  return index === undefined ? undefined : { hoisted: index };
+}

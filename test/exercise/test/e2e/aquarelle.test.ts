@@ -1,0 +1,180 @@
+import OpenAI, { toFile } from "openai";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startAquarelle } from "../sim/aquarelle.ts";
+import { jpeg, png, sha256 } from "../sim/index.ts";
+import type { Picture } from "../sim/index.ts";
+import { ADMIN, hashOf, jsonOf, lastBody, startStage, warningsOf } from "./stage.ts";
+import type { Stage, StageOptions } from "./stage.ts";
+
+const KEY = "aq-key-of-the-operator";
+const PATH = "/v2/paint";
+const KITE = { engine: "gpt-image-2", text: "A red kite in the sky" };
+
+let aquarelle: Awaited<ReturnType<typeof startAquarelle>>;
+let stage: Stage;
+const start = (options: StageOptions = {}) =>
+  startStage({
+    vendors: ["linkai"],
+    ...options,
+    vars: { AQUARELLE_API_KEY: KEY, AQUARELLE_BASE_URL: aquarelle.origin, ...options.vars },
+  });
+beforeAll(async () => {
+  aquarelle = await startAquarelle(KEY);
+  stage = await start();
+});
+beforeEach(() => [stage, aquarelle].forEach((each) => each.reset()));
+afterAll(() => Promise.all([stage, aquarelle].map((each) => each.stop())));
+
+const drawn = png({ bytes: 300_001, width: 64, height: 32 });
+const given = png({ bytes: 70_003, seed: 9 });
+const stencil = png({ bytes: 5_003, seed: 4 });
+const asData = ({ bytes, type }: Picture) => ({ kind: "data", value: bytes.toString("base64"), media: type });
+const seenAs = ({ bytes, sha256, type }: Picture) => ({
+  kind: "data",
+  value: { sha256, bytes: bytes.length, type },
+  media: type,
+});
+const asFile = ({ bytes }: Picture, name: string) => toFile(bytes, name, { type: "image/png" });
+
+interface Sheets {
+  ok: boolean;
+  sheets: { media: string; data: string }[];
+}
+const hashesOf = ({ sheets }: Sheets) => sheets.map(({ data }) => sha256(Buffer.from(data, "base64")));
+
+/** A stage with other vars, for as long as `use` takes. */
+async function using(vars: Record<string, string>, use: (stage: Stage) => Promise<void>): Promise<void> {
+  const other = await start({ vars });
+  try {
+    await use(other);
+  } finally {
+    await other.stop();
+  }
+}
+
+describe("its dialect", () => {
+  it.each([PATH, `/aquarelle${PATH}`])("drawn by itself, at %s", async (path) => {
+    const other = jpeg(2);
+    aquarelle.next({ pictures: [drawn, other] });
+    const answer = await stage.post(path, {
+      ...KITE,
+      sheets: 2,
+      sources: [asData(given), { kind: "uri", value: "https://example.com/sky.jpg" }],
+      stencil: asData(stencil),
+      random: 7,
+    });
+    expect(answer.headers.get("easel-vendor")).toBe("aquarelle");
+    expect(warningsOf(answer)).toEqual([]);
+    const body = await jsonOf<Sheets>(answer);
+    expect(body).toMatchObject({ ok: true, sheets: [{ media: "image/png" }, { media: "image/jpeg" }] });
+    expect(hashesOf(body)).toEqual([drawn.sha256, other.sha256]);
+    expect(lastBody(aquarelle.seen)).toEqual({
+      ...KITE,
+      sheets: 2,
+      format: { ratio: "1:1", tier: "1K" },
+      sources: [seenAs(given), { kind: "uri", value: "https://example.com/sky.jpg" }],
+      stencil: seenAs(stencil),
+      random: 7,
+    });
+    const id = answer.headers.get("easel-generation") ?? "";
+    expect(await hashOf(stage.easel.fetch(`/images/${id}/1`))).toBe(other.sha256);
+    expect((await stage.record(id)).usage).toMatchObject({ cost: [{ amount: 4, currency: "credits" }] });
+  });
+
+  it("drawn by LinkAI", async () => {
+    stage.linkai.next({ pictures: [drawn] });
+    const answer = await stage.post(PATH, { ...KITE, engine: "linkai/gpt-image-2", sources: [asData(given)] });
+    expect(answer.headers.get("easel-vendor")).toBe("linkai");
+    expect(hashesOf(await jsonOf<Sheets>(answer))).toEqual([drawn.sha256]);
+    const { value } = seenAs(given);
+    expect(lastBody(stage.linkai.generations())).toMatchObject({ size: "1K", aspect_ratio: "1:1", images: [value] });
+    expect(aquarelle.seen).toEqual([]);
+  });
+
+  it.each<[object, number, string, string]>([
+    [{ engine: "flux-9" }, 404, "no_engine", "The model flux-9 is not known"],
+    [{ text: " " }, 400, "bad_field", "text must not be empty"],
+    [{ format: { ratio: "4:5" } }, 400, "bad_field", "format.ratio 4:5 "],
+    [{ sources: Array(5).fill(asData(given)) }, 400, "bad_field", "sources has 5 pictures"],
+    [{ engine: "aquarelle-1", stencil: asData(stencil) }, 400, "bad_field", "stencil is not taken by aquarelle-1"],
+    [
+      { engine: "linkai/gpt-image-2", stencil: asData(stencil) },
+      400,
+      "bad_field",
+      "stencil is not taken by gpt-image-2",
+    ],
+  ])("refuses %j", async (more, status, kind, words) => {
+    const answer = await stage.post(PATH, { ...KITE, ...more });
+    expect(answer.status).toBe(status);
+    const why = { kind, words: expect.stringMatching(`^${words}`) as string };
+    expect(await answer.json()).toEqual({ ok: false, why });
+    expect(aquarelle.seen).toEqual([]);
+  });
+
+  it("tells the vendor's own refusals in the vendor's words", async () => {
+    aquarelle.next({ status: 422, error: { message: "No kites." } });
+    const answer = await stage.post(PATH, KITE);
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toEqual({ ok: false, why: { kind: "bad_motif", words: "aquarelle: No kites." } });
+  });
+});
+
+describe("drawn by it", () => {
+  it("OpenAI's images.edit with a mask, for which the vendor without masks is passed over", async () => {
+    aquarelle.next({ pictures: [drawn] });
+    const client = new OpenAI({ apiKey: ADMIN, baseURL: `${stage.easel.url}/v1`, maxRetries: 0 });
+    const [image, mask] = await Promise.all([asFile(given, "otter.png"), asFile(stencil, "mask.png")]);
+    const answer = await client.images.edit({ model: "gpt-image-2", prompt: KITE.text, image, mask });
+    expect(sha256(Buffer.from(answer.data?.[0]?.b64_json ?? "", "base64"))).toBe(drawn.sha256);
+    expect(lastBody(aquarelle.seen)).toEqual({ ...KITE, sources: [seenAs(given)], stencil: seenAs(stencil) });
+    expect(stage.linkai.seen).toEqual([]);
+    expect(await stage.keys("references/")).toEqual([]);
+  });
+
+  it("Easel's own request, of an engine that only it has", async () => {
+    aquarelle.next({ pictures: [drawn] });
+    const asked = { model: "aquarelle-1", prompt: KITE.text, aspectRatio: "3:2", seed: 3 };
+    const answer = await stage.post("/v1/generations", asked, { accept: "image/*" });
+    expect(await hashOf(answer)).toBe(drawn.sha256);
+    expect(lastBody(aquarelle.seen)).toEqual({
+      engine: "aquarelle-1",
+      text: KITE.text,
+      format: { ratio: "3:2" },
+      random: 3,
+    });
+  });
+});
+
+describe("what the operator sets", () => {
+  const linkai = { id: "linkai/gpt-image-2", mask: false };
+  const offers = async (on: Stage) =>
+    (await jsonOf<{ vendors: { id: string }[] }>(on.get("/v1/models/gpt-image-2"))).vendors;
+
+  it("GET /v1/models has it beside the others", async () => {
+    expect(await offers(stage)).toMatchObject([linkai, { id: "aquarelle/gpt-image-2", mask: true }]);
+    const { data } = await jsonOf<{ data: { id: string }[] }>(stage.get("/v1/models"));
+    expect(data).toContainEqual(expect.objectContaining({ id: "aquarelle-1", owned_by: "aquarelle" }));
+  });
+
+  it("without AQUARELLE_API_KEY nobody calls it, and LinkAI draws in its place", async () => {
+    await using({ AQUARELLE_API_KEY: "" }, async (off) => {
+      expect(await offers(off)).toMatchObject([linkai]);
+      expect((await off.post(PATH, KITE)).headers.get("easel-vendor")).toBe("linkai");
+      const pinned = await off.post(PATH, { ...KITE, engine: "aquarelle/gpt-image-2" });
+      expect(pinned.status).toBe(404);
+      expect(await pinned.text()).toContain("AQUARELLE_API_KEY is not set");
+      expect(aquarelle.seen).toEqual([]);
+    });
+  });
+
+  it("MODELS changes what it can do", async () => {
+    const MODELS = JSON.stringify({ aquarelle: { "gpt-image-2": { wireName: "aquarelle-1", mask: null, n: 1 } } });
+    await using({ MODELS }, async (other) => {
+      expect(await offers(other)).toMatchObject([linkai, { wireName: "aquarelle-1", mask: false, picturesPerCall: 1 }]);
+      expect((await other.post(PATH, { ...KITE, sheets: 2 })).status).toBe(200);
+      expect(aquarelle.seen.map(({ body }) => body)).toEqual(
+        Array(2).fill({ engine: "aquarelle-1", text: KITE.text, format: { ratio: "1:1", tier: "1K" } }),
+      );
+    });
+  });
+});
