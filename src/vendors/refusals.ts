@@ -1,9 +1,10 @@
 import { type ErrorCode, GatewayError } from "../errors.ts";
+import { PHRASES } from "./refusal-phrases.ts";
 
 /**
  * What a refusal means. Beside the canonical codes: `key`, the operator's own key is refused; `failed`, the vendor's own
- * word that it drew nothing; `busy`, the same for now; `away`, nothing reached it; `proxy`, an error from somewhere before
- * it, behind which the picture may be drawn, and charged, all the same.
+ * word that it drew nothing; `busy`, the same for now; `away`, nothing reached it; `unclear`, nobody knows: the picture may
+ * be drawn, and charged, all the same.
  */
 export type Meaning =
   | "invalid_request"
@@ -17,14 +18,15 @@ export type Meaning =
   | "failed"
   | "busy"
   | "away"
-  | "proxy";
+  | "unclear";
 
 /** Meaning → the error it is, whether it may be tried again, and whether another vendor may be asked. */
 export const MEANINGS: Readonly<Record<Meaning, { code: ErrorCode; retryable?: true; elsewhere?: true }>> = {
   invalid_request: { code: "invalid_request" },
-  payload_too_large: { code: "payload_too_large" },
   content_rejected: { code: "content_rejected" },
   no_image: { code: "no_image" },
+  // Limits of bodies differ, and what is over one is not read.
+  payload_too_large: { code: "payload_too_large", elsewhere: true },
   model_not_found: { code: "model_not_found", elsewhere: true },
   insufficient_credit: { code: "insufficient_credit", elsewhere: true },
   rate_limited: { code: "rate_limited", retryable: true, elsewhere: true },
@@ -33,7 +35,7 @@ export const MEANINGS: Readonly<Record<Meaning, { code: ErrorCode; retryable?: t
   failed: { code: "vendor_error", elsewhere: true },
   busy: { code: "vendor_error", retryable: true, elsewhere: true },
   away: { code: "vendor_error", retryable: true, elsewhere: true },
-  proxy: { code: "vendor_error" },
+  unclear: { code: "vendor_error" },
 };
 
 /** HTTP statuses, and codes in an answer that are written like one, where a vendor's document says nothing else. */
@@ -41,17 +43,23 @@ export const STATUSES: Readonly<Record<number, Meaning>> = {
   400: "invalid_request",
   401: "key",
   402: "insufficient_credit",
-  403: "key",
+  // The key may be good, and the place or the path wrong.
+  403: "failed",
+  404: "failed",
+  408: "unclear",
   413: "payload_too_large",
   415: "invalid_request",
   422: "invalid_request",
   429: "rate_limited",
   451: "content_rejected",
   500: "failed",
-  502: "proxy",
+  502: "unclear",
   503: "busy",
-  504: "proxy",
-  // Cloudflare's own: refused, timed out before connecting, unreachable, no TLS, no name.
+  504: "unclear",
+  // Cloudflare's own. The vendor's answer broke off or did not come in time:
+  520: "unclear",
+  524: "unclear",
+  // It was refused, unreachable, without TLS or a name:
   521: "away",
   522: "away",
   523: "away",
@@ -60,27 +68,10 @@ export const STATUSES: Readonly<Record<number, Meaning>> = {
   530: "away",
 };
 
-/** Statuses that say too little: words beside them say more. */
-const VAGUE: ReadonlySet<number> = new Set([200, 400, 403, 404, 422, 500]);
-
-/** Words in a message or a code, the first that fit. Bounded, because they see what a vendor sends. */
-export const WORDS: readonly (readonly [Meaning, RegExp])[] = [
-  [
-    "content_rejected",
-    /moderat|sensitive|prohibited|nsfw|prompt_blocked|content[ _-]?(?:policy|filter|safety)|safety (?:system|filter|polic|check|reason)|(?:blocked|rejected|refused) (?:by|for|due)|审核|违规|敏感|不安全/i,
-  ],
-  ["insufficient_credit", /insufficient|(?:out of|no|not enough) (?:credit|balance|quota)|余额|额度|欠费|积分不足/i],
-  ["key", /api[ _-]?key|unauthori[sz]ed|invalid[ _]token|令牌|鉴权|密钥/i],
-  [
-    "model_not_found",
-    /model_not_found|model\b.{0,80}\b(?:not found|not exist|not supported|not available|unavailable|unknown)|unknown model|no available channel|无可用渠道|模型不存在|不支持的模型/i,
-  ],
-  ["rate_limited", /rate[ _-]?limit|too many requests|too frequent|频繁|限流/i],
-  ["no_image", /empty_response|no image|image upload err/i],
-];
-
-/** Why a model ended without a picture: the Gemini API's finishReason and blockReason, and chat's finish_reason. */
+/** Why a model ended without a picture, in capitals: the Gemini API's finishReason, and chat's finish_reason. */
 export const REASONS: Readonly<Record<string, Meaning>> = {
+  // promptFeedback has a blockReason, whichever it is.
+  PROMPT_BLOCKED: "content_rejected",
   SAFETY: "content_rejected",
   IMAGE_SAFETY: "content_rejected",
   PROHIBITED_CONTENT: "content_rejected",
@@ -91,10 +82,10 @@ export const REASONS: Readonly<Record<string, Meaning>> = {
   IMAGE_RECITATION: "content_rejected",
   MODEL_ARMOR: "content_rejected",
   JAILBREAK: "content_rejected",
-  BLOCK_REASON_OTHER: "content_rejected",
-  content_filter: "content_rejected",
-  MAX_TOKENS: "proxy",
-  length: "proxy",
+  CONTENT_FILTER: "content_rejected",
+  // It was cut off while it worked.
+  MAX_TOKENS: "unclear",
+  LENGTH: "unclear",
   STOP: "no_image",
   NO_IMAGE: "no_image",
   IMAGE_OTHER: "no_image",
@@ -103,8 +94,21 @@ export const REASONS: Readonly<Record<string, Meaning>> = {
   MALFORMED_FUNCTION_CALL: "no_image",
   UNEXPECTED_TOOL_CALL: "no_image",
   TOO_MANY_TOOL_CALLS: "no_image",
-  stop: "no_image",
 };
+
+const REJECTED = Object.keys(REASONS).filter((reason) => REASONS[reason] === "content_rejected");
+
+/** What words tell: the reasons above in capitals, as relays repeat them, then phrases. */
+export const WORDS: readonly (readonly [Meaning, RegExp])[] = [
+  ["content_rejected", new RegExp(`\\b(?:${REJECTED.join("|")})\\b`)],
+  ["no_image", /\b(?:NO_IMAGE|IMAGE_OTHER)\b/],
+  ...PHRASES,
+];
+
+/** Meanings of statuses that say little: words beside them say more. */
+const VAGUE: ReadonlySet<Meaning> = new Set(["invalid_request", "key", "failed", "busy"]);
+/** What words say no better than any of these but a failure. */
+const FAINT: ReadonlySet<Meaning> = new Set(["busy", "invalid_request", "unclear"]);
 
 /** A vendor's error answer, as far as it could be read. */
 export interface Refused {
@@ -118,44 +122,22 @@ export interface Refused {
 }
 
 /** The canonical error for a vendor's refusal; of status, code and words the most telling one counts. */
-export function refusal(vendor: string, { status, code, said, own = {} }: Refused): GatewayError {
-  const meaning = meaningOf(status, code, said, own);
-  const { code: name, retryable = false, elsewhere = false } = MEANINGS[meaning];
+export function refusal(vendor: string, refused: Refused): GatewayError {
+  const meaning = meaningOf(refused);
+  const { code, retryable = false, elsewhere = false } = MEANINGS[meaning];
   const who = meaning === "key" ? `${vendor} refused the gateway's own key` : vendor;
-  return new GatewayError(name, `${who}: ${said ?? `status ${status}`}`, {
-    vendorStatus: status,
-    retryable,
-    elsewhere,
-  });
+  const after = meaning === "unclear" ? " (it may still charge for the picture)" : "";
+  const detail = { vendorStatus: refused.status, retryable, elsewhere };
+  return new GatewayError(code, `${who}: ${reasonFor(refused)}${after}`, detail);
 }
 
-function meaningOf(
-  status: number,
-  code: number | string | undefined,
-  said: string | undefined,
-  own: Readonly<Record<number, Meaning>>,
-): Meaning {
-  const number = Number(code ?? Number.NaN);
-  const known = own[number] ?? (status === 200 ? undefined : own[status]);
-  if (known !== undefined) return known;
-  const inside = STATUSES[number];
-  const effective = status === 200 ? (number >= 400 && number < 600 ? number : 200) : status;
-  if (VAGUE.has(effective)) {
-    const words = `${typeof code === "string" ? code.slice(0, 100) : ""} ${(said ?? "").slice(0, 1000)}`;
-    const told = WORDS.find(([, pattern]) => pattern.test(words))?.[0];
-    if (told !== undefined) return told;
-  }
-  // An error in the vendor's own JSON is its own, whatever proxy's status it has.
-  if (STATUSES[effective] === undefined) return inside ?? (said === undefined && effective >= 500 ? "proxy" : "failed");
-  return STATUSES[effective];
-}
-
-/** The canonical error for an answer without a picture: `reasons` are keys of REASONS, where the answer has them. */
+/** The canonical error for an answer without a picture; `reasons` are why it ended, where the answer says. */
 export function withoutPicture(vendor: string, reasons: readonly string[], said?: string): GatewayError {
-  const meanings = reasons.map((reason) => REASONS[reason]);
-  const meaning = meanings.includes("content_rejected")
-    ? "content_rejected"
-    : (meanings.find((each) => each !== undefined) ?? "no_image");
+  const meanings = reasons.flatMap((reason) => reasonOf(reason) ?? []);
+  // Models also refuse in prose.
+  const isRejected = [...reasons, said ?? ""].some((each) => tell(each) === "content_rejected");
+  const meaning =
+    isRejected || meanings.includes("content_rejected") ? "content_rejected" : (meanings[0] ?? "no_image");
   const why = [...reasons, said].filter((part) => part !== undefined && part !== "").join("; ");
   const because = why === "" ? "" : ` (${why})`;
   const message =
@@ -163,4 +145,41 @@ export function withoutPicture(vendor: string, reasons: readonly string[], said?
       ? `The request was refused by the model's content rules${because}.`
       : `${vendor} answered without a picture${because}.`;
   return new GatewayError(MEANINGS[meaning].code, message, { vendorStatus: 200 });
+}
+
+/** What a model's reason means, in whichever case a relay writes it. */
+export function reasonOf(reason: string): Meaning | undefined {
+  return REASONS[reason.toUpperCase()];
+}
+
+function meaningOf({ status, code, said, own = {} }: Refused): Meaning {
+  const word = typeof code === "string" ? tell(code) : undefined;
+  // A word that stands for the error was chosen for it.
+  if (word !== undefined && !FAINT.has(word)) return word;
+  const number = Number(code ?? Number.NaN);
+  const outside = status === 200 ? undefined : (own[status] ?? usual(status, code === undefined && said === undefined));
+  const first = definite(own[number]) ?? definite(outside) ?? own[number] ?? STATUSES[number] ?? outside ?? "failed";
+  const told = tell(`${word === undefined ? "" : code} ${said ?? ""}`);
+  if (told === undefined || !VAGUE.has(first)) return first;
+  return FAINT.has(told) && first !== "failed" && first !== "busy" ? first : told;
+}
+
+/** A status without a document's word on it; a server that failed and says nothing may be anybody. */
+function usual(status: number, isSilent: boolean): Meaning {
+  const meaning = STATUSES[status] ?? "failed";
+  return meaning === "failed" && status >= 500 && isSilent ? "unclear" : meaning;
+}
+
+const definite = (meaning: Meaning | undefined) => (meaning === undefined || VAGUE.has(meaning) ? undefined : meaning);
+
+/** What a text tells, by its beginning. */
+function tell(text: string): Meaning | undefined {
+  return WORDS.find(([, pattern]) => pattern.test(text.slice(0, 1000)))?.[0];
+}
+
+/** The vendor's reason, in its words. */
+function reasonFor({ status, code, said }: Refused): string {
+  const word = typeof code === "string" && Number.isNaN(Number(code)) ? code : undefined;
+  if (said === undefined) return word ?? (status === 200 && code !== undefined ? `code ${code}` : `status ${status}`);
+  return word === undefined || tell(word) === undefined || said.includes(word) ? said : `${said} (${word})`;
 }

@@ -38,8 +38,10 @@ export const provider: Provider = {
   decode(status, wire) {
     const answer = object(wire);
     const error = answer["error"] ?? undefined;
-    const said = text(object(error)["message"]) ?? text(answer["message"]) ?? text(error);
-    if (status !== 200 || error !== undefined) throw refusal("linkai", { status, said, own: STATUSES });
+    const { message, code, type } = object(error);
+    const said = text(message) ?? text(answer["message"]) ?? text(error);
+    if (status !== 200 || error !== undefined)
+      throw refusal("linkai", { status, code: text(code) ?? text(type), said, own: STATUSES });
     const images = list(answer["data"]).flatMap((item) => carrier(object(item)) ?? []);
     if (images.length > 0) return { images };
     throw withoutPicture("linkai", [], said);

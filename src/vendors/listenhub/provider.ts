@@ -2,7 +2,7 @@ import type { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
 import { list, object, text } from "../loose.ts";
-import { type Meaning, REASONS, refusal, withoutPicture } from "../refusals.ts";
+import { type Meaning, reasonOf, refusal, withoutPicture } from "../refusals.ts";
 import type { Carrier, Drawn, Provider } from "../vendor.ts";
 import { models, undocumented } from "./models.ts";
 import { CODES } from "./wire.ts";
@@ -76,15 +76,19 @@ function draw(answers: Record<string, unknown>[]): Drawn {
   const drafts: Carrier[] = [];
   const words: string[] = [];
   const reasons: string[] = [];
+  const explained: string[] = [];
   let usage: Record<string, unknown> | undefined;
   for (const answer of answers) {
-    const blocked = text(object(answer["promptFeedback"])["blockReason"]);
-    // A prompt that is blocked for another reason is blocked all the same.
-    if (blocked !== undefined) reasons.push(blocked === "OTHER" ? "BLOCK_REASON_OTHER" : blocked);
+    const feedback = object(answer["promptFeedback"]);
+    const blocked = text(feedback["blockReason"]);
+    // A prompt that is blocked for OTHER, or for what nobody has heard of yet, is blocked all the same.
+    if (blocked !== undefined) reasons.push("PROMPT_BLOCKED", blocked);
+    explained.push(text(feedback["blockReasonMessage"]) ?? "");
     if (answer["usageMetadata"] !== undefined) usage = object(answer["usageMetadata"]);
     for (const candidate of list(answer["candidates"]).map(object)) {
       const reason = text(candidate["finishReason"]);
       if (reason !== undefined) reasons.push(reason);
+      explained.push(text(candidate["finishMessage"]) ?? "");
       for (const part of list(object(candidate["content"])["parts"]).map(object)) {
         const data = text(object(part["inlineData"] ?? part["inline_data"])["data"]);
         const index = data === undefined ? undefined : hoistedIndex(data);
@@ -93,11 +97,12 @@ function draw(answers: Record<string, unknown>[]): Drawn {
       }
     }
   }
-  const said = words.filter((word) => word !== "").join("\n");
+  const joined = (parts: readonly string[]) => parts.filter((part) => part !== "").join("\n");
+  const said = joined(words);
   if (finals.length > 0) return { images: finals, text: said === "" ? undefined : said, usage };
   const last = drafts.at(-1);
   // Seen: a final picture marked as thought. Of a refused answer it is a draft.
-  if (last !== undefined && !reasons.some((reason) => REASONS[reason] === "content_rejected"))
+  if (last !== undefined && !reasons.some((reason) => reasonOf(reason) === "content_rejected"))
     return { images: [last], text: said === "" ? undefined : said, usage };
-  throw withoutPicture("listenhub", reasons, said === "" ? undefined : said);
+  throw withoutPicture("listenhub", reasons, joined([...explained, said]));
 }

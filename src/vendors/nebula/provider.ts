@@ -28,7 +28,7 @@ export const provider: Provider = {
   decode(status, wire) {
     const answer = object(wire);
     const error = answer["error"] ?? undefined;
-    const code = codeOf(answer["code"]) ?? codeOf(object(error)["code"]);
+    const code = codeOf(answer["code"]) ?? codeOf(object(error)["code"]) ?? codeOf(object(error)["type"]);
     const said = text(answer["msg"]) ?? text(answer["message"]) ?? text(object(error)["message"]) ?? text(error);
     if (status !== 200 || error !== undefined || (code !== undefined && Number(code) !== 200))
       throw refusal("nebula", { status, code, said });

@@ -1,0 +1,113 @@
+// A sixth vendor, added as CONTRIBUTING.md says: test/exercise is laid over a copy of the project, and the one line added.
+// What is checked, bundled and run from there on is the copy.
+import { execFile } from "node:child_process";
+import {
+  constants,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const ROOT = join(import.meta.dirname, "../..");
+const EXERCISE = join(ROOT, "test/exercise");
+const REGISTRY = "src/vendors/index.ts";
+const CONFIGURATION = [".oxlintrc.json", "package.json", "tsconfig.json", "vitest.config.ts", "wrangler.toml"];
+const CODE = ["bench", "lint", "scripts", "src", "test"];
+/** What runs for longer hangs, and is ended before its test is. */
+const TOOL_MS = 170_000;
+
+let copy: string;
+beforeAll(async () => {
+  copy = await realpath(await mkdtemp(join(tmpdir(), "easel-sixth-vendor-")));
+  for (const part of [...CONFIGURATION, ...CODE]) {
+    await cp(join(ROOT, part), join(copy, part), { recursive: true, filter: (path) => path !== EXERCISE });
+  }
+  // One by one, so that what tools keep beside the packages is the copy's own.
+  await mkdir(join(copy, "node_modules"));
+  for (const name of (await readdir(join(ROOT, "node_modules"))).filter((name) => !name.startsWith("."))) {
+    await symlink(join(ROOT, "node_modules", name), join(copy, "node_modules", name));
+  }
+  for (const path of (await filesIn(EXERCISE)).filter((path) => path !== "README.md")) {
+    await mkdir(dirname(join(copy, path)), { recursive: true });
+    // Nothing of the project may be replaced.
+    await copyFile(join(EXERCISE, path), join(copy, path), constants.COPYFILE_EXCL);
+  }
+  await writeFile(join(copy, REGISTRY), withLine(await readFile(join(ROOT, REGISTRY), "utf8")));
+});
+afterAll(() => rm(copy, { recursive: true, force: true }));
+
+/** The registry with the vendor's import, and its entry at the end of the list. */
+function withLine(registry: string): string {
+  const entry = (_: string, list: string, comma: string, end: string) =>
+    `${list},${end === "" ? " " : `${end}  `}aquarelle${comma}${end}];`;
+  const listed = registry.replace(/(: readonly Vendor\[\] = \[[^\]]*?)(,?)(\s*)\];/, entry);
+  return `import { aquarelle } from "./aquarelle/index.ts";\n${listed}`;
+}
+
+/** Runs a tool of the project in the copy; rejects with all that it said where it fails. */
+async function run(tool: string, ...args: string[]): Promise<string> {
+  // This run's own are not for a run inside it.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("VITEST")));
+  const command = [join(copy, "node_modules", tool), ...args];
+  return promisify(execFile)(process.execPath, command, { cwd: copy, env, timeout: TOOL_MS }).then(
+    ({ stdout }) => stdout,
+    ({ stdout, stderr }: { stdout: string; stderr: string }) => {
+      throw new Error(`${tool} ${args.join(" ")}\n${stdout}\n${stderr}`);
+    },
+  );
+}
+
+const lint = (path: string) => run("oxlint/bin/oxlint", "--type-aware", "--deny-warnings", path);
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1)).toSorted();
+}
+
+it("is its folder, its fixtures, its tests and one line", async () => {
+  const files = await filesIn(EXERCISE);
+  const own = ["dialect", "index", "models", "provider", "wire"].map((name) => `src/vendors/aquarelle/${name}.ts`);
+  expect(files.filter((path) => path.startsWith("src/"))).toEqual(own);
+  const tests = files.filter((path) => path.startsWith("test/"));
+  expect(tests.filter((path) => !/^test\/(fixtures|vendors|sim|e2e)\/aquarelle\b/.test(path))).toEqual([]);
+  const line = /\baquarelle\b/;
+  const [before, after] = await Promise.all([ROOT, copy].map((root) => readFile(join(root, REGISTRY), "utf8")));
+  const added = (after ?? "").split("\n").filter((text) => !(before ?? "").split("\n").includes(text));
+  expect(added).toEqual([expect.stringMatching(/^import .*aquarelle/), expect.stringMatching(line)]);
+});
+
+it("is named nowhere else, and lint sees to that", async () => {
+  const src = join(copy, "src");
+  const named: string[] = [];
+  for (const path of await filesIn(src)) {
+    if (/aquarelle/i.test(await readFile(join(src, path), "utf8"))) named.push(path);
+  }
+  expect(named.filter((path) => dirname(path) !== "vendors/aquarelle")).toEqual(["vendors/index.ts"]);
+  await lint("src");
+  await writeFile(join(src, "store/other.ts"), 'export const from = "Aquarelle";\n');
+  await expect(lint("src/store/other.ts")).rejects.toThrow(/vendor-names/);
+  await rm(join(src, "store/other.ts"));
+});
+
+it("has the types of the rest", async () => {
+  await run("typescript/bin/tsc", "--noEmit");
+});
+
+it("passes the contract, and draws from the built Worker", { timeout: TOOL_MS + 10_000 }, async () => {
+  const said = await run("vitest/vitest.mjs", "run", "aquarelle", "test/generate/registry.test.ts");
+  for (const file of ["test/vendors/aquarelle.test.ts", "test/e2e/aquarelle.test.ts", "test/generate/registry.test.ts"])
+    expect(said).toContain(file);
+  expect(said).toMatch(/\n\d+ passed, 0 failed\n$/);
+});
