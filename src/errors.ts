@@ -42,6 +42,8 @@ export interface ErrorDetail {
   elsewhere?: boolean | undefined;
   /** Set where no answer came back: the vendor may never have seen the request, or may be drawing. */
   unreached?: boolean | undefined;
+  /** HTTP status in every dialect, where a header of ours asked for something that no dialect knows. */
+  status?: number | undefined;
   /** The vendor's own HTTP status, kept for the record and the log. */
   vendorStatus?: number | undefined;
   cause?: unknown;
@@ -55,6 +57,7 @@ export class GatewayError extends Error {
   readonly retryable: boolean;
   readonly elsewhere: boolean;
   readonly unreached: boolean;
+  readonly status: number | undefined;
   readonly vendorStatus: number | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
@@ -66,6 +69,7 @@ export class GatewayError extends Error {
     this.retryable = detail.retryable ?? code === "rate_limited";
     this.elsewhere = detail.elsewhere ?? false;
     this.unreached = detail.unreached ?? false;
+    this.status = detail.status;
     this.vendorStatus = detail.vendorStatus;
   }
 }
@@ -78,8 +82,8 @@ export function asGatewayError(thrown: unknown): GatewayError {
 
 /** The same error, changed in part. */
 export function refine(error: GatewayError, change: ErrorDetail & { message?: string }): GatewayError {
-  const { code, message, field, retryAfter, retryable, elsewhere, unreached, vendorStatus, cause } = error;
-  const detail = { field, retryAfter, retryable, elsewhere, unreached, vendorStatus, cause, ...change };
+  const { code, message, field, retryAfter, retryable, elsewhere, unreached, status, vendorStatus, cause } = error;
+  const detail = { field, retryAfter, retryable, elsewhere, unreached, status, vendorStatus, cause, ...change };
   return new GatewayError(code, change.message ?? message, detail);
 }
 

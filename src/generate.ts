@@ -25,11 +25,12 @@ export async function generate(job: Job): Promise<Answer> {
 }
 
 async function run(generation: Generation, references: References): Promise<Answer> {
-  const { asked, dialect, settings, env } = generation.job;
+  const { job } = generation;
   try {
-    const routes = routesFor(asked.request, dialect, settings, env.IMAGES !== undefined);
+    const routes = routesFor(job.asked.request, job.dialect, job.settings, job.env.IMAGES !== undefined);
+    await generation.begin();
     const drawing = new Drawing(generation, routes, references);
-    const raw = isPassThrough(routes[0], dialect) ? await passThrough(generation, drawing) : await drawing.draw();
+    const raw = isPassThrough(routes[0], job) ? await passThrough(generation, drawing) : await drawing.draw();
     return { record: generation.public, raw };
   } catch (thrown) {
     throw await generation.fail(thrown);

@@ -42,7 +42,7 @@ export class Fetched {
     const { id, env, settings } = this.job;
     const { limits, trustedHosts: trusted } = settings;
     const key = keys.reference(this.folder, this.slots++);
-    const upload = new PictureUpload(env.BUCKET, key, limits.referenceBytes, { generation: id }, field);
+    const upload = new PictureUpload(env.BUCKET, key, limits.referenceBytes, { generation: id }, { name: field });
     try {
       const body = await follow(url, { signal, limits, trusted });
       const reading = pump(body, { large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });

@@ -7,7 +7,7 @@ import type { GenerationRecord, Stages, Usage } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { log } from "../log.ts";
 import { dropPictures } from "../store/pictures.ts";
-import { madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord } from "../store/records.ts";
+import { dropStart, madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
 import type { Asked } from "../vendors/vendor.ts";
 
 /** One accepted request. */
@@ -23,6 +23,10 @@ export interface Job {
   settings: Settings;
   /** When the request came, in milliseconds since the epoch. */
   receivedAt: number;
+  /** Set where others rely on it being drawn once: its start is noted before any vendor is asked, and kept alive. */
+  owned?: boolean | undefined;
+  /** Set where it is begun again after a failure that may pass: such a failure does not end it. */
+  again?: boolean | undefined;
   /** Pictures that came with the request; dropped when the generation has ended. */
   hoisted: readonly StoredPicture[];
   /** Told as soon as it is known who draws, so that an error can say so too. */
@@ -40,6 +44,7 @@ export class Generation {
   readonly record: StoredRecord;
   private readonly stages: Stages = { request: 0, references: 0, drawing: 0, converting: 0, total: 0 };
   private readonly timer: ReturnType<typeof setTimeout>;
+  private heartbeat: ReturnType<typeof setInterval> | undefined;
 
   constructor(job: Job) {
     const { id, dialect, principal, asked, receivedAt } = job;
@@ -59,6 +64,16 @@ export class Generation {
     };
     // One that ends sooner is recorded once, at its end.
     this.timer = setTimeout(() => job.waitUntil(this.note()), Math.max(0, madeAt(id) + NOTED_AFTER_MS - Date.now()));
+  }
+
+  /** To be called before any vendor is asked. Throws where that cannot be noted and others rely on it. */
+  async begin(): Promise<void> {
+    const { id, env, owned, settings, waitUntil } = this.job;
+    if (owned !== true) return;
+    clearTimeout(this.timer);
+    await putStart(env.BUCKET, this.record);
+    const sign = () => waitUntil(touch(env.BUCKET, id).catch((error: unknown) => this.logLost(error)));
+    this.heartbeat = setInterval(sign, settings.limits.leaseMs / 3);
   }
 
   /** The record as clients see it. */
@@ -100,6 +115,10 @@ export class Generation {
   /** Ends it as failed and returns the error to answer. */
   async fail(thrown: unknown): Promise<GatewayError> {
     const error = asGatewayError(thrown);
+    if (this.job.again === true && error.retryable) {
+      await this.takeBack();
+      return error;
+    }
     this.record.error = { code: error.code, message: error.message };
     // Only a record that could not be written gets here with pictures; nobody will ask for them.
     await dropPictures(this.job.env.BUCKET, this.record.images);
@@ -113,9 +132,21 @@ export class Generation {
     log("record.failed", { generation: this.job.id, error: redact(String(error), this.job.settings.secrets) });
   }
 
+  /** As if it had not begun: it will be, another time. */
+  private async takeBack(): Promise<void> {
+    this.rest();
+    const { id, env } = this.job;
+    await dropStart(env.BUCKET, id).catch((error: unknown) => this.logLost(error));
+  }
+
+  private rest(): void {
+    clearTimeout(this.timer);
+    clearInterval(this.heartbeat);
+  }
+
   /** Notes that it runs; a note that fails is no reason to stop. */
-  private note(): Promise<void> {
-    return putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
+  private async note(): Promise<void> {
+    await putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
   }
 
   private async end(
@@ -124,7 +155,7 @@ export class Generation {
     error?: GatewayError,
   ): Promise<void> {
     const { env } = this.job;
-    clearTimeout(this.timer);
+    this.rest();
     this.record.status = status;
     this.record.finishedAt = new Date().toISOString();
     this.record.usage = usageOf(this.record, { ...this.stages, total: Date.now() - this.job.receivedAt }, vendorUsage);

@@ -2,7 +2,7 @@ import { spillTo } from "../store/pictures.ts";
 import { Tap } from "../stream/tap.ts";
 import type { Route } from "./choose.ts";
 import type { Drawing } from "./drawing.ts";
-import type { Generation } from "./generation.ts";
+import type { Generation, Job } from "./generation.ts";
 
 /** A vendor's bytes on their way to the client. */
 export interface Raw {
@@ -13,8 +13,9 @@ export interface Raw {
 }
 
 /** Whether the client speaks the language of the vendor that is asked first, and that vendor's answers are passed on. */
-export function isPassThrough({ target: { provider } }: Route, dialect: string): boolean {
-  return provider.passThrough === true && provider.name === dialect;
+export function isPassThrough({ target: { provider } }: Route, { dialect, owned, asked }: Job): boolean {
+  // What others rely on is answered to all of them alike, from what is stored.
+  return provider.passThrough === true && provider.name === dialect && owned !== true && asked.stream !== true;
 }
 
 /** The first vendor's bytes as they are; undefined where another vendor drew in its place before any had gone out. */

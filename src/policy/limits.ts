@@ -43,6 +43,13 @@ export const LIMITS = {
   /** How long a client may take no byte before the rest of its answer waits for it in R2. */
   clientStallMs: 2_000,
 
+  /** How long a request with the Idempotency-Key of one that is being drawn waits for it before it is told to come again. */
+  idempotencyWaitMs: 2_000,
+  /** How long such a key is remembered. */
+  idempotencyMs: 24 * 60 * 60_000,
+  /** Whoever draws something once for many gives a sign this often at least; after that its owner counts as lost. */
+  leaseMs: 30_000,
+
   /** Token buckets, in requests a minute; a bucket holds as much as a minute brings. */
   keyPerMinute: 300,
   globalPerMinute: 1_500,

@@ -16,7 +16,7 @@ const own: Voice = { fail: (error) => ({ status: STATUS[error.code], body: error
 /** What was thrown, as an answer: in a dialect's words and status, or in our own. */
 export function failure(c: AppContext, thrown: unknown, voice: Voice = own): Response {
   const { status, body, error } = told(c, thrown, voice);
-  if (status === 429 || status === 503) {
+  if (status === 429 || status === 503 || (error.status !== undefined && error.retryAfter !== undefined)) {
     c.header("retry-after", String(Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER_SECONDS))));
   }
   if (status === 401) c.header("www-authenticate", "Bearer");
@@ -31,7 +31,8 @@ export function told(c: AppContext, thrown: unknown, voice: Voice): Failure & { 
   const error = inWordsOf({ ...voice, fields: { ...voice.fields, ...c.get("fields") } }, asGatewayError(thrown));
   const requestId = c.get("requestId");
   if (error.code === "internal") log("error", { requestId, path: c.req.path, cause: causeOf(c, error) });
-  return { ...voice.fail(error, requestId), error };
+  const { status, body } = voice.fail(error, requestId);
+  return { status: error.status ?? status, body, error };
 }
 
 /** 404 in our own words. */

@@ -1,9 +1,11 @@
 import { GatewayError } from "../errors.ts";
 import { type Answer, generate } from "../generate.ts";
 import type { Job } from "../generate/generation.ts";
+import { once } from "../generate/once.ts";
 import { type ImageRequest, referencesOf, type StoredPicture } from "../image/request.ts";
 import { hoistedMark } from "../image/wire.ts";
 import { Gate } from "../policy/gate.ts";
+import { claimKeyOf } from "../policy/idempotency.ts";
 import type { Limits } from "../policy/limits.ts";
 import { dropPictures, read } from "../store/pictures.ts";
 import { newId } from "../store/records.ts";
@@ -33,7 +35,9 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
   const principal = await principalOf(c);
   const gate = new Gate(c, config.limits);
   gate.admitRequest(principal);
-  const { wire, pictures } = await intake(c.req.raw, id, c.env, config);
+  const claimKey = claimKeyOf(c.req.raw.headers, principal.id);
+  const taken = { generation: id, env: c.env, settings: config, fingerprint: claimKey !== undefined };
+  const { wire, pictures, fingerprint = "" } = await intake(c.req.raw, taken);
   let asked: Asked;
   try {
     asked = dialect.decode(wire, pictures, c.req.raw.headers);
@@ -45,8 +49,8 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
     throw error;
   }
   // From here on it is a generation, with a record whatever becomes of it.
-  c.header("easel-generation", id);
-  const work = generate({
+  const about = (generation: string) => c.header("easel-generation", generation);
+  const job: Job = {
     id,
     asked,
     receivedAt,
@@ -58,7 +62,13 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
     settings: config,
     chosen: (record) => describe(c, dialect, record),
     waitUntil: (work) => c.executionCtx.waitUntil(work),
-  });
+  };
+  const { idempotencyWaitMs: waitMs, idempotencyMs: keepMs } = config.limits;
+  if (claimKey === undefined) about(id);
+  const work =
+    claimKey === undefined
+      ? generate(job)
+      : once(job, { key: claimKey, fingerprint: `${dialect.name} ${fingerprint}`, waitMs, keepMs }, about);
   if (asked.stream !== true || dialect.events === undefined) return success(c, dialect, asked, await work);
   const events = work.then(({ record }) => {
     describe(c, dialect, record);
@@ -89,7 +99,9 @@ function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Jo
   c.header("easel-model", record.model);
   const warnings = record.warnings.map((warning) => {
     const [name = ""] = warning.split(" ", 1);
-    return Object.hasOwn(fields, name) ? fields[name] + warning.slice(name.length) : warning;
+    // What is no field here may be called as one of ours.
+    const ours = Object.hasOwn(fields, name) && !warning.includes(" is not a field here");
+    return ours ? fields[name] + warning.slice(name.length) : warning;
   });
   c.header("easel-warnings", asciiJson(warnings));
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Env, Settings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
@@ -14,21 +15,35 @@ export interface Intake {
   wire: unknown;
   /** The pictures, stored; to be dropped when the generation has ended. */
   pictures: StoredPicture[];
+  /** A hash of all of it, where it was asked for: the same for the same request, however its form is cut. */
+  fingerprint: string | undefined;
+}
+
+export interface IntakeOptions {
+  generation: string;
+  env: Env;
+  settings: Settings;
+  fingerprint: boolean;
 }
 
 /** Reads a client's body within its limits, its pictures straight into R2. Throws invalid_request or payload_too_large. */
-export async function intake(request: Request, generation: string, env: Env, settings: Settings): Promise<Intake> {
+export async function intake(request: Request, options: IntakeOptions): Promise<Intake> {
+  const { generation, env, settings, fingerprint: digest } = options;
   const { requestBytes, requestJsonBytes, requestMs, jsonDepth, references, referenceBytes } = settings.limits;
   const folder = newId(Date.now());
   /** What messages call the pictures of a form. */
   const names: string[] = [];
+  const uploads: PictureUpload[] = [];
   const pictures = new PictureUploads((index) => {
     if (index >= references) {
       const message = `references must be at most ${references} pictures.`;
       throw new GatewayError("invalid_request", message, { field: "references" });
     }
     const name = names[index] ?? `references[${index}]`;
-    return new PictureUpload(env.BUCKET, keys.reference(folder, index), referenceBytes, { generation }, name);
+    const key = keys.reference(folder, index);
+    const upload = new PictureUpload(env.BUCKET, key, referenceBytes, { generation }, { name, digest });
+    uploads.push(upload);
+    return upload;
   });
   const controller = new AbortController();
   const late = new GatewayError("invalid_request", `The body did not arrive within ${requestMs / 1000} s.`);
@@ -50,7 +65,9 @@ export async function intake(request: Request, generation: string, env: Env, set
             pictures: { open: (name) => (names.push(name), pictures.open()), drain: () => pictures.drain() },
           })
     ).catch(brokeOff);
-    return { wire, pictures: await pictures.finish() };
+    const stored = await pictures.finish();
+    const said = () => JSON.stringify([wire, uploads.map((upload) => upload.sha256())]);
+    return { wire, pictures: stored, fingerprint: digest ? sha256(said()) : undefined };
   } catch (error) {
     await pictures.discard();
     if (!(error instanceof BadBody)) throw error;
@@ -59,6 +76,10 @@ export async function intake(request: Request, generation: string, env: Env, set
   } finally {
     clearTimeout(timer);
   }
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** What ends a client's body early is the client's end, or its network's. */

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from "node:crypto";
 import type { StoredPicture } from "../image/request.ts";
 import { dimensions, sniff } from "../image/sniff.ts";
 import { EndFinder } from "../image/whole.ts";
@@ -19,11 +20,19 @@ export class PictureUpload extends Upload {
   private readonly metadata: Record<string, string>;
   private info = { type: "", width: 0, height: 0 };
   private finder: EndFinder | undefined;
+  private readonly hash: Hash | undefined;
 
-  /** `name` is the field it came in, for messages. */
-  constructor(bucket: R2Bucket, key: string, maxBytes: number, metadata: Record<string, string>, name?: string) {
+  /** `name` is the field it came in, for messages; `digest` asks for its SHA-256 as well. */
+  constructor(
+    bucket: R2Bucket,
+    key: string,
+    maxBytes: number,
+    metadata: Record<string, string>,
+    { name, digest = false }: { name?: string | undefined; digest?: boolean } = {},
+  ) {
     super(bucket, key, maxBytes, name);
     this.metadata = metadata;
+    this.hash = digest ? createHash("sha256") : undefined;
   }
 
   /** The picture, once `finish` is done. */
@@ -31,9 +40,15 @@ export class PictureUpload extends Upload {
     return { key: this.key, ...this.info, bytes: this.bytes };
   }
 
+  /** SHA-256 of its bytes in hex, to be asked for once. */
+  sha256(): string | undefined {
+    return this.hash?.digest("hex");
+  }
+
   protected override see(bytes: Uint8Array): void {
     this.finder ??= this.begin(bytes);
     this.finder.see(bytes);
+    this.hash?.update(bytes);
   }
 
   protected override verify(): void {

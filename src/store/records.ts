@@ -14,10 +14,13 @@ export const NOTED_AFTER_MS = 1_000;
 const LATEST_NOTE_MS = 3_000;
 const POLL_MS = 100;
 
-/** Two keys, because R2 takes one write a second per key: a start, then an end, which counts once it is there. */
+/** Several keys, because R2 takes one write a second per key: the last that is there counts. */
 const folder = (id: string) => `generations/${id}/`;
+const queuedKey = (id: string) => `${folder(id)}queued.json`;
 const startKey = (id: string) => `${folder(id)}start.json`;
 const endKey = (id: string) => `${folder(id)}end.json`;
+/** Touched now and then by whoever draws it. */
+const aliveKey = (id: string) => `${folder(id)}alive`;
 
 /** An unguessable id that sorts newest first, as R2 lists in ascending order only. */
 export function newId(now: number): string {
@@ -35,14 +38,54 @@ export function isId(text: string): boolean {
   return /^[0-9a-z]{10}[0-9a-f]{30}$/.test(text);
 }
 
-/** Notes that a generation began. */
-export async function putStart(bucket: R2Bucket, record: StoredRecord): Promise<void> {
-  await bucket.put(startKey(record.id), JSON.stringify(record), { httpMetadata: { contentType: "application/json" } });
+/** Notes that a generation waits in the queue. */
+export function putQueued(bucket: R2Bucket, record: StoredRecord): Promise<unknown> {
+  return put(bucket, queuedKey(record.id), record);
+}
+
+/** Notes that a generation began; from here on a vendor may have been asked. */
+export function putStart(bucket: R2Bucket, record: StoredRecord): Promise<unknown> {
+  return put(bucket, startKey(record.id), record);
 }
 
 /** Notes how it ended; from here on its pictures can be seen. */
-export async function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<void> {
-  await bucket.put(endKey(record.id), JSON.stringify(record), { httpMetadata: { contentType: "application/json" } });
+export function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<unknown> {
+  return put(bucket, endKey(record.id), record);
+}
+
+function put(bucket: R2Bucket, key: string, record: StoredRecord): Promise<unknown> {
+  return bucket.put(key, JSON.stringify(record), { httpMetadata: { contentType: "application/json" } });
+}
+
+/** Takes the start back: no vendor drew anything, and it is to be begun again. */
+export async function dropStart(bucket: R2Bucket, id: string): Promise<void> {
+  await bucket.delete([startKey(id), aliveKey(id)]);
+}
+
+/** Shows that whoever draws it is still there. */
+export async function touch(bucket: R2Bucket, id: string): Promise<void> {
+  await bucket.put(aliveKey(id), "");
+}
+
+/**
+ * How far a generation with an owner is: `none` where no vendor was asked yet, `lost` where one may have been, and its owner
+ * gave no sign for `leaseMs`.
+ */
+export async function progressOf(
+  bucket: R2Bucket,
+  id: string,
+  now: number,
+  leaseMs: number,
+): Promise<{ at: "none" | "running" | "lost" } | { at: "ended"; record: StoredRecord }> {
+  const [end, start, alive] = await Promise.all([
+    bucket.get(endKey(id)),
+    bucket.head(startKey(id)),
+    bucket.head(aliveKey(id)),
+  ]);
+  if (end !== null) return { at: "ended", record: await end.json<StoredRecord>() };
+  if (start === null) return { at: "none" };
+  const sign = Math.max(start.uploaded.getTime(), alive?.uploaded.getTime() ?? 0);
+  return { at: now - sign < leaseMs ? "running" : "lost" };
 }
 
 /** The record as it stands; null if there is none. One that may not be noted yet is waited for. */
@@ -57,7 +100,8 @@ export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRec
 }
 
 async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
-  const object = (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id)));
+  const object =
+    (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id))) ?? (await bucket.get(queuedKey(id)));
   return object === null ? null : await object.json<StoredRecord>();
 }
 

@@ -9,7 +9,17 @@ import type { Vendor } from "./vendor.ts";
 import { xty } from "./xty/index.ts";
 
 /** Every vendor, one line each. The order is that of routing: who is asked first for a model that several have. */
-export const vendors: readonly Vendor[] = [listenhub, xty, atalk, linkai, nebula, openai, openaiEdits, easel];
+export const vendors: readonly Vendor[] = [
+  listenhub,
+  xty,
+  atalk,
+  linkai,
+  nebula,
+  // Formats that vendors do not own.
+  openai,
+  openaiEdits,
+  easel,
+];
 
 /** The provider that stands in where `SANDBOX` allows, and what it can do. */
 export const fallback = { ...sandbox.provider, spec: sandbox.spec };

@@ -122,7 +122,9 @@ export interface Refused {
 }
 
 /** The canonical error for a vendor's refusal; of status, code and words the most telling one counts. */
-export function refusal(vendor: string, refused: Refused): GatewayError {
+export function refusal(vendor: string, answer: Refused): GatewayError {
+  // A code for success says nothing of an error.
+  const refused = Number(answer.code) === 0 ? { ...answer, code: undefined } : answer;
   const meaning = meaningOf(refused);
   const { code, retryable = false, elsewhere = false } = MEANINGS[meaning];
   const who = meaning === "key" ? `${vendor} refused the gateway's own key` : vendor;

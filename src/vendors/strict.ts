@@ -93,8 +93,9 @@ export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = "
 
 /** What a vendor's own table says of a model as clients name it, `vendor/model` included. */
 export function specOf(models: Readonly<Record<string, ModelSpec>>, name: string): ModelSpec | undefined {
-  const model = canonicalModel(name.slice(name.indexOf("/") + 1));
-  const spec = model === undefined ? undefined : models[model];
+  const model = name.slice(name.indexOf("/") + 1);
+  const own = canonicalModel(model) ?? model;
+  const spec = Object.hasOwn(models, own) ? models[own] : undefined;
   // Of a model that is off no document says anything.
   return spec?.off === true ? undefined : spec;
 }

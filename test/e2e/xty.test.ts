@@ -172,7 +172,7 @@ describe("what is sent", () => {
     [
       { size: "2K", seed: 7 },
       { extra_body: one },
-      ["the body's size is not a field here and was ignored", `seed was left out: ${FLASH} does not take it here`],
+      ["size is not a field here and was ignored", `seed was left out: ${FLASH} does not take it here`],
     ],
   ];
   it.each(cases)("%j", async (asked, expected, warnings = []) => {

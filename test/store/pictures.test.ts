@@ -19,7 +19,7 @@ const WHOLE: [type: string, bytes: Uint8Array][] = [
 ];
 
 async function upload(bytes: Uint8Array, maxBytes = 64 << 20, name?: string): Promise<PictureUpload> {
-  const made = new PictureUpload(BUCKET, KEY, maxBytes, METADATA, name);
+  const made = new PictureUpload(BUCKET, KEY, maxBytes, METADATA, { name });
   for (const chunk of chunks(bytes, 700_000)) await made.write(chunk);
   return made;
 }

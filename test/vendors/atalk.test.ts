@@ -97,7 +97,7 @@ describe("atalk", () => {
       [{ model: "gpt-image-2", prompt: "a cat", aspect_ratio: "4:3" }, { aspectRatio: "4:3" }],
     ])("%j", (asked, request, warnings = []) => {
       const { model, prompt } = asked as typeof flux;
-      expect(read(asked)).toEqual({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
+      expect(read(asked)).toMatchObject({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
     });
 
     it.each<[more: object, field: string, message: RegExp | string]>([

@@ -57,9 +57,15 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
   });
 
   it("refuses a picture of a type that vendors do not take, and a prompt that is none", () => {
+    const [[name, first] = ["", {}]] = Object.entries(requests);
+    // Where this dialect has its prompt: in a message, perhaps.
+    const path = pathsIn(first).find((each) => valueAt(first, each) === meanings[name]?.request.prompt) ?? [];
+    const field = path
+      .map((step, i) => (typeof step === "number" ? `[${step}]` : `${i === 0 ? "" : "."}${step}`))
+      .join("");
     for (const prompt of [undefined, null, "", " \n", 5]) {
-      const error = thrownBy(() => dialect.decode({ ...Object.values(requests)[0], prompt }, [], new Headers()));
-      expect(error).toMatchObject({ code: "invalid_request", field: "prompt" });
+      const error = thrownBy(() => dialect.decode(replaced(first, path, prompt), [], new Headers()));
+      expect(error).toMatchObject({ code: "invalid_request", field });
     }
     for (const wire of Object.values(requests)) {
       const { wire: whole, pictures } = arrive(bytesOf(wire), new Shelf());
@@ -99,4 +105,8 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
       expect(text).not.toContain("picture-");
     }
   });
+}
+
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce((inside, step) => (inside as Record<string | number, unknown>)[step], value);
 }

@@ -208,7 +208,7 @@ describe("chat's other fields", () => {
   it.each<[object, string[]]>([
     [{ temperature: 1, top_p: 1, max_tokens: 100, user: "u", tools: [], store: false, stop: null }, []],
     [{ stream: false, stream_options: { include_usage: true }, modalities: ["text"] }, []],
-    [{ size: "2K" }, ["the body's size is not a field here and was ignored"]],
+    [{ size: "2K" }, ["size is not a field here and was ignored"]],
     [{ extra_body: { aspect_ratio: "1:1" } }, ["extra_body.aspect_ratio is not a field here and was ignored"]],
     [
       { extra_body: { google: { image_size: "1K" } } },

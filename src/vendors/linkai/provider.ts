@@ -41,7 +41,12 @@ export const provider: Provider = {
     const { message, code, type } = object(error);
     const said = text(message) ?? text(answer["message"]) ?? text(error);
     if (status !== 200 || error !== undefined)
-      throw refusal("linkai", { status, code: text(code) ?? text(type), said, own: STATUSES });
+      throw refusal("linkai", {
+        status,
+        code: typeof code === "number" ? code : (text(code) ?? text(type)),
+        said,
+        own: STATUSES,
+      });
     const images = list(answer["data"]).flatMap((item) => carrier(object(item)) ?? []);
     if (images.length > 0) return { images };
     throw withoutPicture("linkai", [], said);

@@ -65,7 +65,7 @@ export const dialect: Dialect = {
     const fitted = fitOwn(models, request);
     return {
       request: { ...fitted.request, turns },
-      warnings: [...unknownFields(knownWire, wire, "the body's "), ...warnings, ...fitted.warnings],
+      warnings: [...unknownFields(knownWire, wire), ...warnings, ...fitted.warnings],
       // Chat clients that ask for pictures by `modalities` (OpenRouter's) read data URIs only.
       as: asked.modalities?.includes("image") === true ? "base64" : "url",
       stream: asked.stream,

@@ -1,0 +1,173 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { png, until } from "../sim/index.ts";
+import { DIALECTS } from "./dialects.ts";
+import { CAT, jsonOf, LISTENHUB_PATH, PRO, read, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+});
+beforeEach(() => stage.reset());
+afterAll(() => stage.stop());
+
+let last = 0;
+const fresh = () => ({ "idempotency-key": `key-${++last}` });
+const calls = () => stage.listenhub.seen.length + stage.linkai.generations().length;
+const body = { model: PRO, prompt: "a cat" };
+const ask = (headers: Record<string, string>, more: object = {}, path = "/v1/generations") =>
+  stage.post(path, { ...body, ...more }, headers);
+
+describe("one key", () => {
+  it("40. thirty at once make one call and get the same answer", async () => {
+    stage.listenhub.next({ delayMs: 300, pictures: [png({ bytes: 400_000 })] });
+    const key = fresh();
+    const answers = await Promise.all(Array.from({ length: 30 }, () => read(ask(key))));
+    expect(calls()).toBe(1);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(answers.map(({ sha256 }) => sha256)).size).toBe(1);
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+    expect((await stage.record(answers[0]?.id ?? "")).status).toBe("succeeded");
+  });
+
+  it.each(Object.entries(DIALECTS))("is answered again in the words of %s, from what is stored", async (_, use) => {
+    const headers = { ...fresh(), ...use.headers };
+    const [first, second] = [
+      await stage.post(use.path, use.ask(undefined), headers),
+      await stage.post(use.path, use.ask(undefined), headers),
+    ];
+    expect([first.status, second.status, calls()]).toEqual([200, 200, 1]);
+    for (const name of ["easel-generation", "easel-vendor", "easel-model", "content-type"])
+      expect(second.headers.get(name)).toBe(first.headers.get(name));
+    const [one, two] = [await use.pictures(first, stage), await use.pictures(second, stage)];
+    expect(two).toEqual(one);
+  });
+
+  it("also where the vendor's bytes would pass through: all get the same", async () => {
+    const key = fresh();
+    const one = await read(stage.post(LISTENHUB_PATH, CAT, key));
+    const two = await read(stage.post(LISTENHUB_PATH, CAT, key));
+    expect([one.status, two.sha256, calls()]).toEqual([200, one.sha256, 1]);
+  });
+
+  it("41. is refused for another body with 422, in the dialect's words", async () => {
+    const key = fresh();
+    await (await ask(key)).text();
+    const other = await ask(key, { prompt: "a dog" });
+    expect([other.status, other.headers.get("x-should-retry")]).toEqual([422, "false"]);
+    expect(await jsonOf(other)).toMatchObject({ error: { code: "idempotency_conflict" } });
+    // Another dialect's body is another body.
+    expect((await stage.post("/linkai/v1/images/generations", body, key)).status).toBe(422);
+    const reference = (seed: number) => ({
+      references: [{ data: png({ seed, bytes: 5_000 }).bytes.toString("base64") }],
+    });
+    const pictured = fresh();
+    await (await ask(pictured, reference(1))).text();
+    expect((await ask(pictured, reference(1))).status).toBe(200);
+    // The same size and shape, other bytes.
+    expect((await ask(pictured, reference(2))).status).toBe(422);
+    await until(async () => (await stage.keys("references/")).length === 0);
+  });
+
+  it("is told to come again while the first is drawn: 409 with Retry-After", async () => {
+    stage.listenhub.next({ delayMs: 3_500 });
+    const key = fresh();
+    const first = ask(key);
+    await sleep(200);
+    const second = await ask(key);
+    expect([second.status, second.headers.get("retry-after")]).toEqual([409, "2"]);
+    expect(second.headers.get("x-should-retry")).toBeNull();
+    expect((await first).status).toBe(200);
+    expect((await ask(key)).status).toBe(200);
+    expect(calls()).toBe(1);
+  });
+
+  it.each([" ", "ключ", "x".repeat(256)])("must be printable: %j", async (key) => {
+    // Node itself refuses what is no header at all.
+    const answer = await ask({
+      "idempotency-key": encodeURIComponent(key) === key ? key : `${key.length}\t` + "\u00e9",
+    });
+    expect(await jsonOf(answer)).toMatchObject({ error: { code: "invalid_request", field: "Idempotency-Key" } });
+  });
+});
+
+describe("a failure", () => {
+  it("that passes lets go of the key", async () => {
+    const key = fresh();
+    stage.listenhub.next({ status: 503, error: {} });
+    stage.linkai.next({ status: 503, error: {} });
+    expect((await ask(key)).status).toBe(502);
+    expect((await ask(key)).status).toBe(200);
+  });
+
+  it("that stays is told again without another call", async () => {
+    const key = fresh();
+    stage.listenhub.next({ finishReason: "IMAGE_SAFETY" });
+    const [one, two] = [await read(ask(key)), await read(ask(key))];
+    expect([one.status, two.status, two.id]).toEqual([422, 422, one.id]);
+    expect(two.json).toEqual(one.json);
+    expect(calls()).toBe(1);
+  });
+
+  it("of the request itself uses no key up", async () => {
+    const key = fresh();
+    expect((await ask(key, { n: 0 })).status).toBe(400);
+    expect((await ask(key)).status).toBe(200);
+  });
+});
+
+describe("43. an owner that died", () => {
+  const limits = { leaseMs: 600 };
+  const restart = async (delayMs: number, key: Record<string, string>, run: (again: Stage) => Promise<void>) => {
+    const persist = await mkdtemp(join(tmpdir(), "easel-once-"));
+    const first = await startStage({ persist, limits });
+    first.listenhub.next({ delayMs });
+    const left = first.post("/v1/generations", body, key).catch(() => undefined);
+    await sleep(400);
+    expect(first.listenhub.seen).toHaveLength(1);
+    await first.stop();
+    await left;
+    const second = await startStage({ persist, limits });
+    try {
+      await run(second);
+    } finally {
+      await second.stop();
+      await rm(persist, { recursive: true, force: true });
+    }
+  };
+
+  it("after the vendor was asked: nobody pays twice, and the caller is told so", async () => {
+    const key = fresh();
+    await restart(5_000, key, async (again) => {
+      await sleep(700);
+      const answer = await again.post("/v1/generations", body, key);
+      expect([answer.status, answer.headers.get("retry-after"), answer.headers.get("x-should-retry")]).toEqual([
+        409,
+        null,
+        "false",
+      ]);
+      expect((await jsonOf<{ error: { message: string } }>(answer)).error.message).toContain("may have been charged");
+      expect(again.listenhub.seen).toEqual([]);
+    });
+  });
+
+  it("before any vendor was asked: another draws it", async () => {
+    const slow = await startStage({ faulty: true, limits });
+    try {
+      const key = fresh();
+      // It holds the claim, and hangs where it would note that it begins.
+      await slow.easel.fault("BUCKET.put", { delayMs: 30_000, prefix: "generations/" });
+      void slow.post("/v1/generations", body, key).catch(() => undefined);
+      await sleep(300);
+      await slow.easel.fault("BUCKET.put", { times: 0 });
+      expect((await slow.post("/v1/generations", body, key)).status).toBe(200);
+      expect(slow.listenhub.seen).toHaveLength(1);
+    } finally {
+      await slow.stop();
+    }
+  });
+});
