@@ -18,6 +18,8 @@ export default defineConfig({
             miniflare: {
               compatibilityDate,
               compatibilityFlags,
+              // As esbuild reads an import `with { type: "text" }`.
+              modulesRules: [{ type: "Text", include: ["**/src/web/*.js"] }],
               kvNamespaces: ["KV"],
               r2Buckets: ["BUCKET"],
             },

@@ -8,10 +8,10 @@ import { join, posix, relative, sep } from "node:path";
  * An entry is a file or, with a slash at its end, a folder of src/.
  */
 const LAYERS = [
-  ["errors.ts", "log.ts", "image/"],
+  ["errors.ts", "log.ts", "image/", "web/"],
   ["env.ts", "stream/", "store/", "policy/", "vendors/"],
   ["generate/", "generate.ts"],
-  ["routes/"],
+  ["routes/", "schedule/"],
   ["app.ts"],
   ["index.ts"],
 ];
@@ -20,6 +20,8 @@ const LAYERS = [
 const NARROW = {
   "errors.ts": [],
   "log.ts": [],
+  // Browsers run it, and it is one file.
+  "web/": [],
   "image/": ["errors.ts"],
 };
 
@@ -36,7 +38,7 @@ const VENDOR_MAY = [
 ];
 
 /** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small. */
-const PACKAGES = /^(hono(\/.+)?|zod\/mini|node:.+|cloudflare:.+)$/;
+const PACKAGES = /^(hono(\/.+)?|zod\/mini|croner|node:.+|cloudflare:.+)$/;
 
 /** Folders of src/vendors/ whose names are words of our own, or a format that many speak. */
 const COMMON = new Set(["easel", "openai", "sandbox"]);

@@ -24,7 +24,7 @@ export function adminToken(vars: () => Vars): Admin {
     writeFileSync(
       ".dev.vars",
       "# Secrets of local development; git ignores this file. A vendor is switched on by its <VENDOR>_API_KEY here.\n" +
-        `ADMIN_TOKEN=${fresh}\n`,
+        `ADMIN_TOKEN=${fresh}\n# What signs URLs of pictures: npm run sign.\n${signingKeys()}\n`,
       { mode: 0o600, flag: "wx" },
     );
     return {
@@ -39,6 +39,11 @@ export function adminToken(vars: () => Vars): Admin {
       `printf '\\nADMIN_TOKEN=${fresh}\\n' >> ${file}\n\n` +
       `Then, for a picture saved as first.png:\n\n${curl(origin, fresh)}`,
   };
+}
+
+/** A line for .dev.vars. */
+export function signingKeys(): string {
+  return `SIGNING_KEYS='{"main":"${randomBytes(32).toString("hex")}"}'`;
 }
 
 function curl(origin: string, token: string): string {

@@ -3,6 +3,7 @@ import { watchFile } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { adminToken } from "./admin-token.ts";
+import { everyMinute } from "./every-minute.ts";
 import { quiet } from "./quiet.ts";
 
 const HELP = `npm start                  serve on http://localhost:8787
@@ -40,6 +41,7 @@ const worker = await startWorker({
 
 let ready = false;
 let stopping = false;
+let stopTicks: (() => void) | undefined;
 
 worker.raw.on("error", (event: unknown) => {
   const message = messageOf(event);
@@ -72,6 +74,12 @@ for (const file of [".dev.vars", ".env"]) {
 
 await Promise.all([worker.ready, loaded]);
 ready = true;
+// Schedules: deployed, Cloudflare's cron trigger does this; here nobody else would.
+stopTicks = everyMinute((minute) => {
+  worker.scheduled({ scheduledTime: minute, cron: "* * * * *" }).catch((error: unknown) => {
+    if (!stopping) console.error(`The tick of ${minute.toISOString()} failed: ${messageOf(error)}`);
+  });
+});
 const origin = (await worker.url).origin;
 console.log(`\nEasel is ready on ${origin} (Ctrl-C stops it).\n\n${admin.advice(origin)}\n`);
 
@@ -79,6 +87,7 @@ console.log(`\nEasel is ready on ${origin} (Ctrl-C stops it).\n\n${admin.advice(
 async function stop(): Promise<void> {
   if (stopping) process.exit(0);
   stopping = true;
+  stopTicks?.();
   setTimeout(() => process.exit(0), 3000).unref();
   await worker.raw.teardown();
   process.exit(0);

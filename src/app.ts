@@ -1,4 +1,7 @@
 import { Hono } from "hono/tiny";
+import { forPages } from "./routes/cors.ts";
+import { createKey, deleteKey, serveKeys } from "./routes/keys.ts";
+import { serveEmbed } from "./routes/embed.ts";
 import { allowPicture, servePicture } from "./routes/pictures.ts";
 import type { AppContext, HonoEnv } from "./routes/context.ts";
 import { failure, notFound } from "./routes/failure.ts";
@@ -6,7 +9,17 @@ import { serve } from "./routes/generate.ts";
 import { serveGeneration, serveGenerations } from "./routes/generations.ts";
 import { takeLeftover } from "./routes/leftover.ts";
 import { serveModel, serveModels } from "./routes/models.ts";
+import { removePreset, replacePreset, servePreset, servePresets } from "./routes/presets.ts";
 import { serveReference } from "./routes/references.ts";
+import {
+  removeSchedule,
+  replaceSchedule,
+  runSchedule,
+  serveSchedule,
+  serveSchedules,
+} from "./routes/schedules.ts";
+import { serveSigned } from "./routes/signed.ts";
+import { serveHistory, serveLatest, serveTick } from "./routes/stable.ts";
 import { vendors } from "./vendors/index.ts";
 
 /** The gateway's HTTP side: every dialect at its paths, and what is ours. */
@@ -24,24 +37,43 @@ for (const dialect of dialects) {
   const { name, paths, nested, alsoAt = [] } = dialect;
   const handler = serve(dialect);
   for (const path of paths) {
-    if (!nested) app.post(path, handler);
-    app.post(`/${name}${path}`, handler);
+    if (!nested) drawAt(path, handler);
+    drawAt(`/${name}${path}`, handler);
   }
-  for (const path of alsoAt) app.post(path, handler);
+  for (const path of alsoAt) drawAt(path, handler);
 }
 for (const name of new Set(dialects.map((dialect) => dialect.name))) {
   // A base URL that ends in /<name>/v1 leads an SDK here as well.
-  app.get(`/${name}/v1/models`, serveModels);
-  app.get(`/${name}/v1/models/:id{.+}`, serveModel);
+  readAt(`/${name}/v1/models`, serveModels);
+  readAt(`/${name}/v1/models/:id{.+}`, serveModel);
 }
 
-app.get("/v1/models", serveModels);
-app.get("/v1/models/:id{.+}", serveModel);
+readAt("/v1/models", serveModels);
+readAt("/v1/models/:id{.+}", serveModel);
 app.get("/v1/generations", serveGenerations);
-app.get("/v1/generations/:id", serveGeneration);
+readAt("/v1/generations/:id", serveGeneration);
+app.post("/v1/keys", createKey);
+app.get("/v1/keys", serveKeys);
+app.delete("/v1/keys/:id", deleteKey);
+app.get("/v1/presets", servePresets);
+app.get("/v1/presets/:name", servePreset);
+app.put("/v1/presets/:name", replacePreset);
+app.delete("/v1/presets/:name", removePreset);
+app.get("/v1/schedules", serveSchedules);
+app.get("/v1/schedules/:name", serveSchedule);
+app.put("/v1/schedules/:name", replaceSchedule);
+app.delete("/v1/schedules/:name", removeSchedule);
+app.post("/v1/schedules/:name/run", runSchedule);
+app.get("/s/:file{.+\\.json}", serveHistory);
+app.get("/s/:name", serveLatest);
+app.get("/s/:name/:tick", serveTick);
+for (const path of ["/s/:name", "/s/:name/:tick"]) app.options(path, allowPicture);
+app.get("/i/:preset", serveSigned);
+app.options("/i/:preset", allowPicture);
 app.get("/images/:id/:n", servePicture);
 app.options("/images/:id/:n", allowPicture);
 app.get("/references/:folder/:n", serveReference);
+app.get("/embed.js", serveEmbed);
 app.get("/healthz", (c) => c.json({ ok: true }));
 
 app.notFound((c: AppContext) => {
@@ -55,6 +87,18 @@ app.notFound((c: AppContext) => {
 });
 
 app.onError((thrown, c: AppContext) => failure(c, thrown));
+
+/** Serves drawing, to pages too. */
+function drawAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
+  app.use(path, forPages("POST"));
+  app.post(path, handler);
+}
+
+/** Serves reading, to pages too. */
+function readAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
+  app.use(path, forPages("GET"));
+  app.get(path, handler);
+}
 
 /** The methods that a path is served with; none where there is nothing. */
 function methodsAt(path: string): string[] {

@@ -1,5 +1,8 @@
+import { log } from "./log.ts";
 import { FAILOVER, type Failover } from "./policy/failover.ts";
 import { type Limits, parseLimits } from "./policy/limits.ts";
+import { parsePresets, type Preset } from "./policy/presets.ts";
+import { parseSigningKeys, type SigningKeys, weakKeys } from "./policy/signatures.ts";
 
 /** What wrangler.toml binds. Vendors' keys and base URLs are read by name: `<VENDOR>_API_KEY`, `<VENDOR>_BASE_URL`. */
 export interface Env {
@@ -14,6 +17,8 @@ export interface Env {
   TRUSTED_HOSTS?: string;
   LIMITS?: string;
   MODELS?: string;
+  PRESETS?: string;
+  SIGNING_KEYS?: string;
 }
 
 export interface Settings {
@@ -36,6 +41,9 @@ export interface Settings {
   failover: Failover;
   /** The var ROUTING as it is; generate/choose.ts reads it, since it names vendors. */
   routing: string | undefined;
+  /** Those of the var PRESETS, by name; others are stored. */
+  presets: ReadonlyMap<string, Preset>;
+  signingKeys: SigningKeys;
   /** Everything that must never be shown. */
   secrets: readonly string[];
 }
@@ -68,6 +76,9 @@ function parse(env: Env): Settings {
     if (auth !== "bearer" && auth !== "bare") throw new Error(`${vendor.toUpperCase()}_AUTH must be bearer or bare`);
     return auth;
   };
+  const limits = parseLimits(text("LIMITS"));
+  const signingKeys = parseSigningKeys(text("SIGNING_KEYS"));
+  for (const kid of weakKeys(signingKeys)) log("signing_key_weak", { kid, hint: "openssl rand -hex 32 makes a good one" });
   return {
     adminToken: text("ADMIN_TOKEN"),
     sandbox: sandbox === "fallback",
@@ -78,15 +89,18 @@ function parse(env: Env): Settings {
         .map((host) => host.trim().toLowerCase())
         .filter((host) => host !== ""),
     ),
-    limits: parseLimits(text("LIMITS")),
+    limits,
     models: text("MODELS"),
     credential: (vendor) => text(`${vendor.toUpperCase()}_API_KEY`),
     baseUrl: (vendor) => text(`${vendor.toUpperCase()}_BASE_URL`)?.replace(/\/+$/, ""),
     bareKey: (vendor) => authOf(vendor) === "bare",
     failover,
     routing: text("ROUTING"),
+    presets: parsePresets(text("PRESETS"), limits),
+    signingKeys,
     secrets: Object.keys(vars)
       .filter((name) => /_(?:KEY|TOKEN|SECRET)S?$/.test(name))
-      .flatMap((name) => text(name) ?? []),
+      .flatMap((name) => text(name) ?? [])
+      .concat(...signingKeys.values()),
   };
 }

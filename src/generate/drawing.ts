@@ -29,7 +29,7 @@ export class Drawing {
   readonly routes: readonly [Route, ...Route[]];
   private readonly generation: Generation;
   private readonly references: References;
-  private readonly lanes = new Lanes(PARALLEL);
+  private readonly lanes: Lanes;
   private readonly failures: GatewayError[] = [];
   private slots = 0;
 
@@ -37,6 +37,7 @@ export class Drawing {
     this.generation = generation;
     this.routes = routes;
     this.references = references;
+    this.lanes = generation.job.lanes ?? new Lanes(PARALLEL);
     generation.ask(routes[0]);
   }
 

@@ -1,13 +1,24 @@
 import type { Env, Settings } from "../env.ts";
-import { asGatewayError, type GatewayError, redact } from "../errors.ts";
+import { asGatewayError, GatewayError, redact } from "../errors.ts";
 import type { Route } from "./choose.ts";
 import type { Exchanged } from "./exchange.ts";
 import { totalCost } from "../image/price.ts";
 import type { GenerationRecord, Stages, Usage } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
+import type { Lanes } from "./lanes.ts";
 import { log } from "../log.ts";
 import { dropPictures } from "../store/pictures.ts";
-import { dropStart, madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
+import {
+  dropStart,
+  madeAt,
+  NOTED_AFTER_MS,
+  putEnd,
+  putStart,
+  type StoredRecord,
+  touch,
+  WRITE_AGAIN_MS,
+} from "../store/records.ts";
+import type { Tick } from "../store/ticks.ts";
 import type { Asked } from "../vendors/vendor.ts";
 
 /** One accepted request. */
@@ -27,16 +38,24 @@ export interface Job {
   owned?: boolean | undefined;
   /** Set where it is begun again after a failure that may pass: such a failure does not end it. */
   again?: boolean | undefined;
+  /** Set where several generations share one invocation, and so its connections. */
+  lanes?: Lanes | undefined;
   /** Pictures that came with the request; dropped when the generation has ended. */
   hoisted: readonly StoredPicture[];
+  /** The tick of a schedule that it is drawn for. */
+  tick?: Tick | undefined;
   /** Told as soon as it is known who draws, so that an error can say so too. */
   chosen(record: Pick<GenerationRecord, "vendor" | "model" | "warnings">): void;
   /** Keeps the isolate at work after the answer, or after the client left. */
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** R2 takes one write a second per key: a record that was refused is tried once more after this. */
-const RECORD_AGAIN_MS = 1_100;
+/** Thrown where somebody else has begun the same generation: nothing was done, and its record is theirs. */
+export class AlreadyBegun extends GatewayError {
+  constructor() {
+    super("idempotency_conflict", "This generation is being drawn already.", { retryable: true });
+  }
+}
 
 /** A generation while it runs, and the keeper of its record. */
 export class Generation {
@@ -60,18 +79,19 @@ export class Generation {
       images: [],
       warnings: asked.warnings,
       attempts: [],
-      createdAt: new Date().toISOString(),
+      createdAt: new Date(receivedAt).toISOString(),
+      startedAt: new Date().toISOString(),
     };
     // One that ends sooner is recorded once, at its end.
     this.timer = setTimeout(() => job.waitUntil(this.note()), Math.max(0, madeAt(id) + NOTED_AFTER_MS - Date.now()));
   }
 
-  /** To be called before any vendor is asked. Throws where that cannot be noted and others rely on it. */
+  /** To be called before any vendor is asked. Where others rely on it, throws if it cannot be noted, or is AlreadyBegun. */
   async begin(): Promise<void> {
     const { id, env, owned, settings, waitUntil } = this.job;
     if (owned !== true) return;
     clearTimeout(this.timer);
-    await putStart(env.BUCKET, this.record);
+    if (!(await putStart(env.BUCKET, this.record))) throw new AlreadyBegun();
     const sign = () => waitUntil(touch(env.BUCKET, id).catch((error: unknown) => this.logLost(error)));
     this.heartbeat = setInterval(sign, settings.limits.leaseMs / 3);
   }
@@ -115,6 +135,7 @@ export class Generation {
   /** Ends it as failed and returns the error to answer. */
   async fail(thrown: unknown): Promise<GatewayError> {
     const error = asGatewayError(thrown);
+    if (error instanceof AlreadyBegun) return error;
     if (this.job.again === true && error.retryable) {
       await this.takeBack();
       return error;
@@ -161,7 +182,7 @@ export class Generation {
     this.record.usage = usageOf(this.record, { ...this.stages, total: Date.now() - this.job.receivedAt }, vendorUsage);
     this.log(error);
     await putEnd(env.BUCKET, this.record).catch(async () => {
-      await scheduler.wait(RECORD_AGAIN_MS);
+      await scheduler.wait(WRITE_AGAIN_MS);
       await putEnd(env.BUCKET, this.record);
     });
   }

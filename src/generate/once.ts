@@ -1,9 +1,10 @@
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { generate, type Answer } from "../generate.ts";
-import { claim, type Claim, type Held, release, takeOver } from "../store/claims.ts";
+import { claim, type Claim, find, type Held, release, takeOver } from "../store/claims.ts";
 import { dropPictures } from "../store/pictures.ts";
-import { progressOf, type StoredRecord } from "../store/records.ts";
+import { getRecord, progressOf, type StoredRecord } from "../store/records.ts";
 import { type Job, publicRecord } from "./generation.ts";
+import { enqueue } from "./jobs.ts";
 
 /** What is to be drawn once for all who ask for it. */
 export interface Once {
@@ -13,11 +14,16 @@ export interface Once {
   fingerprint: string;
   /** How long one that comes second waits for the first. */
   waitMs: number;
-  /** How long the claim counts; a later one begins anew. */
-  keepMs: number;
+  /** How long what came of it counts, after which it is drawn anew; without a record nobody knows what came of it. */
+  keepMs(record: StoredRecord | undefined): number;
+  /** Called by the one that draws, before it does; what it throws lets go of the claim. */
+  begin?(): void;
+  /** Set where it is queued rather than drawn at once: the answer is its record as it stands. */
+  later?: boolean | undefined;
 }
 
-const POLL_MS = 200;
+/** Between two looks at what another draws: longer each time, and not all at once. */
+const POLL_MS = { first: 200, longest: 1_500, growth: 1.3 };
 
 /**
  * One generation, however many ask for it at once or again: the first has it drawn, the others are answered from what is
@@ -33,55 +39,77 @@ export async function once(job: Job, what: Once, about: (generation: string) => 
   about(other?.id ?? job.id);
   if (other === undefined) return draw(job, what);
   drop();
-  return answerOf(other, job);
+  return what.later === true ? { record: publicRecord(other, job.origin) } : answerOf(other, job.origin);
 }
 
-/** The record of who came first, once it has ended; undefined where it is up to us. */
+/** The record of who came first, once it has ended, or `later` as it stands; undefined where it is up to us. */
 async function settle(job: Job, what: Once): Promise<StoredRecord | undefined> {
   const { BUCKET } = job.env;
   const offered = (): Claim => ({ generation: job.id, fingerprint: what.fingerprint, at: Date.now() });
   const until = Date.now() + what.waitMs;
+  let pauseMs = POLL_MS.first;
   let held = await claim(BUCKET, what.key, offered());
-  for (;;) {
-    if (held.mine) return undefined;
+  while (!held.mine) {
     const seen = await look(job, what, held);
+    if (typeof seen === "object") return seen;
     if (seen === "free") {
       if (await takeOver(BUCKET, what.key, held.etag, offered())) return undefined;
-    } else if (seen !== "waiting") return seen;
-    else if (Date.now() >= until) throw conflict("A request with this key is being drawn.", { retryAfter: 2 });
-    else await scheduler.wait(POLL_MS);
-    held = await claim(BUCKET, what.key, offered());
+    } else {
+      const record = what.later === true ? await getRecord(BUCKET, held.claim.generation) : null;
+      if (record !== null) return record;
+      if (Date.now() >= until) throw conflict("A request with this key is being drawn.", { retryAfter: 2 });
+      // Each waits by itself: the runtime cancels a request that waits for what another one has begun.
+      await scheduler.wait(pauseMs * (0.75 + Math.random() / 2));
+      pauseMs = Math.min(POLL_MS.longest, pauseMs * POLL_MS.growth);
+      if (seen === "running") continue;
+    }
+    const now = await find(BUCKET, what.key);
+    // Let go of. Whoever waited shares what it came to, and does not try again in its turn: they may be hundreds.
+    const ended = now === undefined && seen === "none" ? await endOf(job, held) : undefined;
+    if (ended !== undefined) return ended;
+    held = now ?? (await claim(BUCKET, what.key, offered()));
   }
+  return undefined;
 }
 
-/** What has become of somebody else's claim. */
-async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "waiting" | StoredRecord> {
+/** What has become of somebody else's claim: `none` where its owner has not begun yet. */
+async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "none" | "running" | StoredRecord> {
   const { leaseMs } = job.settings.limits;
   const now = Date.now();
-  if (now - claim.at > what.keepMs) return "free";
+  const progress = await progressOf(job.env.BUCKET, claim.generation, now, leaseMs);
+  const record = progress.at === "ended" ? progress.record : undefined;
+  const over = progress.at === "ended" || progress.at === "lost";
+  if (over && now - claim.at >= what.keepMs(record)) return "free";
   if (claim.fingerprint !== what.fingerprint) {
     throw conflict("This key was used for another request; use a new one.", { status: 422 });
   }
-  const progress = await progressOf(job.env.BUCKET, claim.generation, now, leaseMs);
-  if (progress.at === "ended") return progress.record;
+  if (record !== undefined) return record;
   // No vendor was asked, and its owner is gone: it can be drawn without paying twice.
-  if (progress.at === "none") return now - claim.at > leaseMs ? "free" : "waiting";
-  if (progress.at === "running") return "waiting";
+  if (progress.at === "none") return now - claim.at > leaseMs ? "free" : "none";
+  if (progress.at === "running" || progress.at === "queued") return "running";
   const lost = "What became of the request with this key is not known, and it may have been charged; use a new key.";
   throw conflict(lost, {});
 }
 
-async function draw(job: Job, { key }: Once): Promise<Answer> {
+async function endOf(job: Job, { claim }: Held): Promise<StoredRecord | undefined> {
+  const progress = await progressOf(job.env.BUCKET, claim.generation, Date.now(), job.settings.limits.leaseMs);
+  return progress.at === "ended" ? progress.record : undefined;
+}
+
+async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answer> {
   try {
-    return await generate({ ...job, owned: true });
+    begin?.();
+    return await (later ? enqueue(job, key) : generate({ ...job, owned: true }));
   } catch (thrown) {
-    const again = thrown instanceof GatewayError && (thrown.retryable || thrown.elsewhere);
+    // What could not be queued has left no record that could be the answer.
+    const again = later || (thrown instanceof GatewayError && (thrown.retryable || thrown.elsewhere));
     if (again) await release(job.env.BUCKET, key);
     throw thrown;
   }
 }
 
-function answerOf(record: StoredRecord, { origin }: Job): Answer {
+/** An ended generation as an answer. Throws what it failed with. */
+export function answerOf(record: StoredRecord, origin: string): Answer {
   const { error } = record;
   if (error !== undefined) throw new GatewayError(error.code as ErrorCode, error.message);
   return { record: publicRecord(record, origin) };

@@ -1,37 +1,58 @@
 import { GatewayError } from "../errors.ts";
 import { log } from "../log.ts";
+import { digest, endOf, keyIdOf, type KeyRecord } from "./keys.ts";
 
 /** Who makes a request, and whose generations are whose. */
 export interface Principal {
+  /** `admin`, or the key's id. */
   id: string;
+  kind: "admin" | KeyRecord["kind"];
+  /** What a key may ask; the admin has none. */
+  key?: KeyRecord | undefined;
 }
 
-const encoder = new TextEncoder();
+/** What a credential is checked against. */
+export interface Known {
+  adminToken: string | undefined;
+  /** The record of a key by its id. */
+  find(id: string): Promise<KeyRecord | null>;
+  now: number;
+}
+
 /** The right token's digest, which is the same for every request of this isolate. */
-let known: { token: string; digest: ArrayBuffer } | undefined;
+let admin: { token: string; digest: ArrayBuffer } | undefined;
+/** Compared with where there is no record: no SHA-256 that anybody can find the text of. */
+const NOBODY = new Uint8Array(32);
 
 /** One answer to a key that is missing, wrong, too long or no longer good: nothing can be learned from it. */
 const REFUSED = "The API key is missing or not valid; it goes in a header, as in: Authorization: Bearer KEY.";
 /** Said to anybody, because it tells the operator what to do and nobody else anything. */
 const NO_TOKEN = "No API key is valid yet: the secret ADMIN_TOKEN is not set on this gateway.";
 
-/** Who the `Authorization` header speaks for: `Bearer KEY`, or the bare key. Throws unauthorized. */
-export async function authenticate(header: string | undefined, adminToken: string | undefined): Promise<Principal> {
-  if (adminToken === undefined) {
-    log("unauthorized", { hint: NO_TOKEN });
-    throw new GatewayError("unauthorized", NO_TOKEN);
-  }
+/**
+ * Who the `Authorization` header speaks for: `Bearer KEY`, or the bare key. Throws unauthorized. Digests are compared, in a
+ * time that tells neither where two keys differ nor how long the right one is; the admin's needs no store.
+ */
+export async function authenticate(header: string | undefined, { adminToken, find, now }: Known): Promise<Principal> {
   const given = (header ?? "").replace(/^Bearer\s+/i, "").trim();
-  if (await isSame(given, adminToken)) return { id: "admin" };
-  throw new GatewayError("unauthorized", REFUSED);
+  const hash = await digest(given);
+  if (adminToken !== undefined && crypto.subtle.timingSafeEqual(hash, await digestOf(adminToken)))
+    return { id: "admin", kind: "admin" };
+  const id = keyIdOf(given);
+  const record = id === undefined ? null : await find(id);
+  const right = record === null ? NOBODY : Uint8Array.fromHex(record.hash);
+  if (crypto.subtle.timingSafeEqual(hash, right) && record !== null) {
+    const end = endOf(record, now);
+    if (end === undefined) return { id: record.id, kind: record.kind, key: record };
+    // Whoever asks is not told, the operator is: somebody still uses it.
+    log("unauthorized", { key: record.id, reason: end });
+  }
+  if (adminToken !== undefined) throw new GatewayError("unauthorized", REFUSED);
+  log("unauthorized", { hint: NO_TOKEN });
+  throw new GatewayError("unauthorized", NO_TOKEN);
 }
 
-/** Compares digests, in a time that tells neither where two tokens differ nor how long the right one is. */
-async function isSame(given: string, right: string): Promise<boolean> {
-  if (known?.token !== right) known = { token: right, digest: await digest(right) };
-  return crypto.subtle.timingSafeEqual(await digest(given), known.digest);
-}
-
-function digest(token: string): Promise<ArrayBuffer> {
-  return crypto.subtle.digest("SHA-256", encoder.encode(token));
+async function digestOf(token: string): Promise<ArrayBuffer> {
+  if (admin?.token !== token) admin = { token, digest: await digest(token) };
+  return admin.digest;
 }

@@ -32,7 +32,8 @@ export class Gate {
   /** A request of a principal: its own bucket and the global one. Throws rate_limited. */
   admitRequest(principal: Principal): void {
     const { keyPerMinute, globalPerMinute } = this.limits;
-    this.admit([use("key", principal.id, keyPerMinute), use("global", "all", globalPerMinute)]);
+    const perMinute = principal.key?.perMinute ?? keyPerMinute;
+    this.admit([use("key", principal.id, perMinute), use("global", "all", globalPerMinute)]);
   }
 
   /**
@@ -41,6 +42,12 @@ export class Gate {
    */
   admitReferences(principal: Principal): void {
     this.admit([use("references", principal.id, this.limits.referencesPerMinute)]);
+  }
+
+  /** A signed URL that nobody has viewed yet. Throws rate_limited. */
+  admitSigned(): void {
+    const { signedPerMinute, globalPerMinute } = this.limits;
+    this.admit([use("signed", "all", signedPerMinute), use("global", "all", globalPerMinute)]);
   }
 
   private admit(uses: BucketUse[]): void {

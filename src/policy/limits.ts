@@ -47,6 +47,10 @@ export const LIMITS = {
   idempotencyWaitMs: 2_000,
   /** How long such a key is remembered. */
   idempotencyMs: 24 * 60 * 60_000,
+  /** How long a viewer waits for a picture that another's view has begun. */
+  signedWaitMs: 60_000,
+  /** How long a signed URL whose picture could not be drawn says so, before it is tried again. */
+  signedFailureMs: 60 * 60_000,
   /** Whoever draws something once for many gives a sign this often at least; after that its owner counts as lost. */
   leaseMs: 30_000,
 
@@ -54,6 +58,8 @@ export const LIMITS = {
   keyPerMinute: 300,
   globalPerMinute: 1_500,
   referencesPerMinute: 60,
+  /** Pictures behind signed URLs that nobody has seen yet. */
+  signedPerMinute: 60,
 };
 
 export type Limits = typeof LIMITS;

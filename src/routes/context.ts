@@ -1,6 +1,9 @@
 import type { Context } from "hono";
 import { type Env, type Settings, settingsOf } from "../env.ts";
+import { GatewayError } from "../errors.ts";
 import { authenticate, type Principal } from "../policy/credentials.ts";
+import { allowsOrigin } from "../policy/origins.ts";
+import { findKey } from "../store/key-records.ts";
 
 /** What Hono carries through a request. */
 export interface HonoEnv {
@@ -9,6 +12,10 @@ export interface HonoEnv {
     requestId: string;
     /** What this very request calls canonical fields; wins over its dialect's `fields`. */
     fields?: Readonly<Record<string, string>> | undefined;
+    /** Whether publishable keys are good for this method and path (routes/cors.ts). */
+    pages?: boolean | undefined;
+    /** The page that may read the answer. */
+    pageOrigin?: string | undefined;
   };
 }
 
@@ -18,9 +25,31 @@ export function settings(c: AppContext): Settings {
   return settingsOf(c.env);
 }
 
-/** Who asks. Throws unauthorized. */
-export function principalOf(c: AppContext): Promise<Principal> {
-  return authenticate(c.req.header("authorization"), settings(c).adminToken);
+/** Who asks. Throws unauthorized, or forbidden where a publishable key comes from elsewhere or goes too far. */
+export async function principalOf(c: AppContext): Promise<Principal> {
+  const now = Date.now();
+  const find = (id: string) => findKey(c.env.KV, id, now);
+  const { adminToken } = settings(c);
+  const principal = await authenticate(c.req.header("authorization"), { adminToken, find, now });
+  if (principal.kind !== "publishable") return principal;
+  const origin = c.req.header("origin");
+  // The same words whether it is missing, `null` or another: what a key is for is not for everybody who has it.
+  if (!allowsOrigin(principal.key?.origins ?? [], origin))
+    throw new GatewayError(
+      "forbidden",
+      "This key is good on the pages of its own origins only, as told by the Origin header.",
+    );
+  c.set("pageOrigin", origin);
+  if (c.get("pages") !== true)
+    throw new GatewayError("forbidden", "A publishable key draws pictures, reads what it drew, and lists models.");
+  return principal;
+}
+
+/** The operator. Throws unauthorized, or forbidden where it is somebody else. */
+export async function adminOf(c: AppContext): Promise<Principal> {
+  const principal = await principalOf(c);
+  if (principal.kind === "admin") return principal;
+  throw new GatewayError("forbidden", "This is for the operator, whose key is ADMIN_TOKEN.");
 }
 
 /** Origin of our URLs in answers. */

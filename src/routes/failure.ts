@@ -42,7 +42,7 @@ export function notFound(c: AppContext, message: string): Response {
 }
 
 /** The error with its field called as in the caller's own JSON: `references[1]` may be `images[1]` there, or a field of its own. */
-function inWordsOf({ fields = {} }: Voice, error: GatewayError): GatewayError {
+export function inWordsOf({ fields = {} }: Voice, error: GatewayError): GatewayError {
   const { message, field = "" } = error;
   const [one = "", canonical = ""] = /^(\w+)(?:\[\d+\])?/.exec(field) ?? [];
   // A client's own unknown field may be called as anything, toString too.

@@ -1,12 +1,15 @@
 import { GatewayError } from "../errors.ts";
 import { type Answer, generate } from "../generate.ts";
 import type { Job } from "../generate/generation.ts";
+import { enqueue } from "../generate/jobs.ts";
 import { once } from "../generate/once.ts";
+import { withPreset } from "../generate/preset.ts";
 import { type ImageRequest, referencesOf, type StoredPicture } from "../image/request.ts";
 import { hoistedMark } from "../image/wire.ts";
 import { Gate } from "../policy/gate.ts";
 import { claimKeyOf } from "../policy/idempotency.ts";
 import type { Limits } from "../policy/limits.ts";
+import { asyncWaitMs } from "../policy/prefer.ts";
 import { dropPictures, read } from "../store/pictures.ts";
 import { newId } from "../store/records.ts";
 import { splice } from "../stream/splice.ts";
@@ -15,6 +18,8 @@ import { type AppContext, principalOf, publicOrigin, settings } from "./context.
 import { sendEvents } from "./events.ts";
 import { failure } from "./failure.ts";
 import { intake } from "./intake.ts";
+import { accepted, answerWithin } from "./later.ts";
+import { permitted } from "./permit.ts";
 import { sendWhole } from "./pictures.ts";
 
 /** Serves one dialect: reads its request, has it drawn, and answers in its words, errors too. */
@@ -40,9 +45,10 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
   const { wire, pictures, fingerprint = "" } = await intake(c.req.raw, taken);
   let asked: Asked;
   try {
-    asked = dialect.decode(wire, pictures, c.req.raw.headers);
+    asked = await withPreset(dialect.decode(wire, pictures, c.req.raw.headers), c.env, config);
     c.set("fields", asked.fields);
     check(asked.request, pictures, config.limits);
+    asked.request = permitted(principal, asked.request, config, asked.preset?.name);
     if (referencesOf(asked.request).length > 0) gate.admitReferences(principal);
   } catch (error) {
     c.executionCtx.waitUntil(dropPictures(c.env.BUCKET, pictures));
@@ -63,12 +69,22 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
     chosen: (record) => describe(c, dialect, record),
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   };
-  const { idempotencyWaitMs: waitMs, idempotencyMs: keepMs } = config.limits;
+  const { idempotencyWaitMs: waitMs, idempotencyMs } = config.limits;
+  const keepMs = () => idempotencyMs;
+  const laterMs = asyncWaitMs(c.req.raw.headers);
+  const later = laterMs !== undefined;
   if (claimKey === undefined) about(id);
-  const work =
+  let work =
     claimKey === undefined
-      ? generate(job)
-      : once(job, { key: claimKey, fingerprint: `${dialect.name} ${fingerprint}`, waitMs, keepMs }, about);
+      ? (later ? enqueue : generate)(job)
+      : once(job, { key: claimKey, fingerprint: `${dialect.name} ${fingerprint}`, waitMs, keepMs, later }, about);
+  if (later) {
+    const { record } = await work;
+    const answer = await answerWithin(c, record.id, laterMs);
+    describe(c, dialect, record);
+    if (answer === undefined) return accepted(c, record);
+    work = Promise.resolve(answer);
+  }
   if (asked.stream !== true || dialect.events === undefined) return success(c, dialect, asked, await work);
   const events = work.then(({ record }) => {
     describe(c, dialect, record);
@@ -95,7 +111,8 @@ async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, 
 
 /** Says in headers who draws, and what was dropped or rewritten, in the caller's own names for its fields. */
 function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Job["chosen"]>[0]): void {
-  c.header("easel-vendor", record.vendor);
+  // One that waits in the queue has none yet.
+  if (record.vendor !== "") c.header("easel-vendor", record.vendor);
   c.header("easel-model", record.model);
   const warnings = record.warnings.map((warning) => {
     const [name = ""] = warning.split(" ", 1);
@@ -106,7 +123,8 @@ function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Jo
   c.header("easel-warnings", asciiJson(warnings));
 }
 
-function check(request: ImageRequest, pictures: readonly StoredPicture[], limits: Limits): void {
+/** Throws invalid_request for what is over a limit of ours. */
+export function check(request: ImageRequest, pictures: readonly StoredPicture[], limits: Limits): void {
   const { prompt, n, turns = [] } = request;
   const refuse = (field: string, allowed: string): never => {
     throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });

@@ -2,20 +2,42 @@ import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { GatewayError } from "../errors.ts";
 import { longestMs } from "../generate/drawing.ts";
 import { publicRecord } from "../generate/generation.ts";
-import { asOf, getRecord, listRecords, type StoredRecord } from "../store/records.ts";
+import { asOf, getRecord, isUnfinished, listRecords, type StoredRecord } from "../store/records.ts";
+import { waitForEnd } from "../store/wait.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
 import { notFound } from "./failure.ts";
+import { LOOK_AGAIN_SECONDS } from "./later.ts";
 
 const PAGE = 20;
 const LONGEST_PAGE = 100;
+const LONGEST_WAIT_SECONDS = 30;
 
-/** `GET /v1/generations/{id}`: the record, while it runs and after, for the key that made it. */
+/**
+ * `GET /v1/generations/{id}?wait=`: the record, while it is queued or runs and after, for the key that made it; with `wait`
+ * as soon as it has ended, and after so many seconds in any case.
+ */
 export async function serveGeneration(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
-  const record = await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
+  const { BUCKET } = c.env;
+  const id = c.req.param("id") ?? "";
+  const waitMs = waitOf(c) * 1000;
+  let record = await getRecord(BUCKET, id);
   if (record === null || record.principal !== principal.id) return notFound(c, "There is no such generation.");
+  if (waitMs > 0 && isUnfinished(shown(c, record))) {
+    await waitForEnd(BUCKET, id, waitMs);
+    record = (await getRecord(BUCKET, id)) ?? record;
+  }
+  const now = shown(c, record);
   c.header("cache-control", "no-store");
-  return c.json(recordWire(shown(c, record)));
+  if (isUnfinished(now)) c.header("retry-after", LOOK_AGAIN_SECONDS);
+  return c.json(recordWire(now));
+}
+
+function waitOf(c: AppContext): number {
+  const wait = c.req.query("wait") ?? "0";
+  if (/^\d{1,2}$/.test(wait) && Number(wait) <= LONGEST_WAIT_SECONDS) return Number(wait);
+  const message = `wait must be a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}.`;
+  throw new GatewayError("invalid_request", message, { field: "wait" });
 }
 
 /** `GET /v1/generations?limit=&cursor=`: the caller's records, newest first; `next` is the cursor of the next page. */

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import type { StoredPicture } from "../image/request.ts";
-import { getRecord } from "../store/records.ts";
+import { getRecord, isUnfinished } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
 import { notFound } from "./failure.ts";
 import { shown } from "./generations.ts";
@@ -24,9 +25,9 @@ export async function servePicture(c: AppContext): Promise<Response> {
   const record = stored === null ? undefined : shown(c, stored);
   const picture = record?.images[Number(n)];
   if (picture !== undefined) return sendPicture(c, picture);
-  const running = record?.status === "running";
-  if (running) c.header("retry-after", "1");
-  return notFound(c, running ? "This picture is still being drawn." : "There is no such picture.");
+  const unfinished = record !== undefined && isUnfinished(record);
+  if (unfinished) c.header("retry-after", "1");
+  return notFound(c, unfinished ? "This picture is still being drawn." : "There is no such picture.");
 }
 
 /** `OPTIONS /images/{id}/{n}`: pages may read pictures, also by a client that adds headers to every request. */
@@ -44,9 +45,10 @@ export async function sendWhole(c: AppContext, picture: StoredPicture): Promise<
 }
 
 /** A picture as an answer to GET: whole, a range of it, or not at all where the client has it already. */
-async function sendPicture(c: AppContext, picture: StoredPicture): Promise<Response> {
-  // A key is never written twice, so it names the bytes as well as a hash of them would.
-  const etag = `"${picture.key.replaceAll("/", "-")}"`;
+export async function sendPicture(c: AppContext, picture: StoredPicture, cacheControl = FOREVER): Promise<Response> {
+  // A key is never written twice, so it names the bytes as well as a hash of them would. Itself it is for nobody to know
+  // who has a signed URL only, that may end.
+  const etag = `"${createHash("sha256").update(picture.key).digest("hex").slice(0, 32)}"`;
   const has = matches(c.req.header("if-none-match"), etag);
   const sameAsBefore = (c.req.header("if-range") ?? etag) === etag;
   // Range means something for GET only (RFC 9110 14.2).
@@ -58,7 +60,7 @@ async function sendPicture(c: AppContext, picture: StoredPicture): Promise<Respo
   }
   c.header("etag", etag);
   c.header("accept-ranges", "bytes");
-  c.header("cache-control", FOREVER);
+  c.header("cache-control", cacheControl);
   if (has || range === "unsatisfiable") return c.body(null, 304);
   if (range === undefined) return sendWhole(c, picture);
   c.header("content-range", `bytes ${range.offset}-${range.offset + range.length - 1}/${picture.bytes}`);

@@ -1,10 +1,11 @@
+import { isOutstanding } from "../generate/jobs.ts";
 import { keys } from "../store/pictures.ts";
 import { isId } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
 import { notFound } from "./failure.ts";
 import { SAFE } from "./pictures.ts";
 
-/** From when it was stored; a vendor fetches what it is sent at once. */
+/** From when it was stored; a vendor fetches what it is sent at once. A job may wait for longer, and is outstanding then. */
 const OPEN_MS = 15 * 60_000;
 
 /** `GET /references/{folder}/{n}`: a reference picture while its generation runs, for the vendor that was told its URL. */
@@ -12,7 +13,7 @@ export async function serveReference(c: AppContext): Promise<Response> {
   const { folder = "", n = "" } = c.req.param();
   const known = isId(folder) && /^(?:0|[1-9]\d?)$/.test(n);
   const object = known ? await c.env.BUCKET.get(keys.reference(folder, Number(n))) : null;
-  if (object === null || Date.now() - object.uploaded.getTime() > OPEN_MS) {
+  if (object === null || !(await isOpen(c.env.BUCKET, object))) {
     void object?.body.cancel();
     return notFound(c, "There is no such picture, or not any more.");
   }
@@ -23,4 +24,9 @@ export async function serveReference(c: AppContext): Promise<Response> {
   if (c.req.method !== "HEAD") return c.body(object.body);
   void object.body.cancel();
   return c.body(null);
+}
+
+async function isOpen(bucket: R2Bucket, { uploaded, customMetadata = {} }: R2Object): Promise<boolean> {
+  if (Date.now() - uploaded.getTime() <= OPEN_MS) return true;
+  return isOutstanding(bucket, customMetadata["generation"] ?? "");
 }

@@ -15,15 +15,36 @@ export interface Held {
   etag: string;
 }
 
-/** Puts a claim at `key` where there is none, and returns the one that holds. */
+/** R2 takes one write a second per key, so that of many who come at once some are refused: they look again after this. */
+const AGAIN_MS = 1_100;
+const TRIES = 3;
+
+/**
+ * Puts a claim at `key` where there is none, and returns the one that holds. It is read first: a write that changes
+ * nothing would be a write all the same.
+ */
 export async function claim(bucket: R2Bucket, key: string, offered: Claim): Promise<Held> {
-  for (;;) {
-    const put = await bucket.put(key, JSON.stringify(offered), { onlyIf: { etagDoesNotMatch: "*" } });
-    if (put !== null) return { claim: offered, mine: true, etag: put.etag };
-    const object = await bucket.get(key);
-    // Let go of between the two: it is free again.
-    if (object !== null) return { claim: await object.json<Claim>(), mine: false, etag: object.etag };
+  const before = await find(bucket, key);
+  if (before !== undefined) return before;
+  for (let tries = 1, failed = false; ; tries++) {
+    const body = JSON.stringify(offered);
+    const put = await bucket.put(key, body, { onlyIf: { etagDoesNotMatch: "*" } }).catch((error: unknown) => {
+      if (tries === TRIES) throw error;
+      failed = true;
+    });
+    if (put) return { claim: offered, mine: true, etag: put.etag };
+    const held = await find(bucket, key);
+    // A put that R2 said had failed may be there all the same.
+    if (held !== undefined) return { ...held, mine: failed && held.claim.generation === offered.generation };
+    // Refused, or let go of between the two.
+    await scheduler.wait(AGAIN_MS * (0.5 + Math.random() / 2));
   }
+}
+
+/** The claim of somebody else at `key`, if there is one. */
+export async function find(bucket: R2Bucket, key: string): Promise<Held | undefined> {
+  const object = await bucket.get(key);
+  return object === null ? undefined : { claim: await object.json<Claim>(), mine: false, etag: object.etag };
 }
 
 /** Puts a claim in the place of one that was seen with `etag`; false where somebody was faster. */

@@ -6,6 +6,8 @@ import type { StoredPicture } from "../image/request.ts";
 export interface StoredRecord extends Omit<GenerationRecord, "images"> {
   principal: string;
   images: StoredPicture[];
+  /** When it left the queue, or as `createdAt` where it was in none. */
+  startedAt?: string | undefined;
 }
 
 /** A generation that ends sooner has no start record: two writes that nobody would read. */
@@ -13,12 +15,16 @@ export const NOTED_AFTER_MS = 1_000;
 /** By then a generation that runs has been noted; until then whoever has its id waits, since ids tell their age. */
 const LATEST_NOTE_MS = 3_000;
 const POLL_MS = 100;
+/** R2 takes one write a second per key: what it refused is tried once more after this. */
+export const WRITE_AGAIN_MS = 1_100;
+/** Longer than the queue keeps trying; what nobody has begun by then is given up. */
+export const QUEUED_LONGEST_MS = 24 * 60 * 60_000;
 
 /** Several keys, because R2 takes one write a second per key: the last that is there counts. */
 const folder = (id: string) => `generations/${id}/`;
 const queuedKey = (id: string) => `${folder(id)}queued.json`;
 const startKey = (id: string) => `${folder(id)}start.json`;
-const endKey = (id: string) => `${folder(id)}end.json`;
+export const endKey = (id: string) => `${folder(id)}end.json`;
 /** Touched now and then by whoever draws it. */
 const aliveKey = (id: string) => `${folder(id)}alive`;
 
@@ -43,9 +49,14 @@ export function putQueued(bucket: R2Bucket, record: StoredRecord): Promise<unkno
   return put(bucket, queuedKey(record.id), record);
 }
 
-/** Notes that a generation began; from here on a vendor may have been asked. */
-export function putStart(bucket: R2Bucket, record: StoredRecord): Promise<unknown> {
-  return put(bucket, startKey(record.id), record);
+/** Takes it back: it could not be queued. */
+export async function dropQueued(bucket: R2Bucket, id: string): Promise<void> {
+  await bucket.delete(queuedKey(id));
+}
+
+/** Notes that a generation began; from here on a vendor may have been asked. False where somebody else has begun it. */
+export async function putStart(bucket: R2Bucket, record: StoredRecord): Promise<boolean> {
+  return (await put(bucket, startKey(record.id), record, { onlyIf: { etagDoesNotMatch: "*" } })) !== null;
 }
 
 /** Notes how it ended; from here on its pictures can be seen. */
@@ -53,13 +64,26 @@ export function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<unknown>
   return put(bucket, endKey(record.id), record);
 }
 
-function put(bucket: R2Bucket, key: string, record: StoredRecord): Promise<unknown> {
-  return bucket.put(key, JSON.stringify(record), { httpMetadata: { contentType: "application/json" } });
+/** Ends as failed what nobody else will end; what has ended, or was never noted, stays as it is. */
+export async function putFailed(bucket: R2Bucket, id: string, error: StoredRecord["error"]): Promise<void> {
+  const record = await readRecord(bucket, id);
+  if (record === null) return;
+  const failed = { ...record, status: "failed", error, finishedAt: new Date().toISOString() } as const;
+  await put(bucket, endKey(id), failed, { onlyIf: { etagDoesNotMatch: "*" } });
+}
+
+function put(bucket: R2Bucket, key: string, record: StoredRecord, options: R2PutOptions = {}): Promise<unknown> {
+  return bucket.put(key, JSON.stringify(record), { ...options, httpMetadata: { contentType: "application/json" } });
 }
 
 /** Takes the start back: no vendor drew anything, and it is to be begun again. */
 export async function dropStart(bucket: R2Bucket, id: string): Promise<void> {
-  await bucket.delete([startKey(id), aliveKey(id)]);
+  const drop = () => bucket.delete([startKey(id), aliveKey(id)]);
+  // A vendor may refuse within the second in which the start was written.
+  await drop().catch(async () => {
+    await scheduler.wait(WRITE_AGAIN_MS);
+    await drop();
+  });
 }
 
 /** Shows that whoever draws it is still there. */
@@ -68,22 +92,23 @@ export async function touch(bucket: R2Bucket, id: string): Promise<void> {
 }
 
 /**
- * How far a generation with an owner is: `none` where no vendor was asked yet, `lost` where one may have been, and its owner
- * gave no sign for `leaseMs`.
+ * How far a generation with an owner is: `none` or `queued` where no vendor was asked yet, `lost` where one may have been,
+ * and its owner gave no sign for `leaseMs`.
  */
 export async function progressOf(
   bucket: R2Bucket,
   id: string,
   now: number,
   leaseMs: number,
-): Promise<{ at: "none" | "running" | "lost" } | { at: "ended"; record: StoredRecord }> {
-  const [end, start, alive] = await Promise.all([
+): Promise<{ at: "none" | "queued" | "running" | "lost" } | { at: "ended"; record: StoredRecord }> {
+  const [end, start, alive, queued] = await Promise.all([
     bucket.get(endKey(id)),
     bucket.head(startKey(id)),
     bucket.head(aliveKey(id)),
+    bucket.head(queuedKey(id)),
   ]);
   if (end !== null) return { at: "ended", record: await end.json<StoredRecord>() };
-  if (start === null) return { at: "none" };
+  if (start === null) return { at: queued === null ? "none" : "queued" };
   const sign = Math.max(start.uploaded.getTime(), alive?.uploaded.getTime() ?? 0);
   return { at: now - sign < leaseMs ? "running" : "lost" };
 }
@@ -105,18 +130,32 @@ async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | 
   return object === null ? null : await object.json<StoredRecord>();
 }
 
-/** The record as it must be by now: a generation that never ended within `longestMs` was lost with its isolate. */
-export function asOf(record: StoredRecord, now: number, longestMs: number): StoredRecord {
-  if (record.status !== "running" || now - Date.parse(record.createdAt) < longestMs) return record;
-  return {
-    ...record,
-    status: "failed",
-    error: {
-      code: "internal",
-      message: "The generation was lost before it ended; the vendor may have charged for it.",
-    },
-  };
+/** Whether its end is still to come. */
+export function isUnfinished({ status }: Pick<StoredRecord, "status">): boolean {
+  return status === "queued" || status === "running";
 }
+
+/**
+ * The record as it must be by now: a generation that never ended within `longestMs` was lost with its isolate, and one that
+ * waits longer than a day will not be begun.
+ */
+export function asOf(record: StoredRecord, now: number, longestMs: number): StoredRecord {
+  const { status, createdAt, startedAt = createdAt } = record;
+  if (status === "queued" && now - Date.parse(createdAt) >= QUEUED_LONGEST_MS)
+    return { ...record, status: "failed", error: NEVER_TAKEN };
+  if (status === "running" && now - Date.parse(startedAt) >= longestMs)
+    return { ...record, status: "failed", error: LOST };
+  return record;
+}
+
+export const LOST = {
+  code: "internal",
+  message: "The generation was lost before it ended; the vendor may have charged for it.",
+};
+export const NEVER_TAKEN = {
+  code: "internal",
+  message: "The generation was not taken from the queue within a day; nothing was drawn.",
+};
 
 /** Up to `limit` records, newest first; `cursor` is the id after which to go on. Throws invalid_request if it is none. */
 export async function listRecords(

@@ -21,7 +21,7 @@ export type Meaning =
   | "unclear";
 
 /** Meaning → the error it is, whether it may be tried again, and whether another vendor may be asked. */
-export const MEANINGS: Readonly<Record<Meaning, { code: ErrorCode; retryable?: true; elsewhere?: true }>> = {
+const MEANINGS: Readonly<Record<Meaning, { code: ErrorCode; retryable?: true; elsewhere?: true }>> = {
   invalid_request: { code: "invalid_request" },
   content_rejected: { code: "content_rejected" },
   no_image: { code: "no_image" },
@@ -137,15 +137,13 @@ export function refusal(vendor: string, answer: Refused): GatewayError {
 export function withoutPicture(vendor: string, reasons: readonly string[], said?: string): GatewayError {
   const meanings = reasons.flatMap((reason) => reasonOf(reason) ?? []);
   // Models also refuse in prose.
-  const isRejected = [...reasons, said ?? ""].some((each) => tell(each) === "content_rejected");
-  const meaning =
-    isRejected || meanings.includes("content_rejected") ? "content_rejected" : (meanings[0] ?? "no_image");
+  const isRejected = meanings.includes("content_rejected") || tell(said ?? "") === "content_rejected";
+  const meaning = isRejected ? "content_rejected" : (meanings[0] ?? "no_image");
   const why = [...reasons, said].filter((part) => part !== undefined && part !== "").join("; ");
   const because = why === "" ? "" : ` (${why})`;
-  const message =
-    meaning === "content_rejected"
-      ? `The request was refused by the model's content rules${because}.`
-      : `${vendor} answered without a picture${because}.`;
+  const message = isRejected
+    ? `The request was refused by the model's content rules${because}.`
+    : `${vendor} answered without a picture${because}.`;
   return new GatewayError(MEANINGS[meaning].code, message, { vendorStatus: 200 });
 }
 
@@ -159,8 +157,8 @@ function meaningOf({ status, code, said, own = {} }: Refused): Meaning {
   // A word that stands for the error was chosen for it.
   if (word !== undefined && !FAINT.has(word)) return word;
   const number = Number(code ?? Number.NaN);
-  const outside = status === 200 ? undefined : (own[status] ?? usual(status, code === undefined && said === undefined));
-  const first = definite(own[number]) ?? definite(outside) ?? own[number] ?? STATUSES[number] ?? outside ?? "failed";
+  const outside = own[status] ?? usual(status, code === undefined && said === undefined);
+  const first = definite(own[number]) ?? definite(outside) ?? own[number] ?? STATUSES[number] ?? outside;
   const told = tell(`${word === undefined ? "" : code} ${said ?? ""}`);
   if (told === undefined || !VAGUE.has(first)) return first;
   return FAINT.has(told) && first !== "failed" && first !== "busy" ? first : told;

@@ -3,7 +3,7 @@ import { GatewayError } from "../errors.ts";
 import { canonicalModel } from "../image/catalog.ts";
 import { fit } from "../image/fit.ts";
 import type { ModelSpec } from "../image/models.ts";
-import type { ImageRequest } from "../image/request.ts";
+import { type ImageRequest, OUTPUT_FORMATS, TIERS } from "../image/request.ts";
 import { canonicalTier, parsePixels } from "../image/size.ts";
 import type { Asked } from "./vendor.ts";
 
@@ -20,6 +20,19 @@ export function optional<T extends z.ZodMiniType>(schema: T) {
     z.transform((value: z.output<T> | null | undefined) => value ?? undefined),
   );
 }
+
+const side = optional(z.int().check(z.minimum(1)));
+
+/** What a picture is to be like, in the canonical request's own words. */
+export const shapeFields = {
+  size: optional(z.enum(TIERS)),
+  aspectRatio: optional(z.string()),
+  width: side,
+  height: side,
+  seed: optional(z.int()),
+  quality: optional(z.string()),
+  outputFormat: optional(z.enum(OUTPUT_FORMATS)),
+};
 
 /** Reads a client's JSON by a schema; throws invalid_request that names the field and what is allowed there. */
 export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {

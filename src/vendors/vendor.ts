@@ -13,6 +13,8 @@ export interface Asked {
   as?: "url" | "base64" | "picture" | undefined;
   /** Whether it wants server-sent events; only from a dialect that has `events`. */
   stream?: boolean | undefined;
+  /** Where a preset is to be filled in (policy/presets.ts): its name, and the fields that the client set itself. */
+  preset?: { name: string; given: readonly string[] } | undefined;
   /** Canonical field name → what this very request calls it, where the dialect's `fields` cannot know. */
   fields?: Readonly<Record<string, string>> | undefined;
 }

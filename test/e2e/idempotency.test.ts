@@ -73,6 +73,15 @@ describe("one key", () => {
     await until(async () => (await stage.keys("references/")).length === 0);
   });
 
+  it("42. is another caller's own", async () => {
+    const key = fresh();
+    const made = await stage.post("/v1/keys", { name: "another" });
+    const { key: other } = await jsonOf<{ key: string }>(made);
+    const [one, two] = [await ask(key), await ask({ ...key, authorization: `Bearer ${other}` }, { prompt: "a dog" })];
+    expect([one.status, two.status, calls()]).toEqual([200, 200, 2]);
+    expect(two.headers.get("easel-generation")).not.toBe(one.headers.get("easel-generation"));
+  });
+
   it("is told to come again while the first is drawn: 409 with Retry-After", async () => {
     stage.listenhub.next({ delayMs: 3_500 });
     const key = fresh();

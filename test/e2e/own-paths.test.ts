@@ -21,7 +21,7 @@ describe("paths", () => {
     ["OPTIONS", "/v1/generations", 204, "POST, GET, HEAD, OPTIONS"],
     ["OPTIONS", "/nothing", 404, null],
     ["POST", "/images/abc/0", 405, "GET, HEAD, OPTIONS"],
-    ["POST", "/v1/images/edits", 404, null],
+    ["POST", "/v1/images/variations", 404, null],
     ["HEAD", "/healthz", 200, null],
     ["GET", "/healthz", 200, null],
     ["GET", "/healthz/", 200, null],
@@ -43,7 +43,7 @@ describe("paths", () => {
     for (let i = 0; i < 20; i++) {
       const body = new FormData();
       body.set("image", new File(["x"], "a.png"));
-      expect((await stage.easel.fetch("/v1/images/edits", { method: "POST", body })).status).toBe(404);
+      expect((await stage.easel.fetch("/v1/images/variations", { method: "POST", body })).status).toBe(404);
     }
   });
 });

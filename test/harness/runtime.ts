@@ -14,6 +14,8 @@ export interface EaselOptions {
   persist?: string;
   /** Lets `fault()` make KV, R2 and the queue fail. */
   faulty?: boolean;
+  /** Changes how the queues are consumed: all of them, as wrangler.toml has them unless told. */
+  queue?: { maxBatchSize?: number; maxBatchTimeout?: number; maxRetries?: number };
 }
 
 /** The Worker, running in workerd. */
@@ -36,6 +38,11 @@ export interface Easel {
   stop(): Promise<void>;
 }
 
+function consumers({ queueConsumers = {} }: LegacyWorkerOptions, { queue }: EaselOptions) {
+  const all = Array.isArray(queueConsumers) ? [] : Object.entries(queueConsumers);
+  return Object.fromEntries(all.map(([name, consumer]) => [name, { ...consumer, ...queue }]));
+}
+
 /** Runs the Worker in the folder `bundle` (see bundle.ts) on free loopback ports. */
 export async function startRuntime(bundle: string, options: EaselOptions = {}): Promise<Easel> {
   const read = (name: string): Promise<string> => readFile(join(bundle, name), "utf8");
@@ -50,6 +57,7 @@ export async function startRuntime(bundle: string, options: EaselOptions = {}): 
       modulesRoot: bundle,
       modules: options.faulty ? [wrapper, main] : [main],
       bindings: { ...settings.bindings, ...options.vars },
+      queueConsumers: consumers(settings, options),
       ...(options.persist !== undefined && { resourcePersistencePath: options.persist }),
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       host: "127.0.0.1",

@@ -108,6 +108,7 @@ const INVALID = [
   "safety_tolerance must be between 0 and 5",
   "Invalid value for 'moderation'. Supported values are: 'low' and 'auto'.",
   "Invalid parameter: api_key",
+  "参数 api_key 无效",
 ];
 /** Words that look like others: a 400 is what it says, and with 200 or 500 they tell nothing. */
 const NOTHING = [
@@ -125,6 +126,7 @@ const NOTHING = [
   "nsfw is no field here",
   "Unknown field: api_key",
   "api_key is not an allowed field",
+  "api_key is an invalid field",
   "the `model` parameter is required",
   "model parameter is not supported here",
   "There is no credit field",
@@ -146,6 +148,7 @@ const NOTHING = [
   "connection refused by server",
   "aspect_ratio is case-sensitive",
   "宽高比区分大小写敏感",
+  "敏感度只能是 0 到 1",
   "图片尺寸不合规",
   "不安全的链接: http",
   "账号正在审核中",

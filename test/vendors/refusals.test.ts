@@ -175,6 +175,7 @@ const BY_WORD = `
   rate_limit_exceeded                rate       rate       rate       rate       rate
   RESOURCE_EXHAUSTED                 rate       rate       rate       rate       rate
   empty_response                     empty      empty      empty      empty      empty
+  INVALID_ARGUMENT                   invalid    invalid    rate       invalid    invalid
   overloaded_error                   busy       invalid    rate       busy       busy
   invalid_request_error              failed     invalid    rate       failed     busy
   server_error                       failed     invalid    rate       failed     busy
@@ -289,6 +290,13 @@ describe("reasons why a model ended without a picture", () => {
     }
   });
 
+  it("counts a refusal among others, and else the first", () => {
+    const of = (...reasons: string[]) => ({ candidates: reasons.map((finishReason) => ({ finishReason })) });
+    expect(refusedBy("listenhub", 200, of("STOP", "MAX_TOKENS", "SAFETY"))).toMatchObject(expected("moderated"));
+    expect(refusedBy("listenhub", 200, of("TOMORROW", "STOP", "MAX_TOKENS"))).toMatchObject(expected("empty"));
+    expect(refusedBy("listenhub", 200, of("TOMORROW", "MAX_TOKENS", "STOP"))).toMatchObject(expected("unclear"));
+  });
+
   it("tells what the model says of it", () => {
     const finishMessage = "Unable to show the generated image. Try rephrasing the prompt.";
     const wire = { candidates: [{ content: {}, finishReason: "IMAGE_OTHER", finishMessage }] };
@@ -373,6 +381,7 @@ describe("of status, code and words the most telling counts", () => {
     // Words that a status contradicts.
     [{ status: 400, said: "downloading images[0] timed out" }, "invalid"],
     [{ status: 401, said: "the server is overloaded" }, "key"],
+    [{ status: 401, said: "Invalid parameter: authorization" }, "key"],
     [{ status: 400, said: "API key not valid. Please pass a valid API key." }, "key"],
     [{ status: 400, said: "User location is not supported for the API use." }, "failed"],
     [{ status: 500, said: "Invalid aspect_ratio parameter." }, "invalid"],
@@ -387,5 +396,19 @@ describe("of status, code and words the most telling counts", () => {
   ];
   it.each(cases)("%j is %s", (refused, outcome) => {
     expect(refusal("somebody", refused)).toMatchObject(expected(outcome));
+  });
+
+  it.each<[refused: Parameters<typeof refusal>[1], message: string]>([
+    [{ status: 400, said: "no" }, "no"],
+    [{ status: 400, code: "prompt_blocked" }, "prompt_blocked"],
+    [{ status: 400, code: "prompt_blocked", said: "no" }, "no (prompt_blocked)"],
+    [{ status: 400, code: "prompt_blocked", said: "prompt_blocked: OTHER" }, "prompt_blocked: OTHER"],
+    [{ status: 400, code: "bad_response", said: "no" }, "no"],
+    [{ status: 400, code: 7 }, "status 400"],
+    [{ status: 200, code: 7 }, "code 7"],
+    [{ status: 200, code: "7" }, "code 7"],
+    [{ status: 400, code: 0 }, "status 400"],
+  ])("tells %j in the vendor's words", (refused, message) => {
+    expect(refusal("somebody", refused).message).toBe(`somebody: ${message}`);
   });
 });

@@ -1,4 +1,4 @@
-import { STATUS } from "../../errors.ts";
+import { GatewayError, STATUS } from "../../errors.ts";
 import { DEFAULT_MODEL } from "../../image/catalog.ts";
 import { errorWire, recordWire } from "../../image/record.ts";
 import type { Reference, StoredPicture } from "../../image/request.ts";
@@ -16,12 +16,16 @@ export const dialect: Dialect = {
   paths: ["/v1/generations"],
 
   decode(wire, pictures, headers) {
-    const { references = [], mask, turns, ...asked } = parseWire(requestWire, wire);
+    const { preset, ...said } = parseWire(requestWire, wire);
+    const { prompt = "", references = [], mask, turns, ...asked } = said;
+    if (prompt === "" && preset === undefined)
+      throw new GatewayError("invalid_request", "prompt is required.", { field: "prompt" });
     const read = (list: readonly ReferenceWire[], field: string) =>
       list.map((each, index) => readOne(each, pictures, `${field}[${index}]`));
     return {
       request: {
         ...asked,
+        prompt,
         model: asked.model ?? DEFAULT_MODEL,
         n: asked.n ?? 1,
         turns: turns?.map((turn, index) => ({
@@ -33,6 +37,7 @@ export const dialect: Dialect = {
       },
       warnings: [],
       as: prefersPicture(headers.get("accept")) ? "picture" : "url",
+      ...(preset !== undefined && { preset: { name: preset, given: namesOf(said) } }),
     };
   },
 
@@ -42,6 +47,11 @@ export const dialect: Dialect = {
     return { status: STATUS[error.code], body: errorWire(error) };
   },
 };
+
+/** The fields that say something. */
+function namesOf(said: object): string[] {
+  return Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : name));
+}
 
 function readOne(reference: ReferenceWire, pictures: readonly StoredPicture[], field: string): Reference {
   if (typeof reference === "string") return readReference(reference, pictures, field, SCHEMES);

@@ -1,6 +1,5 @@
 import * as z from "zod/mini";
-import { OUTPUT_FORMATS, TIERS } from "../../image/request.ts";
-import { modelName, optional, promptText } from "../strict.ts";
+import { modelName, optional, promptText, shapeFields } from "../strict.ts";
 
 const reference = z.union(
   [z.string(), z.strictObject({ url: z.string() }), z.strictObject({ data: z.string() })],
@@ -12,15 +11,10 @@ export type ReferenceWire = z.infer<typeof reference>;
 /** The canonical request as JSON. */
 export const requestWire = z.strictObject({
   model: optional(modelName),
-  prompt: promptText,
+  /** Required, unless a preset has it. */
+  prompt: optional(promptText),
   n: optional(z.int().check(z.minimum(1))),
-  size: optional(z.enum(TIERS)),
-  aspectRatio: optional(z.string()),
-  width: optional(z.int().check(z.minimum(1))),
-  height: optional(z.int().check(z.minimum(1))),
-  seed: optional(z.int()),
-  quality: optional(z.string()),
-  outputFormat: optional(z.enum(OUTPUT_FORMATS)),
+  ...shapeFields,
   references: optional(z.array(reference)),
   mask: optional(reference),
   turns: optional(
@@ -33,4 +27,5 @@ export const requestWire = z.strictObject({
     ),
   ),
   providerOptions: optional(z.record(z.string(), z.record(z.string(), z.unknown()))),
+  preset: optional(z.string()),
 });

@@ -6,7 +6,7 @@ import type { Carrier, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
 /** 错误响应: what this vendor's statuses mean where the usual meaning is another. */
-export const STATUSES: Readonly<Record<number, Meaning>> = {
+const STATUSES: Readonly<Record<number, Meaning>> = {
   402: "model_not_found",
   406: "insufficient_credit",
   409: "content_rejected",

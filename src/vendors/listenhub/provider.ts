@@ -8,7 +8,7 @@ import { models, undocumented } from "./models.ts";
 import { CODES } from "./wire.ts";
 
 /** Codes of the error body, as the vendor's SDK knows them; they come with any status, 200 too. */
-export const ERRORS: Readonly<Record<number, Meaning>> = {
+const ERRORS: Readonly<Record<number, Meaning>> = {
   [CODES.key]: "key",
   [CODES.credit]: "insufficient_credit",
   [CODES.parameters]: "invalid_request",

@@ -1,0 +1,1 @@
+export function sign(preset: string, fields: Record<string, string | number>, kid: string, secret: string): string;

@@ -1,0 +1,48 @@
+// What `npm run keys` prints of keys.
+
+/** As GET /v1/keys has it; `key` only as it is made. */
+export interface Key {
+  id: string;
+  kind: "secret" | "publishable";
+  name?: string;
+  key: string;
+  expiresAt?: string;
+  revokedAt?: string;
+  models?: string[];
+  presets?: string[];
+  origins?: string[];
+  size?: string;
+  perMinute?: number;
+}
+
+/** One line a key. */
+export function table(keys: readonly Key[]): string {
+  const rows = keys.map((key) => [key.id, key.kind, stateOf(key), key.name ?? "-", boundsOf(key)]);
+  const lines = [["ID", "KIND", "STATE", "NAME", "FOR"], ...rows];
+  const width = (column: number) => Math.max(...lines.map((line) => line[column]?.length ?? 0));
+  const widths = [width(0), width(1), width(2), width(3), 0];
+  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")).join("\n");
+}
+
+function stateOf({ revokedAt, expiresAt }: Key): string {
+  if (revokedAt !== undefined) return `revoked ${revokedAt.slice(0, 10)}`;
+  if (expiresAt === undefined) return "good";
+  return `${Date.parse(expiresAt) <= Date.now() ? "expired" : "good until"} ${expiresAt.slice(0, 10)}`;
+}
+
+function boundsOf({ models = [], presets = [], origins = [], size, perMinute }: Key): string {
+  const what = [...models, ...presets.map((preset) => `preset ${preset}`)].join(", ");
+  const limits = [size && `up to ${size}`, perMinute && `${perMinute}/min`];
+  return [what, ...limits, origins.length > 0 && `on ${origins.join(", ")}`].filter(Boolean).join("; ") || "anything";
+}
+
+/** The command that tries a key out; for a publishable one as if from its first page. */
+export function curlOf(origin: string, { key, models, presets, origins }: Key): string {
+  const asked = { preset: presets?.[0], model: presets === undefined ? models?.[0] : undefined };
+  const page = origins?.[0] === undefined ? "" : ` -H "Origin: ${origins[0].replace("*", "www")}"`;
+  const json = JSON.stringify({ ...asked, prompt: "a lighthouse at dusk" });
+  return (
+    `curl ${origin}/v1/generations -H "Authorization: Bearer ${key}"${page} -H "Accept: image/*"` +
+    ` -H "Content-Type: application/json" -d '${json}' -o first.png`
+  );
+}

@@ -1,0 +1,113 @@
+// `npm run keys -- create|list|revoke`: the gateway's API keys, over its own HTTP.
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { fail, type Gateway, localGateway, remoteGateway } from "./gateway.ts";
+import { curlOf, type Key, table } from "./key-lines.ts";
+import { quiet } from "./quiet.ts";
+
+const HELP = `npm run keys -- create [options]   make a key; it is shown once
+npm run keys -- list               every key that there is
+npm run keys -- revoke ID          end one for good
+
+  --kind secret|publishable   for servers (default), or for pages
+  --name TEXT                 what you will know it by
+  --expires 30d               or 12h, 6w, 2027-01-31, 2027-01-31T12:00:00Z
+  --model NAME                may be drawn with it; may be repeated, as may --preset and --origin
+  --preset NAME               the same, by a preset
+  --origin https://…          pages that may use it; https://*.example.com is every name below
+  --size 1K                   the largest that may be asked for
+  --per-minute 30             requests a minute
+
+  Publishable keys need --origin, --model or --preset, --size and --per-minute.
+
+  --port 9000                 the local server of npm start -- --port 9000
+  --remote [URL]              a deployed one; URL or EASEL_URL, and ADMIN_TOKEN, from the environment`;
+
+const TEXT = { type: "string" } as const;
+const MANY = { type: "string", multiple: true } as const;
+const FLAG = { type: "boolean" } as const;
+const OPTIONS = {
+  kind: TEXT,
+  name: TEXT,
+  expires: TEXT,
+  model: MANY,
+  preset: MANY,
+  origin: MANY,
+  size: TEXT,
+  "per-minute": TEXT,
+  port: TEXT,
+  remote: FLAG,
+  help: { ...FLAG, short: "h" },
+} as const;
+const UNITS: Record<string, number> = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
+
+process.chdir(join(import.meta.dirname, ".."));
+quiet();
+
+const { values, positionals } = args();
+const [command = "", ...operands] = positionals;
+if (values.help === true || command === "") {
+  console.log(HELP);
+  process.exit(values.help === true ? 0 : 1);
+}
+// parseArgs has no option whose value may be left out.
+const url = operands.findIndex((operand) => operand.includes("://"));
+const remote = values.remote === true ? operands.splice(url, url < 0 ? 0 : 1)[0] : undefined;
+const [id, ...others] = operands;
+if (others.length > 0 || (command !== "revoke" && id !== undefined)) {
+  fail(`${others.at(0) ?? id} is one word too many.\n\n${HELP}`);
+}
+const body = terms();
+const commands: Record<string, (gateway: Gateway) => Promise<void>> = { create, list, revoke };
+const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
+if (run === undefined) fail(`${command} is no command.\n\n${HELP}`);
+await run(values.remote === true ? remoteGateway(remote) : await localGateway(values.port ?? "8787"));
+
+async function create({ origin, call }: Gateway): Promise<void> {
+  const made = (await call("POST", "/v1/keys", body)) as unknown as Key;
+  console.log(`${made.key}\n\nThis is the only time it is shown; what is kept is a hash. Its id is ${made.id}.`);
+  console.log(`A picture with it, saved as first.png:\n\n${curlOf(origin, made)}`);
+}
+
+async function list({ call }: Gateway): Promise<void> {
+  const { data } = (await call("GET", "/v1/keys")) as unknown as { data: Key[] };
+  if (data.length === 0) return console.log("There are no keys yet.");
+  console.log(table(data));
+}
+
+async function revoke({ call }: Gateway): Promise<void> {
+  // Whoever pastes the whole key must not send it about in a URL.
+  const name = /^[ep]k_([^_]+)_/.exec(id ?? "")?.[1] ?? id;
+  if (name === undefined) return fail(`Say which: npm run keys -- revoke ID. npm run keys -- list has the ids.`);
+  await call("DELETE", `/v1/keys/${encodeURIComponent(name)}`);
+  console.log(`${name} is revoked. At the edge it may be good for another 90 s.`);
+}
+
+function args() {
+  try {
+    return parseArgs({
+      args: process.argv.slice(2).flatMap((arg) => (arg.startsWith("--remote=") ? ["--remote", arg.slice(9)] : [arg])),
+      allowPositionals: true,
+      options: OPTIONS,
+    });
+  } catch (error) {
+    return fail(`${(error as Error).message}\n\n${HELP}`);
+  }
+}
+
+/** What the options ask for, in the words of POST /v1/keys, which says what is wrong with them. */
+function terms(): object {
+  const { kind, name, expires, size, model: models, preset: presets, origin: origins } = values;
+  const perMinute = values["per-minute"];
+  if (perMinute !== undefined && !/^\d+$/.test(perMinute)) fail("--per-minute takes a whole number, as in 30.");
+  const bounds = { models, presets, origins, size, perMinute: perMinute === undefined ? undefined : Number(perMinute) };
+  return { kind, name, expiresAt: timeOf(expires), ...bounds };
+}
+
+/** `30d` from now, a day's beginning, or a time as it is. */
+function timeOf(expires = ""): string | undefined {
+  const [, count, unit = ""] = /^(\d{1,4})([hdw])$/.exec(expires) ?? [];
+  if (count !== undefined) return new Date(Date.now() + Number(count) * (UNITS[unit] ?? 0)).toISOString();
+  if (/^\d{4}-\d\d-\d\d$/.test(expires)) return `${expires}T00:00:00Z`;
+  return expires === "" ? undefined : expires;
+}

@@ -1,0 +1,27 @@
+import type { Env, Settings } from "../env.ts";
+import { GatewayError } from "../errors.ts";
+import { applyPreset, isPresetName, type Preset } from "../policy/presets.ts";
+import { readPreset, recallPreset } from "../store/presets.ts";
+import type { Asked } from "../vendors/vendor.ts";
+
+type Found = (name: string, env: Pick<Env, "BUCKET">, settings: Settings) => Promise<Preset | undefined>;
+
+/** The preset of a name as it is now: that of the var PRESETS, else the stored one. */
+export const presetOf: Found = async (name, { BUCKET }, { presets }) =>
+  presets.get(name) ?? (isPresetName(name) ? readPreset(BUCKET, name, Date.now()) : undefined);
+
+/** The same without a read where one was made half a minute ago. */
+export const recalledPreset: Found = async (name, { BUCKET }, { presets }) =>
+  presets.get(name) ?? (isPresetName(name) ? recallPreset(BUCKET, name, Date.now()) : undefined);
+
+/** What was asked, with the preset that it names filled in. Throws invalid_request. */
+export async function withPreset(asked: Asked, env: Env, settings: Settings): Promise<Asked> {
+  if (asked.preset === undefined) return asked;
+  const { name, given } = asked.preset;
+  const preset = await presetOf(name, env, settings);
+  if (preset === undefined) {
+    const message = `preset ${name.slice(0, 64)} is not known here; PUT /v1/presets/{name} or the var PRESETS makes one.`;
+    throw new GatewayError("invalid_request", message, { field: "preset" });
+  }
+  return { ...asked, request: applyPreset(name, preset, asked.request, given) };
+}

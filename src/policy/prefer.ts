@@ -1,0 +1,19 @@
+/** However long a client would wait, a connection is held this long at most. */
+const LONGEST_SECONDS = 30;
+
+/**
+ * How long a client would wait before it is answered that its picture will be drawn later, in milliseconds: of
+ * `Prefer: respond-async` none, of `respond-async, wait=10` ten seconds. Undefined where it wants its picture at once.
+ * RFC 7240: of a preference given twice the first counts, and what means nothing is ignored.
+ */
+export function asyncWaitMs(headers: Headers): number | undefined {
+  const preferences = new Map<string, string>();
+  for (const preference of (headers.get("prefer") ?? "").split(",")) {
+    const [token = ""] = preference.split(";");
+    const [name = "", value = ""] = token.split("=").map((part) => part.trim());
+    if (!preferences.has(name.toLowerCase())) preferences.set(name.toLowerCase(), value.replace(/^"(.*)"$/, "$1"));
+  }
+  if (!preferences.has("respond-async")) return undefined;
+  const wait = preferences.get("wait") ?? "";
+  return /^\d{1,9}$/.test(wait) ? Math.min(LONGEST_SECONDS, Number(wait)) * 1000 : 0;
+}

@@ -1,0 +1,26 @@
+import { createHash } from "node:crypto";
+import source from "../web/embed.js" with { type: "text" };
+import type { AppContext } from "./context.ts";
+import { matches } from "./range.ts";
+
+/** Comments that have their lines for themselves. */
+const COMMENTS = /^\s*(?:\/\/.*|\/\*(?:[^*]|\*(?!\/))*\*\/)$/gm;
+const INDENTATION = /^\s+/gm;
+
+/** What is sent to browsers: the same code, less what only its readers need. */
+const script =
+  "// <easel-image>, by the gateway it came from\n" + source.replace(COMMENTS, "").replace(INDENTATION, "");
+const etag = `"${createHash("sha256").update(script).digest("hex").slice(0, 32)}"`;
+
+/** `GET /embed.js`: defines `<easel-image>` in any page that loads it. */
+export function serveEmbed(c: AppContext): Response {
+  c.header("access-control-allow-origin", "*");
+  c.header("cross-origin-resource-policy", "cross-origin");
+  c.header("x-content-type-options", "nosniff");
+  // A page has the new one within an hour of a deployment, and never waits for it.
+  c.header("cache-control", "public, max-age=3600, stale-while-revalidate=86400");
+  c.header("etag", etag);
+  if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304);
+  c.header("content-type", "text/javascript; charset=utf-8");
+  return c.body(script);
+}

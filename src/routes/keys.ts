@@ -1,0 +1,116 @@
+import * as z from "zod/mini";
+import type { Settings } from "../env.ts";
+import { GatewayError } from "../errors.ts";
+import { offersOf } from "../generate/choose.ts";
+import { TIERS } from "../image/request.ts";
+import { isKeyId, type KeyRecord, type KeyTerms, newKey } from "../policy/keys.ts";
+import { originProblem } from "../policy/origins.ts";
+import { isPresetName } from "../policy/presets.ts";
+import { listKeys, putKey, revokeKey } from "../store/key-records.ts";
+import { optional, parseWire } from "../vendors/strict.ts";
+import { adminOf, type AppContext, settings } from "./context.ts";
+import { notFound } from "./failure.ts";
+import { jsonBody } from "./json-body.ts";
+
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+const names = z.array(z.string()).check(z.minLength(1, "must not be empty"), z.maxLength(50));
+
+const termsWire = z.strictObject({
+  kind: optional(z.enum(["secret", "publishable"])),
+  name: optional(z.string().check(z.regex(/^[^\p{C}]{1,100}$/u, "must be 1 to 100 characters on one line"))),
+  expiresAt: optional(z.string().check(z.regex(ISO, "must be a time with its zone, as in 2027-01-31T12:00:00Z"))),
+  models: optional(names),
+  presets: optional(names),
+  origins: optional(names),
+  size: optional(z.enum(TIERS)),
+  perMinute: optional(z.int().check(z.minimum(1), z.maximum(100_000))),
+});
+
+/** `POST /v1/keys`: makes a key. The answer is the only place where it is ever shown. */
+export async function createKey(c: AppContext): Promise<Response> {
+  await adminOf(c);
+  const now = Date.now();
+  const terms = termsOf(await jsonBody(c), settings(c), now);
+  const { key, record } = await newKey(terms, now);
+  await putKey(c.env.KV, record, now);
+  c.header("cache-control", "no-store");
+  return c.json({ ...keyWire(record), key }, 201);
+}
+
+/** `GET /v1/keys`: every key that there is, and for 30 days those that were revoked or have expired. */
+export async function serveKeys(c: AppContext): Promise<Response> {
+  await adminOf(c);
+  const records = await listKeys(c.env.KV);
+  const newest = records.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  c.header("cache-control", "no-store");
+  return c.json({ object: "list", data: newest.map(keyWire) });
+}
+
+/**
+ * `DELETE /v1/keys/{id}`: revokes a key for good. The isolate that answers refuses it from now on; everywhere else it may be
+ * good for another 90 s: an isolate asks KV again after 30 s, and KV is up to a minute behind.
+ */
+export async function deleteKey(c: AppContext): Promise<Response> {
+  await adminOf(c);
+  const id = c.req.param("id") ?? "";
+  const record = isKeyId(id) ? await revokeKey(c.env.KV, id, Date.now()) : null;
+  if (record === null)
+    return notFound(c, "There is no such key; it takes the id, which is between the key's two underscores.");
+  c.header("cache-control", "no-store");
+  return c.json(keyWire(record));
+}
+
+/** A record as the operator sees it: nothing that the key could be known by. */
+function keyWire(record: KeyRecord) {
+  const { id, kind, name, createdAt, expiresAt, revokedAt, models, presets, origins, size, perMinute } = record;
+  const bounds = { models, presets, origins, size, perMinute };
+  return { id, object: "key", kind, name, createdAt, expiresAt, revokedAt, ...bounds };
+}
+
+/** Reads what a key shall be for. Throws invalid_request. */
+function termsOf(wire: unknown, config: Settings, now: number): KeyTerms {
+  const asked = parseWire(termsWire, wire);
+  const terms: KeyTerms = { ...asked, kind: asked.kind ?? "secret" };
+  const { kind, expiresAt, models, presets, origins, size, perMinute } = terms;
+  if (expiresAt !== undefined) {
+    const at = Date.parse(expiresAt);
+    if (!(at > now)) refuse("expiresAt", "must be a time to come");
+    terms.expiresAt = new Date(at).toISOString();
+  }
+  terms.models = models?.map((model, index) => modelOf(model, `models[${index}]`, config));
+  presets?.forEach((preset, index) => {
+    if (!isPresetName(preset)) refuse(`presets[${index}]`, "must be a preset's name: 1 to 64 of a-z, 0-9 and -");
+  });
+  origins?.forEach((origin, index) => {
+    const problem = originProblem(origin);
+    if (problem !== undefined) refuse(`origins[${index}]`, problem);
+  });
+  if (kind === "secret") {
+    if (origins !== undefined) refuse("origins", "is for publishable keys: a secret key has no place in a page");
+    return terms;
+  }
+  // Whoever opens the page has the key: nothing may be left open.
+  const needed = "is required for a publishable key";
+  if (origins === undefined) refuse("origins", `${needed}: the pages that may use it, as in https://example.com`);
+  if (models === undefined && presets === undefined)
+    refuse("models", `or presets ${needed}: what may be drawn with it`);
+  if (size === undefined) refuse("size", `${needed}: the largest that may be asked for, one of ${TIERS.join(", ")}`);
+  if (perMinute === undefined) refuse("perMinute", `${needed}: its requests a minute`);
+  return terms;
+}
+
+/** The canonical model, with the vendor before it where one is named. */
+function modelOf(name: string, field: string, config: Settings): string {
+  try {
+    const { model } = offersOf(name, config);
+    return name.includes("/") ? `${name.slice(0, name.indexOf("/"))}/${model}` : model;
+  } catch (error) {
+    throw error instanceof GatewayError
+      ? new GatewayError("invalid_request", `${field}: ${error.message}`, { field })
+      : error;
+  }
+}
+
+function refuse(field: string, allowed: string): void {
+  throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
+}

@@ -1,0 +1,85 @@
+import { GatewayError } from "../errors.ts";
+import { offersOf } from "../generate/choose.ts";
+import { presetOf } from "../generate/preset.ts";
+import { isPresetName, parsePreset, type Preset } from "../policy/presets.ts";
+import { deletePreset, listPresets, putPreset } from "../store/presets.ts";
+import { adminOf, type AppContext, principalOf, settings } from "./context.ts";
+import { notFound } from "./failure.ts";
+import { jsonBody } from "./json-body.ts";
+
+/** `GET /v1/presets`: every preset, those of the var PRESETS first. */
+export async function servePresets(c: AppContext): Promise<Response> {
+  await principalOf(c);
+  const { presets } = settings(c);
+  const stored = await listPresets(c.env.BUCKET);
+  const all = new Map([...presets, ...[...stored].filter(([name]) => !presets.has(name))]);
+  c.header("cache-control", "no-store");
+  return c.json({ object: "list", data: [...all].map(([name, preset]) => presetWire(name, preset)) });
+}
+
+/** `GET /v1/presets/{name}` */
+export async function servePreset(c: AppContext): Promise<Response> {
+  await principalOf(c);
+  const name = c.req.param("name") ?? "";
+  const preset = await presetOf(name, c.env, settings(c));
+  c.header("cache-control", "no-store");
+  return preset === undefined ? notFound(c, "There is no such preset.") : c.json(presetWire(name, preset));
+}
+
+/** `PUT /v1/presets/{name}`: makes a preset, or another of it: 201 or 200. */
+export async function replacePreset(c: AppContext): Promise<Response> {
+  await adminOf(c);
+  const name = changeable(c);
+  const config = settings(c);
+  const preset = parsePreset(withoutName(await jsonBody(c), name), config.limits);
+  if (preset.model !== undefined) checkModel(preset.model, c);
+  const before = await presetOf(name, c.env, config);
+  await putPreset(c.env.BUCKET, name, preset, Date.now());
+  c.header("cache-control", "no-store");
+  return c.json(presetWire(name, preset), before === undefined ? 201 : 200);
+}
+
+/** `DELETE /v1/presets/{name}`: its pictures stay, to be served again once there is a preset of that name. */
+export async function removePreset(c: AppContext): Promise<Response> {
+  await adminOf(c);
+  const name = changeable(c);
+  const preset = await presetOf(name, c.env, settings(c));
+  if (preset === undefined) return notFound(c, "There is no such preset.");
+  await deletePreset(c.env.BUCKET, name, Date.now());
+  c.header("cache-control", "no-store");
+  return c.json(presetWire(name, preset));
+}
+
+/** The name in the path, of a preset that may be stored. Throws invalid_request. */
+function changeable(c: AppContext): string {
+  const name = c.req.param("name") ?? "";
+  if (!isPresetName(name)) refuse("name", "must be 1 to 64 of a-z, 0-9 and -");
+  if (settings(c).presets.has(name)) refuse("name", `${name} is in the var PRESETS, which counts; change it there`);
+  return name;
+}
+
+/** The body, which may have the name as the answers here have it. */
+function withoutName(wire: unknown, name: string): unknown {
+  if (typeof wire !== "object" || wire === null || Array.isArray(wire)) return wire;
+  const { name: given, ...rest } = wire as { name?: unknown };
+  if (given !== undefined && given !== name) refuse("name", `must be ${name}, as in the path, or be left out`);
+  return rest;
+}
+
+/** A preset is to say at once that its model is misspelt; whether anybody draws it here may change. */
+function checkModel(model: string, c: AppContext): void {
+  try {
+    offersOf(model, settings(c));
+  } catch (error) {
+    if (error instanceof GatewayError) throw new GatewayError("invalid_request", error.message, { field: "model" });
+    throw error;
+  }
+}
+
+function presetWire(name: string, preset: Preset) {
+  return { name, ...preset };
+}
+
+function refuse(field: string, allowed: string): never {
+  throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
+}

@@ -1,0 +1,161 @@
+import { GatewayError } from "../errors.ts";
+import type { Principal } from "../policy/credentials.ts";
+import { Gate } from "../policy/gate.ts";
+import { checkRequest } from "../schedule/request.ts";
+import { isScheduleName, readTerms, scheduleWireOf } from "../schedule/schedule.ts";
+import { ownerOf, runNow } from "../schedule/ticks.ts";
+import { claimKeyOf } from "../policy/idempotency.ts";
+import { claim as claimAt } from "../store/claims.ts";
+import { getRecord, newId } from "../store/records.ts";
+import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
+import { dropTicks } from "../store/ticks.ts";
+import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
+import { notFound } from "./failure.ts";
+import { jsonBody } from "./json-body.ts";
+import { matches } from "./range.ts";
+
+const NONE = "There is no such schedule.";
+/** Somebody else may be writing the same one. */
+const TRIES = 5;
+
+/** `PUT /v1/schedules/{name}`: makes a schedule, or another of it: 201 or 200. With `If-Match` only of the one that is meant. */
+export async function replaceSchedule(c: AppContext): Promise<Response> {
+  const principal = await principalOf(c);
+  const config = settings(c);
+  new Gate(c, config.limits).admitRequest(principal);
+  const name = nameOf(c);
+  const now = Date.now();
+  const terms = readTerms(await jsonBody(c), now);
+  for (let tries = 0; tries < TRIES; tries++) {
+    const found = await getSchedule(c.env.BUCKET, name);
+    if (found !== null && !mayUse(principal, found.schedule)) refuseName(`${name} is taken by another key`);
+    checkMatch(c, found?.etag);
+    if (found === null) await checkCount(c, principal);
+    // The owner stays, whose key it is drawn with.
+    const owner = found === null ? principal : await ownerOf(found.schedule, c.env);
+    await checkRequest(terms, now, owner ?? principal, { env: c.env, settings: config });
+    const schedule = changed(found?.schedule, {
+      ...terms,
+      name,
+      id: newId(now),
+      principal: principal.id,
+      origin: publicOrigin(c),
+      since: now,
+      createdAt: new Date(now).toISOString(),
+      updatedAt: new Date(now).toISOString(),
+    });
+    const etag = await putSchedule(c.env.BUCKET, schedule, found?.etag);
+    if (etag === undefined) continue;
+    c.header("etag", etag);
+    return answer(c, schedule, found === null ? 201 : 200);
+  }
+  const message = "The schedule is being changed by others; try again.";
+  throw new GatewayError("invalid_request", message, { status: 409, retryAfter: 1, retryable: true });
+}
+
+/** `GET /v1/schedules/{name}`: for its owner, with its next times. */
+export async function serveSchedule(c: AppContext): Promise<Response> {
+  const found = await own(c, await principalOf(c));
+  if (found === undefined) return notFound(c, NONE);
+  c.header("etag", found.etag);
+  return answer(c, found.schedule, 200);
+}
+
+/** `GET /v1/schedules`: the caller's, by name; the operator sees all. */
+export async function serveSchedules(c: AppContext): Promise<Response> {
+  const principal = await principalOf(c);
+  const data: object[] = [];
+  for await (const page of listSchedules(c.env.BUCKET))
+    for (const due of page) {
+      const { name, cron, timezone, enabled } = due;
+      if (mayUse(principal, due)) data.push({ name, cron, timezone, enabled });
+    }
+  c.header("cache-control", "no-store");
+  return c.json({ object: "list", data });
+}
+
+/** `DELETE /v1/schedules/{name}`: it draws no more and its URLs are gone; its pictures stay, each at its own. */
+export async function removeSchedule(c: AppContext): Promise<Response> {
+  const found = await own(c, await principalOf(c));
+  if (found === undefined) return notFound(c, NONE);
+  checkMatch(c, found.etag);
+  await deleteSchedule(c.env.BUCKET, found.schedule.name);
+  c.executionCtx.waitUntil(dropTicks(c.env.BUCKET, found.schedule.id));
+  return answer(c, { ...found.schedule, enabled: false }, 200);
+}
+
+/** `POST /v1/schedules/{name}/run`: a tick now, which the next times do not depend on; 202 and where its record is. */
+export async function runSchedule(c: AppContext): Promise<Response> {
+  const principal = await principalOf(c);
+  new Gate(c, settings(c).limits).admitRequest(principal);
+  const found = await own(c, principal);
+  if (found === undefined) return notFound(c, NONE);
+  const { schedule } = found;
+  const offered = { generation: newId(Date.now()), fingerprint: `run ${schedule.id}`, at: Date.now() };
+  const key = claimKeyOf(c.req.raw.headers, principal.id);
+  const { claim, mine } =
+    key === undefined ? { claim: offered, mine: true } : await claimAt(c.env.BUCKET, key, offered);
+  if (claim.fingerprint !== offered.fingerprint) {
+    const message = "This key was used for another request; use a new one.";
+    throw new GatewayError("idempotency_conflict", message, { status: 422 });
+  }
+  const { generation } = claim;
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  // Who had the key before may have died with it.
+  if (mine || (await getRecord(c.env.BUCKET, generation)) === null)
+    await runNow(schedule, generation, { env: c.env, waitUntil });
+  c.header("easel-generation", generation);
+  c.header("location", `/v1/generations/${generation}`);
+  c.header("cache-control", "no-store");
+  return c.json({ name: schedule.name, generation, latest: `${publicOrigin(c)}/s/${schedule.name}` }, 202);
+}
+
+/** The schedule in the path; undefined where it is not the principal's. */
+async function own(c: AppContext, principal: Principal) {
+  const found = await getSchedule(c.env.BUCKET, nameOf(c));
+  return found !== null && mayUse(principal, found.schedule) ? found : undefined;
+}
+
+function mayUse({ kind, id }: Principal, schedule: Pick<Schedule, "principal">): boolean {
+  return kind === "admin" || schedule.principal === id;
+}
+
+/** What of the schedule before it stays: whose it is, what it drew, and what is due where its times are the same. */
+function changed(before: Schedule | undefined, schedule: Schedule): Schedule {
+  if (before === undefined) return schedule;
+  const { id, principal, createdAt, cron, timezone, enabled, since } = before;
+  const goesOn = enabled && schedule.cron === cron && schedule.timezone === timezone;
+  return { ...schedule, id, principal, createdAt, since: goesOn ? since : schedule.since };
+}
+
+/** Each of them is due once a minute at most, so that together they draw no more than their key's bucket holds. */
+async function checkCount(c: AppContext, { id, key }: Principal): Promise<void> {
+  if (key === undefined) return;
+  const most = key.perMinute ?? settings(c).limits.keyPerMinute;
+  let count = 0;
+  for await (const page of listSchedules(c.env.BUCKET))
+    count += page.filter(({ principal }) => principal === id).length;
+  if (count >= most) refuseName(`would be one more than the ${most} schedules that this key may have`);
+}
+
+function checkMatch(c: AppContext, etag: string | undefined): void {
+  const wanted = c.req.header("if-match");
+  if (wanted === undefined || (etag !== undefined && matches(wanted, etag))) return;
+  const message = "If-Match is not the ETag of the schedule as it is now.";
+  throw new GatewayError("invalid_request", message, { field: "If-Match", status: 412 });
+}
+
+function nameOf(c: AppContext): string {
+  const name = c.req.param("name") ?? "";
+  if (isScheduleName(name)) return name;
+  throw new GatewayError("invalid_request", "name must be 1 to 64 of a-z, 0-9 and -.", { field: "name" });
+}
+
+function refuseName(says: string): never {
+  throw new GatewayError("forbidden", `name ${says}.`, { field: "name" });
+}
+
+function answer(c: AppContext, schedule: Schedule, status: 200 | 201): Response {
+  c.header("cache-control", "no-store");
+  return c.json(scheduleWireOf(schedule, publicOrigin(c), Date.now()), status);
+}

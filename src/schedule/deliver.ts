@@ -1,0 +1,122 @@
+import type { Env, Settings } from "../env.ts";
+import { asGatewayError } from "../errors.ts";
+import { AlreadyBegun } from "../generate/generation.ts";
+import { forget, getJob, letGo, putJob, type StoredJob } from "../generate/jobs.ts";
+import type { Lanes } from "../generate/lanes.ts";
+import { generate } from "../generate.ts";
+import { log } from "../log.ts";
+import { retryDelay } from "../policy/retry.ts";
+import { isId, LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
+
+/** How often a job is tried; wrangler.toml's max_retries is one less. */
+export const TRIES = 10;
+/** Cloudflare ends a batch after 15 minutes; a job whose vendor takes as long as it may must be over by then. */
+const BATCH_MS = 14 * 60_000;
+
+const UNDELIVERABLE = {
+  code: "internal",
+  message: "The generation could not be begun, however often it was tried; nothing was drawn.",
+};
+
+/** What never will be a job. */
+export class Poison extends Error {}
+
+/** What the messages of one batch share. */
+export interface Batch {
+  env: Env;
+  settings: Settings;
+  ctx: Pick<ExecutionContext, "waitUntil">;
+  /** When it came, in milliseconds since the epoch. */
+  from: number;
+  calls: Lanes;
+}
+
+/** The generation that a message is about; undefined where it is about none. */
+export function idOf({ body }: Message): string | undefined {
+  const { generation } = (body ?? {}) as { generation?: unknown };
+  return typeof generation === "string" && isId(generation) ? generation : undefined;
+}
+
+/**
+ * Has the job of a message drawn. Undefined where the message is done with, else in how many seconds it is to come again.
+ * It may have come before, or be here twice at once: who has begun is seen in the record, and so is how it ended.
+ */
+export async function draw(message: Message, batch: Batch): Promise<number | undefined> {
+  const id = idOf(message);
+  if (id === undefined) throw new Poison("the message names no generation");
+  const found = await look(id, batch);
+  if (found === "over") return undefined;
+  // Its end will be there when this message comes again, or nobody will be at it any more.
+  if (found === "running") return leaseSeconds(batch);
+  if (found.job === null) throw new Poison("there is no such job");
+  const now = Date.now();
+  if (now - found.job.receivedAt >= QUEUED_LONGEST_MS) {
+    await giveUp(id, found.job, NEVER_TAKEN, batch);
+    return undefined;
+  }
+  if (now - batch.from > Math.max(0, BATCH_MS - batch.settings.limits.answerMs)) return 1;
+  return attempt(found.job, message.attempts, batch);
+}
+
+/** Ends the record of what the queue has given up, unless somebody is drawing it after all. */
+export async function bury(message: Message, batch: Batch): Promise<undefined> {
+  const id = idOf(message);
+  log("job.dead", { generation: id });
+  const found = id === undefined ? "over" : await look(id, batch);
+  if (id !== undefined && typeof found === "object") await giveUp(id, found.job, UNDELIVERABLE, batch);
+}
+
+/** The job, where it is still to be drawn; one that was lost is ended here. */
+async function look(id: string, { env, settings }: Batch): Promise<"over" | "running" | { job: StoredJob | null }> {
+  const job = await getJob(env.BUCKET, id);
+  const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
+  if (at === "running") return at;
+  if (at === "none" || at === "queued") return { job };
+  if (at === "lost") await putFailed(env.BUCKET, id, LOST);
+  await forget(env.BUCKET, id, job);
+  return "over";
+}
+
+async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<number | undefined> {
+  const { env, settings, ctx, calls } = batch;
+  const { id } = job;
+  const again = tries < TRIES;
+  try {
+    const chosen = () => undefined;
+    const waitUntil = (work: Promise<unknown>) => ctx.waitUntil(work);
+    // Its references must outlive a try that failed.
+    await generate({ ...job, hoisted: [], env, settings, owned: true, again, lanes: calls, chosen, waitUntil });
+  } catch (thrown) {
+    if (thrown instanceof AlreadyBegun) return leaseSeconds(batch);
+    const error = asGatewayError(thrown);
+    if (again && error.retryable) {
+      const delay = retryDelay(tries, error.retryAfter, Math.random);
+      log("job.again", { generation: id, tries, delay, error: error.code });
+      // Where that cannot be noted, a message more is sent than need be.
+      await putJob(env.BUCKET, job, Date.now() + delay * 1000).catch(() => undefined);
+      return delay;
+    }
+    // The end record is the commit: where it could not be written, what became of it is seen next time.
+    const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
+    if (at !== "ended") return leaseSeconds(batch);
+    if (error.retryable || error.elsewhere) await letGo(env.BUCKET, id, job);
+  }
+  await forget(env.BUCKET, id, job);
+  return undefined;
+}
+
+/** Ends as failed what no vendor has drawn, nor will. */
+async function giveUp(
+  id: string,
+  job: StoredJob | null,
+  error: { code: string; message: string },
+  { env: { BUCKET } }: Batch,
+): Promise<void> {
+  await putFailed(BUCKET, id, error);
+  await letGo(BUCKET, id, job);
+  await forget(BUCKET, id, job);
+}
+
+function leaseSeconds({ settings }: Batch): number {
+  return Math.ceil(settings.limits.leaseMs / 1000);
+}

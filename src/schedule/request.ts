@@ -1,0 +1,99 @@
+import * as z from "zod/mini";
+import type { Env, Settings } from "../env.ts";
+import { asGatewayError, type GatewayError, refine } from "../errors.ts";
+import { routesFor } from "../generate/choose.ts";
+import { withPreset } from "../generate/preset.ts";
+import type { Principal } from "../policy/credentials.ts";
+import { inWordsOf } from "../routes/failure.ts";
+import { check } from "../routes/generate.ts";
+import { permitted } from "../routes/permit.ts";
+import type { Schedule } from "../store/schedules.ts";
+import { vendors } from "../vendors/index.ts";
+import { parseWire } from "../vendors/strict.ts";
+import type { Asked, Dialect } from "../vendors/vendor.ts";
+import { localTime } from "./times.ts";
+import { checkVariables, fill } from "./variables.ts";
+
+const dialects = new Map(
+  vendors
+    .flatMap(({ dialect }) => dialect ?? [])
+    .toReversed()
+    .map((dialect) => [dialect.name, dialect]),
+);
+/** In whose words a request without `dialect` is. */
+const OWN = "easel";
+
+const inDialect = z.strictObject({ dialect: z.enum([...dialects.keys()]), body: z.record(z.string(), z.unknown()) });
+
+/** What a schedule draws, of the schedule itself. */
+type Drawing = Pick<Schedule, "request" | "rotate" | "timezone">;
+
+/** What is asked at the tick `at`, the `count`th that is drawn. Throws what it cannot be drawn for, by the schedule's own field. */
+export async function askedAt(
+  schedule: Drawing,
+  at: number,
+  count: number,
+  owner: Principal,
+  { env, settings }: { env: Env; settings: Settings },
+): Promise<{ asked: Asked; dialect: string }> {
+  const { request, rotate = [], timezone } = schedule;
+  const { dialect, body, path } = dialectOf(request);
+  const item = rotate[(count - 1) % rotate.length];
+  try {
+    const wire = fill(body, { ...localTime(at, timezone), counter: String(count), item });
+    const asked = await withPreset(dialect.decode(wire, [], new Headers()), env, settings);
+    check(asked.request, [], settings.limits);
+    asked.request = permitted(owner, asked.request, settings, asked.preset?.name);
+    return { asked, dialect: dialect.name };
+  } catch (thrown) {
+    throw under(path, dialect, asGatewayError(thrown));
+  }
+}
+
+/** Throws where a schedule's request cannot be drawn, with any of its texts to rotate. */
+export async function checkRequest(
+  schedule: Drawing,
+  now: number,
+  owner: Principal,
+  place: { env: Env; settings: Settings },
+): Promise<void> {
+  const { path, body, dialect } = dialectOf(schedule.request);
+  checkVariables(body, path, schedule.rotate);
+  for (let count = 1; count <= (schedule.rotate?.length ?? 1); count++) {
+    const { asked } = await askedAt(schedule, now, count, owner, place);
+    try {
+      routesFor(asked.request, dialect.name, place.settings, place.env.IMAGES !== undefined);
+    } catch (thrown) {
+      throw under(path, dialect, asGatewayError(thrown));
+    }
+  }
+}
+
+/** The dialect that a request is in, its body, and where in the schedule that is. */
+function dialectOf(request: Record<string, unknown>): { dialect: Dialect; body: unknown; path: string } {
+  let [name, body, path]: [string, unknown, string] = [OWN, request, "request"];
+  if ("dialect" in request) {
+    try {
+      ({ dialect: name, body } = parseWire(inDialect, request));
+    } catch (thrown) {
+      throw prefixed("request", asGatewayError(thrown));
+    }
+    path = "request.body";
+  }
+  const dialect = dialects.get(name);
+  if (dialect === undefined) throw new Error(`no dialect ${name}`);
+  return { dialect, body, path };
+}
+
+/** The error in the words of the request's own dialect, and its field as the schedule's. */
+function under(path: string, dialect: Dialect, error: GatewayError): GatewayError {
+  return prefixed(path, inWordsOf(dialect, error));
+}
+
+function prefixed(path: string, error: GatewayError): GatewayError {
+  const { field, message } = error;
+  if (field === undefined) return error;
+  const whole = `${path}.${field}`;
+  const renamed = message.startsWith(field) ? whole + message.slice(field.length) : message;
+  return refine(error, { field: whole, message: renamed });
+}

@@ -1,0 +1,81 @@
+import * as z from "zod/mini";
+import { GatewayError } from "../errors.ts";
+import type { Schedule } from "../store/schedules.ts";
+import { optional, parseWire } from "../vendors/strict.ts";
+import { faultIn } from "./line.ts";
+import { nextTimes } from "./times.ts";
+import { nearZones, zoneOf } from "./zones.ts";
+
+const DEFAULT_ZONE = "UTC";
+/** How many times to come an answer shows. */
+const SHOWN = 5;
+/** What an answer has besides: it may be sent back as it came. */
+const ANSWERED = ["name", "createdAt", "updatedAt", "next", "latest", "history"];
+
+const scheduleWire = z.strictObject({
+  cron: z.string().check(z.maxLength(200, "must have at most 200 characters")),
+  timezone: optional(z.string().check(z.maxLength(64, "must be an IANA name, as in Europe/Berlin"))),
+  request: z.record(z.string(), z.unknown()),
+  rotate: optional(z.array(z.string()).check(z.minLength(1, "must have at least one text"), z.maxLength(366))),
+  keep: optional(z.int().check(z.minimum(1), z.maximum(1_000))),
+  enabled: optional(z.boolean()),
+});
+
+/** What a client says of a schedule. */
+export type Terms = Pick<Schedule, "cron" | "timezone" | "request" | "rotate" | "keep" | "enabled">;
+
+export function isScheduleName(text: string): boolean {
+  return /^[a-z0-9-]{1,64}$/.test(text);
+}
+
+/** Reads a schedule as JSON has it; its request is askedAt's to read. Throws invalid_request. */
+export function readTerms(wire: unknown, now: number): Terms {
+  const { cron: line, timezone: name = DEFAULT_ZONE, enabled = true, ...terms } = parseWire(scheduleWire, said(wire));
+  const fault = faultIn(line);
+  if (fault !== undefined) refuse("cron", `cron: ${fault}.`);
+  const timezone = zoneOf(name);
+  if (timezone === undefined) {
+    const near = nearZones(name);
+    const meant = near.length === 0 ? "it must be an IANA name, as in Europe/Berlin" : `near it are ${near.join(", ")}`;
+    return refuse("timezone", `timezone ${name} is not known; ${meant}.`);
+  }
+  const cron = line.trim().replace(/\s+/g, " ");
+  if (nextTimes(cron, timezone, now, 1).length === 0)
+    refuse("cron", `cron: ${cron} never comes: no month that it names has such a day.`);
+  return { cron, timezone, enabled, ...terms };
+}
+
+/** A schedule as its owner sees it, with its next times. */
+export function scheduleWireOf(schedule: Schedule, origin: string, now: number) {
+  const { name, cron, timezone, request, rotate, keep, enabled, createdAt, updatedAt } = schedule;
+  const url = `${origin}/s/${name}`;
+  return {
+    name,
+    cron,
+    timezone,
+    request,
+    rotate,
+    keep: keep ?? null,
+    enabled,
+    createdAt,
+    updatedAt,
+    next: timesToCome(schedule, now),
+    latest: url,
+    history: `${url}.json`,
+  };
+}
+
+/** Its next times, in ISO 8601 and UTC; none while it is not enabled. */
+export function timesToCome({ cron, timezone, enabled }: Pick<Schedule, "cron" | "timezone" | "enabled">, now: number) {
+  return enabled ? nextTimes(cron, timezone, now, SHOWN).map((time) => new Date(time).toISOString()) : [];
+}
+
+/** What a client says itself, of a body that may be an earlier answer. */
+function said(wire: unknown): unknown {
+  if (typeof wire !== "object" || wire === null || Array.isArray(wire)) return wire;
+  return Object.fromEntries(Object.entries(wire).filter(([name]) => !ANSWERED.includes(name)));
+}
+
+function refuse(field: string, message: string): never {
+  throw new GatewayError("invalid_request", message, { field });
+}

@@ -1,0 +1,109 @@
+import { type Env, settingsOf } from "../env.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import { enqueue } from "../generate/jobs.ts";
+import { log } from "../log.ts";
+import type { Principal } from "../policy/credentials.ts";
+import { endOf } from "../policy/keys.ts";
+import { findKey } from "../store/key-records.ts";
+import { getRecord, newId, putEnd, type StoredRecord } from "../store/records.ts";
+import type { Schedule } from "../store/schedules.ts";
+import { claimTick, nextCount } from "../store/ticks.ts";
+import { askedAt } from "./request.ts";
+
+export const MINUTE_MS = 60_000;
+
+/** What a tick is begun with. */
+export interface Place {
+  env: Env;
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/**
+ * Has the picture of a tick drawn, once, however often it is called: by the queue, so that this takes no longer than R2 does.
+ * Who died after the claim is followed by the next who comes, for the same generation. Throws where R2 or the queue fails;
+ * then it may be called again.
+ */
+export async function beginTick(schedule: Schedule, at: number, place: Place): Promise<void> {
+  const owner = await ownerOf(schedule, place.env);
+  if (owner === undefined) return log("schedule.stopped", { schedule: schedule.name, key: schedule.principal });
+  const { BUCKET } = place.env;
+  const { claim, mine } = await claimTick(BUCKET, schedule.id, at, newId(Date.now()));
+  const { generation } = claim;
+  // Pruned, or noted within the time that its owner takes for it.
+  if (!mine && (generation === "" || (await getRecord(BUCKET, generation)) !== null)) return;
+  await queueTick(schedule, at, generation, owner, place);
+}
+
+/** Has a generation drawn for a tick of its own, whatever the cron line says. Throws as beginTick does, and forbidden where its key is good no longer. */
+export async function runNow(schedule: Schedule, generation: string, place: Place): Promise<void> {
+  const owner = await ownerOf(schedule, place.env);
+  if (owner === undefined)
+    throw new GatewayError("forbidden", "The key that this schedule draws with is good no longer.");
+  for (let at = Date.now(); ; at++) {
+    // A whole minute is the clock's.
+    if (at % MINUTE_MS === 0) continue;
+    const { mine } = await claimTick(place.env.BUCKET, schedule.id, at, generation);
+    if (!mine) continue;
+    return queueTick(schedule, at, generation, owner, place);
+  }
+}
+
+/** Who a schedule draws for; undefined where the key is good no longer: what it began must end with it. */
+export async function ownerOf({ principal }: Schedule, { KV }: Env): Promise<Principal | undefined> {
+  if (principal === "admin") return { id: principal, kind: "admin" };
+  const now = Date.now();
+  const key = await findKey(KV, principal, now);
+  return key === null || endOf(key, now) !== undefined ? undefined : { id: principal, kind: key.kind, key };
+}
+
+async function queueTick(
+  schedule: Schedule,
+  at: number,
+  generation: string,
+  owner: Principal,
+  { env, waitUntil }: Place,
+): Promise<void> {
+  const settings = settingsOf(env);
+  const count = await nextCount(env.BUCKET, schedule.id);
+  const receivedAt = Date.now();
+  try {
+    const { asked, dialect } = await askedAt(schedule, at, count, owner, { env, settings });
+    await enqueue({
+      id: generation,
+      asked,
+      dialect,
+      principal: schedule.principal,
+      origin: settings.publicUrl ?? schedule.origin,
+      env,
+      settings,
+      receivedAt,
+      hoisted: [],
+      tick: { name: schedule.name, schedule: schedule.id, at },
+      chosen: () => undefined,
+      waitUntil,
+    });
+  } catch (thrown) {
+    const error = asGatewayError(thrown);
+    if (error.retryable || error.code === "internal") throw thrown;
+    // As it is now, nobody can draw it; that is how this tick ends.
+    await putEnd(env.BUCKET, failed(schedule, generation, receivedAt, error));
+  }
+}
+
+function failed(schedule: Schedule, id: string, at: number, { code, message }: GatewayError): StoredRecord {
+  const time = new Date(at).toISOString();
+  return {
+    id,
+    status: "failed",
+    dialect: "",
+    principal: schedule.principal,
+    vendor: "",
+    model: "",
+    images: [],
+    warnings: [],
+    error: { code, message },
+    attempts: [],
+    createdAt: time,
+    finishedAt: time,
+  };
+}

@@ -1,0 +1,95 @@
+/** A schedule as R2 has it, in one object: what is to be drawn, and when. */
+export interface Schedule extends Due {
+  /** Whose it is, and whose generations its ticks are. */
+  principal: string;
+  /** As it came: `{dialect, body}`, or the canonical request. */
+  request: Record<string, unknown>;
+  /** Texts for `{{item}}`, in turn. */
+  rotate?: string[] | undefined;
+  /** Pictures to keep; absent: all. */
+  keep?: number | undefined;
+  /** Origin of the URLs in its records. */
+  origin: string;
+  /** ISO 8601. */
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** What tells whether a schedule is due: in its object's metadata too, so that a listing is all it takes to find out. */
+export interface Due {
+  name: string;
+  /** Made anew for each schedule: nothing of one that was deleted is ever taken for that of a later one of its name. */
+  id: string;
+  cron: string;
+  timezone: string;
+  enabled: boolean;
+  /** Since when it is due at these times, in milliseconds since the epoch; nothing before was missed. */
+  since: number;
+}
+
+const PREFIX = "schedules/";
+const keyOf = (name: string) => `${PREFIX}${name}.json`;
+/** Up to when every tick has been dealt with. */
+const THROUGH = "cron.json";
+
+/** A schedule with its ETag; null where there is none of this name. */
+export async function getSchedule(
+  bucket: R2Bucket,
+  name: string,
+): Promise<{ schedule: Schedule; etag: string } | null> {
+  const object = await bucket.get(keyOf(name));
+  return object === null ? null : { schedule: await object.json<Schedule>(), etag: object.httpEtag };
+}
+
+/** What of a schedule its metadata tells; null where there is none of this name. */
+export async function findSchedule(bucket: R2Bucket, name: string): Promise<Due | null> {
+  const object = await bucket.head(keyOf(name));
+  return object === null ? null : dueOf(object);
+}
+
+/** Writes a schedule in the place of the one with `etag`, or where there is none; its ETag, or undefined where somebody was faster. */
+export async function putSchedule(
+  bucket: R2Bucket,
+  schedule: Schedule,
+  etag: string | undefined,
+): Promise<string | undefined> {
+  const { name, id, cron, timezone, enabled, since, principal } = schedule;
+  const put = await bucket.put(keyOf(name), JSON.stringify(schedule), {
+    onlyIf: etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: etag.replaceAll('"', "") },
+    httpMetadata: { contentType: "application/json" },
+    customMetadata: { id, cron, timezone, enabled: String(enabled), since: String(since), principal },
+  });
+  return put?.httpEtag;
+}
+
+/** Deletes a schedule; its ticks are dropTicks'. */
+export async function deleteSchedule(bucket: R2Bucket, name: string): Promise<void> {
+  await bucket.delete(keyOf(name));
+}
+
+/** All schedules, a page of up to a thousand at a time. */
+export async function* listSchedules(bucket: R2Bucket): AsyncGenerator<(Due & { principal: string })[]> {
+  let cursor: string | undefined;
+  do {
+    const options = { prefix: PREFIX, include: ["customMetadata" as const], ...(cursor !== undefined && { cursor }) };
+    const page = await bucket.list(options);
+    yield page.objects.map((object) => ({ ...dueOf(object), principal: object.customMetadata?.["principal"] ?? "" }));
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+}
+
+function dueOf({ key, customMetadata = {} }: R2Object): Due {
+  const { id = "", cron = "", timezone = "", enabled, since } = customMetadata;
+  const name = key.slice(PREFIX.length, -".json".length);
+  return { name, id, cron, timezone, enabled: enabled === "true", since: Number(since) };
+}
+
+/** Up to when every tick of every schedule has been dealt with, in milliseconds since the epoch. */
+export async function getThrough(bucket: R2Bucket): Promise<number | undefined> {
+  const object = await bucket.get(THROUGH);
+  return object === null ? undefined : (await object.json<{ through: number }>()).through;
+}
+
+export async function putThrough(bucket: R2Bucket, through: number): Promise<void> {
+  await bucket.put(THROUGH, JSON.stringify({ through }), { httpMetadata: { contentType: "application/json" } });
+}

@@ -1,0 +1,114 @@
+import type { StoredPicture } from "../image/request.ts";
+import { claim, type Held } from "./claims.ts";
+
+/** A tick of a schedule: its name, its id, and when it was due, in milliseconds since the epoch. */
+export interface Tick {
+  name: string;
+  schedule: string;
+  at: number;
+}
+
+/** What a schedule drew at a tick: its first picture. */
+export interface Drawn {
+  /** When it was due. */
+  at: number;
+  generation: string;
+  picture: StoredPicture;
+}
+
+/** R2 lists in ascending order only: the latest tick comes first. */
+const LATEST = 2 ** 48 - 1;
+const inverse = (tick: number) => (LATEST - tick).toString(36).padStart(10, "0");
+const tickOf = (key: string) => LATEST - Number.parseInt(key.slice(key.lastIndexOf("/") + 1), 36);
+
+/** R2 keys of a schedule, by its id: who draws at a tick, what was drawn, and how many there were. */
+export const ticks = {
+  folder: (schedule: string) => `ticks/${schedule}/`,
+  claims: (schedule: string) => `ticks/${schedule}/claims/`,
+  drawn: (schedule: string) => `ticks/${schedule}/drawn/`,
+  count: (schedule: string) => `ticks/${schedule}/count`,
+  claim: (schedule: string, tick: number) => ticks.claims(schedule) + inverse(tick),
+  mark: (schedule: string, tick: number) => ticks.drawn(schedule) + inverse(tick),
+};
+
+/** R2 takes one write a second per key. */
+const AGAIN_MS = 1_100;
+const TRIES = 5;
+/** What a listing and a deletion take at once. */
+const PAGE = 1_000;
+const PAGES = 50;
+
+/** Claims a tick for a generation, in the schedule's `id`, or tells whose it is; without a generation it was pruned. */
+export function claimTick(bucket: R2Bucket, schedule: string, tick: number, generation: string): Promise<Held> {
+  return claim(bucket, ticks.claim(schedule, tick), { generation, fingerprint: "", at: Date.now() });
+}
+
+/** The number of the next tick that is drawn, from 1 on; never the same twice. */
+export async function nextCount(bucket: R2Bucket, schedule: string): Promise<number> {
+  const key = ticks.count(schedule);
+  for (let tries = 1; ; tries++) {
+    const seen = await bucket.get(key);
+    const count = 1 + (seen === null ? 0 : await seen.json<number>());
+    const onlyIf = seen === null ? { etagDoesNotMatch: "*" } : { etagMatches: seen.etag };
+    const put = await bucket.put(key, JSON.stringify(count), { onlyIf }).catch(async (error: unknown) => {
+      if (tries === TRIES) throw error;
+      await scheduler.wait(AGAIN_MS);
+    });
+    if (put) return count;
+  }
+}
+
+/** Notes what was drawn at a tick, where the latest picture is found by one listing. */
+export async function putDrawn(bucket: R2Bucket, schedule: string, { at, generation, picture }: Drawn): Promise<void> {
+  const { key, type, width, height, bytes } = picture;
+  const size = { width: String(width), height: String(height), bytes: String(bytes) };
+  await bucket.put(ticks.mark(schedule, at), "", { customMetadata: { generation, key, type, ...size } });
+}
+
+/** What was drawn at a tick; null where nothing was, or where it was pruned. */
+export async function getDrawn(bucket: R2Bucket, schedule: string, tick: number): Promise<Drawn | null> {
+  const object = await bucket.head(ticks.mark(schedule, tick));
+  return object === null ? null : drawnOf(object);
+}
+
+/** What was drawn, the latest tick first, of those before `before`. */
+export async function listDrawn(bucket: R2Bucket, schedule: string, limit: number, before?: number): Promise<Drawn[]> {
+  const after = before === undefined ? {} : { startAfter: ticks.mark(schedule, before) };
+  const listed: R2Object[] = [];
+  // With metadata a page may have fewer than were asked for.
+  for (let cursor: string | undefined; listed.length < limit;) {
+    const from = cursor === undefined ? after : { cursor };
+    const options = {
+      prefix: ticks.drawn(schedule),
+      limit: limit - listed.length,
+      include: ["customMetadata" as const],
+    };
+    const page = await bucket.list({ ...options, ...from });
+    listed.push(...page.objects);
+    if (!page.truncated) break;
+    cursor = page.cursor;
+  }
+  return listed.map(drawnOf);
+}
+
+/** The ticks that were claimed, the latest first, of those before `before`. */
+export async function listTicks(bucket: R2Bucket, schedule: string, limit: number, before?: number): Promise<number[]> {
+  const after = before === undefined ? {} : { startAfter: ticks.claim(schedule, before) };
+  const { objects } = await bucket.list({ prefix: ticks.claims(schedule), limit, ...after });
+  return objects.map(({ key }) => tickOf(key));
+}
+
+/** Forgets the ticks of a schedule that is deleted, as far as may be at once; nothing leads to what is left of them. */
+export async function dropTicks(bucket: R2Bucket, schedule: string): Promise<void> {
+  for (let pages = 0; pages < PAGES; pages++) {
+    const { objects, truncated } = await bucket.list({ prefix: ticks.folder(schedule), limit: PAGE });
+    if (objects.length > 0) await bucket.delete(objects.map(({ key }) => key));
+    if (!truncated) return;
+  }
+}
+
+function drawnOf({ key, customMetadata = {} }: R2Object): Drawn {
+  const { generation = "", key: stored = "", type = "", width, height, bytes } = customMetadata;
+  const picture = { key: stored, type, width: Number(width), height: Number(height), bytes: Number(bytes) };
+  return { at: tickOf(key), generation, picture };
+}

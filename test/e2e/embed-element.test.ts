@@ -1,0 +1,471 @@
+// <easel-image> by itself, in a real Chromium: Easel serves the script, and the answers to it are the tests' own.
+import { afterEach, describe, expect, it } from "vitest";
+import { scripted } from "../web/scripted.ts";
+import type { Answer, Refusal } from "../web/scripted.ts";
+import { stand } from "../web/stand.ts";
+import type { PageOptions } from "../web/stand.ts";
+import type { Visit } from "../web/visit.ts";
+import type { Request } from "playwright-core";
+
+const s = stand();
+const ASKS = 'preset="hero" prompt="a lighthouse" key="pk_a_b" ratio="16:9"';
+
+let v: Visit;
+let seen: Request[];
+afterEach(() => v.leave());
+
+/** Opens a page; what it asks for is answered so. */
+async function open(body: string, answers: [Answer, ...Answer[]] = ["good"], options: PageOptions = {}): Promise<void> {
+  const before: PageOptions["before"] = async (page) => {
+    await options.before?.(page);
+    seen = await scripted(page, ...answers);
+  };
+  v = await s.open(body, { ...options, before });
+}
+const states = async (id: string) => (await v.told(id)).map(({ state }) => state);
+const settle = () => v.page.waitForTimeout(300);
+const run = (code: string) => v.page.evaluate(code);
+const src = (name = "x") => `${s.easel.url}/i/${name}`;
+
+describe("an <img> inside", () => {
+  const inside = (more = "") =>
+    `<easel-image id="a"><img src="${src()}" width="1600" height="900" alt="A lighthouse" ${more}></easel-image>`;
+
+  it("is shown as it is, asked for once, in its own room", async () => {
+    await open(inside());
+    await v.becomes("#a", "ready");
+    await settle();
+    expect(seen).toHaveLength(1);
+    expect(await v.page.getByRole("img").count()).toBe(1);
+    expect(await v.page.locator("#a > img").boundingBox()).toMatchObject({ width: 400, height: 225 });
+    expect(await v.shift()).toBe(0);
+  });
+  it("fills the room, whatever the page does to pictures", async () => {
+    await open(inside(), ["good"], { css: "img { position: static; max-width: 90%; margin: 9px }" });
+    await v.becomes("#a", "ready");
+    expect(await v.page.locator("#a").boundingBox()).toMatchObject({ width: 400, height: 225 });
+    expect(await v.page.locator("#a > img").boundingBox()).toMatchObject({ height: 225 });
+  });
+  it("that is there before the script is there is not asked for again", async () => {
+    await open(inside(), ["good"], { script: "" });
+    await v.page.getByRole("img", { name: "A lighthouse" }).waitFor();
+    await expect.poll(() => run("document.images[0].complete")).toBe(true);
+    await v.page.addScriptTag({ url: `${s.easel.url}/embed.js` });
+    await v.becomes("#a", "ready");
+    // Nobody waited, so nobody is told.
+    expect(await states("a")).toEqual(["ready"]);
+    expect(await v.page.getByRole("status").textContent()).toBe("");
+    await settle();
+    expect(seen).toHaveLength(1);
+  });
+  it("that was broken before the script came is looked into", async () => {
+    await open(inside(), [{ status: 403, message: "The signature is not right." }]);
+    await v.becomes("#a", "refused");
+    expect(await v.page.getByRole("status").textContent()).toBe("The signature is not right.");
+    expect(seen.map((request) => request.resourceType())).toEqual(["image", "fetch"]);
+  });
+  it("is the page's own to load late", async () => {
+    await open(`<div style="height: 5000px"></div>${inside('loading="lazy"')}`);
+    await v.becomes("#a", "loading");
+    await settle();
+    expect(seen).toHaveLength(0);
+    await v.page.locator("#a").scrollIntoViewIfNeeded();
+    await v.becomes("#a", "ready");
+    expect(seen).toHaveLength(1);
+  });
+  it("comes in time where the script is read before it", async () => {
+    await open(inside(), ["good"], { script: `<script src="${s.easel.url}/embed.js"></script>` });
+    await v.becomes("#a", "ready");
+    await settle();
+    expect(seen).toHaveLength(1);
+    expect(await v.page.getByRole("img").count()).toBe(1);
+  });
+  it("may come later than its element", async () => {
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`);
+    await v.becomes("#a", "ready");
+    await run(`document.querySelector("#a").innerHTML = '<img alt="later">'`);
+    await v.page.getByRole("img", { name: "later" }).waitFor();
+    await expect.poll(() => v.page.locator("#a > img").getAttribute("src")).toMatch(/\/images\/g1\/0$/);
+    expect(seen).toHaveLength(1);
+  });
+});
+
+describe("what stands in it for who has no script", () => {
+  it("is not shown beside the picture", async () => {
+    await open(`<easel-image id="a" ${ASKS}>\n  A lighthouse, <b>if you had script</b>.\n</easel-image>`);
+    await v.becomes("#a", "ready");
+    expect(await v.page.getByText("if you had script").isVisible()).toBe(false);
+    expect(await v.page.getByRole("img", { name: "a lighthouse" }).isVisible()).toBe(true);
+  });
+});
+
+describe("limited", () => {
+  const limited = (retryAfter?: string): Refusal => ({ status: 429, ...(retryAfter !== undefined && { retryAfter }) });
+  const NOW = Date.parse("2026-11-20T12:00:00Z");
+  /** The page's clock stands still unless it is told to run. */
+  const clock: PageOptions = {
+    before: async (page) => {
+      await page.clock.install({ time: NOW - 1000 });
+      await page.clock.pauseAt(NOW);
+    },
+  };
+  const open429 = (...answers: [Answer, ...Answer[]]) =>
+    open(`<easel-image id="a" ${ASKS}></easel-image>`, answers, clock);
+
+  it.each([
+    [limited("7"), 7],
+    [limited(), 5],
+    [limited("nonsense"), 5],
+    [limited("-3"), 1],
+    [{ status: 503, retryAfter: "3" }, 3],
+    [{ status: 409, retryAfter: "2" }, 2],
+  ])("%j: asks again by itself, not before %i s and not long after", async (answer, seconds) => {
+    await open429(answer, "good");
+    await v.becomes("#a", "limited");
+    expect((await v.told("a")).at(-1)).toMatchObject({ state: "limited", status: answer.status, retryAfter: seconds });
+    expect(await v.page.getByRole("status").textContent()).toMatch(/^Too many .* Trying again in \d+\u00a0s\.$/);
+    await v.page.clock.runFor(seconds * 1000 - 50);
+    expect(await states("a")).toEqual(["loading", "limited"]);
+    await v.page.clock.runFor(seconds * 250 + 100);
+    await v.becomes("#a", "ready");
+    expect(seen).toHaveLength(2);
+  });
+  it("takes a date", async () => {
+    await open429(limited(new Date(NOW + 30_000).toUTCString()), "good");
+    await v.becomes("#a", "limited");
+    expect((await v.told("a")).at(-1)?.retryAfter).toBe(30);
+  });
+  it("gives up after five times, and leaves it to the visitor", async () => {
+    await open429(limited("1"));
+    for (let n = 1; n <= 5; n++) {
+      await expect.poll(() => seen.length).toBe(n);
+      await v.becomes("#a", "limited");
+      await expect.poll(async () => (await states("a")).at(-1)).toBe("limited");
+      expect(await v.page.getByRole("button").count()).toBe(0);
+      await v.page.clock.runFor(1300);
+    }
+    await v.page.getByRole("button", { name: "Try again" }).waitFor();
+    await v.page.clock.runFor(60_000);
+    expect(seen).toHaveLength(6);
+    await v.page.getByRole("button", { name: "Try again" }).click();
+    await expect.poll(() => seen.length).toBe(7);
+  });
+  it("does not wait for an hour", async () => {
+    await open429(limited("3600"));
+    await v.page.getByRole("button", { name: "Try again" }).waitFor();
+    expect(await v.page.getByRole("status").textContent()).not.toContain("Trying");
+    await v.page.clock.runFor(5_000_000);
+    expect(seen).toHaveLength(1);
+  });
+  it("is what an <img> does not say: its URL is asked", async () => {
+    await open(`<easel-image id="a" src="${src()}" alt="x"></easel-image>`, [limited("1"), limited("1"), "good"]);
+    await v.becomes("#a", "ready");
+    expect(await states("a")).toEqual(["loading", "limited", "loading", "ready"]);
+    expect(seen.length).toBeLessThanOrEqual(4);
+  });
+});
+
+describe("which state", () => {
+  it.each([
+    [400, "refused"],
+    [401, "refused"],
+    [403, "refused"],
+    [404, "refused"],
+    [410, "refused"],
+    [413, "refused"],
+    [422, "refused"],
+    [402, "failed"],
+    [408, "failed"],
+    [409, "failed"],
+    [500, "failed"],
+    [502, "failed"],
+    [503, "failed"],
+    [504, "failed"],
+  ])("%i is %s", async (status, state) => {
+    await open(`<easel-image id="a" ${ASKS}></easel-image><easel-image id="b" src="${src()}"></easel-image>`, [
+      { status },
+    ]);
+    await v.becomes("#a", state);
+    await v.becomes("#b", state);
+    expect((await v.told("a")).at(-1)).toMatchObject({ status, message: "No." });
+    expect(await v.page.locator("#a").getByRole("status").textContent()).toMatch(
+      state === "refused" ? /^No\.$/ : /not be loaded/,
+    );
+  });
+  it("a page in place of a picture has failed", async () => {
+    await open(`<easel-image id="a" src="${s.site.put("/no.png", { type: "text/html", body: "<p>" })}"></easel-image>`);
+    await v.becomes("#a", "failed");
+  });
+});
+
+describe("paid once", () => {
+  const key = (index: number) => seen[index]?.headers()["idempotency-key"];
+  const again = () => v.page.getByRole("button", { name: "Try again" }).click();
+
+  it("elements that ask for the same share one request, and its failure", async () => {
+    const one = (id: string, prompt: string) =>
+      `<easel-image id="${id}" preset="hero" prompt="${prompt}" key="pk_a_b" alt=""></easel-image>`;
+    await open(one("a", "x") + one("b", "x") + one("c", "y"), [{ status: 500 }, { status: 500 }, "good"]);
+    await Promise.all(["#a", "#b", "#c"].map((id) => v.becomes(id, "failed")));
+    expect(seen).toHaveLength(2);
+    await v.page.locator("#a").getByRole("button").click();
+    await v.becomes("#a", "ready");
+    await v.page.locator("#b").getByRole("button").click();
+    await v.becomes("#b", "ready");
+    await run(`document.body.insertAdjacentHTML("beforeend", ${JSON.stringify(one("d", "x"))})`);
+    await v.becomes("#d", "ready");
+    expect(seen).toHaveLength(3);
+  });
+  it("a request that nobody answered is asked again by its name", async () => {
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`, [
+      "lost",
+      { status: 409, retryAfter: "1" },
+      { status: 500 },
+      "good",
+    ]);
+    await v.becomes("#a", "failed");
+    await again();
+    await expect.poll(() => seen.length, { timeout: 5_000 }).toBe(3);
+    await v.becomes("#a", "failed");
+    await again();
+    await v.becomes("#a", "ready");
+    expect(key(0)).toMatch(/^[\d-]{10,}$/);
+    expect([key(1), key(2)]).toEqual([key(0), key(0)]);
+    // It was answered: what comes now is another.
+    expect(key(3)).not.toBe(key(0));
+  });
+  it("ends its request when the last element has gone, and not when one has moved", async () => {
+    const one = (id: string) => `<easel-image id="${id}" ${ASKS}></easel-image>`;
+    await open(one("a") + one("b"), ["never", "good"]);
+    await expect.poll(() => seen.length).toBe(1);
+    await run(`document.body.prepend(document.querySelector("#a"))`);
+    await run(`document.querySelector("#b").remove()`);
+    await settle();
+    expect(seen[0]?.failure()).toBe(null);
+    await run(`window.a = document.querySelector("#a"); a.remove()`);
+    await expect.poll(() => seen[0]?.failure()?.errorText).toBe("net::ERR_ABORTED");
+    await run(`document.body.append(a)`);
+    await v.becomes("#a", "ready");
+    expect(seen).toHaveLength(2);
+    expect(key(1)).toBe(key(0));
+    expect(await states("a")).toEqual(["loading", "loading", "ready"]);
+  });
+});
+
+describe("attributes", () => {
+  it("another prompt is another picture; another alt is not", async () => {
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`);
+    await v.becomes("#a", "ready");
+    await run(`document.querySelector("#a").setAttribute("alt", "Night")`);
+    await v.page.getByRole("img", { name: "Night" }).waitFor();
+    expect(seen).toHaveLength(1);
+    await run(`document.querySelector("#a").setAttribute("prompt", "night")`);
+    await expect.poll(() => seen.length).toBe(2);
+    expect(seen[1]?.postDataJSON()).toEqual({ preset: "hero", prompt: "night" });
+    expect(seen[1]?.headers()["authorization"]).toBe("Bearer pk_a_b");
+    await expect.poll(() => states("a")).toEqual(["loading", "ready", "loading", "ready"]);
+  });
+  it("src can change, and several at once are one change", async () => {
+    await open(`<easel-image id="a" src="${src("one")}"></easel-image>`);
+    await v.becomes("#a", "ready");
+    await run(
+      `for (const name of ["two", "three"]) document.querySelector("#a").setAttribute("src", "${src()}" + name)`,
+    );
+    await expect.poll(() => seen.length).toBe(2);
+    expect(seen[1]?.url()).toMatch(/three$/);
+  });
+  it("ratio keeps the room, whatever the picture", async () => {
+    const one = (id: string, more: string, inside = "") =>
+      `<easel-image id="${id}" src="${src(id)}" ${more}>${inside}</easel-image>`;
+    await open(
+      one("a", 'ratio="4:3"') +
+        one("b", 'ratio=" 2 / 1 "') +
+        one("c", 'ratio="wide"') +
+        one("d", "") +
+        one("e", 'ratio="4:1"', '<img width="10" height="10" alt="">') +
+        one("f", "", '<img width="1600" height="400" alt="">') +
+        one("g", 'ratio="4:1"'),
+      ["good"],
+      { bare: true, css: "easel-image { display: block; width: 400px } #g { aspect-ratio: 8 }" },
+    );
+    const heights = { a: 300, b: 200, c: 400, d: 400, e: 100, f: 100, g: 50 };
+    for (const [id, height] of Object.entries(heights)) {
+      await v.becomes(`#${id}`, "ready");
+      expect(await v.page.locator(`#${id}`).boundingBox(), id).toMatchObject({ width: 400, height });
+    }
+  });
+  it("endpoint is where Easel is, and data-key a key", async () => {
+    const more = (endpoint: string) => `preset="hero" data-key="pk_c_d" endpoint="${endpoint}" alt=""`;
+    await open(
+      `<easel-image id="a" ${more("https://img.example")}></easel-image><easel-image id="b" ${more("/sub/")}></easel-image>`,
+    );
+    await v.becomes("#a", "ready");
+    await v.becomes("#b", "ready");
+    const urls = seen.map((request) => request.url()).toSorted();
+    expect(urls).toEqual([`${s.site.origin}/sub/v1/generations`, "https://img.example/v1/generations"]);
+    expect(seen[0]?.headers()["authorization"]).toBe("Bearer pk_c_d");
+    expect(seen[0]?.postDataJSON()).toEqual({ preset: "hero" });
+  });
+  it("lazy: nothing is asked until it is nearly in view", async () => {
+    const far = '<div style="height: 5000px"></div>';
+    await open(
+      `${far}<easel-image id="a" ${ASKS} lazy></easel-image><easel-image id="b" src="${src()}" lazy></easel-image>`,
+    );
+    await v.becomes("#a", "loading");
+    await settle();
+    expect(seen).toHaveLength(0);
+    await v.page.locator("#b").scrollIntoViewIfNeeded();
+    await v.becomes("#a", "ready");
+    await v.becomes("#b", "ready");
+    expect(seen).toHaveLength(2);
+    expect(await v.page.getByRole("img").last().getAttribute("loading")).toBe("lazy");
+  });
+  it("none of them: nothing is asked, and nothing said", async () => {
+    await open(`<easel-image id="a" alt="x"></easel-image>`);
+    await settle();
+    expect(await v.told()).toEqual([]);
+    expect(await v.page.locator("#a").getAttribute("state")).toBe(null);
+  });
+});
+
+describe("for everybody", () => {
+  it("a decoration is announced to nobody, and its button still works", async () => {
+    await open(`<easel-image id="a" ${ASKS} alt=""></easel-image>`, ["lost", "good"]);
+    await v.becomes("#a", "failed");
+    expect(await v.page.getByRole("status").count()).toBe(0);
+    await v.page.getByRole("button", { name: "Try again" }).click();
+    await v.becomes("#a", "ready");
+    expect(await v.page.getByRole("img").count()).toBe(0);
+  });
+  it("alt is that of the element, of the <img> inside, or the prompt", async () => {
+    const one = (more: string, inside = "") => `<easel-image ${more}>${inside}</easel-image>`;
+    const img = `<img src="${src()}" width="4" height="4" alt="inside">`;
+    await open(one(`${ASKS} alt="outside"`) + one("", img) + one('alt="over it"', img) + one(ASKS));
+    for (const name of ["outside", "inside", "over it", "a lighthouse"])
+      await v.page.getByRole("img", { name, exact: true }).waitFor();
+  });
+  it("the word that it is ready goes once it has been said", async () => {
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["good"], { before: (page) => page.clock.install() });
+    await v.becomes("#a", "ready");
+    expect(await v.page.getByRole("status").textContent()).toBe("The picture is ready.");
+    await v.page.clock.runFor(5_100);
+    expect(await v.page.getByRole("status").textContent()).toBe("");
+  });
+  it("nothing moves where the visitor prefers it so", async () => {
+    const moving = () => run("document.getAnimations().length");
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["never"], { reducedMotion: "reduce" });
+    await v.becomes("#a", "loading");
+    expect(await v.page.getByText("Loading the picture…").isVisible()).toBe(true);
+    expect(await moving()).toBe(0);
+    await v.page.emulateMedia({ reducedMotion: "no-preference" });
+    await expect.poll(moving).toBeGreaterThan(0);
+  });
+  it("its words can be others", async () => {
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["lost"]);
+    await v.becomes("#a", "failed");
+    await run(`Object.assign(customElements.get("easel-image").texts, { failed: "Kein Bild.", retry: "Noch einmal" })`);
+    await v.page.getByRole("button").click();
+    await v.page.getByRole("button", { name: "Noch einmal" }).waitFor();
+    expect(await v.page.getByRole("status").textContent()).toBe("Kein Bild.Noch einmal");
+  });
+  it("its parts and properties can be styled", async () => {
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["lost"], {
+      css: `#a { --easel-background: rgb(1, 2, 3) }
+        ::part(status) { padding: 7px } ::part(text) { color: rgb(4, 5, 6) } ::part(retry) { color: rgb(7, 8, 9) }
+        ::part(image) { filter: sepia(1) }`,
+    });
+    await v.becomes("#a", "failed");
+    const style = (selector: string, property: string) =>
+      v.page.locator(selector).evaluate((element: never, name) => {
+        const { getComputedStyle } = globalThis as unknown as { getComputedStyle(of: never): Record<string, string> };
+        return getComputedStyle(element)[name];
+      }, property);
+    expect(await style("#a", "backgroundColor")).toBe("rgb(1, 2, 3)");
+    expect(await style("#a [part=status]", "paddingTop")).toBe("7px");
+    expect(await style("#a [part=text]", "color")).toBe("rgb(4, 5, 6)");
+    expect(await style("#a [part=retry]", "color")).toBe("rgb(7, 8, 9)");
+    expect(await style("#a [part=image]", "filter")).toBe("sepia(1)");
+  });
+});
+
+describe("nothing moves, however late the script", () => {
+  const late: PageOptions["before"] = (page) =>
+    page.route(/embed\.js/, async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await route.continue();
+    });
+  const inside = (id: string, width: number) =>
+    `<easel-image id="${id}"><img src="${src(id)}" width="${width}" height="${Math.round((width / 16) * 9)}" alt="Here"></easel-image>`;
+  const script = () => `<script async src="${s.easel.url}/embed.js"></script>`;
+
+  it.each([
+    ["a page without styles", ""],
+    ["a page that lets no picture be wider than itself", "img { max-width: 100%; height: auto }"],
+  ])("%s", async (_, css) => {
+    await open(`Before ${inside("a", 320)} and ${inside("b", 480)} after.`, ["good"], {
+      css,
+      bare: true,
+      before: late,
+      script: script(),
+    });
+    await v.page.waitForTimeout(400);
+    expect(await run("customElements.get('easel-image') === undefined")).toBe(true);
+    await v.becomes("#a", "ready");
+    await v.becomes("#b", "ready");
+    await settle();
+    expect(await v.shift()).toBe(0);
+  });
+  it("a page with the rule of the documentation, and pictures of nearly its ratio, or none", async () => {
+    const answers: [Answer, ...Answer[]] = ["good", { status: 500 }];
+    await open(inside("a", 1010) + inside("b", 1610) + `<easel-image id="c" ${ASKS}></easel-image>`, answers, {
+      css: "easel-image { width: 200px }",
+      before: late,
+      script: script(),
+    });
+    await v.page.waitForTimeout(400);
+    await v.becomes("#a", "ready");
+    await v.becomes("#b", "failed");
+    await v.becomes("#c", "failed");
+    await settle();
+    expect(await v.shift()).toBe(0);
+  });
+});
+
+describe("the script", () => {
+  it.each([
+    ["as a module", (url: string) => `<script type="module" src="${url}"></script>`],
+    ["async", (url: string) => `<script async src="${url}"></script>`],
+    ["twice", (url: string) => `<script defer src="${url}"></script><script defer src="${url}?again"></script>`],
+  ])("%s", async (_, tag) => {
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["good"], { script: tag(`${s.easel.url}/embed.js`) });
+    await v.becomes("#a", "ready");
+    expect(seen.map((request) => request.url())).toEqual([`${s.easel.url}/v1/generations`]);
+    expect(v.console).toEqual([]);
+    expect(await run("'texts' in globalThis || 'sheet' in globalThis || 'HOME' in globalThis")).toBe(false);
+  });
+  it("needs nothing that a strict policy forbids", async () => {
+    const { url } = s.easel;
+    const csp = `default-src 'none'; script-src ${url}; img-src ${url}; connect-src ${url}; style-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'`;
+    await open(
+      `<easel-image id="a" ${ASKS}></easel-image><easel-image id="b" src="${src()}" ratio="4:1"></easel-image>`,
+      [{ status: 500 }, { status: 500 }, { status: 500 }, "good"],
+      { csp, css: "#b { aspect-ratio: 4 }" },
+    );
+    await v.becomes("#a", "failed");
+    await v.becomes("#b", "failed");
+    expect(await v.page.locator("#a").boundingBox()).toMatchObject({ height: 225 });
+    expect(await v.page.locator("#b").boundingBox()).toMatchObject({ height: 100 });
+    await v.page.locator("#a").getByRole("button").click();
+    await v.becomes("#a", "ready");
+    expect(v.console.filter((line) => !line.startsWith("Failed to load resource"))).toEqual([]);
+    expect(await v.shift()).toBe(0);
+  });
+  it("tells why where the policy lets nothing be asked", async () => {
+    const { url } = s.easel;
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["good"], {
+      csp: `default-src 'self'; script-src ${url}`,
+    });
+    await v.becomes("#a", "failed");
+    expect(seen).toHaveLength(0);
+  });
+});

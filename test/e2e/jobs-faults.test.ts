@@ -1,0 +1,192 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { png, until } from "../sim/index.ts";
+import { heard, jsonOf, LISTENHUB_PATH, PRO, startStage } from "./stage.ts";
+import type { RecordWire, Stage, StageOptions } from "./stage.ts";
+
+const limits = { leaseMs: 1_000 };
+const ASYNC = { prefer: "respond-async" };
+const body = { model: PRO, prompt: "a cat" };
+const ask = (on: Stage, more: object = {}, headers: Record<string, string> = {}) =>
+  on.post("/v1/generations", { ...body, ...more }, { ...ASYNC, ...headers });
+const queued = async (on: Stage, more: object = {}) => (await jsonOf<RecordWire>(ask(on, more))).id;
+const send = async (on: Stage, message: unknown) => {
+  const queue = await on.easel.mf.getQueueProducer("QUEUE");
+  await queue.send(message);
+};
+
+let last = 0;
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage({ faulty: true, limits });
+});
+beforeEach(() => stage.reset());
+afterAll(() => stage.stop());
+
+describe("46. a message that comes more than once", () => {
+  it("at once: one vendor call, one end", async () => {
+    stage.listenhub.next({ delayMs: 1_500 });
+    const id = await queued(stage);
+    for (let times = 0; times < 6; times++) await send(stage, { generation: id });
+    expect(await stage.ended(id)).toMatchObject({ status: "succeeded" });
+    await sleep(2_500);
+    expect(stage.listenhub.seen).toHaveLength(1);
+    expect(await stage.record(id)).toMatchObject({ status: "succeeded" });
+    expect(await stage.keys(`pictures/${id}`)).toHaveLength(1);
+  });
+
+  it("after its end: nothing more", async () => {
+    const id = await queued(stage);
+    const before = await stage.ended(id);
+    await send(stage, { generation: id });
+    await sleep(2_000);
+    expect(stage.listenhub.seen).toHaveLength(1);
+    expect(await stage.record(id)).toEqual(before);
+  });
+});
+
+describe("46. poison", () => {
+  it("ends among the dead letters, its record failed, and holds up nobody", async () => {
+    stage.listenhub.always({ delayMs: 100 });
+    const broken = await queued(stage);
+    await stage.easel.bucket.put(`jobs/${broken}.json`, '{"id":"');
+    const gone = await queued(stage);
+    await stage.easel.bucket.delete(`jobs/${gone}.json`);
+    const nobody = "0".repeat(40);
+    for (const message of [null, "x", 7, {}, { generation: "../x" }, { generation: nobody }])
+      await send(stage, message);
+    const good = await queued(stage);
+    expect(await stage.ended(good)).toMatchObject({ status: "succeeded" });
+    for (const id of [broken, gone]) {
+      await until(async () => (await stage.record(id)).status === "failed", 30_000);
+      expect(await stage.record(id)).toMatchObject({
+        error: { code: "internal" },
+        finishedAt: expect.any(String) as string,
+      });
+      expect((await stage.record(id)).error?.message).toContain("nothing was drawn");
+    }
+    await heard(stage.easel, `"job.dead","generation":"${nobody}"`);
+    expect(stage.listenhub.seen).toHaveLength(1);
+    expect(await stage.keys(`generations/${nobody}`)).toEqual([]);
+    expect(await stage.keys("jobs/")).toEqual([]);
+  });
+});
+
+describe("a refusal", () => {
+  afterEach(async () => {
+    for (const method of ["QUEUE.send", "BUCKET.put"]) await stage.easel.fault(method, { times: 0 });
+  });
+
+  it.each([
+    ["of the queue", "QUEUE.send", {}],
+    ["of R2 to hold the job", "BUCKET.put", { prefix: "jobs/" }],
+    ["of R2 to note it", "BUCKET.put", { prefix: "generations/" }],
+    ["of R2 that did it all the same", "BUCKET.put", { prefix: "generations/", after: true }],
+  ])("%s is told clearly, and leaves nothing", async (_, method, fault) => {
+    const before = await stage.keys();
+    await stage.easel.fault(method, fault);
+    const base64 = png({ bytes: 3_000 }).bytes.toString("base64");
+    const key = { "idempotency-key": `key-${++last}` };
+    const answer = await ask(stage, { references: [{ data: base64 }] }, key);
+    expect([answer.status, answer.headers.get("retry-after"), answer.headers.get("location")]).toEqual([
+      503,
+      "5",
+      null,
+    ]);
+    expect(answer.headers.get("x-should-retry")).toBeNull();
+    expect((await jsonOf<{ error: { message: string } }>(answer)).error.message).toContain("nothing was drawn");
+    await until(async () => (await stage.keys()).length === before.length);
+    expect(await stage.keys()).toEqual(before);
+    await stage.easel.fault(method, { times: 0 });
+    const again = await ask(stage, { references: [{ data: base64 }] }, key);
+    expect(again.status).toBe(202);
+    await stage.ended(again.headers.get("easel-generation") ?? "");
+    expect(stage.listenhub.seen).toHaveLength(1);
+  });
+
+  it("is told in the dialect's words", async () => {
+    await stage.easel.fault("QUEUE.send", { times: 1 });
+    const answer = await stage.post(LISTENHUB_PATH, { provider: "google", prompt: "a cat" }, ASYNC);
+    expect(answer.status).toBe(503);
+    expect(await jsonOf(answer)).toMatchObject({ code: expect.any(Number) as number });
+  });
+
+  it("of R2 to note the end is no second call", async () => {
+    stage.listenhub.next({ delayMs: 500 });
+    const id = await queued(stage);
+    await stage.easel.fault("BUCKET.put", { prefix: `generations/${id}/end`, times: 4 });
+    await until(async () => (await stage.record(id)).status === "failed", 20_000);
+    expect((await stage.record(id)).error?.message).toContain("may have charged");
+    expect(stage.listenhub.seen).toHaveLength(1);
+    await until(async () => (await stage.keys("jobs/")).length === 0);
+  });
+
+  it("of R2 to read a job is tried again", async () => {
+    await stage.easel.fault("BUCKET.get", { prefix: "jobs/", times: 1 });
+    const id = await queued(stage);
+    expect(await stage.ended(id)).toMatchObject({ status: "succeeded" });
+    expect(stage.listenhub.seen).toHaveLength(1);
+  });
+});
+
+describe("a runtime that is killed", () => {
+  const restart = async (
+    options: StageOptions,
+    begin: (first: Stage) => Promise<string[]>,
+    run: (again: Stage, ids: string[], calls: number) => Promise<void>,
+  ) => {
+    const persist = await mkdtemp(join(tmpdir(), "easel-jobs-"));
+    const first = await startStage({ persist, limits, ...options });
+    const ids = await begin(first);
+    const calls = first.listenhub.seen.length;
+    await first.stop();
+    const second = await startStage({ persist, limits });
+    try {
+      await run(second, ids, calls);
+    } finally {
+      await second.stop();
+      await rm(persist, { recursive: true, force: true });
+    }
+  };
+
+  it("in the middle of a job never asks twice: the record says that it may be charged", async () => {
+    await restart(
+      {},
+      async (first) => {
+        first.listenhub.always({ delayMs: 20_000 });
+        const ids = [await queued(first), await queued(first)];
+        await until(() => first.listenhub.seen.length === 2);
+        return ids;
+      },
+      async (again, ids, calls) => {
+        await sleep(1_200);
+        await again.easel.scheduled();
+        for (const id of ids) {
+          expect(await again.ended(id)).toMatchObject({ status: "failed", error: { code: "internal" } });
+          expect((await again.record(id)).error?.message).toContain("may have charged");
+        }
+        expect([calls, again.listenhub.seen.length, await again.keys("jobs/")]).toEqual([2, 0, []]);
+      },
+    );
+  });
+
+  it("before the queue had a job taken: it is sent again, and drawn once", async () => {
+    await restart(
+      { queue: { maxBatchTimeout: 30 } },
+      (first) => Promise.all([queued(first), queued(first), queued(first)]),
+      async (again, ids, calls) => {
+        expect((await again.record(ids[0] ?? "")).status).toBe("queued");
+        await sleep(1_200);
+        await Promise.all([again.easel.scheduled(), again.easel.scheduled()]);
+        await again.easel.scheduled();
+        for (const id of ids) expect(await again.ended(id)).toMatchObject({ status: "succeeded" });
+        await sleep(1_500);
+        expect([calls, again.listenhub.seen.length]).toEqual([0, 3]);
+        await until(async () => (await again.keys("jobs/")).length === 0);
+      },
+    );
+  });
+});

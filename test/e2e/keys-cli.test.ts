@@ -1,0 +1,167 @@
+import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ADMIN, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+let stage: Stage;
+/** The project as it is after a first `npm start`. */
+let project: string;
+beforeAll(async () => {
+  stage = await startStage({ vars: { SANDBOX: "fallback" } });
+  project = mkdtempSync(join(tmpdir(), "easel-keys-"));
+  for (const name of ["scripts", "package.json", "wrangler.toml"])
+    cpSync(join(ROOT, name), join(project, name), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(project, "node_modules"));
+  writeFileSync(join(project, ".dev.vars"), `ADMIN_TOKEN=${ADMIN}\n`);
+});
+afterAll(async () => {
+  rmSync(project, { recursive: true });
+  await stage.stop();
+});
+
+interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** `npm run keys -- …`; `env` in place of the environment's EASEL_URL and ADMIN_TOKEN. */
+async function keys(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+  const { EASEL_URL: _, ADMIN_TOKEN: __, ...rest } = process.env;
+  const options = { cwd: project, env: { ...rest, ...env } };
+  const run = promisify(execFile)(process.execPath, [join(project, "scripts/keys.ts"), ...args], options);
+  return run.then(
+    ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({
+      code: error.code,
+      out: error.stdout,
+      err: error.stderr,
+    }),
+  );
+}
+const port = () => new URL(stage.easel.url).port;
+const local = (...args: string[]) => keys([...args, "--port", port()]);
+const remote = (...args: string[]) => keys([...args, "--remote", stage.easel.url], { ADMIN_TOKEN: ADMIN });
+
+describe.each([
+  ["the local server", local],
+  ["a remote one", remote],
+])("%s", (_, run) => {
+  it("makes a key and shows it once, with a curl that draws; lists it; revokes it", async () => {
+    const made = await run("create", "--name", "a server", "--expires", "30d", "--model", "nano-banana-2");
+    expect([made.code, made.err]).toEqual([0, ""]);
+    const [key = "", id = ""] = /^ek_([0-9a-f]{16})_[0-9a-f]{48}$/m.exec(made.out) ?? [];
+    const curl = /^curl .*$/m.exec(made.out)?.[0] ?? "";
+    const picture = join(project, "first.png");
+    const { stdout } = await promisify(execFile)("bash", ["-c", `${curl} -sS -w '%{http_code} %{content_type}'`], {
+      cwd: project,
+    });
+    expect(stdout).toMatch(/^200 image\//);
+    rmSync(picture);
+
+    const listed = await run("list");
+    const month = new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
+    expect(listed.out).toContain(`${id}  secret`);
+    expect(listed.out).toMatch(new RegExp(`good until ${month} +a server +gemini-3.1-flash-image-preview`));
+    expect(listed.out).not.toContain(key);
+
+    // The whole key serves as well as its id, and is not sent about.
+    expect((await run("revoke", key)).out).toContain(`${id} is revoked`);
+    expect((await run("list")).out).toMatch(new RegExp(`${id} +secret +revoked`));
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await stage.easel.fetch("/v1/models", { headers })).status).toBe(401);
+  });
+});
+
+it("makes a publishable key, whose curl comes as if from its page", async () => {
+  const page = ["--kind", "publishable", "--origin", "https://*.example.com", "--origin", "http://localhost:3000"];
+  const made = await local("create", ...page, "--model", "gpt-image-2", "--size", "1K", "--per-minute", "30");
+  expect(made.code).toBe(0);
+  const curl = /^curl .*$/m.exec(made.out)?.[0] ?? "";
+  expect(curl).toContain('-H "Origin: https://www.example.com"');
+  const { stdout } = await promisify(execFile)("bash", ["-c", `${curl} -sS -w '%{http_code}'`], { cwd: project });
+  expect(stdout).toBe("200");
+  const { out } = await local("list");
+  expect(out).toContain("gpt-image-2; up to 1K; 30/min; on https://*.example.com, http://localhost:3000");
+});
+
+describe("says what is wrong", () => {
+  const cases: [what: string, run: () => Promise<Ran>, message: string][] = [
+    ["no command", () => local(), ""],
+    ["another command", () => local("destroy"), "destroy is no command"],
+    ["a method of Object", () => local("toString"), "toString is no command"],
+    ["an unknown option", () => local("create", "--colour", "red"), "Unknown option '--colour'"],
+    ["a word too many", () => local("create", "hello"), "hello is one word too many"],
+    ["revoke what", () => local("revoke"), "npm run keys -- revoke ID"],
+    ["an unknown id", () => local("revoke", "0123456789abcdef"), "There is no such key"],
+    [
+      "what the gateway refuses",
+      () => local("create", "--kind", "publishable"),
+      "origins is required for a publishable key",
+    ],
+    ["no number", () => local("create", "--per-minute", "many"), "--per-minute takes a whole number"],
+    ["no time", () => local("create", "--expires", "soon"), "expiresAt must be a time with its zone"],
+    ["no server", () => keys(["list", "--port", "1"]), "Nothing answers on http://localhost:1: is `npm start` running"],
+    ["no URL", () => keys(["list", "--remote"], { ADMIN_TOKEN: ADMIN }), "Say where: --remote https://"],
+    ["a bad URL", () => keys(["list", "--remote"], { EASEL_URL: "easel", ADMIN_TOKEN: ADMIN }), "easel is no URL"],
+    ["no token", () => keys(["list", "--remote", stage.easel.url]), "Set ADMIN_TOKEN in the environment"],
+    [
+      "a wrong token",
+      () => keys(["list", `--remote=${stage.easel.url}`], { ADMIN_TOKEN: "x" }),
+      "does not take this ADMIN_TOKEN",
+    ],
+    [
+      "plain http",
+      () => keys(["list", "--remote", "http://easel.example.com"], { ADMIN_TOKEN: ADMIN }),
+      "is not https",
+    ],
+  ];
+  it.each(cases)("%s", async (_, run, message) => {
+    const { code, out, err } = await run();
+    expect(code).toBe(1);
+    expect(message === "" ? out : err).toContain(message === "" ? "npm run keys -- create" : message);
+    expect(err).not.toMatch(/\n\s+at /);
+    expect(out + err).not.toContain(ADMIN);
+  });
+});
+
+it("takes the place from the environment, and sends the token nowhere else", async () => {
+  const env = { ADMIN_TOKEN: ADMIN };
+  expect((await keys(["list", "--remote"], { ...env, EASEL_URL: `${stage.easel.url}/` })).code).toBe(0);
+  let asked = 0;
+  const thief = createServer((_, answer) => {
+    asked++;
+    answer.end("{}");
+  }).listen(0, "127.0.0.1");
+  const redirecting = createServer((_, answer) => {
+    const { port } = thief.address() as { port: number };
+    answer.writeHead(307, { location: `http://127.0.0.1:${port}/v1/keys` }).end();
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  try {
+    const { port } = redirecting.address() as { port: number };
+    expect((await keys(["list", "--remote", `http://127.0.0.1:${port}`], env)).code).toBe(1);
+    expect(asked).toBe(0);
+  } finally {
+    thief.close();
+    redirecting.close();
+  }
+});
+
+it("without an ADMIN_TOKEN in .dev.vars says where it comes from", async () => {
+  writeFileSync(join(project, ".dev.vars"), "");
+  try {
+    expect(await local("list")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("no ADMIN_TOKEN in .dev.vars") as string,
+    });
+  } finally {
+    writeFileSync(join(project, ".dev.vars"), `ADMIN_TOKEN=${ADMIN}\n`);
+  }
+});

@@ -1,0 +1,378 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { png } from "../sim/index.ts";
+import { ADMIN, jsonOf, lastBody, LISTENHUB_PATH, PRO, said, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage({ faulty: true });
+});
+beforeEach(() => stage.reset());
+afterAll(() => stage.stop());
+
+interface Made {
+  id: string;
+  key: string;
+  revokedAt?: string;
+}
+const SITE = "https://example.com";
+const PAGE = { kind: "publishable", origins: [SITE], models: ["gpt-image-2"], size: "1K", perMinute: 1_000 };
+const CAT = { model: "gpt-image-2", prompt: "a cat" };
+
+async function make(terms: object = {}): Promise<Made> {
+  const answer = await stage.post("/v1/keys", terms);
+  const made = await jsonOf<Made>(answer);
+  expect([answer.status, made]).toEqual([201, expect.anything()]);
+  return made;
+}
+const as = ({ key }: Made, origin = SITE) => ({
+  authorization: `Bearer ${key}`,
+  ...(key.startsWith("pk") && { origin }),
+});
+const remove = (id: string, authorization = `Bearer ${ADMIN}`) =>
+  stage.easel.fetch(`/v1/keys/${id}`, { method: "DELETE", headers: { authorization } });
+const REFERENCE = `data:image/png;base64,${png({ bytes: 5_000 }).bytes.toString("base64")}`;
+const vendorsSaw = () => stage.listenhub.seen.length + stage.linkai.seen.length;
+
+/** Everything in KV: names, values, metadata. */
+async function everythingInKV(): Promise<string> {
+  const { keys } = await stage.easel.kv.list();
+  const values = await Promise.all(keys.map(({ name }) => stage.easel.kv.get(name)));
+  return JSON.stringify([keys, values]);
+}
+
+describe("making, listing and revoking", () => {
+  it("shows a key once; what is kept is its hash, and neither is in a log", async () => {
+    const answer = await stage.post("/v1/keys", {
+      name: "a server",
+      expiresAt: "2030-01-31T12:00:00+02:00",
+      models: ["nano-banana-pro"],
+    });
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    const made = await jsonOf<Made>(answer);
+    expect(made).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+      object: "key",
+      key: expect.stringMatching(new RegExp(`^ek_${made.id}_[0-9a-f]{48}$`)) as string,
+      kind: "secret",
+      name: "a server",
+      models: [PRO],
+      createdAt: expect.any(String) as string,
+      expiresAt: "2030-01-31T10:00:00.000Z",
+    });
+    const page = await make(PAGE);
+    for (const each of [made, page]) expect((await stage.get("/v1/models", as(each))).status).toBe(200);
+
+    const listed = await (await stage.get("/v1/keys")).text();
+    const { data } = JSON.parse(listed) as { data: Made[] };
+    expect(data.map(({ id }) => id)).toEqual(expect.arrayContaining([made.id, page.id]));
+    expect(data.find(({ id }) => id === page.id)).toMatchObject(PAGE);
+    const hash = async (text: string) =>
+      new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+    const kept = await everythingInKV();
+    for (const { key } of [made, page]) {
+      const hex = Buffer.from(await hash(key)).toString("hex");
+      expect(kept).toContain(hex);
+      for (const secret of [key, key.split("_")[2] ?? ""]) {
+        expect(kept).not.toContain(secret);
+        expect(listed).not.toContain(secret);
+        expect(said(stage.easel)).not.toContain(secret);
+      }
+      expect(listed).not.toContain(hex);
+    }
+  });
+
+  it("a revoked key is refused at once where it was revoked, and stays listed", async () => {
+    const made = await make();
+    expect((await stage.get("/v1/models", as(made))).status).toBe(200);
+    const gone = await remove(made.id);
+    expect(gone.status).toBe(200);
+    expect(await gone.json()).toMatchObject({ id: made.id, revokedAt: expect.any(String) as string });
+    expect((await stage.get("/v1/models", as(made))).status).toBe(401);
+    const again = await remove(made.id);
+    expect(again.status).toBe(200);
+    const { data } = await jsonOf<{ data: Made[] }>(stage.get("/v1/keys"));
+    const { revokedAt } = await jsonOf<Made>(again);
+    expect(data.find(({ id }) => id === made.id)?.revokedAt).toBe(revokedAt);
+  });
+
+  it.each(["0123456789abcdef", "x", "admin", "%2e%2e", "ek_0123456789abcdef_0"])("there is no key %s", async (id) => {
+    expect((await remove(id)).status).toBe(404);
+  });
+
+  it("is for the operator alone", async () => {
+    const [secret, page] = [await make(), await make(PAGE)];
+    const answers = [secret, page].flatMap((key) => [
+      stage.post("/v1/keys", {}, as(key)),
+      stage.get("/v1/keys", as(key)),
+      stage.easel.fetch(`/v1/keys/${page.id}`, { method: "DELETE", headers: as(key) }),
+    ]);
+    for (const answer of await Promise.all(answers)) {
+      expect(answer.status).toBe(403);
+      expect(await answer.json()).toMatchObject({ error: { code: "forbidden" } });
+    }
+    for (const method of ["POST", "GET"]) expect((await stage.easel.fetch("/v1/keys", { method })).status).toBe(401);
+    expect((await stage.get("/v1/models", as(page))).status).toBe(200);
+  });
+
+  const bad: [message: string, field: string | undefined, body: unknown][] = [
+    ["The body is empty", undefined, ""],
+    ["not valid JSON", undefined, "{"],
+    ["The body must be an object", undefined, "[]"],
+    ["base64", undefined, { name: REFERENCE }],
+    ["over the limit", undefined, { name: "x ".repeat(4_000_000) }],
+    ["colour is not a field here; the fields are kind, name", "colour", { colour: 1 }],
+    ["is not a field here", "__proto__", '{"__proto__":{"kind":"secret"}}'],
+    ["kind must be one of secret, publishable", "kind", { kind: "public" }],
+    ["name must be 1 to 100 characters", "name", { name: "" }],
+    ["name must be 1 to 100 characters", "name", { name: "a\u001b[2Jb" }],
+    ["expiresAt must be a time with its zone", "expiresAt", { expiresAt: "tomorrow" }],
+    ["expiresAt must be a time with its zone", "expiresAt", { expiresAt: "2030-01-31T12:00:00" }],
+    ["expiresAt must be a time to come", "expiresAt", { expiresAt: "2020-01-31T12:00:00Z" }],
+    ["expiresAt must be a time to come", "expiresAt", { expiresAt: "2030-13-31T12:00:00Z" }],
+    ["models must not be empty", "models", { models: [] }],
+    ["models[1]: The model dall-e-9 is not known; known are", "models[1]", { models: [PRO, "dall-e-9"] }],
+    ["is not known", "models[0]", { models: [`nobody/${PRO}`] }],
+    ["presets[0] must be a preset's name", "presets[0]", { presets: ["a b"] }],
+    ["size must be one of 512, 1K, 2K, 3K, 4K", "size", { size: "8K" }],
+    ["perMinute must be at least 1", "perMinute", { perMinute: 0 }],
+    ["perMinute must be a whole number", "perMinute", { perMinute: 1.5 }],
+    ["origins is for publishable keys", "origins", { origins: [SITE] }],
+    ["origins is required for a publishable key", "origins", { ...PAGE, origins: undefined }],
+    ["origins must not be empty", "origins", { ...PAGE, origins: [] }],
+    ["origins[1] must be an origin", "origins[1]", { ...PAGE, origins: [SITE, "null"] }],
+    ["origins[0] leaves too much open", "origins[0]", { ...PAGE, origins: ["https://*.com"] }],
+    ["models or presets is required for a publishable key", "models", { ...PAGE, models: undefined }],
+    ["size is required for a publishable key", "size", { ...PAGE, size: undefined }],
+    ["perMinute is required for a publishable key", "perMinute", { ...PAGE, perMinute: undefined }],
+  ];
+  it.each(bad)("refuses what it cannot take: %s", async (message, field, body) => {
+    const before = (await stage.easel.kv.list({ prefix: "keys/" })).keys.length;
+    const answer = await stage.post("/v1/keys", body);
+    const { error } = await jsonOf<{ error: { code: string; message: string; field?: string } }>(answer);
+    expect([answer.status, error.field]).toEqual([message === "over the limit" ? 413 : 400, field]);
+    expect(error.message).toContain(message);
+    expect((await stage.easel.kv.list({ prefix: "keys/" })).keys.length).toBe(before);
+  });
+});
+
+describe("53. keys that are not good", () => {
+  const paths = [LISTENHUB_PATH, "/v1/chat/completions", "/images/generate", "/linkai/v1/images/generations"];
+  it.each([...paths, "/nebula/v1/images/generations", "/v1/images/generations", "/v1/generations"])(
+    "POST %s: one and the same answer, byte by byte",
+    async (path) => {
+      const [good, revoked, other] = [await make(), await make(), await make(PAGE)];
+      const soon = await make({ expiresAt: new Date(Date.now() + 300).toISOString() });
+      await remove(revoked.id);
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      const [, , secret = ""] = good.key.split("_");
+      const bad: [what: string, key: string | undefined][] = [
+        ["missing", undefined],
+        ["empty", ""],
+        ["malformed", "ek_"],
+        ["too short", good.key.slice(0, -1)],
+        ["too long", `${good.key}0`],
+        ["very long", good.key.repeat(100)],
+        ["upper case", good.key.toUpperCase()],
+        ["another kind", good.key.replace("ek_", "pk_")],
+        ["another secret", good.key.replace(secret, "0".repeat(48))],
+        ["another's secret", `ek_${good.id}_${other.key.split("_")[2]}`],
+        ["unknown", `ek_${"0".repeat(16)}_${secret}`],
+        ["unknown, for a page", `pk_${"0".repeat(16)}_${secret}`],
+        ["the id alone", good.id],
+        ["revoked", revoked.key],
+        ["expired", soon.key],
+      ];
+      const answers = await Promise.all(
+        bad.map(async ([, key]) => {
+          const headers = { origin: SITE, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
+          const answer = await stage.easel.fetch(path, { method: "POST", headers, body: "{}" });
+          const requestId = answer.headers.get("x-request-id") ?? "";
+          const named = [...answer.headers].filter(([name]) => !["x-request-id", "date"].includes(name));
+          return [answer.status, named, (await answer.text()).replace(requestId, "")];
+        }),
+      );
+      expect(answers[0]?.[0]).toBe(401);
+      answers.forEach((answer, index) => expect(answer, bad[index]?.[0]).toEqual(answers[0]));
+      expect((await stage.post(path, "{}", as(good))).status).not.toBe(401);
+      expect(vendorsSaw()).toBe(0);
+      expect(said(stage.easel)).not.toContain(secret);
+      // The operator, though, can see that somebody still uses it.
+      expect(said(stage.easel)).toContain(`{"event":"unauthorized","key":"${revoked.id}","reason":"revoked"}`);
+      expect(said(stage.easel)).toContain(`{"event":"unauthorized","key":"${soon.id}","reason":"expired"}`);
+    },
+  );
+});
+
+describe("what a key may ask", () => {
+  const cases: [what: string, terms: object, path: string, body: object, field: string, message: string][] = [
+    [
+      "another model",
+      { models: ["gpt-image-2"] },
+      "/v1/generations",
+      { prompt: "a cat" },
+      "model",
+      "model must be gpt-image-2 with this key.",
+    ],
+    [
+      "another vendor",
+      { models: ["linkai/gpt-image-2"] },
+      "/v1/generations",
+      CAT,
+      "model",
+      "model must be linkai/gpt-image-2 with this key.",
+    ],
+    ["no preset", { presets: ["hero"] }, "/v1/generations", CAT, "preset", "preset must be hero with this key."],
+    [
+      "a larger size",
+      { size: "1K" },
+      "/v1/generations",
+      { ...CAT, size: "2K" },
+      "size",
+      "size may be 1K at most with this key.",
+    ],
+    [
+      "more pixels",
+      { size: "1K" },
+      "/v1/images/generations",
+      { ...CAT, size: "2048x2048" },
+      "size",
+      "pixels at most with this key",
+    ],
+    [
+      "a model that draws nothing so small",
+      { size: "512" },
+      "/v1/generations",
+      { prompt: "a cat" },
+      "size",
+      "draws nothing so small here",
+    ],
+    ["two pictures", PAGE, "/v1/images/generations", { ...CAT, n: 2 }, "n", "n must be 1 with a publishable key."],
+    [
+      "a reference",
+      PAGE,
+      "/v1/generations",
+      { ...CAT, references: [REFERENCE] },
+      "references",
+      "references cannot be sent with a publishable key",
+    ],
+    [
+      "a reference as LinkAI calls it",
+      PAGE,
+      "/linkai/v1/images/generations",
+      { ...CAT, size: "1K", images: [REFERENCE] },
+      "images",
+      "images cannot be sent",
+    ],
+    [
+      "an option",
+      PAGE,
+      "/v1/generations",
+      { ...CAT, providerOptions: { atalk: { safety_tolerance: 6 } } },
+      "providerOptions",
+      "providerOptions cannot be sent",
+    ],
+  ];
+  it.each(cases)("not %s", async (_, terms, path, body, field, message) => {
+    const answer = await stage.post(path, body, as(await make(terms)));
+    const { error } = await jsonOf<{ error: { message: string; field?: string; param?: string } }>(answer);
+    expect(error.message).toContain(message);
+    expect(error.message.startsWith(field)).toBe(true);
+    // LinkAI's document has 402 for a key that may not, and no field.
+    expect([answer.status, error.param ?? error.field]).toEqual(
+      path.startsWith("/linkai") ? [402, undefined] : [403, field],
+    );
+    expect(vendorsSaw()).toBe(0);
+    expect(answer.headers.get("easel-generation")).toBe(null);
+    await expect.poll(() => stage.keys("references/")).toEqual([]);
+  });
+
+  it("its model by any name, up to its size", async () => {
+    const page = await make({ ...PAGE, models: ["nano-banana-pro"], size: "2K" });
+    for (const model of [PRO, "nano-banana-pro", `linkai/${PRO}`]) {
+      const answer = await stage.post("/v1/generations", { prompt: "a cat", model, size: "2K" }, as(page));
+      expect(answer.status).toBe(200);
+      await answer.arrayBuffer();
+    }
+    expect(stage.listenhub.seen.length).toBe(2);
+  });
+
+  it("its presets, as they are", async () => {
+    const put = (name: string) => {
+      const body = JSON.stringify({ prompt: "{prompt}, flat", model: "gpt-image-2", size: "1K" });
+      const headers = { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" };
+      return stage.easel.fetch(`/v1/presets/${name}`, { method: "PUT", headers, body });
+    };
+    expect([(await put("hero")).status, (await put("other")).status]).toEqual([201, 201]);
+    const page = await make({ ...PAGE, models: undefined, presets: ["hero"] });
+    const ask = async (body: object) => {
+      const answer = await stage.post("/v1/generations", { prompt: "a cat", ...body }, as(page));
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    expect(await ask({ preset: "hero" })).toBe(200);
+    expect(await ask({ preset: "other" })).toBe(403);
+    expect(await ask({ preset: "hero", size: "4K" })).toBe(400);
+    expect(await ask({ preset: "hero", n: 2 })).toBe(400);
+  });
+
+  it("no larger picture by leaving its size open: a model's own default may be larger", async () => {
+    const draw = async (terms: object) => {
+      const answer = await stage.post("/v1/generations", { model: PRO, prompt: "a cat" }, as(await make(terms)));
+      expect(answer.status).toBe(200);
+      await answer.arrayBuffer();
+      return JSON.stringify(lastBody(stage.listenhub.seen));
+    };
+    expect(await draw({})).not.toContain('"imageSize":"1K"');
+    expect(await draw({ size: "2K" })).not.toContain('"imageSize":"1K"');
+    expect(await draw({ size: "1K" })).toContain('"imageSize":"1K"');
+  });
+});
+
+it("each key has its own bucket beside the global one, of the size that it says", async () => {
+  const [small, other] = [await make({ perMinute: 2 }), await make()];
+  const ask = async (made: Made) => {
+    const answer = await stage.post("/v1/generations", {}, as(made));
+    await answer.arrayBuffer();
+    return [answer.status, answer.headers.get("ratelimit-policy")];
+  };
+  const policy = '"key";q=2;w=60, "global";q=1000000;w=60';
+  expect([await ask(small), await ask(small), await ask(small)]).toEqual([
+    [400, policy],
+    [400, policy],
+    [429, policy],
+  ]);
+  expect(await ask(other)).toEqual([400, '"key";q=1000000;w=60, "global";q=1000000;w=60']);
+});
+
+it("a generation is its key's own: not another key's, nor the operator's; a page reads but does not list", async () => {
+  const [mine, other, page] = [await make(), await make(), await make(PAGE)];
+  const draw = async (made: Made) => {
+    const answer = await stage.post("/v1/generations", CAT, as(made));
+    expect(answer.status).toBe(200);
+    return (await jsonOf<{ id: string }>(answer)).id;
+  };
+  const [first, second] = [await draw(mine), await draw(page)];
+  const status = async (id: string, headers?: Record<string, string>) =>
+    (await stage.get(`/v1/generations/${id}`, headers)).status;
+  expect([await status(first, as(mine)), await status(second, as(page))]).toEqual([200, 200]);
+  expect([await status(first, as(other)), await status(first, as(page)), await status(first)]).toEqual([404, 404, 404]);
+  const { data } = await jsonOf<{ data: { id: string }[] }>(stage.get("/v1/generations", as(mine)));
+  expect(data.map(({ id }) => id)).toEqual([first]);
+  expect((await stage.get("/v1/generations", as(page))).status).toBe(403);
+});
+
+it("KV down: the operator and known keys go on, others are told to come again, in their dialect's words", async () => {
+  const [known, unknown] = [await make(), `ek_${"1".repeat(16)}_${"0".repeat(48)}`];
+  await stage.easel.fault("KV.get", { prefix: "keys/" });
+  try {
+    expect((await stage.get("/v1/models")).status).toBe(200);
+    expect((await stage.get("/v1/models", as(known))).status).toBe(200);
+    const answer = await stage.post("/v1/images/generations", CAT, { authorization: unknown });
+    expect([answer.status, answer.headers.get("x-should-retry")]).toEqual([500, null]);
+    expect(await answer.json()).toMatchObject({ error: { message: "API keys cannot be looked up at the moment." } });
+  } finally {
+    await stage.easel.fault("KV.get", { times: 0 });
+  }
+});

@@ -1,0 +1,44 @@
+import { expect, it } from "vitest";
+import { app } from "../../src/app.ts";
+import source from "../../src/web/embed.js" with { type: "text" };
+
+const get = (headers: Record<string, string> = {}, method = "GET") => app.request("/embed.js", { method, headers });
+
+async function gzipped(text: string): Promise<number> {
+  const packed = new Response(text).body?.pipeThrough(new CompressionStream("gzip"));
+  return (await new Response(packed).arrayBuffer()).byteLength;
+}
+
+it("is a script for every page, and kept by browsers", async () => {
+  const answer = await get();
+  expect(answer.status).toBe(200);
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    "content-type": "text/javascript; charset=utf-8",
+    "access-control-allow-origin": "*",
+    "cross-origin-resource-policy": "cross-origin",
+    "x-content-type-options": "nosniff",
+    "cache-control": "public, max-age=3600, stale-while-revalidate=86400",
+  });
+  const etag = answer.headers.get("etag") ?? "";
+  expect(etag).toMatch(/^"[0-9a-f]{32}"$/);
+  const again = await get({ "if-none-match": `W/${etag}` });
+  expect(again.status).toBe(304);
+  expect(await again.text()).toBe("");
+  expect((await get({ "if-none-match": '"another"' })).status).toBe(200);
+  const head = await get({}, "HEAD");
+  expect(head.headers.get("etag")).toBe(etag);
+});
+
+it("is under 5 KB compressed", async () => {
+  expect(await gzipped(await (await get()).text())).toBeLessThan(5_000);
+});
+
+it("is the source, less comments and indentation", async () => {
+  const script = await (await get()).text();
+  const [about, ...code] = script.trimEnd().split("\n");
+  expect(about).toMatch(/^\/\/ <easel-image>/);
+  const lines = source.split("\n").map((line) => line.trim());
+  const comments = lines.filter((line) => /^(?:\/\/|\/\*\*|\*)/.test(line));
+  expect(comments.length).toBeGreaterThan(10);
+  expect(code).toEqual(lines.filter((line) => line !== "" && !comments.includes(line)));
+});

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { checkVariables, fill } from "../../src/schedule/variables.ts";
+
+const values = { date: "2026-11-20", time: "08:00", weekday: "Friday", counter: "7", item: "a {{date}} $& fox" };
+
+describe("variables", () => {
+  it("stand in any text, spaced or not, and are filled in once", () => {
+    const wire = { prompt: "{{item}} on {{ weekday }}, {{date}} {{time}}", turns: [{ text: "No. {{counter}}" }], n: 1 };
+    expect(fill(wire, values)).toEqual({
+      prompt: "a {{date}} $& fox on Friday, 2026-11-20 08:00",
+      turns: [{ text: "No. 7" }],
+      n: 1,
+    });
+  });
+
+  it("leave everything else as it is", () => {
+    const wire = { prompt: "{date} { {date} } {{}", seed: 4, flag: null };
+    expect(fill(wire, values)).toEqual(wire);
+    expect(() => checkVariables(wire, "request", undefined)).not.toThrow();
+  });
+
+  it.each([
+    [{ prompt: "{{datum}}" }, undefined, "request.prompt has {{datum}}, which is no variable; there are {{date}},"],
+    [{ a: [{ b: "{{toString}}" }] }, undefined, "request.a[0].b has {{toString}}"],
+    [{ prompt: "{{}}" }, undefined, "request.prompt has {{}}"],
+    [{ prompt: "{{item}}" }, undefined, "request.prompt has {{item}}, which needs a list in rotate"],
+    [{ prompt: "a cat" }, ["a"], "rotate is used nowhere: put {{item}}"],
+  ])("are refused where there is none of the name: %j", (wire, rotate, says) => {
+    expect(() => checkVariables(wire, "request", rotate)).toThrow(says);
+  });
+});

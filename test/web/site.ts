@@ -1,0 +1,44 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+interface File {
+  body: string | Buffer;
+  type: string;
+  headers?: Record<string, string>;
+}
+
+/** A site of somebody else's, on loopback. */
+export interface Site {
+  /** `http://127.0.0.1:PORT`. */
+  origin: string;
+  /** The same place under another name, and so another origin. */
+  elsewhere: string;
+  /** Puts a file at a path; returns the path. */
+  put(path: string, file: File): string;
+  stop(): Promise<void>;
+}
+
+export async function startSite(): Promise<Site> {
+  const files = new Map<string, File>();
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://site");
+    const file = files.get(pathname);
+    // The icon that every browser asks for is no error worth a line in its console.
+    if (file === undefined) return response.writeHead(pathname === "/favicon.ico" ? 204 : 404).end();
+    return response.writeHead(200, { "content-type": file.type, ...file.headers }).end(file.body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    elsewhere: `http://localhost:${port}`,
+    put: (path, file) => {
+      files.set(path, file);
+      return path;
+    },
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
