@@ -74,14 +74,20 @@ for (const file of [".dev.vars", ".env"]) {
 
 await Promise.all([worker.ready, loaded]);
 ready = true;
-// Schedules: deployed, Cloudflare's cron trigger does this; here nobody else would.
-stopTicks = everyMinute((minute) => {
-  worker.scheduled({ scheduledTime: minute, cron: "* * * * *" }).catch((error: unknown) => {
-    if (!stopping) console.error(`The tick of ${minute.toISOString()} failed: ${messageOf(error)}`);
-  });
-});
 const origin = (await worker.url).origin;
+stopTicks = everyMinute((minute) => void tick(minute));
 console.log(`\nEasel is ready on ${origin} (Ctrl-C stops it).\n\n${admin.advice(origin)}\n`);
+
+/** What Cloudflare's cron trigger does where it is deployed; `worker.scheduled` looks for the Worker in the wrong place. */
+async function tick(minute: Date): Promise<void> {
+  const query = new URLSearchParams({ cron: "* * * * *", time: String(minute.getTime()) });
+  try {
+    const answer = await worker.fetch(`${origin}/cdn-cgi/local/scheduled?${query.toString()}`);
+    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+  } catch (error) {
+    if (!stopping) console.error(`The tick of ${minute.toISOString()} failed: ${messageOf(error)}`);
+  }
+}
 
 /** Ends workerd first: it shares our process group and must not outlive us. A second signal does not wait. */
 async function stop(): Promise<void> {

@@ -11,13 +11,7 @@ import { takeLeftover } from "./routes/leftover.ts";
 import { serveModel, serveModels } from "./routes/models.ts";
 import { removePreset, replacePreset, servePreset, servePresets } from "./routes/presets.ts";
 import { serveReference } from "./routes/references.ts";
-import {
-  removeSchedule,
-  replaceSchedule,
-  runSchedule,
-  serveSchedule,
-  serveSchedules,
-} from "./routes/schedules.ts";
+import { removeSchedule, replaceSchedule, runSchedule, serveSchedule, serveSchedules } from "./routes/schedules.ts";
 import { serveSigned } from "./routes/signed.ts";
 import { serveHistory, serveLatest, serveTick } from "./routes/stable.ts";
 import { vendors } from "./vendors/index.ts";

@@ -71,14 +71,17 @@ function parse(env: Env): Settings {
     throw new Error("PUBLIC_URL must be an origin, as in https://img.example.com");
   const failover = FAILOVER.find((known) => known === (text("FAILOVER") ?? "safe"));
   if (failover === undefined) throw new Error(`FAILOVER must be one of ${FAILOVER.join(", ")}`);
-  const authOf = (vendor: string) => {
-    const auth = text(`${vendor.toUpperCase()}_AUTH`) ?? "bearer";
-    if (auth !== "bearer" && auth !== "bare") throw new Error(`${vendor.toUpperCase()}_AUTH must be bearer or bare`);
-    return auth;
-  };
+  const named = (ending: string) =>
+    Object.keys(vars).filter((name) => name.endsWith(ending) && text(name) !== undefined);
+  for (const name of named("_AUTH"))
+    if (!["bearer", "bare"].includes(text(name) ?? "")) throw new Error(`${name} must be bearer or bare`);
+  for (const name of named("_BASE_URL"))
+    if (!/^https?:\/\/[^/?#]/.test(text(name) ?? ""))
+      throw new Error(`${name} must be a URL, as in https://api.example.com`);
   const limits = parseLimits(text("LIMITS"));
   const signingKeys = parseSigningKeys(text("SIGNING_KEYS"));
-  for (const kid of weakKeys(signingKeys)) log("signing_key_weak", { kid, hint: "openssl rand -hex 32 makes a good one" });
+  for (const kid of weakKeys(signingKeys))
+    log("signing_key_weak", { kid, hint: "openssl rand -hex 32 makes a good one" });
   return {
     adminToken: text("ADMIN_TOKEN"),
     sandbox: sandbox === "fallback",
@@ -93,7 +96,7 @@ function parse(env: Env): Settings {
     models: text("MODELS"),
     credential: (vendor) => text(`${vendor.toUpperCase()}_API_KEY`),
     baseUrl: (vendor) => text(`${vendor.toUpperCase()}_BASE_URL`)?.replace(/\/+$/, ""),
-    bareKey: (vendor) => authOf(vendor) === "bare",
+    bareKey: (vendor) => text(`${vendor.toUpperCase()}_AUTH`) === "bare",
     failover,
     routing: text("ROUTING"),
     presets: parsePresets(text("PRESETS"), limits),

@@ -3,3 +3,9 @@ declare module "*.md?raw" {
   const page: string;
   export default page;
 }
+
+/** wrangler.toml, as text. */
+declare module "*.toml?raw" {
+  const text: string;
+  export default text;
+}

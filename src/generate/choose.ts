@@ -1,6 +1,6 @@
 import type { Settings } from "../env.ts";
-import { asGatewayError, GatewayError } from "../errors.ts";
-import { fit } from "../image/fit.ts";
+import { GatewayError } from "../errors.ts";
+import { type Circumstances, fit } from "../image/fit.ts";
 import { shown } from "../image/fitting.ts";
 import type { ModelSpec } from "../image/models.ts";
 import type { ImageRequest } from "../image/request.ts";
@@ -28,21 +28,20 @@ const providers = vendors.flatMap(({ provider }) => provider ?? []);
 
 /**
  * Who can draw the request, in the order in which they are asked: those that can do all of it before those that leave
- * something out. Throws model_not_found, or invalid_request with what the first of them would take. With `converts` any
- * output format can be made of what comes.
+ * something out. Throws model_not_found, or invalid_request with what the first of them would take.
  */
 export function routesFor(
   request: ImageRequest,
   dialect: string,
   settings: Settings,
-  converts: boolean,
+  circumstances: Circumstances,
 ): [Route, ...Route[]] {
   const { model, offers } = offersOf(request.model, settings, dialect, Math.random);
   let refusal: GatewayError | undefined;
   const routes: (Route & { lost: number })[] = [];
   for (const { provider, spec } of offers) {
     try {
-      const fitted = fit({ ...request, model }, spec, converts);
+      const fitted = fit({ ...request, model }, spec, circumstances);
       const { name } = provider;
       const target = {
         provider,
@@ -59,7 +58,8 @@ export function routesFor(
         lost: fitted.lost + ignored.length,
       });
     } catch (error) {
-      refusal ??= asGatewayError(error);
+      if (!(error instanceof GatewayError)) throw error;
+      refusal ??= error;
     }
   }
   const [first, ...others] = routes.toSorted((a, b) => a.lost - b.lost);
@@ -97,7 +97,7 @@ export function offersOf(
   const names = able.map(({ provider }) => provider.name);
   const ordered = pin === undefined ? order(names, routing[model] ?? routing["*"], random) : names;
   // Who speaks a vendor's dialect means that vendor.
-  const wanted = new Set(names.filter((each) => each === dialect).concat(ordered));
+  const wanted = new Set(ordered.filter((each) => each === dialect).concat(ordered));
   const offers = [...wanted].flatMap((each) => able.find(({ provider }) => provider.name === each) ?? []);
   const standsIn = settings.sandbox && offers.length === 0 && (pin ?? fallback.name) === fallback.name;
   const { pixels = {} } = registry.entryOf(model);
@@ -116,7 +116,11 @@ function routingOf(settings: Settings): Routing {
       providers.map(({ name }) => name),
     );
     const { canonical } = registryOf(settings);
-    const byModel = Object.entries(told).map(([name, steps]) => [canonical(name) ?? name, steps] as const);
+    const byModel = Object.entries(told).map(([name, steps]) => {
+      const model = name === "*" ? name : canonical(name);
+      if (model === undefined) throw new Error(`ROUTING.${name} is no model; GET /v1/models has them`);
+      return [model, steps] as const;
+    });
     routings.set(settings, (routing = Object.fromEntries(byModel)));
   }
   return routing;
@@ -130,7 +134,11 @@ function readName(name: string, settings: Settings): { pin: string | undefined; 
   const isVendor = pin === undefined || [fallback, ...providers].some((provider) => provider.name === pin);
   const model = canonical(name.slice(slash + 1));
   if (model !== undefined && isVendor) return { pin, model };
-  const message = `The model ${name.slice(0, 80)} is not known; known are ${models.join(", ")}.`;
+  const vendors = providers.map((provider) => provider.name).join(", ");
+  const drawn = models.filter((each) => settings.sandbox || each !== fallback.name).join(", ");
+  const message = isVendor
+    ? `The model ${name.slice(0, 80)} is not known; known are ${drawn}.`
+    : `${pin.slice(0, 80)} is no vendor here; in vendor/model the vendor is one of ${vendors}.`;
   throw new GatewayError("model_not_found", message, { field: "model" });
 }
 

@@ -87,7 +87,7 @@ async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
     return {
       pictures,
       text: text === undefined ? undefined : redact(text, secrets),
-      usage,
+      usage: usage && (JSON.parse(redact(JSON.stringify(usage), secrets)) as Record<string, unknown>),
       cost: cost ?? priceOf(route.spec, route.request.size, pictures.length),
     };
   } catch (thrown) {
@@ -126,7 +126,11 @@ function explain(
     ...turns.flatMap(({ text }) => text ?? []),
     ...referencesOf(route.request).flatMap((reference) => ("url" in reference ? reference.url : [])),
   ];
-  const sent = [...settings.secrets, ...own.filter(({ length }) => length >= TELLING)];
+  // As it is, and as it stands in JSON.
+  const told = own
+    .filter(({ length }) => length >= TELLING)
+    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
+  const sent = [...settings.secrets, ...told];
   const message = redact(error.message, sent).slice(0, 1000);
   return refine(error, { message, retryAfter: error.retryAfter ?? retryAfter });
 }

@@ -32,7 +32,10 @@ export async function enqueue(job: Job, claim?: string): Promise<Answer> {
   const { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, env, settings } = job;
   try {
     // What nobody can draw is told at once.
-    const [{ request }] = routesFor(asked.request, dialect, settings, env.IMAGES !== undefined);
+    const [{ request }] = routesFor(asked.request, dialect, settings, {
+      converts: env.IMAGES !== undefined,
+      assumed: asked.assumed,
+    });
     const record: StoredRecord = {
       id,
       status: "queued",

@@ -147,5 +147,6 @@ function refuse(field: string, what: string, elsewhere = false): never {
 function explain(thrown: unknown, field: string): unknown {
   if (!(thrown instanceof Unfetched) && !(thrown instanceof BadBody)) return thrown;
   const message = thrown instanceof BadBody ? thrown.message : `${field} could not be fetched: ${thrown.message}.`;
-  return new GatewayError("invalid_request", message, { field, cause: thrown });
+  // A vendor that fetches by itself may have it all the same.
+  return new GatewayError("invalid_request", message, { field, cause: thrown, elsewhere: true });
 }

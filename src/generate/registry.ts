@@ -93,9 +93,22 @@ function changed(provider: Provider, model: string, { like, changes }: Override,
   const start = like === undefined ? base : { ...base, wireName: model, off: false };
   const said = Object.entries({ ...start, ...changes }).filter(([, value]) => value !== null && value !== undefined);
   const spec = Object.fromEntries(said) as unknown as ModelSpec;
-  const wrong = contradiction(spec);
+  const wrong = contradiction(spec) ?? unsendable(provider, spec);
   if (wrong !== undefined) throw new Error(`${path}: ${wrong}`);
   return spec;
+}
+
+/** A wish that none of the vendor's models takes has no field in its requests: it would be lost without a word. */
+function unsendable({ name, models }: Provider, spec: ModelSpec): string | undefined {
+  const shipped = Object.values(models);
+  const lists = (["sizes", "ratios", "qualities", "formats"] as const).filter((field) => spec[field].length > 0);
+  const field =
+    lists.find((each) => shipped.every((model) => model[each].length === 0)) ??
+    (["seed", "mask", "turns", "dimensions"] as const).find(
+      (each) => Boolean(spec[each]) && !shipped.some((model) => Boolean(model[each])),
+    ) ??
+    (spec.n > Math.max(...shipped.map(({ n }) => n)) ? "n" : undefined);
+  return field === undefined ? undefined : `${field} cannot be sent to ${name}`;
 }
 
 function has({ name, models }: Provider): string {

@@ -1,4 +1,4 @@
-import { leftOut, list, refuse, shown, type Work } from "./fitting.ts";
+import { leftOut, list, lost, refuse, shown, type Work } from "./fitting.ts";
 import { fitShape } from "./fit-shape.ts";
 import type { ModelSpec } from "./models.ts";
 import { type ImageRequest, type Reference, referencesOf, type Turn } from "./request.ts";
@@ -20,13 +20,28 @@ export interface Fitted {
   lost: number;
 }
 
+/** What is known of a request beside itself. */
+export interface Circumstances {
+  /** Whether the caller makes any output format of what comes. */
+  converts?: boolean;
+  /** Wishes that nobody had: dropped without a word where the model cannot meet them. */
+  assumed?: readonly ("size" | "aspectRatio")[] | undefined;
+}
+
 /**
  * The request as this vendor's model takes it; throws invalid_request with the field and the values that work. `n` is left
- * to the caller, who sends several, and so are URLs of a scheme that the vendor does not take, but we do. With `converts`
- * the caller makes any output format of what comes.
+ * to the caller, who sends several, and so are URLs of a scheme that the vendor does not take, but we do.
  */
-export function fit(request: ImageRequest, spec: ModelSpec, converts = false): Fitted {
+export function fit(
+  request: ImageRequest,
+  spec: ModelSpec,
+  { converts = false, assumed = [] }: Circumstances = {},
+): Fitted {
   const work: Work = { request: { ...request }, spec, warnings: [], lost: 0 };
+  for (const field of assumed) {
+    const allowed: readonly (string | undefined)[] = field === "size" ? spec.sizes : spec.ratios;
+    if (!allowed.includes(request[field])) delete work.request[field];
+  }
   fitTurns(work);
   fitShape(work);
   fitQuality(work);
@@ -36,15 +51,35 @@ export function fit(request: ImageRequest, spec: ModelSpec, converts = false): F
 }
 
 /** For a model without turns: what was said becomes part of the prompt, what was shown comes before its references. */
-function fitTurns({ request, spec, warnings }: Work): void {
+function fitTurns(work: Work): void {
+  const { request, spec, warnings } = work;
   const { turns = [], prompt, references } = request;
   if (turns.length === 0) delete request.turns;
-  if (turns.length === 0 || spec.turns) return;
-  const said = turns.flatMap(({ role, text }) => (text === undefined ? [] : `${SPEAKER[role]}: ${text}`));
+  if (turns.length === 0) return;
+  const kept = newest(turns, Math.max(0, spec.references - references.length));
+  const gone = count(turns) - count(kept);
+  // A chat that goes on for long must not end because of what was drawn at its beginning.
+  if (gone > 0)
+    lost(work, `turns lost their ${gone} oldest pictures: ${shown(request.model)} takes ${spec.references} here`);
+  request.turns = kept;
+  if (spec.turns) return;
+  const said = kept.flatMap(({ role, text }) => (text === undefined ? [] : `${SPEAKER[role]}: ${text}`));
   request.prompt = [...said, said.length === 0 ? prompt : `${SPEAKER.user}: ${prompt}`].join("\n\n");
-  request.references = [...turns.flatMap((turn) => turn.references), ...references];
+  request.references = [...kept.flatMap((turn) => turn.references), ...references];
   delete request.turns;
   warnings.push(`turns were joined into one prompt: ${shown(request.model)} does not take them here`);
+}
+
+const count = (turns: readonly Turn[]) => turns.reduce((sum, turn) => sum + turn.references.length, 0);
+
+/** The turns with so many of their pictures, the newest. */
+function newest(turns: readonly Turn[], pictures: number): Turn[] {
+  let excess = count(turns) - pictures;
+  return turns.map((turn) => {
+    const cut = Math.max(0, Math.min(excess, turn.references.length));
+    excess -= cut;
+    return cut === 0 ? turn : { ...turn, references: turn.references.slice(cut) };
+  });
 }
 
 const SPEAKER: Record<Turn["role"], string> = { user: "User", model: "Assistant" };

@@ -1,3 +1,5 @@
+import { parseVar } from "./vars.ts";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
@@ -67,7 +69,7 @@ export type Limits = typeof LIMITS;
 /** LIMITS with what the var `LIMITS` changes. Throws on unknown names and on values that are not positive numbers. */
 export function parseLimits(text: string | undefined): Limits {
   if (text === undefined || text.trim() === "") return LIMITS;
-  const changes = JSON.parse(text) as Record<string, unknown>;
+  const changes = parseVar("LIMITS", text) as Record<string, unknown>;
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(LIMITS, name))
       throw new Error(`LIMITS.${name} is no limit; there are: ${Object.keys(LIMITS).join(", ")}`);

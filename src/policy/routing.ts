@@ -1,3 +1,5 @@
+import { parseVar } from "./vars.ts";
+
 /** Who is asked next: one vendor, or several with weights, of which one is drawn first and the others after it. */
 export type Step = string | Readonly<Record<string, number>>;
 /** Model as in `GET /v1/models`, or `*` for any other → its steps. */
@@ -6,7 +8,7 @@ export type Routing = Readonly<Record<string, readonly Step[]>>;
 /** Reads the var `ROUTING`. Throws, with the path and what is allowed, where it cannot mean anything. */
 export function parseRouting(text: string | undefined, vendors: readonly string[]): Routing {
   if (text === undefined) return {};
-  const routing: unknown = JSON.parse(text);
+  const routing = parseVar("ROUTING", text);
   if (!isObject(routing)) throw new Error("ROUTING must be an object: model, or *, to a list of vendors");
   for (const [model, steps] of Object.entries(routing)) {
     if (!Array.isArray(steps)) throw new Error(`ROUTING.${model} must be a list of vendors`);

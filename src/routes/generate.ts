@@ -21,6 +21,7 @@ import { intake } from "./intake.ts";
 import { accepted, answerWithin } from "./later.ts";
 import { permitted } from "./permit.ts";
 import { sendWhole } from "./pictures.ts";
+import { refuseStrays } from "./strays.ts";
 
 /** Serves one dialect: reads its request, has it drawn, and answers in its words, errors too. */
 export function serve(dialect: Dialect): (c: AppContext) => Promise<Response> {
@@ -45,8 +46,11 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
   const { wire, pictures, fingerprint = "" } = await intake(c.req.raw, taken);
   let asked: Asked;
   try {
-    asked = await withPreset(dialect.decode(wire, pictures, c.req.raw.headers), c.env, config);
+    asked = dialect.decode(wire, pictures, c.req.raw.headers);
     c.set("fields", asked.fields);
+    check(asked.request, pictures, config.limits);
+    refuseStrays(wire, pictures, asked.request);
+    asked = await withPreset(asked, c.env, config);
     check(asked.request, pictures, config.limits);
     asked.request = permitted(principal, asked.request, config, asked.preset?.name);
     if (referencesOf(asked.request).length > 0) gate.admitReferences(principal);
@@ -115,10 +119,11 @@ function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Jo
   if (record.vendor !== "") c.header("easel-vendor", record.vendor);
   c.header("easel-model", record.model);
   const warnings = record.warnings.map((warning) => {
-    const [name = ""] = warning.split(" ", 1);
     // What is no field here may be called as one of ours.
-    const ours = Object.hasOwn(fields, name) && !warning.includes(" is not a field here");
-    return ours ? fields[name] + warning.slice(name.length) : warning;
+    if (warning.includes(" is not a field here")) return warning;
+    const [both = ""] = /^\w+(?: and \w+)?/.exec(warning) ?? [];
+    const names = both.split(" and ").map((name) => (Object.hasOwn(fields, name) ? fields[name] : name));
+    return [...new Set(names)].join(" and ") + warning.slice(both.length);
   });
   c.header("easel-warnings", asciiJson(warnings));
 }

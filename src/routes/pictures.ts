@@ -21,11 +21,11 @@ export async function servePicture(c: AppContext): Promise<Response> {
   c.header("access-control-allow-origin", "*");
   c.header("access-control-expose-headers", "*");
   const n = NUMBER.exec(c.req.param("n") ?? "")?.[1];
-  const stored = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
-  const record = stored === null ? undefined : shown(c, stored);
+  const record = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
   const picture = record?.images[Number(n)];
+  // Nothing of the settings is needed up to here: a wrong var must not take stored pictures away.
   if (picture !== undefined) return sendPicture(c, picture);
-  const unfinished = record !== undefined && isUnfinished(record);
+  const unfinished = record !== null && isUnfinished(shown(c, record));
   if (unfinished) c.header("retry-after", "1");
   return notFound(c, unfinished ? "This picture is still being drawn." : "There is no such picture.");
 }

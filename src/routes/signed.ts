@@ -13,6 +13,7 @@ import { newId, progressOf, type StoredRecord } from "../store/records.ts";
 import { type AppContext, publicOrigin, settings } from "./context.ts";
 import { failure, notFound } from "./failure.ts";
 import { check } from "./generate.ts";
+import { answerWithin, LOOK_AGAIN_SECONDS } from "./later.ts";
 import { sendPicture } from "./pictures.ts";
 
 /** Whoever retires a key or ends a URL wants to see it; whoever has the picture asks by its ETag, and no byte is sent. */
@@ -47,7 +48,8 @@ async function view(c: AppContext, params: Params): Promise<Response> {
   const name = c.req.param("preset") ?? "";
   const config = settings(c);
   const known = await recalledPreset(name, c.env, config);
-  const stored = known && (await ended(c, claimKey(name, known, params)));
+  const progress = known && (await progressAt(c, claimKey(name, known, params)));
+  const stored = progress?.at === "ended" ? progress.record : undefined;
   const [picture] = stored?.images ?? [];
   if (picture !== undefined) {
     const answer = await sendPicture(c, picture, cacheControl(params));
@@ -57,24 +59,30 @@ async function view(c: AppContext, params: Params): Promise<Response> {
   // What is drawn now stays: by the preset as it is, and not as it was.
   const preset = await presetOf(name, c.env, config);
   if (preset === undefined) return notFound(c, "There is no such preset.");
-  const drawn = await draw(c, params, { name, preset, gone: picture && stored?.id });
-  const [first] = drawn.images;
-  if (first === undefined) throw new Error(`${drawn.id} has no picture`);
+  const gone = picture && stored?.id;
+  const drawn = await draw(c, params, { name, preset, gone, later: progress?.at === "lost" });
+  const [first] = drawn?.images ?? [];
+  if (first === undefined) throw undrawn(Number(LOOK_AGAIN_SECONDS));
   return sendPicture(c, first, cacheControl(params));
 }
 
-/** One drawing, however many view it at once; `gone` is a generation whose picture is no longer there. */
-async function draw(
-  c: AppContext,
-  params: Params,
-  { name, preset, gone }: { name: string; preset: Preset; gone: string | undefined },
-) {
+interface Drawing {
+  name: string;
+  preset: Preset;
+  /** A generation whose picture is no longer there. */
+  gone: string | undefined;
+  /** Set where a drawing was lost with its visitor: the queue needs none. */
+  later: boolean;
+}
+
+/** One drawing, however many view it at once; undefined where it goes on. */
+async function draw(c: AppContext, params: Params, { name, preset, gone, later }: Drawing) {
   const config = settings(c);
   const { limits } = config;
   const request = requestFor(name, preset, params);
   check(request, [], limits);
   // What nobody here draws is said before there is a claim: once the operator has mended it, the URL works.
-  routesFor(request, DIALECT, config, c.env.IMAGES !== undefined);
+  routesFor(request, DIALECT, config, { converts: c.env.IMAGES !== undefined });
   const now = Date.now();
   const job: Job = {
     id: newId(now),
@@ -96,8 +104,9 @@ async function draw(
     return record.status === "succeeded" ? Infinity : limits.signedFailureMs;
   };
   const begin = () => new Gate(c, limits).admitSigned();
-  const what = { key, fingerprint: key, waitMs: limits.signedWaitMs, keepMs, begin };
-  return (await once(job, what, () => undefined)).record;
+  const { signedWaitMs: waitMs } = limits;
+  const { record } = await once(job, { key, fingerprint: key, waitMs, keepMs, begin, later }, () => undefined);
+  return later ? (await answerWithin(c, record.id, waitMs))?.record : record;
 }
 
 /** What the query asks of the preset. Throws invalid_request. */
@@ -113,13 +122,11 @@ function claimKey(name: string, { version = 0 }: Preset, params: Params): string
   return `claims/signed/${createHash("sha256").update(identity).digest("hex")}`;
 }
 
-/** What came of a claim; undefined where there is none, or it goes on. */
-async function ended(c: AppContext, key: string): Promise<StoredRecord | undefined> {
+/** How far a claim has led; undefined where there is none. */
+async function progressAt(c: AppContext, key: string) {
   const held = await find(c.env.BUCKET, key);
-  if (held === undefined) return undefined;
   const { leaseMs } = settings(c).limits;
-  const progress = await progressOf(c.env.BUCKET, held.claim.generation, Date.now(), leaseMs);
-  return progress.at === "ended" ? progress.record : undefined;
+  return held && progressOf(c.env.BUCKET, held.claim.generation, Date.now(), leaseMs);
 }
 
 function cacheControl(params: Params): string {
@@ -130,6 +137,10 @@ function cacheControl(params: Params): string {
 /** `once` speaks to whoever sent an Idempotency-Key; a viewer has none, and is told when to look again. */
 function inWordsOfAView(thrown: unknown): unknown {
   if (!(thrown instanceof GatewayError) || thrown.code !== "idempotency_conflict") return thrown;
+  return undrawn(thrown.retryAfter);
+}
+
+function undrawn(retryAfter: number | undefined): GatewayError {
   const message = "This picture is still being drawn.";
-  return new GatewayError("vendor_timeout", message, { status: 503, retryAfter: thrown.retryAfter, retryable: true });
+  return new GatewayError("vendor_timeout", message, { status: 503, retryAfter, retryable: true });
 }

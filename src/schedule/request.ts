@@ -23,7 +23,10 @@ const dialects = new Map(
 /** In whose words a request without `dialect` is. */
 const OWN = "easel";
 
-const inDialect = z.strictObject({ dialect: z.enum([...dialects.keys()]), body: z.record(z.string(), z.unknown()) });
+const inDialect = z.strictObject({
+  dialect: z.enum([...dialects.keys()]),
+  body: z.record(z.string(), z.unknown(), "must be an object"),
+});
 
 /** What a schedule draws, of the schedule itself. */
 type Drawing = Pick<Schedule, "request" | "rotate" | "timezone">;
@@ -62,7 +65,10 @@ export async function checkRequest(
   for (let count = 1; count <= (schedule.rotate?.length ?? 1); count++) {
     const { asked } = await askedAt(schedule, now, count, owner, place);
     try {
-      routesFor(asked.request, dialect.name, place.settings, place.env.IMAGES !== undefined);
+      routesFor(asked.request, dialect.name, place.settings, {
+        converts: place.env.IMAGES !== undefined,
+        assumed: asked.assumed,
+      });
     } catch (thrown) {
       throw under(path, dialect, asGatewayError(thrown));
     }

@@ -20,8 +20,8 @@ export async function resendStale(env: Env, now: number = Date.now()): Promise<v
     const { at } = await progressOf(BUCKET, id, Date.now(), leaseMs);
     if (at === "running") continue;
     const job = await getJob(BUCKET, id);
-    // It was never accepted, or has ended: nobody needs what is left of it.
-    if (at === "none" || at === "ended") {
+    // It was never accepted, or has ended: nobody needs what is left of it. A tick's was wanted as soon as it was claimed.
+    if (at === "ended" || (at === "none" && job?.tick === undefined)) {
       await forget(BUCKET, id, job);
       continue;
     }

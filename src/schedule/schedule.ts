@@ -15,7 +15,7 @@ const ANSWERED = ["name", "createdAt", "updatedAt", "next", "latest", "history"]
 const scheduleWire = z.strictObject({
   cron: z.string().check(z.maxLength(200, "must have at most 200 characters")),
   timezone: optional(z.string().check(z.maxLength(64, "must be an IANA name, as in Europe/Berlin"))),
-  request: z.record(z.string(), z.unknown()),
+  request: z.record(z.string(), z.unknown(), "must be an object"),
   rotate: optional(z.array(z.string()).check(z.minLength(1, "must have at least one text"), z.maxLength(366))),
   keep: optional(z.int().check(z.minimum(1), z.maximum(1_000))),
   enabled: optional(z.boolean()),

@@ -17,15 +17,15 @@ export function zoneOf(name: string): string | undefined {
 /** The names that an unknown one may have been meant as, the likeliest first. */
 export function nearZones(name: string): string[] {
   const wanted = plain(name);
-  const city = cityOf(wanted);
   const edits = (zone: string) => {
     const whole = plain(zone);
-    // In the right place of the world before elsewhere.
-    return Math.min(distance(wanted, whole), distance(wanted, cityOf(whole)), distance(city, cityOf(whole)) + 1);
+    const city = cityOf(whole);
+    // In the right part of the world before elsewhere.
+    return Math.min(near(wanted, whole), near(wanted, city), near(cityOf(wanted), city) + 1);
   };
   return Intl.supportedValuesOf("timeZone")
     .map((zone) => ({ zone, edits: edits(zone) }))
-    .filter((each) => each.edits <= Math.max(2, wanted.length / 3))
+    .filter((each) => each.edits < Infinity)
     .toSorted((a, b) => a.edits - b.edits)
     .slice(0, NEAR)
     .map(({ zone }) => zone);
@@ -33,6 +33,12 @@ export function nearZones(name: string): string[] {
 
 const plain = (name: string) => name.toLowerCase().replace(/[\s_-]+/g, "_");
 const cityOf = (zone: string) => zone.slice(zone.lastIndexOf("/") + 1);
+
+/** The distance, or Infinity where every third letter would be another. */
+function near(a: string, b: string): number {
+  const edits = distance(a, b);
+  return edits <= Math.max(1, Math.floor(b.length / 3)) ? edits : Infinity;
+}
 
 /** Letters to change, add or leave out until one text is the other (Levenshtein). */
 function distance(a: string, b: string): number {

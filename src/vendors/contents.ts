@@ -25,14 +25,14 @@ type Contents = z.infer<typeof contentsWire>;
 
 /**
  * What is asked for by `contents`, by `prompt`, or by both: a prompt beside contents is the user's newest word. Throws
- * invalid_request that names `field[i]`, or prompt where nothing is asked for.
+ * invalid_request that names `field[i]`, or prompt where nothing is asked for. `fields` says where each reference stood.
  */
 export function readContents(
   contents: Contents,
   pictures: readonly StoredPicture[],
   field: string,
   prompt?: string,
-): Pick<ImageRequest, "prompt" | "references" | "turns"> {
+): Pick<ImageRequest, "prompt" | "references" | "turns"> & { fields: Record<string, string> } {
   const turns = contents.map((turn, index) => readTurn(turn, pictures, `${field}[${index}]`));
   if (prompt !== undefined && /\S/.test(prompt)) addWords(turns, prompt);
   const last = turns.pop();
@@ -40,7 +40,14 @@ export function readContents(
   const name = `${field}[${turns.length}]`;
   if (last.role !== "user") throw refused(`${name}.role`, "must be user: the last turn is what is asked for");
   if (last.text === undefined) throw refused(`${name}.parts`, "must have a text: the last turn is what is asked for");
-  return { prompt: last.text, references: last.references, turns: turns.length === 0 ? undefined : turns };
+  const parts = contents[turns.length]?.parts ?? [];
+  const shown = parts.flatMap(({ image }, index) => (image === undefined ? [] : `${name}.parts[${index}].image`));
+  return {
+    prompt: last.text,
+    references: last.references,
+    turns: turns.length === 0 ? undefined : turns,
+    fields: Object.fromEntries(shown.map((field, index) => [`references[${index}]`, field])),
+  };
 }
 
 function readTurn({ role, parts }: Contents[number], pictures: readonly StoredPicture[], field: string): Turn {

@@ -23,19 +23,19 @@ export const PHRASES: readonly (readonly [Told, RegExp])[] = [
   [
     "content_rejected",
     any(
-      /content[ _-]?(?:polic|filter|safety)|content management polic|prohibited[ _](?:content|use)|content (?:is |was )?prohibited/,
-      /safety (?:system|filter|polic|check|guideline|reason|violation)|safety_violation/,
+      /content[ _-]?(?:polic|filter|safety)|content management polic|prohibited[ _](?:content|use)/,
+      /safety (?:system|filter|polic|check|guideline|reason)/,
       /(?:request|content|prompt|image|input|output|text) (?:was |is |has been )?moderated|moderation[ _](?:block|fail|reject|flag)/,
       /(?:fail\w{0,3}|pass\w{0,3}|by|through) (?:(?:the|our|content|image|prompt|safety) ){0,2}moderation\b/,
       /sensitive[ _-]?(?:content|word|info|material|topic)/,
-      /\bnsfw[ _](?:content|image|prompt|concept|detect)|contains? nsfw/,
+      /\bnsfw[ _](?:content|image|prompt|concept|detect)/,
       /violat\w{0,5}.{0,60}(?:polic|guideline|terms of|responsible ai|standards)|(?:policy|guidelines?) ?violation/,
       /(?:blocked|rejected|filtered|refused|flagged).{0,40}(?:safety|moderation|prohibited|sensitive|unsafe|harmful|inappropriate)/,
       /prompt[ _](?:was |is |has been )?blocked|blocked by gemini|against (?:my|our|the) (?:\w{1,20} ){0,2}(?:polic|guideline|rules)/,
       /[不未没].{0,4}通过.{0,8}审[核查]|审[核查].{0,4}(?:不通过|未通过|没有?通过|失败|拒绝|拦截|不合格)/,
       /(?:内容|提示词|图[片像]|文本|涉嫌|包含|含有|存在|涉及).{0,8}违规|违规(?:内容|词|信息|图)/,
       /(?<!大小写)敏感(?!度)/,
-      /违反.{0,12}(?:政策|规定|规范|准则|策略|条款|法规)|不安全(?:的|或敏感)?内容|不合规的?内容|内容.{0,4}(?:不安全|不合规)/,
+      /违反.{0,12}(?:政策|规定|规范|准则|策略|条款|法规)|不安全(?:的|或敏感)?内容|内容.{0,4}(?:不安全|不合规)/,
     ),
   ],
   [
@@ -60,7 +60,7 @@ export const PHRASES: readonly (readonly [Told, RegExp])[] = [
   [
     "model_not_found",
     any(
-      /model[ _]?not[ _]?(?:found|open|exist|supported|available)|model_price_error|no available channel|access to (?:the )?model\b/,
+      /model[ _]?not[ _]?(?:found|open|exist|supported|available)|no available channel|access to (?:the )?model\b/,
       /(?:unknown|no such|unsupported|unrecognized|invalid) ?model\b(?! ?(?:param|field|type|value))/,
       /\bmodels?\b(?! ?(?:param|field|option|input|type))[ :/]{0,2}["'`]?[\w./:@-]{0,120}["'`]? ?(?:(?:is|was|does|do|has been|could) )?(?:not (?:found|exist|be found|supported|available)|no longer|unknown|deprecated|retired|invalid)/,
       /模型[^\uff0c,。;；参字图比尺]{0,80}(?:不存在|未找到|已下线|已停用|未配置|未开通)|无可用渠道|(?:不存在|无效|未知|不支持)的?[该此]?模型(?![的参])|无权.{0,8}模型/,

@@ -107,7 +107,7 @@ export const WORDS: readonly (readonly [Meaning, RegExp])[] = [
 
 /** Meanings of statuses that say little: words beside them say more. */
 const VAGUE: ReadonlySet<Meaning> = new Set(["invalid_request", "key", "failed", "busy"]);
-/** What words say no better than any of these but a failure. */
+/** Of these a status says more than words do, unless it says no more than that the vendor failed. */
 const FAINT: ReadonlySet<Meaning> = new Set(["busy", "invalid_request", "unclear"]);
 
 /** A vendor's error answer, as far as it could be read. */

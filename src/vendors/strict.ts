@@ -104,9 +104,17 @@ export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = "
   return more > 0 ? [...warnings, `${more} more fields were ignored`] : warnings;
 }
 
-/** What a vendor's own table says of a model as clients name it, `vendor/model` included. */
-export function specOf(models: Readonly<Record<string, ModelSpec>>, name: string): ModelSpec | undefined {
-  const model = name.slice(name.indexOf("/") + 1);
+/** A vendor's own table of models. */
+export interface Table {
+  vendor: string;
+  models: Readonly<Record<string, ModelSpec>>;
+}
+
+/** What a vendor's table says of a model as clients name it; nothing of one that is pinned to another vendor. */
+export function specOf({ vendor, models }: Table, name: string): ModelSpec | undefined {
+  const slash = name.indexOf("/");
+  if (slash >= 0 && name.slice(0, slash) !== vendor) return undefined;
+  const model = name.slice(slash + 1);
   const own = canonicalModel(model) ?? model;
   const spec = Object.hasOwn(models, own) ? models[own] : undefined;
   // Of a model that is off no document says anything.
@@ -114,11 +122,8 @@ export function specOf(models: Readonly<Record<string, ModelSpec>>, name: string
 }
 
 /** The request as a vendor's own document has it, which holds whoever draws; a model that is not its own is left to others. */
-export function fitOwn(
-  models: Readonly<Record<string, ModelSpec>>,
-  request: ImageRequest,
-): Pick<Asked, "request" | "warnings"> {
-  const own = specOf(models, request.model);
+export function fitOwn(table: Table, request: ImageRequest): Pick<Asked, "request" | "warnings"> {
+  const own = specOf(table, request.model);
   // Turns are for whoever draws to take or to join.
   return own === undefined ? { request, warnings: [] } : fit(request, { ...own, turns: true });
 }

@@ -9,6 +9,8 @@ export interface Asked {
   request: ImageRequest;
   /** What was dropped or rewritten, for `easel-warnings`. */
   warnings: string[];
+  /** Wishes that the client did not have: the dialect's document fills them in, and who cannot meet them need not. */
+  assumed?: readonly ("size" | "aspectRatio")[] | undefined;
   /** How the client wants its pictures, where the dialect lets it choose; `picture` is the first one itself. */
   as?: "url" | "base64" | "picture" | undefined;
   /** Whether it wants server-sent events; only from a dialect that has `events`. */

@@ -8,7 +8,7 @@
     loading: "Loading the picture…",
     ready: "The picture is ready.",
     refused: "This picture was refused.",
-    limited: "Too many pictures were asked for.",
+    limited: "The picture has to wait.",
     failed: "The picture could not be loaded.",
     /** @param {number} seconds */
     wait: (seconds) => `Trying again in ${seconds}\u00a0s.`,
@@ -42,7 +42,7 @@
       img, ::slotted(*) { transition: opacity .3s }
       :host([state=loading]) span { animation: appear .3s .3s backwards }
       :host([state=loading])::before { content: ""; position: absolute; inset: 0; animation: shimmer 1.6s infinite;
-        background: linear-gradient(90deg, #0000, var(--easel-shimmer, #8883), #0000) }
+        background: linear-gradient(90deg, #0000, var(--easel-shimmer, #8885), #0000) }
     }
     @keyframes appear { from { opacity: 0 } }
     @keyframes shimmer { from { transform: translateX(-100%) } to { transform: translateX(100%) } }`);
@@ -50,7 +50,11 @@
   /** @param {"refused" | "limited" | "failed"} state @param {Detail} [detail] */
   const problem = (state, detail) => Object.assign(new Error(state), { state, detail });
 
-  /** Fetches; an answer that is no success is thrown as the state to show. @param {string} url @param {RequestInit} init */
+  /**
+   * Fetches; an answer that is no success is thrown as the state to show.
+   * @param {string} url
+   * @param {RequestInit} init
+   */
   const ask = async (url, init) => {
     const response = await fetch(url, { ...init, credentials: "omit" });
     const { ok, status, headers } = response;
@@ -74,7 +78,11 @@
   /** @type {Map<string, string>} Idempotency keys of requests without an answer, which may have been drawn and paid. */
   const unanswered = new Map();
 
-  /** Has a picture drawn, once for all that ask for the same; the last to leave ends it. @param {Wish} wish @param {AbortSignal} signal */
+  /**
+   * Has a picture drawn, once for all that ask for the same; the last to leave ends it.
+   * @param {Wish} wish
+   * @param {AbortSignal} signal
+   */
   const draw = (wish, signal) => {
     const asked = JSON.stringify(wish);
     const drawing = drawings.get(asked) ?? begin(wish, asked);
@@ -82,7 +90,7 @@
     signal.addEventListener("abort", () => {
       drawing.users -= 1;
       // Once drawn it stays, for who asks next.
-      if (drawing.users > 0 || !unanswered.has(asked)) return;
+      if (drawing.users > 0 || drawings.get(asked) !== drawing || !unanswered.has(asked)) return;
       drawings.delete(asked);
       drawing.stop.abort();
     });
@@ -111,7 +119,13 @@
     return drawing;
   };
 
-  /** Resolves once `image` shows `url`, loaded anew if so told. @param {HTMLImageElement} image @param {string} url @param {AbortSignal} signal @param {boolean} anew */
+  /**
+   * Resolves once `image` shows `url`, loaded anew if so told.
+   * @param {HTMLImageElement} image
+   * @param {string} url
+   * @param {AbortSignal} signal
+   * @param {boolean} anew
+   */
   const show = (image, url, signal, anew) =>
     new Promise((resolve, reject) => {
       image.addEventListener("load", resolve, { signal });
@@ -120,7 +134,11 @@
       else if (image.complete) (image.naturalWidth > 0 ? resolve : reject)(problem("failed"));
     });
 
-  /** Resolves once `element` is near the viewport. @param {Element} element @param {AbortSignal} signal */
+  /**
+   * Resolves once `element` is near the viewport.
+   * @param {Element} element
+   * @param {AbortSignal} signal
+   */
   const near = (element, signal) =>
     new Promise((resolve) => {
       const look = (/** @type {IntersectionObserverEntry[]} */ seen) =>
@@ -217,11 +235,6 @@
       // Nobody needs to be told about a decoration.
       this.#status.role = alt === "" ? null : "status";
       if (this.hasAttribute("lazy")) image.loading = "lazy";
-      if (inner === null && document.readyState === "loading") {
-        // It may still come.
-        document.addEventListener("DOMContentLoaded", () => this.#plan(), { once: true });
-        return;
-      }
       const wish = this.#wish();
       const wanted = JSON.stringify(wish);
       if (wish === undefined || (asBefore && wanted === this.#wanted)) return;

@@ -180,6 +180,20 @@ describe("FAILOVER", () => {
   });
 });
 
+describe("a reference that cannot be fetched for one vendor", () => {
+  it("may be another's, which fetches by itself; and is not the last word", async () => {
+    await start({ vendors: ["nebula", "linkai"], vars: { ROUTING: '{"*":["nebula","linkai"]}' } })();
+    try {
+      const references = ["https://10.0.0.1/a.png"];
+      expect(await drawnBy(await ask({ references }))).toEqual([200, "linkai"]);
+      stage.linkai.next({ status: 429, error: {} });
+      expect(await jsonOf(ask({ references }))).toMatchObject({ error: { code: "rate_limited" } });
+    } finally {
+      await stage.stop();
+    }
+  });
+});
+
 describe("a vendor that is not there", () => {
   afterEach(() => stage.stop());
 
@@ -244,6 +258,25 @@ describe("ROUTING", () => {
     stage.linkai.next({ status: 503, error: {} });
     expect((await ask()).status).toBe(502);
     expect(calls()).toEqual([0, 1]);
+  });
+
+  it("takes a vendor away in its own dialect, too", async () => {
+    await start({ vars: { ROUTING: '{"*":[{"listenhub":0}]}' } })();
+    expect(await drawnBy(await stage.ask(CAT))).toEqual([200, "linkai"]);
+    expect(calls()).toEqual([0, 1]);
+  });
+
+  it.each([
+    [{ ROUTING: '{"gemini-3-pro":["linkai"]}' }, "ROUTING.gemini-3-pro is no model"],
+    [{ ROUTING: "{bad" }, "ROUTING must be JSON"],
+    [{ LIMITS: "{bad" }, "LIMITS must be JSON"],
+    [{ LINKAI_AUTH: "raw" }, "LINKAI_AUTH must be bearer or bare"],
+    [{ LINKAI_BASE_URL: "api.link-ai.tech" }, "LINKAI_BASE_URL must be a URL"],
+    [{ MODELS: '{"linkai":{"gpt-image-2":{"seed":true}}}' }, "seed cannot be sent to linkai"],
+  ])("a var with a mistake in it is told by its name: %j", async (vars, words) => {
+    await start({ vars })();
+    expect((await ask()).status).toBe(500);
+    await heard(stage.easel, words);
   });
 
   it("is refused where it names nobody", async () => {

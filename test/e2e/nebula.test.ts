@@ -166,7 +166,7 @@ describe("refusals", () => {
   const user = (...parts: object[]) => ({ role: "user", parts });
   const asking = (...contents: object[]) => ({ model, contents });
   const six = Array.from({ length: 6 }, (_, i) => ({ image: dataUri(jpeg(i)) }));
-  const large = { image: dataUri(png({ bytes: 7_000_001 })) };
+  const large = { image: dataUri(png({ bytes: 7 * 1024 * 1024 + 1 })) };
   const cases: [message: RegExp, asked: object | string][] = [
     [/not valid JSON/, "{"],
     [/^model is required/, { prompt: "a cat" }],
@@ -186,7 +186,7 @@ describe("refusals", () => {
     [/^contents\[0\]\.parts\[1\]\.image must be .*not image\/gif/, asking(user(SNOW, { image: GIF }))],
     [/^contents\[0\]\.parts\[1\]\.image must be /, asking(user(SNOW, { image: "gs://a/b.png" }))],
     [/^contents\[\]\.parts\[\]\.image has 6 pictures; .* at most 5 here/, asking(user(SNOW, ...six))],
-    [/^contents\[\]\.parts\[\]\.image\[0\] has 7000001 bytes; .*7000000/, asking(user(SNOW, large))],
+    [/^contents\[0\]\.parts\[1\]\.image has 7340033 bytes; .*7340032/, asking(user(SNOW, large))],
   ];
   it.each(cases)("%s", async (message, asked) => {
     const answer = await ask(asked);

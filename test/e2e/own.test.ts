@@ -54,6 +54,34 @@ it("draws with the default model, which is not the request's business to know", 
   expect(await jsonOf(answer)).toMatchObject({ vendor: "listenhub", usage: { vendor: { totalTokenCount: 1302 } } });
 });
 
+it("refuses a picture in a field that nobody reads, before anything is paid", async () => {
+  const { bytes } = png({ bytes: 5_000 });
+  const data = `data:image/png;base64,${bytes.toString("base64")}`;
+  const before = stage.linkai.generations().length;
+  const answer = await stage.post("/linkai/v1/images/generations", {
+    model: "gpt-image-2",
+    prompt: "a cat",
+    reference_image: data,
+  });
+  expect(await jsonOf(answer)).toMatchObject({
+    error: { message: "reference_image has a picture, and is not a field that is read here." },
+  });
+  expect(answer.status).toBe(400);
+  const nested = { model: PRO, prompt: "a cat", extra: { deep: [{ image: data }] } };
+  expect(await jsonOf(stage.post("/v1/images/generations", nested))).toMatchObject({
+    error: { param: "extra.deep[0].image" },
+  });
+  expect(stage.linkai.generations()).toHaveLength(before);
+  // What the vendor's own client sends is read.
+  const own = await stage.post("/linkai/v1/images/generations", {
+    model: "gpt-image-2",
+    prompt: "a cat",
+    image_url: data,
+  });
+  expect(own.status).toBe(200);
+  expect((stage.linkai.generations().at(-1)?.body as { images: unknown[] }).images).toHaveLength(1);
+});
+
 describe("Accept", () => {
   const picture = jpeg(3);
   const asPicture = [
@@ -154,7 +182,7 @@ describe("every error names its field and what is allowed", () => {
     [{ outputFormat: "gif" }, "outputFormat", /one of png, jpeg, webp/],
     [{ seed: 0.5 }, "seed", /whole number/],
     [{ model: "" }, "model", /must not be empty/],
-    [{ model: "nobody/gpt-image-2" }, "model", /is not known; known are/],
+    [{ model: "nobody/gpt-image-2" }, "model", /is no vendor here; .* one of listenhub/],
     [{ model: "__proto__" }, "model", /is not known/],
     [{ model: "linkai/constructor" }, "model", /is not known/],
     [{ negativePrompt: "dogs" }, "negativePrompt", /is not a field here; the fields are model, prompt, n, /],

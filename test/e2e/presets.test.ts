@@ -93,7 +93,9 @@ describe("PUT, GET and DELETE", () => {
     expect((await call("GET", "fixed", undefined, headers)).status).toBe(200);
     expect((await stage.get("/v1/presets", headers)).status).toBe(200);
     for (const method of ["GET", "PUT", "DELETE"])
-      expect((await call(method, "fixed", method === "PUT" ? HERO : undefined, { authorization: "" })).status).toBe(401);
+      expect((await call(method, "fixed", method === "PUT" ? HERO : undefined, { authorization: "" })).status).toBe(
+        401,
+      );
     expect((await stage.easel.fetch("/v1/presets")).status).toBe(401);
   });
 });
@@ -125,7 +127,11 @@ describe("a request by a preset", () => {
   });
 
   const refused: [body: object, field: string, message: string][] = [
-    [{ prompt: "a cat", aspectRatio: "1:1" }, "aspectRatio", "cannot be set with the preset hero; what may be set is prompt, size."],
+    [
+      { prompt: "a cat", aspectRatio: "1:1" },
+      "aspectRatio",
+      "cannot be set with the preset hero; what may be set is prompt, size.",
+    ],
     [{ prompt: "a cat", n: 2 }, "n", "cannot be set with the preset hero"],
     [{ prompt: "a cat", turns: [] }, "turns", "cannot be set with the preset hero"],
     [{ size: "1K" }, "prompt", "is required with the preset hero"],

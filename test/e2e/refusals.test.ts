@@ -4,7 +4,7 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { HTML_PAGE } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { DIALECTS } from "./dialects.ts";
+import { DIALECTS, type DialectUse } from "./dialects.ts";
 import { refused } from "./refused.ts";
 import { ADMIN, jsonOf, LISTENHUB_KEY, PRO, startStage, VENDORS } from "./stage.ts";
 import type { Stage, VendorName } from "./stage.ts";
@@ -214,7 +214,7 @@ const SHAPES: Record<string, Shape> = {
 
 /** Asks one vendor, in a dialect. */
 function ask(use: string, model: string): Promise<Response> {
-  const { path, headers, ask } = DIALECTS[use] ?? DIALECTS[""]!;
+  const { path, headers, ask } = DIALECTS[use] as DialectUse;
   return stage.post(path, JSON.stringify(ask(model)).replace("a cat", PROMPT), headers);
 }
 

@@ -14,7 +14,9 @@ const text = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
 describe("what build scripts copy", () => {
   it("signs in JavaScript", () => {
-    const signed = vectors.signed.map(({ preset, fields, kid }) => sign(preset, fields as object, kid, secretOf(kid)));
+    const signed = vectors.signed.map(({ preset, fields, kid }) =>
+      sign(preset, fields as Record<string, string | number>, kid, secretOf(kid)),
+    );
     expect(signed).toEqual(URLS);
   });
 
@@ -65,7 +67,18 @@ describe("npm run sign", () => {
     });
     const args = ["hero", "--prompt", "a cat", "--kid", "next", "--base", "https://img.example.com/"];
     expect(run(args, { SIGNING_KEYS }).out).toBe(`https://img.example.com${URLS[2]}`);
-    const all = ["hero", "--seed", "7", "--height=768", "--aspectRatio", "16:9", "--prompt", "a cat", "--exp", "4102444800"];
+    const all = [
+      "hero",
+      "--seed",
+      "7",
+      "--height=768",
+      "--aspectRatio",
+      "16:9",
+      "--prompt",
+      "a cat",
+      "--exp",
+      "4102444800",
+    ];
     expect(run(all, { SIGNING_KEYS }).out).toBe(`http://localhost:8787${URLS[1]}`);
   });
 

@@ -66,7 +66,7 @@ describe("ai-nebula", () => {
     ["bare base64", { contents: [user(text, { image: png().bytes.toString("base64") })] }],
     ["another type", { contents: [user(text, { image: dataUri(png(), "image/jpeg") })] }],
     ["broken base64", { contents: [user(text, { image: dataUri(png()).slice(0, -1) })] }],
-    ["over 7 MB", { contents: [user(text, { image: dataUri(png({ bytes: 7_000_001 })) })] }],
+    ["over 7 MB", { contents: [user(text, { image: dataUri(png({ bytes: 7 * 1024 * 1024 + 1 })) })] }],
   ])("refuses %s", async (_, more) => {
     const { status, body } = await post(ask(more));
     expect({ status, body }).toEqual({

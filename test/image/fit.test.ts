@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
 import { fit } from "../../src/image/fit.ts";
 import type { ModelSpec } from "../../src/image/models.ts";
-import type { ImageRequest, Turn } from "../../src/image/request.ts";
+import type { ImageRequest, Reference, Turn } from "../../src/image/request.ts";
 import { models as linkai } from "../../src/vendors/linkai/models.ts";
 import { models as listenhub } from "../../src/vendors/listenhub/models.ts";
 
@@ -381,10 +381,22 @@ describe("turns", () => {
   });
 
   it("count as references", () => {
-    const many: Turn[] = [{ role: "user", references: urls(...Array<string>(4).fill("https://a/1")) }];
-    const told = "references has 4 pictures; some-model takes at most 3 here";
-    expect(refusal({ turns: many }, { ...old, turns: true })).toMatchObject({ message: told });
-    expect(refusal({ turns: many }, old)).toMatchObject({ message: told });
+    const many: Turn[] = [
+      { role: "user", text: "cats", references: urls("https://a/1", "https://a/2") },
+      { role: "model", references: urls("https://a/3", "https://a/4") },
+    ];
+    const told = "turns lost their 2 oldest pictures: some-model takes 3 here";
+    const { request, warnings, lost } = fit(asked({ turns: many, references: [last!] }), { ...old, turns: true });
+    expect(request.turns?.map((turn) => turn.references)).toEqual([[], many[1]?.references]);
+    expect([request.references, warnings, lost]).toEqual([[last], [told], 1]);
+    expect(fit(asked({ turns: many, references: [last!] }), old).request.references).toEqual([
+      ...(many[1]?.references ?? []),
+      last,
+    ]);
+    // Those of the last turn are what is asked for.
+    expect(refusal({ turns: many, references: Array(4).fill(last) as Reference[] }, old)).toMatchObject({
+      message: "references has 4 pictures; some-model takes at most 3 here",
+    });
     const gs: Turn[] = [{ role: "user", references: urls("gs://bucket/cat.png") }];
     expect(refusal({ turns: gs }, { ...gpt, turns: true })).toMatchObject({ field: "references" });
   });
@@ -427,6 +439,19 @@ describe("pixels in all", () => {
   });
 });
 
+describe("what nobody asked for", () => {
+  it("is dropped without a word where it cannot be met", () => {
+    const assumed = { assumed: ["size", "aspectRatio"] as const };
+    const { request, warnings, lost } = fit(asked({ size: "2K", aspectRatio: "1:1" }), plain, assumed);
+    expect([request.size, request.aspectRatio, warnings, lost]).toEqual([undefined, undefined, [], 0]);
+    expect(fit(asked({ size: "4K" }), { ...pro, sizes: ["1K"] }, assumed).request.size).toBeUndefined();
+    expect(fit(asked({ size: "2K", aspectRatio: "1:1" }), pro, assumed).request).toMatchObject({
+      size: "2K",
+      aspectRatio: "1:1",
+    });
+  });
+});
+
 describe("what is lost", () => {
   it.each<[number, Partial<ImageRequest>, ModelSpec]>([
     [0, { size: "1K", aspectRatio: "1:1" }, pro],
@@ -443,7 +468,7 @@ describe("what is lost", () => {
   });
 
   it("no format, where the caller makes any of them", () => {
-    const { request, warnings, lost } = fit(asked({ outputFormat: "webp" }), pro, true);
+    const { request, warnings, lost } = fit(asked({ outputFormat: "webp" }), pro, { converts: true });
     expect([request.outputFormat, warnings, lost]).toEqual([undefined, [], 0]);
   });
 });

@@ -21,7 +21,11 @@ describe("a preset", () => {
 
   const bad: [wire: unknown, field: string | undefined, message: RegExp][] = [
     [[], undefined, /^The body must be an object/],
-    [{ style: "soft" }, "style", /is not a field here; the fields are prompt, model, size, aspectRatio, width, height, /],
+    [
+      { style: "soft" },
+      "style",
+      /is not a field here; the fields are prompt, model, size, aspectRatio, width, height, /,
+    ],
     [{ prompt: "a lighthouse" }, "prompt", /must have \{prompt\} where the caller's words go; or .+ "vary": \[\]/],
     [{ prompt: "a {Prompt}" }, "prompt", /must have \{prompt\}/],
     [{ vary: ["seed"] }, "vary", /must have prompt, or prompt no \{prompt\}/],
@@ -42,7 +46,11 @@ describe("a preset", () => {
     [{ version: "two" }, "version", /must be a/],
   ];
   it.each(bad)("%#: %j is refused", (wire, field, message) => {
-    const error = expect.objectContaining({ code: "invalid_request", field, message: expect.stringMatching(message) as string });
+    const error = expect.objectContaining({
+      code: "invalid_request",
+      field,
+      message: expect.stringMatching(message) as string,
+    });
     expect(() => parse(wire)).toThrow(error as Error);
   });
 
@@ -161,7 +169,15 @@ describe("a preset and a caller together", () => {
 
 describe("a query", () => {
   it("is read as a request", () => {
-    const fields = { prompt: "a cat", model: "gpt-image-2", size: "2K", aspectRatio: "1:1", seed: "-7", width: "64", height: "32" };
+    const fields = {
+      prompt: "a cat",
+      model: "gpt-image-2",
+      size: "2K",
+      aspectRatio: "1:1",
+      seed: "-7",
+      width: "64",
+      height: "32",
+    };
     expect(requestOf({ ...fields, quality: "high", outputFormat: "png" })).toEqual({
       request: {
         ...{ prompt: "a cat", model: "gpt-image-2", n: 1, size: "2K", aspectRatio: "1:1", width: 64, height: 32 },
@@ -184,7 +200,11 @@ describe("a query", () => {
     [{ size: "huge" }, "size", /must be one of/],
   ];
   it.each(bad)("%#: %j is refused", (fields, field, message) => {
-    const error = expect.objectContaining({ code: "invalid_request", field, message: expect.stringMatching(message) as string });
+    const error = expect.objectContaining({
+      code: "invalid_request",
+      field,
+      message: expect.stringMatching(message) as string,
+    });
     expect(() => requestOf(fields)).toThrow(error as Error);
   });
 });

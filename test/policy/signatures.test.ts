@@ -78,7 +78,10 @@ describe("55. an alteration is refused", () => {
     ["a broken escape", good.replace("%20", "%"), "This URL is not encoded as URLs are."],
     ["what is not UTF-8", good.replace("%20", "%ff"), "This URL is not encoded as URLs are."],
     ["the signature of another method", good.replace(SIG, signatureOf(vectors.keys.main, TEXT.replace("GET", "PUT")))],
-    ["the signature of the query alone", good.replace(SIG, signatureOf(vectors.keys.main, "kid=main&prompt=a%20cat&seed=7"))],
+    [
+      "the signature of the query alone",
+      good.replace(SIG, signatureOf(vectors.keys.main, "kid=main&prompt=a%20cat&seed=7")),
+    ],
   ];
   it.each(cases)("%s", (_, url, message = FORGED) => {
     expect(() => check(url)).toThrow(expect.objectContaining({ code: "forbidden", message }) as Error);
@@ -106,11 +109,14 @@ describe("exp", () => {
       );
   });
 
-  it.each(["", "soon", "-1", "1e9", "2027-01-31", "1893456000.5", " 1893456000", "9".repeat(400)])("is no time: %s", (exp) => {
-    expect(() => check(until(exp))).toThrow(
-      expect.objectContaining({ code: "invalid_request", field: "exp" }) as Error,
-    );
-  });
+  it.each(["", "soon", "-1", "1e9", "2027-01-31", "1893456000.5", " 1893456000", "9".repeat(400)])(
+    "is no time: %s",
+    (exp) => {
+      expect(() => check(until(exp))).toThrow(
+        expect.objectContaining({ code: "invalid_request", field: "exp" }) as Error,
+      );
+    },
+  );
 
   it("tells nothing to who has no signature that fits", () => {
     expect(() => check(until(String(at - 1)).replace(/sig=./, "sig=_"))).toThrow("its signature does not fit");

@@ -26,6 +26,18 @@ it("a reference is served for fifteen minutes after it came, whatever becomes of
   expect(await after(15.01)).toEqual([404, false]);
 });
 
+it("a reference of a job that waits in the queue is served for as long as it waits", async () => {
+  const generation = newId(Date.now());
+  const described = { httpMetadata: { contentType: "image/png" }, customMetadata: { generation } };
+  const { uploaded } = await BUCKET.put(key, png(640, 480), described);
+  vi.spyOn(Date, "now").mockReturnValue(uploaded.getTime() + 60 * 60_000);
+  const job = `jobs/${generation}.json`;
+  await BUCKET.put(job, "{}");
+  expect((await get()).status).toBe(200);
+  await BUCKET.delete(job);
+  expect((await get()).status).toBe(404);
+});
+
 it("what is not there is not found", async () => {
   const answer = await get();
   expect([answer.status, answer.headers.get("cache-control")]).toEqual([404, "no-store"]);

@@ -30,7 +30,7 @@ describe("a timezone", () => {
     expect(near.length).toBeLessThanOrEqual(3);
   });
 
-  it("that is like none has none near", () => {
-    expect(nearZones("Mars/Olympus_Mons")).toEqual([]);
+  it.each(["Mars/Olympus_Mons", "Mars/Base", "x", ""])("that is like none has none near: %j", (name) => {
+    expect(nearZones(name)).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ const MODELS = [
   "doubao-seedream-4-0-250828",
 ];
 /** The vendor's API page: 7 MB. */
-const IMAGE_BYTES = 7_000_000;
+const IMAGE_BYTES = 7 * 1024 * 1024;
 
 /** Refuses what the document does not allow; returns the body with data URIs replaced. */
 export function checkNebula(body: Json | undefined): JsonObject {

@@ -1,16 +1,22 @@
 import { afterEach, describe, expect, it } from "vitest";
 import {
   asOf,
+  dropStart,
   getRecord,
   isId,
   listRecords,
   newId,
+  progressOf,
   putEnd,
+  putFailed,
+  putQueued,
   putStart,
   type StoredRecord,
+  touch,
 } from "../../src/store/records.ts";
+import { waitForEnd } from "../../src/store/wait.ts";
 import { failureOf } from "../stream/streams.ts";
-import { BUCKET } from "./bucket.ts";
+import { BUCKET, watch } from "./bucket.ts";
 
 const NOW = Date.parse("2026-11-20T12:00:00Z");
 
@@ -103,6 +109,93 @@ describe("a record", () => {
   });
 });
 
+describe("a record that waits in the queue", () => {
+  const queued = (id: string) => record(id, { status: "queued" });
+
+  it("is queued, then its start, then its end", async () => {
+    const id = newId(NOW);
+    await putQueued(BUCKET, queued(id));
+    expect(await getRecord(BUCKET, id)).toEqual(queued(id));
+    await putStart(BUCKET, record(id));
+    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "running" });
+    await dropStart(BUCKET, id);
+    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "queued" });
+    await putEnd(BUCKET, record(id, { status: "succeeded" }));
+    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
+  });
+
+  it("is begun by one only, however many come at once", async () => {
+    const id = newId(NOW);
+    const begun = await Promise.all(Array.from({ length: 8 }, () => putStart(BUCKET, record(id))));
+    expect(begun.filter(Boolean)).toHaveLength(1);
+    await dropStart(BUCKET, id);
+    expect([await putStart(BUCKET, record(id)), await putStart(BUCKET, record(id))]).toEqual([true, false]);
+  });
+
+  it("tells how far it is", async () => {
+    const id = newId(NOW);
+    const at = async (later = 0) => (await progressOf(BUCKET, id, Date.now() + later, 1_000)).at;
+    expect(await at()).toBe("none");
+    await putQueued(BUCKET, queued(id));
+    expect(await at(86_400_000)).toBe("queued");
+    await putStart(BUCKET, record(id));
+    expect([await at(), await at(2_000)]).toEqual(["running", "lost"]);
+    await scheduler.wait(200);
+    await touch(BUCKET, id);
+    expect(await at(900)).toBe("running");
+    await putEnd(BUCKET, record(id));
+    expect(await at(86_400_000)).toBe("ended");
+  });
+
+  it("has its start taken back although R2 refuses a second write within the second", async () => {
+    const id = newId(NOW);
+    await putStart(BUCKET, record(id));
+    let refused = 0;
+    const { bucket } = watch(BUCKET, {
+      before: (step) => {
+        if (step === "delete" && refused++ === 0) throw new Error("Reduce your rate of concurrent requests (10058)");
+      },
+    });
+    await dropStart(bucket, id);
+    expect([refused, await putStart(BUCKET, record(id))]).toEqual([2, true]);
+  });
+
+  it("is ended as failed where nobody else has ended it, and only where there is one", async () => {
+    const error = { code: "internal", message: "lost" };
+    const [id, ended, none] = [newId(NOW), newId(NOW), newId(NOW)];
+    await putQueued(BUCKET, queued(id));
+    await putEnd(BUCKET, record(ended, { status: "succeeded" }));
+    for (const each of [id, ended, none]) await putFailed(BUCKET, each, error);
+    expect(await getRecord(BUCKET, id)).toMatchObject({
+      status: "failed",
+      error,
+      finishedAt: expect.any(String) as string,
+    });
+    expect(await getRecord(BUCKET, ended)).toEqual(record(ended, { status: "succeeded" }));
+    expect(await getRecord(BUCKET, none)).toBeNull();
+  });
+});
+
+describe("waitForEnd", () => {
+  it("ends with the generation, or when it has waited long enough", async () => {
+    const id = newId(NOW);
+    const took = async (ms: number) => {
+      const from = Date.now();
+      await waitForEnd(BUCKET, id, ms);
+      return Date.now() - from;
+    };
+    await putStart(BUCKET, record(id));
+    expect(await took(0)).toBeLessThan(100);
+    const late = await took(400);
+    expect(late).toBeGreaterThanOrEqual(390);
+    expect(late).toBeLessThan(900);
+    const waiting = took(9_000);
+    await scheduler.wait(300);
+    await putEnd(BUCKET, record(id, { status: "succeeded" }));
+    expect(await waiting).toBeLessThan(1_500);
+  });
+});
+
 describe("listRecords", () => {
   it("gives every record once, newest first, page by page", async () => {
     const ids = Array.from({ length: 7 }, (_, n) => newId(NOW + n * 1_000)).toReversed();
@@ -150,6 +243,21 @@ describe("listRecords", () => {
 });
 
 describe("asOf", () => {
+  it("counts from when it left the queue", () => {
+    const startedAt = new Date(NOW + 3_600_000).toISOString();
+    const running = record(newId(NOW), { startedAt });
+    expect(asOf(running, NOW + 3_659_999, 60_000)).toBe(running);
+    expect(asOf(running, NOW + 3_660_000, 60_000)).toMatchObject({ status: "failed" });
+  });
+
+  it("gives up what nobody took from the queue within a day", () => {
+    const queued = record(newId(NOW), { status: "queued" });
+    expect(asOf(queued, NOW + 86_399_999, 60_000)).toBe(queued);
+    const given = asOf(queued, NOW + 86_400_000, 60_000);
+    expect(given).toMatchObject({ status: "failed", error: { code: "internal" } });
+    expect(given.error?.message).toContain("nothing was drawn");
+  });
+
   it("gives up a generation that never ended, and no other", () => {
     const running = record(newId(NOW));
     expect(asOf(running, NOW + 59_999, 60_000)).toBe(running);

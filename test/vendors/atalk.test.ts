@@ -62,6 +62,14 @@ describe("atalk", () => {
     it.each<[asked: object, request: Partial<ImageRequest>, warnings?: string[]]>([
       [flux, { aspectRatio: "1:1" }],
       [
+        { ...flux, width: 1280, aspect_ratio: "16:9" },
+        { width: 1280, height: 720 },
+      ],
+      [
+        { ...flux, height: 1024, width: null },
+        { width: 1024, height: 1024 },
+      ],
+      [
         { ...flux, width: 1280, height: 720 },
         { width: 1280, height: 720 },
       ],
@@ -113,8 +121,6 @@ describe("atalk", () => {
       [{ width: 1024, height: -16 }, "height", /nearest: 64\.$/],
       [{ width: 1e99, height: 1024 }, "width", /width/],
       [{ width: "1024", height: 1024 }, "width", /^width must be a number\.$/],
-      [{ width: 1024 }, "height", /^height is needed beside width/],
-      [{ height: 1024, width: null }, "width", /^width is needed beside height/],
       [{ width: 48, height: 1024 }, "width", /from 64 to 4096; nearest: 64/],
       [{ width: 4096, height: 2048 }, "width", /4194304 pixels in all/],
       [{ seed: 1.5 }, "seed", /^seed must be a whole number/],

@@ -9,8 +9,12 @@ const picture = new Shelf().put(INLINE);
 const URL = "https://example.com/a.png";
 const PART = "text or image, as in {text} and {image}";
 
-const read = (contents: unknown, prompt?: string) =>
+const whole = (contents: unknown, prompt?: string) =>
   readContents(parseWire(contentsWire, contents), [picture], "contents", prompt);
+const read = (contents: unknown, prompt?: string) => {
+  const { fields: _fields, ...asked } = whole(contents, prompt);
+  return asked;
+};
 const user = (...parts: object[]) => ({ role: "user", parts });
 const model = (...parts: object[]) => ({ role: "model", parts });
 
@@ -28,6 +32,7 @@ describe("contents", () => {
       ],
     });
     expect(read([last]).turns).toBeUndefined();
+    expect(whole([first, second, last]).fields).toEqual({ "references[0]": "contents[2].parts[0].image" });
   });
 
   it("a prompt alone is what is asked for", () => {

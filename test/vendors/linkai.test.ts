@@ -74,7 +74,7 @@ describe("LinkAI", () => {
   it("may be asked again only where the document says that the call failed", () => {
     const retryable = (status: number) => {
       try {
-        linkai.provider?.decode(status, errors["402"], new Headers(), ASKED.request);
+        linkai.provider?.decode(status, { error: { message: "接口调用异常" } }, new Headers(), ASKED.request);
       } catch (error) {
         return (error as { retryable: boolean }).retryable;
       }

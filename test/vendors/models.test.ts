@@ -68,6 +68,7 @@ const ON_PURPOSE: [string, string, string, why: string][] = [
   ["listenhub", "*", "reference_max_bytes", "20 MB are those of the whole request"],
   ["listenhub", "*", "aspect_ratio_default", "the document names none, and its clients disagree"],
   ["xty", "gemini-3.1-flash-image-preview", "pixels", "the document prints those of 2.5; the model's own are Google's"],
+  ["nebula", "*", "reference_max_bytes", "7 MB, which is 7 MiB to who counts so"],
   ["nebula", "*", "aspect_ratios", "no field for it in the document"],
   ["nebula", "*", "pixels", "without a ratio there is nothing to look up"],
   ["nebula", "gemini-2.5-flash-image", "wire_model", "the document's own name is sent"],

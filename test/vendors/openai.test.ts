@@ -244,6 +244,7 @@ describe("OpenAI", () => {
     const { fields } = editing.decode({ contents, image: url, images: [{ image_url: url }, url] }, [], new Headers());
     expect(fields).toEqual({
       references: "image",
+      "references[0]": "contents[0].parts[1].image",
       "references[1]": "image",
       "references[2]": "images[0]",
       "references[3]": "images[1]",

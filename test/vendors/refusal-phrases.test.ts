@@ -12,7 +12,11 @@ const TOLD: Record<string, string[]> = {
     "Your request was rejected by the safety system. safety_violations=[sexual].",
     "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
     "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+    "Usage policy violation",
     // Google, and relays of it.
+    "Prohibited content detected",
+    "Safety check failed",
+    "That goes against my policies.",
     "request blocked by Gemini API: PROHIBITED_CONTENT",
     "request blocked by Gemini API: OTHER",
     "The response was blocked due to safety",
@@ -33,6 +37,9 @@ const TOLD: Record<string, string[]> = {
     "输入内容包含敏感词",
     "系统检测到输入或生成内容可能包含不安全或敏感内容",
     "图片涉嫌违规",
+    "检测到违规内容",
+    "检测到不安全内容",
+    "图片内容不合规",
     "提示词违反使用政策",
     // Of both the content is what matters.
     "Invalid parameter: prompt contains sensitive content",
@@ -48,6 +55,8 @@ const TOLD: Record<string, string[]> = {
     "账户已欠费",
     "请先充值",
     "Insufficient credits",
+    "You are out of credits",
+    "Payment required",
     "Insufficient account balance",
     "user quota is not enough",
     "Your credit balance is too low",
@@ -58,6 +67,7 @@ const TOLD: Record<string, string[]> = {
     "API key is invalid or expired",
     "接口鉴权失败,请检查 API Key 是否填写正确",
     "API Key 无效或已过期",
+    "认证失败",
     "无效的令牌",
     "该令牌状态不可用",
     "Invalid API key",
@@ -72,6 +82,7 @@ const TOLD: Record<string, string[]> = {
     "当前分组无可用渠道",
     "该令牌无权访问模型 xxx",
     "模型已下线",
+    "模型 x 倍率或价格未配置",
     "不支持的模型",
     "The model `gpt-image-9` does not exist or you do not have access to it.",
     "models/gemini-3-pro-image-preview is not found for API version v1beta, or is not supported for generateContent.",
@@ -80,29 +91,48 @@ const TOLD: Record<string, string[]> = {
     "model 'x' not found",
     "Model not found: x",
     "Unsupported model: x",
+    "This token has no access to model x",
     "No available channel for model x under group default (distributor)",
   ],
   rate_limited: [
     "请求过于频繁",
     "请求频率过高",
+    "触发限流",
     "并发数已达上限",
+    "Request was throttled",
+    "You exceeded your current quota",
     "Rate limit reached for images per minute",
     "Too Many Requests",
     "request too frequent",
     "Resource has been exhausted (e.g. check quota).",
     "Quota exceeded for quota metric 'Generate requests'",
   ],
-  no_image: ["image upload err", "No images were returned", "The model returned no image", "未生成图片"],
+  no_image: [
+    "image upload err",
+    "no candidates returned",
+    "No images were returned",
+    "The model returned no image",
+    "未生成图片",
+  ],
 };
 
 /** Said to be the vendor's for now, with 200 or 500. */
-const BUSY = ["The model is overloaded. Please try again later.", "系统繁忙,请稍后再试", "当前分组上游负载已饱和"];
+const BUSY = [
+  "The model is overloaded. Please try again later.",
+  "This model is currently experiencing high demand. Please try again later.",
+  "We are at capacity",
+  "系统繁忙,请稍后再试",
+  "服务过载",
+  "当前分组上游负载已饱和",
+];
 /** Perhaps drawn, with 200 or 500. */
 const UNCLEAR = ["upstream request timed out", "context deadline exceeded", "生成超时"];
 /** Wrong requests, also with 200 or 500. */
 const INVALID = [
   "Invalid aspect_ratio parameter. Supported ratios: 1:1, 2:3, 3:2, 3:4, 4:5, 5:4, 9:16, 16:9, 21:9",
   "Invalid parameter: Unsupported aspect ratio",
+  "Unsupported aspect ratio: 5:3",
+  "缺少参数 prompt",
   "请求参数错误,如 prompt 为空、images 不可访问等",
   "请求参数无效(如所选模型不支持该宽高比)",
   "safety_tolerance must be between 0 and 5",

@@ -168,11 +168,13 @@ const BY_WORD = `
   PROHIBITED_CONTENT                 moderated  moderated  moderated  moderated  moderated
   insufficient_quota                 credit     credit     credit     credit     credit
   insufficient_user_quota            credit     credit     credit     credit     credit
+  pre_consume_token_quota_failed     credit     credit     credit     credit     credit
   AccountOverdueError                credit     credit     credit     credit     credit
   invalid_api_key                    key        key        key        key        key
   authentication_error               key        key        key        key        key
   model_not_found                    model      model      model      model      model
   rate_limit_exceeded                rate       rate       rate       rate       rate
+  QuotaExceeded                      rate       rate       rate       rate       rate
   RESOURCE_EXHAUSTED                 rate       rate       rate       rate       rate
   empty_response                     empty      empty      empty      empty      empty
   INVALID_ARGUMENT                   invalid    invalid    rate       invalid    invalid
@@ -384,6 +386,7 @@ describe("of status, code and words the most telling counts", () => {
     [{ status: 401, said: "Invalid parameter: authorization" }, "key"],
     [{ status: 400, said: "API key not valid. Please pass a valid API key." }, "key"],
     [{ status: 400, said: "User location is not supported for the API use." }, "failed"],
+    [{ status: 400, said: "Country, region, or territory not supported" }, "failed"],
     [{ status: 500, said: "Invalid aspect_ratio parameter." }, "invalid"],
     [{ status: 503, said: "upstream request timed out" }, "unclear"],
     [{ status: 503, said: "No available channel for model x" }, "model"],

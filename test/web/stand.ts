@@ -10,8 +10,8 @@ import { visit } from "./visit.ts";
 import type { Visit, VisitOptions } from "./visit.ts";
 
 const ADMIN = "admin-token-of-the-test";
-const KID = "k1";
-const SECRET = "0123456789abcdef0123456789abcdef";
+export const KID = "k1";
+export const SECRET = "0123456789abcdef0123456789abcdef";
 
 /** The rule of docs/embed.md, and a width to measure with. */
 const DOCUMENTED = `
@@ -76,7 +76,8 @@ export function stand(): Stand {
           }),
         });
         if (answer.status !== 201) throw new Error(await answer.text());
-        return ((await answer.json()) as { key: string }).key;
+        const { key } = (await answer.json()) as { key: string };
+        return key;
       },
       signed: (prompt) => easel.url + sign("hero", { prompt }, KID, SECRET),
       open: async (body, { script, css = "", bare = false, csp, at = site.origin, ...options } = {}) => {

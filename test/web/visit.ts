@@ -30,7 +30,7 @@ export interface Visit {
   console: string[];
   told(id?: string): Promise<Told[]>;
   /** All layout shifts together; 0 is none. */
-  shift(): Promise<number>; shifts(): Promise<string>;
+  shift(): Promise<number>;
   /** Resolves once the element has the state. */
   becomes(selector: string, state: string, timeoutMs?: number): Promise<void>;
   /** A picture of the page, where the variable SCREENSHOTS names a folder for them. */
@@ -66,7 +66,6 @@ export async function visit(browser: Browser, url: string, { before, ...options 
       const told = JSON.parse(await page.evaluate<string>("JSON.stringify(told)")) as Told[];
       return id === undefined ? told : told.filter((each) => each.id === id);
     },
-    shifts: () => page.evaluate<string>('JSON.stringify(shifts.map(e=>[e.value, e.startTime, performance.getEntriesByType("paint").map(p=>p.name+p.startTime), performance.getEntriesByType("resource").map(p=>p.name+" "+p.responseEnd+p.renderBlockingStatus), e.sources.map(s=>[(s.node?.id||s.node?.nodeName), JSON.stringify(s.previousRect), JSON.stringify(s.currentRect)].join(" "))]),null,1)'),
     shift: () => page.evaluate<number>("shifts.reduce((sum, { value }) => sum + value, 0)"),
     becomes: (selector, state, timeout = 15_000) =>
       page.locator(`${selector}[state=${state}]`).waitFor({ state: "attached", timeout }),

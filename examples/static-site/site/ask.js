@@ -1,10 +1,12 @@
 // What the visitor writes becomes the prompt; the element does the rest.
-const form = document.querySelector("form");
-const own = document.querySelector("#own");
+const section = document.querySelector("section");
+const form = section.querySelector("form");
+const picture = section.querySelector("easel-image");
 
+section.hidden = false;
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  own.setAttribute("prompt", new FormData(form).get("prompt"));
-  own.setAttribute("preset", "hero");
-  own.hidden = false;
+  picture.setAttribute("preset", "hero");
+  picture.setAttribute("prompt", new FormData(form).get("prompt"));
+  picture.hidden = false;
 });

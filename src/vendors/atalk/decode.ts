@@ -1,25 +1,28 @@
 import { GatewayError } from "../../errors.ts";
 import type { ModelSpec } from "../../image/models.ts";
 import type { ImageRequest, Reference, StoredPicture } from "../../image/request.ts";
+import { parseRatio } from "../../image/size.ts";
 import { readReference } from "../references.ts";
 import { fitOwn, parseWire, specOf, unknownFields } from "../strict.ts";
 import type { Asked } from "../vendor.ts";
 import { DEFAULT_RATIO, isFlux, models, RATIOS, REFERENCE } from "./models.ts";
-import { INPUT_IMAGES, type RequestWire, requestWire } from "./wire.ts";
+import { INPUT_IMAGES, nearestSide, type RequestWire, requestWire } from "./wire.ts";
+
+const TABLE = { vendor: "atalk", models };
 
 /** Reads a client's body; throws invalid_request. */
 export function decode(wire: unknown, pictures: readonly StoredPicture[]): Asked {
   const asked = parseWire(requestWire, wire);
   refuseMoreImages(wire as object);
-  const own = specOf(models, asked.model);
+  const own = specOf(TABLE, asked.model);
   checkRatio(asked, own);
   const request: ImageRequest = {
     model: asked.model,
     prompt: asked.prompt,
     n: 1,
-    aspectRatio: asked.aspect_ratio ?? (asked.width === undefined ? DEFAULT_RATIO : undefined),
-    width: asked.width,
-    height: asked.height,
+    aspectRatio:
+      asked.aspect_ratio ?? (asked.width === undefined && asked.height === undefined ? DEFAULT_RATIO : undefined),
+    ...sidesOf(asked),
     seed: asked.seed,
     // Not its default jpeg: whoever draws something else need not be told so by clients that never asked.
     outputFormat: asked.output_format,
@@ -38,13 +41,24 @@ export function decode(wire: unknown, pictures: readonly StoredPicture[]): Asked
   if (plain !== undefined && safety_tolerance !== undefined)
     warnings.push(`safety_tolerance was left out: ${plain} does not take it here`);
   else if (safety_tolerance !== undefined) request.providerOptions = { atalk: { safety_tolerance } };
-  const fitted = fitOwn(models, request);
+  const fitted = fitOwn(TABLE, request);
   const names = INPUT_IMAGES.filter((field) => asked[field] !== undefined);
   return {
     request: fitted.request,
     warnings: [...warnings, ...fitted.warnings],
+    assumed: asked.aspect_ratio === undefined ? ["aspectRatio"] : [],
     // There may be gaps: the second reference may be input_image_3.
     fields: Object.fromEntries(names.map((name, index) => [`references[${index}]`, name])),
+  };
+}
+
+/** 根据 aspect_ratio 自动计算: the side that is left out follows from the other one and the ratio. */
+function sidesOf({ width, height, aspect_ratio = DEFAULT_RATIO }: RequestWire): Pick<ImageRequest, "width" | "height"> {
+  const ratio = parseRatio(aspect_ratio);
+  if ((width === undefined) === (height === undefined) || ratio === undefined) return { width, height };
+  return {
+    width: width ?? nearestSide(((height ?? 0) * ratio.width) / ratio.height),
+    height: height ?? nearestSide(((width ?? 0) * ratio.height) / ratio.width),
   };
 }
 

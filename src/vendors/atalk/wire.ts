@@ -21,12 +21,13 @@ const side = optional(
   z.number().check(
     z.refine((value) => value > 0 && value % SIDES.multipleOf === 0, {
       error: ({ input }) =>
-        `must be a whole number of pixels, a multiple of ${SIDES.multipleOf}; nearest: ${nearest(Number(input))}`,
+        `must be a whole number of pixels, a multiple of ${SIDES.multipleOf}; nearest: ${nearestSide(Number(input))}`,
     }),
   ),
 );
 
-function nearest(value: number): number {
+/** The side that the vendor draws which is nearest to so many pixels. */
+export function nearestSide(value: number): number {
   const { multipleOf, min, max } = SIDES;
   return Math.min(max, Math.max(min, Math.round(value / multipleOf) * multipleOf));
 }

@@ -7,6 +7,9 @@ import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { AUTO_RATIOS, requestWire } from "./wire.ts";
 
+const SCHEMES = ["https", "http"];
+const TABLE = { vendor: "linkai", models };
+
 /** The documented statuses; 429 is not among them but says best what happened at our own door. */
 const STATUS: Record<ErrorCode, number> = {
   invalid_request: 400,
@@ -46,7 +49,7 @@ export const dialect: Dialect = {
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
     const warnings = unknownFields(requestWire, wire);
-    const own = specOf(models, asked.model);
+    const own = specOf(TABLE, asked.model);
     let { size } = asked;
     // 模型不支持的字段会被自动忽略, whatever their value; pixels still tell a ratio.
     if (size !== undefined && own?.sizes.length === 0 && parsePixels(size) === undefined) {
@@ -60,14 +63,20 @@ export const dialect: Dialect = {
       ...readSize(size, own?.sizes ?? TIERS),
       aspectRatio: AUTO_RATIOS.includes(asked.aspect_ratio ?? "") ? undefined : asked.aspect_ratio,
       quality: asked.quality,
-      references: readReferences(asked.images ?? [], pictures, "images", ["https", "http"]),
+      references: [
+        ...readReferences(asked.images ?? [], pictures, "images", SCHEMES),
+        ...readReferences([asked.image_url ?? []].flat(), pictures, "image_url", SCHEMES),
+      ],
     };
+    const assumed: ("size" | "aspectRatio")[] = [];
     if (request.width === undefined) {
+      if (request.size === undefined) assumed.push("size");
+      if (asked.aspect_ratio === undefined) assumed.push("aspectRatio");
       request.size ??= own?.defaultSize;
       if (asked.aspect_ratio === undefined) request.aspectRatio = own?.defaultRatio;
     }
-    const fitted = fitOwn(models, request);
-    return { request: fitted.request, warnings: [...warnings, ...fitted.warnings] };
+    const fitted = fitOwn(TABLE, request);
+    return { request: fitted.request, warnings: [...warnings, ...fitted.warnings], assumed };
   },
 
   encode(record) {

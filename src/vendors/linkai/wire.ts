@@ -6,6 +6,8 @@ export const requestWire = z.object({
   model: modelName,
   prompt: promptText,
   images: optional(z.array(z.string())),
+  // What the vendor's own client sends in its place; a picture in it must not be lost.
+  image_url: optional(z.union([z.string(), z.array(z.string())], "must be a picture or a list of them")),
   size: optional(z.string()),
   aspect_ratio: optional(z.string()),
   quality: optional(z.string()),

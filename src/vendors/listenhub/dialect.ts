@@ -7,6 +7,8 @@ import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, imageConfigWire, type ReferenceWire, requestWire } from "./wire.ts";
 
+const TABLE = { vendor: "listenhub", models };
+
 /** The documented statuses are 400, 402, 429 and 500; 401 is what its SDK knows for a wrong key. */
 const FAILURES: Record<ErrorCode, [status: number, code: number]> = {
   invalid_request: [400, CODES.parameters],
@@ -46,8 +48,12 @@ export const dialect: Dialect = {
       ...unknownFields(requestWire, wire),
       ...unknownFields(imageConfigWire, (wire as { imageConfig?: unknown }).imageConfig, "imageConfig."),
     ];
-    const own = fitOwn(models, request);
-    return { request: own.request, warnings: [...warnings, ...own.warnings] };
+    const own = fitOwn(TABLE, request);
+    return {
+      request: own.request,
+      warnings: [...warnings, ...own.warnings],
+      assumed: asked.imageConfig?.imageSize === undefined ? ["size"] : [],
+    };
   },
 
   encode(record) {

@@ -40,7 +40,12 @@ export const dialect: Dialect = {
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const { prompt, references, turns } = readContents(asked.contents ?? [], pictures, "contents", asked.prompt);
+    const { prompt, references, turns, fields } = readContents(
+      asked.contents ?? [],
+      pictures,
+      "contents",
+      asked.prompt,
+    );
     const beside = [...flat("image", asked.image, pictures), ...flat("images", asked.images, pictures)];
     return {
       request: {
@@ -52,6 +57,7 @@ export const dialect: Dialect = {
         turns,
       },
       warnings: unknownFields(requestWire, wire),
+      fields,
       as: asked.response_format === "b64_json" ? "base64" : "url",
     };
   },

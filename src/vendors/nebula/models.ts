@@ -14,7 +14,7 @@ const common = {
   referenceSchemes: [],
   // oepnai-nebula.apifox.cn/english/7771215m0: 2 to 5 images of at most 7 MB.
   references: 5,
-  referenceBytes: 7_000_000,
+  referenceBytes: 7 * 1024 * 1024,
   // b64_json in every sample; that page says that Gemini models know nothing else.
   output: "base64",
 } as const satisfies Partial<ModelSpec>;

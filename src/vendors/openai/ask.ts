@@ -24,7 +24,7 @@ export function readAsked(body: unknown, pictures: StoredPicture[], headers: Hea
   if (stream === true && asked.response_format === "url") {
     warnings.push(leftOut("response_format", "url", "events have their pictures in base64"));
   }
-  const { references: shown, ...said } = readPrompt(asked, wire, pictures);
+  const { references: shown, fields: where, ...said } = readPrompt(asked, wire, pictures);
   const given = picturesOf(asked);
   const request: ImageRequest = {
     model,
@@ -38,7 +38,8 @@ export function readAsked(body: unknown, pictures: StoredPicture[], headers: Hea
     references: [...shown, ...given.map(({ text, field }) => readReference(text, pictures, field, SCHEMES))],
     mask: asked.mask === undefined ? undefined : readReference(urlOf(asked.mask), pictures, "mask", SCHEMES),
   };
-  const fields = Object.fromEntries(given.map(({ field }, index) => [`references[${shown.length + index}]`, field]));
+  const names = given.map(({ field }, index) => [`references[${shown.length + index}]`, field] as const);
+  const fields: Record<string, string> = { ...where, ...Object.fromEntries(names) };
   fields["references"] = asked.image === undefined ? "images" : "image";
   return { request, warnings, as: format === "url" ? "url" : "base64", stream, fields };
 }
@@ -56,9 +57,9 @@ function readPrompt(
   { contents, prompt }: RequestWire,
   wire: unknown,
   pictures: readonly StoredPicture[],
-): Pick<ImageRequest, "prompt" | "references" | "turns"> {
+): ReturnType<typeof readContents> {
   if (contents !== undefined) return readContents(contents, pictures, "contents", prompt);
-  return { prompt: parseWire(promptWire, wire).prompt, references: [] };
+  return { prompt: parseWire(promptWire, wire).prompt, references: [], turns: undefined, fields: {} };
 }
 
 /** The pictures of both fields, and what the client calls each. */

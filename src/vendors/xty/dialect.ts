@@ -8,6 +8,12 @@ import { readMessages } from "./messages.ts";
 import { models } from "./models.ts";
 import { knownWire, requestWire } from "./wire.ts";
 
+/** The document names no limit of references: that in models.ts is the model's, whoever else draws may take more. */
+const TABLE = {
+  vendor: "xty",
+  models: Object.fromEntries(Object.entries(models).map(([name, spec]) => [name, { ...spec, references: Infinity }])),
+};
+
 /** The document shows invalid_request_error alone; the rest is OpenAI's, whose SDKs try 409 and 429 again. */
 const FAILURES: Record<ErrorCode, [status: number, type: string, code: string | null]> = {
   invalid_request: [STATUS.invalid_request, "invalid_request_error", null],
@@ -44,7 +50,7 @@ export const dialect: Dialect = {
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const own = specOf(models, asked.model);
+    const own = specOf(TABLE, asked.model);
     const { size, aspectRatio, warnings } = readConfig(wire, own);
     const { request: conversation, fields } = readMessages(asked.messages, pictures);
     const { turns, ...said } = conversation;
@@ -57,12 +63,15 @@ export const dialect: Dialect = {
       seed: asked.seed,
     };
     // 若未提供输入图片,则生成 1:1 的方图, and of 1K as in the table; with one, 保持输出图片与输入图片尺寸一致.
+    const assumed: ("size" | "aspectRatio")[] = [];
     if (own !== undefined && referencesOf({ ...request, turns }).length === 0) {
+      if (size === undefined) assumed.push("size");
+      if (aspectRatio === undefined) assumed.push("aspectRatio");
       request.size ??= own.defaultSize;
       request.aspectRatio ??= "1:1";
     }
     // Turns are no part of the vendor's table: whoever draws takes them or has them in its prompt.
-    const fitted = fitOwn(models, request);
+    const fitted = fitOwn(TABLE, request);
     return {
       request: { ...fitted.request, turns },
       warnings: [...unknownFields(knownWire, wire), ...warnings, ...fitted.warnings],
@@ -70,6 +79,7 @@ export const dialect: Dialect = {
       as: asked.modalities?.includes("image") === true ? "base64" : "url",
       stream: asked.stream,
       fields,
+      assumed,
       includeUsage: asked.stream_options?.include_usage,
     } satisfies ChatAsked;
   },

@@ -7,6 +7,8 @@ import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { formatWire, KINDS, requestWire, type SourceWire } from "./wire.ts";
 
+const TABLE = { vendor: "aquarelle", models };
+
 const KIND: Record<ErrorCode, keyof typeof KINDS> = {
   invalid_request: "bad_field",
   payload_too_large: "bad_field",
@@ -40,7 +42,7 @@ export const dialect: Dialect = {
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const own = specOf(models, asked.engine);
+    const own = specOf(TABLE, asked.engine);
     const request: ImageRequest = {
       model: asked.engine,
       prompt: asked.text,
@@ -55,7 +57,7 @@ export const dialect: Dialect = {
       ...unknownFields(requestWire, wire),
       ...unknownFields(formatWire, (wire as { format?: unknown }).format, "format."),
     ];
-    const fitted = fitOwn(models, request);
+    const fitted = fitOwn(TABLE, request);
     return { request: fitted.request, warnings: [...unknown, ...fitted.warnings] };
   },
 

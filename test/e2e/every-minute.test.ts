@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { everyMinute } from "../../scripts/every-minute.ts";
+
+beforeEach(() => void vi.useFakeTimers({ now: new Date("2026-11-20T08:00:17.250Z") }));
+afterEach(() => void vi.useRealTimers());
+
+const watch = () => {
+  const minutes: string[] = [];
+  const stop = everyMinute((minute) => void minutes.push(minute.toISOString().slice(11)));
+  return { minutes, stop };
+};
+
+it("comes at the start of every minute, until it is stopped", () => {
+  const { minutes, stop } = watch();
+  vi.advanceTimersByTime(42_749);
+  expect(minutes).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(minutes).toEqual(["08:01:00.000Z"]);
+  vi.advanceTimersByTime(24 * 60 * 60_000);
+  expect(minutes).toHaveLength(1441);
+  stop();
+  vi.advanceTimersByTime(120_000);
+  expect(minutes).toHaveLength(1441);
+});
+
+it("leaves out what the machine slept through", () => {
+  const { minutes } = watch();
+  vi.setSystemTime(new Date("2026-11-20T11:29:30Z"));
+  vi.advanceTimersToNextTimer();
+  vi.advanceTimersToNextTimer();
+  expect(minutes.map((minute) => minute.slice(0, 5))).toEqual(["11:30", "11:31"]);
+});
+
+it("does not come before its minute where timers are ahead of the clock", () => {
+  const { minutes } = watch();
+  vi.setSystemTime(new Date("2026-11-20T08:00:17.249Z"));
+  vi.advanceTimersToNextTimer();
+  expect(minutes).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(minutes).toEqual(["08:01:00.000Z"]);
+});

@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import { asyncWaitMs } from "../../src/policy/prefer.ts";
+
+it.each([
+  ["respond-async", 0],
+  ["Respond-Async", 0],
+  ["respond-async, wait=10", 10_000],
+  ["wait=10,respond-async", 10_000],
+  ['respond-async; foo=bar, WAIT="7"', 7_000],
+  ["return=minimal , respond-async ; x , wait = 5 ; y", 5_000],
+  // As long as we hold a connection.
+  ["respond-async, wait=31", 30_000],
+  ["respond-async, wait=999999999", 30_000],
+  // RFC 7240: the first counts, and what means nothing is ignored.
+  ["respond-async, wait=1, wait=2", 1_000],
+  ["respond-async, wait=x", 0],
+  ["respond-async, wait=-1", 0],
+  ["respond-async, wait=1.5", 0],
+  ["respond-async, wait", 0],
+  ["respond-async, wait=9999999999", 0],
+  ["wait=10", undefined],
+  ["respond-asynchronously", undefined],
+  ["foo; respond-async", undefined],
+  ["", undefined],
+])("%j waits %s", (prefer, expected) => expect(asyncWaitMs(new Headers({ prefer }))).toBe(expected));
+
+it("may be in several headers, or in none", () => {
+  const headers = new Headers({ prefer: "wait=3" });
+  expect(asyncWaitMs(new Headers())).toBeUndefined();
+  headers.append("prefer", "respond-async");
+  expect(asyncWaitMs(headers)).toBe(3_000);
+});

@@ -1,0 +1,71 @@
+import type { Env } from "../../src/env.ts";
+import { settingsOf } from "../../src/env.ts";
+import { type Job } from "../../src/generate/generation.ts";
+import { newId } from "../../src/store/records.ts";
+import { BUCKET } from "../store/bucket.ts";
+
+/** A Worker's bindings with the sandbox for a vendor, and what was sent to its queue. */
+export function newEnv(limits: Record<string, number> = {}): { env: Env; sent: string[] } {
+  const sent: string[] = [];
+  const queue = { send: async ({ generation }: { generation: string }) => void sent.push(generation) };
+  const vars = { SANDBOX: "fallback", LIMITS: JSON.stringify(limits) };
+  return { env: { BUCKET, QUEUE: queue, ...vars } as unknown as Env, sent };
+}
+
+const works: Promise<unknown>[] = [];
+export const ctx = { waitUntil: (work: Promise<unknown>) => void works.push(work) };
+
+/** Resolves when nothing goes on behind the answer any more. */
+export async function settled(): Promise<void> {
+  while (works.length > 0) await works.shift();
+}
+
+/** A job as a route makes it. */
+export function jobOf(env: Env, change: { prompt?: string; receivedAt?: number; hoisted?: Job["hoisted"] } = {}): Job {
+  const { prompt = "a cat", receivedAt = Date.now(), hoisted = [] } = change;
+  const references = hoisted.map((picture) => ({ picture }));
+  return {
+    id: newId(receivedAt),
+    asked: { request: { model: "sandbox", prompt, n: 1, size: "512", references }, warnings: [] },
+    dialect: "easel",
+    principal: "admin",
+    origin: "https://easel.example",
+    env,
+    settings: settingsOf(env),
+    receivedAt,
+    hoisted,
+    chosen: () => undefined,
+    ...ctx,
+  };
+}
+
+/** A message as the queue gives it, and how it was settled. */
+export function messageOf(body: unknown, attempts = 1): Message & { outcome: string; delay: number } {
+  const message = {
+    id: newId(Date.now()),
+    timestamp: new Date(),
+    body,
+    attempts,
+    outcome: "none",
+    delay: -1,
+    ack: () => void (message.outcome = "ack"),
+    retry: ({ delaySeconds = 0 }: QueueRetryOptions = {}) => {
+      message.outcome = "retry";
+      message.delay = delaySeconds;
+    },
+  };
+  return message;
+}
+
+export function batchOf(messages: Message[], queue = "easel"): MessageBatch {
+  return { queue, messages } as unknown as MessageBatch;
+}
+
+export async function empty(): Promise<void> {
+  const { objects } = await BUCKET.list();
+  if (objects.length > 0) await BUCKET.delete(objects.map(({ key }) => key));
+}
+
+export async function keysOf(prefix: string): Promise<string[]> {
+  return (await BUCKET.list({ prefix })).objects.map(({ key }) => key);
+}

@@ -1,0 +1,224 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import toml from "../../wrangler.toml?raw";
+import { enqueue, getJob, putJob } from "../../src/generate/jobs.ts";
+import { TRIES } from "../../src/schedule/deliver.ts";
+import { consume } from "../../src/schedule/queue.ts";
+import { claim, find } from "../../src/store/claims.ts";
+import { endKey, getRecord, progressOf, putStart, type StoredRecord } from "../../src/store/records.ts";
+import { png } from "../image/pictures.ts";
+import { BUCKET } from "../store/bucket.ts";
+import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, settled } from "./jobs.ts";
+
+const { env } = newEnv();
+const DAY = 24 * 60 * 60_000;
+const CLAIM = "claims/idempotency/admin/x";
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await settled();
+  await empty();
+});
+
+const pictured = async () => {
+  const key = "references/x/0";
+  const bytes = png(64, 64);
+  await BUCKET.put(key, bytes);
+  return [{ key, type: "image/png", width: 64, height: 64, bytes: bytes.length }];
+};
+const deliver = async (generation: string, attempts = 1, queue?: string) => {
+  const message = messageOf({ generation }, attempts);
+  await consume(batchOf([message], queue), env, ctx);
+  await settled();
+  return message;
+};
+const began = async (id: string, agoMs = 0) => {
+  const record = await getRecord(BUCKET, id);
+  await putStart(BUCKET, { ...(record as StoredRecord), status: "running" });
+  if (agoMs > 0) vi.spyOn(Date, "now").mockReturnValue(Date.now() + agoMs);
+};
+
+describe("a batch", () => {
+  it("is settled message by message: none is thrown back for another", async () => {
+    const jobs = Array.from({ length: 6 }, () => jobOf(env));
+    for (const job of jobs) await enqueue(job);
+    const good = jobs.map(({ id }) => messageOf({ generation: id }));
+    const bad = [null, {}, { generation: 7 }, { generation: "../x" }].map((body) => messageOf(body));
+    await consume(batchOf([...bad, ...good]), env, ctx);
+    expect(good.map(({ outcome }) => outcome)).toEqual(good.map(() => "ack"));
+    // No wait makes them better.
+    expect(bad.map(({ outcome, delay }) => [outcome, delay])).toEqual(bad.map(() => ["retry", 0]));
+    for (const { id } of jobs) expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
+    expect(await keysOf("jobs/")).toEqual([]);
+  });
+
+  it("begins nothing that might not end before Cloudflare ends the batch", async () => {
+    const job = jobOf(env);
+    await enqueue(job);
+    const from = Date.now();
+    let now = from;
+    vi.spyOn(Date, "now").mockImplementation(() => now);
+    const message = messageOf({ generation: job.id });
+    const consumed = consume(batchOf([message]), env, ctx);
+    now = from + 4 * 60_000 + 1;
+    await consumed;
+    expect([message.outcome, message.delay]).toEqual(["retry", 1]);
+    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "queued" });
+  });
+
+  it("is configured for as many tries as there are, and its dead letters are consumed", () => {
+    expect(toml).toMatch(new RegExp(`queue = "easel"\\nmax_batch.+\\nmax_batch.+\\nmax_retries = ${TRIES - 1}\\n`));
+    const dead = /dead_letter_queue = "(.+-dead)"/.exec(toml)?.[1];
+    expect(toml).toContain(`[[queues.consumers]]\nqueue = "${dead}"\n`);
+  });
+});
+
+describe("a failure that passes", () => {
+  it("is tried again, with all that came with the request, when the vendor says", async () => {
+    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
+    await enqueue(job);
+    const from = Date.now();
+    const message = await deliver(job.id);
+    expect(message.outcome).toBe("retry");
+    expect(message.delay).toBeGreaterThanOrEqual(2);
+    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "queued" });
+    expect(await keysOf("references/")).toHaveLength(1);
+    const due = Number((await BUCKET.head(`jobs/${job.id}.json`))?.customMetadata?.["due"]);
+    expect(due).toBeGreaterThanOrEqual(from + message.delay * 1000);
+  });
+
+  it("ends it with the last try, and lets go of its Idempotency-Key", async () => {
+    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
+    await claim(BUCKET, CLAIM, { generation: job.id, fingerprint: "x", at: Date.now() });
+    await enqueue(job, CLAIM);
+    expect((await deliver(job.id, TRIES - 1)).outcome).toBe("retry");
+    expect((await deliver(job.id, TRIES)).outcome).toBe("ack");
+    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "failed", error: { code: "rate_limited" } });
+    expect(await find(BUCKET, CLAIM)).toBeUndefined();
+    expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
+  });
+
+  it("leaves another's Idempotency-Key alone", async () => {
+    const job = jobOf(env, { prompt: "a cat [sandbox:fail:503]" });
+    await claim(BUCKET, CLAIM, { generation: "another", fingerprint: "x", at: Date.now() });
+    await enqueue(job, CLAIM);
+    await deliver(job.id, TRIES);
+    expect(await find(BUCKET, CLAIM)).toMatchObject({ claim: { generation: "another" } });
+  });
+});
+
+describe("a failure that stays", () => {
+  it("ends it at once, and holds its Idempotency-Key", async () => {
+    const job = jobOf(env, { prompt: "a cat [sandbox:refuse]", hoisted: await pictured() });
+    await claim(BUCKET, CLAIM, { generation: job.id, fingerprint: "x", at: Date.now() });
+    await enqueue(job, CLAIM);
+    expect((await deliver(job.id)).outcome).toBe("ack");
+    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "failed", error: { code: "content_rejected" } });
+    expect(await find(BUCKET, CLAIM)).toBeDefined();
+    expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
+  });
+});
+
+describe("who may have begun", () => {
+  it("and gave a sign within the lease is left alone", async () => {
+    const job = jobOf(env);
+    await enqueue(job);
+    await began(job.id);
+    const message = await deliver(job.id);
+    expect([message.outcome, message.delay]).toEqual(["retry", 30]);
+    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
+    expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
+    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
+  });
+
+  it.each(["easel", "easel-dead"])(
+    "and gave none is lost: no vendor is asked, and the record says so (%s)",
+    async (queue) => {
+      const job = jobOf(env, { hoisted: await pictured() });
+      await claim(BUCKET, CLAIM, { generation: job.id, fingerprint: "x", at: Date.now() });
+      await enqueue(job, CLAIM);
+      await began(job.id, 31_000);
+      expect((await deliver(job.id, 1, queue)).outcome).toBe("ack");
+      const record = await getRecord(BUCKET, job.id);
+      expect(record).toMatchObject({ status: "failed", attempts: [], error: { code: "internal" } });
+      expect(record?.error?.message).toContain("may have charged");
+      // Who repeats it must not pay twice.
+      expect(await find(BUCKET, CLAIM)).toBeDefined();
+      expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
+    },
+  );
+
+  it("and ended it has the last word", async () => {
+    const job = jobOf(env);
+    await enqueue(job);
+    await deliver(job.id);
+    const before = await getRecord(BUCKET, job.id);
+    await putJob(BUCKET, job, 0);
+    expect((await deliver(job.id)).outcome).toBe("ack");
+    expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
+    expect(await getRecord(BUCKET, job.id)).toEqual(before);
+    expect(await getJob(BUCKET, job.id)).toBeNull();
+  });
+});
+
+describe("what is never drawn", () => {
+  it("is given up after a day, as its record says by then", async () => {
+    const job = jobOf(env, { receivedAt: Date.now() - DAY, hoisted: await pictured() });
+    await enqueue(job);
+    expect((await deliver(job.id)).outcome).toBe("ack");
+    const record = await getRecord(BUCKET, job.id);
+    expect(record).toMatchObject({ status: "failed", attempts: [] });
+    expect(record?.error?.message).toContain("within a day");
+    expect(await keysOf("pictures/")).toEqual([]);
+    expect(await keysOf("references/")).toEqual([]);
+  });
+
+  it("ends among the dead letters: its record is failed, its Idempotency-Key free", async () => {
+    const job = jobOf(env, { hoisted: await pictured() });
+    await claim(BUCKET, CLAIM, { generation: job.id, fingerprint: "x", at: Date.now() });
+    await enqueue(job, CLAIM);
+    expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
+    const record = await getRecord(BUCKET, job.id);
+    expect(record).toMatchObject({ status: "failed", error: { code: "internal" } });
+    expect(record?.error?.message).toContain("nothing was drawn");
+    expect(await find(BUCKET, CLAIM)).toBeUndefined();
+    expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
+    for (const body of [null, { generation: "0".repeat(40) }]) {
+      const message = messageOf(body);
+      await consume(batchOf([message], "easel-dead"), env, ctx);
+      expect(message.outcome).toBe("ack");
+    }
+    expect(await keysOf("generations/0")).toEqual([]);
+  });
+
+  it("of a job that cannot be read is no prompt in the log", async () => {
+    const job = jobOf(env);
+    await enqueue(job);
+    await BUCKET.put(`jobs/${job.id}.json`, "a very secret cat");
+    const lines = vi.spyOn(console, "log");
+    expect(await deliver(job.id)).toMatchObject({ outcome: "retry", delay: 0 });
+    expect(JSON.stringify(lines.mock.calls)).toContain("job.failed");
+    expect(JSON.stringify(lines.mock.calls)).not.toContain("secret");
+  });
+});
+
+it.each([1, TRIES])("what is begun twice at the same moment, at try %i, is drawn once", async (tries) => {
+  const job = jobOf(env, { prompt: "a cat [sandbox:slow:600]" });
+  await enqueue(job);
+  const messages = Array.from({ length: 5 }, () => messageOf({ generation: job.id }, tries));
+  const last = messages.pop() as (typeof messages)[0];
+  const consumed = messages.map((message) => consume(batchOf([message]), env, ctx));
+  await scheduler.wait(300);
+  // Who came second has not taken back what the first began, nor ended it.
+  expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
+  await consume(batchOf([last]), env, ctx);
+  await Promise.all(consumed);
+  await settled();
+  expect(messages.map(({ outcome }) => outcome).toSorted()).toEqual(["ack", "retry", "retry", "retry"]);
+  expect(last.outcome).toBe("retry");
+  expect(await keysOf("pictures/")).toHaveLength(1);
+  expect(await progressOf(BUCKET, job.id, Date.now(), 30_000)).toMatchObject({
+    at: "ended",
+    record: { status: "succeeded" },
+  });
+  expect(await BUCKET.head(endKey(job.id))).not.toBeNull();
+});
