@@ -7,7 +7,7 @@ import { createHmac } from "node:crypto";
 export function sign(preset, fields, kid, secret) {
   const path = `/i/${preset}`;
   const query = Object.entries({ ...fields, kid })
-    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     .join("&");
   const sig = createHmac("sha256", secret).update(`GET\n${path}\n${query}`).digest("base64url");

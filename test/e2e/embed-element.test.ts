@@ -66,6 +66,8 @@ describe("an <img> inside", () => {
     await v.becomes("#a", "refused");
     expect(await v.page.getByRole("status").textContent()).toBe("The signature is not right.");
     expect(seen.map((request) => request.resourceType())).toEqual(["image", "fetch"]);
+    // What a browser draws in place of a picture is not seen.
+    await expect.poll(() => run("getComputedStyle(document.images[0]).opacity"), SOON).toBe("0");
   });
   it("is the page's own to load late", async () => {
     await open(`<div style="height: 5000px"></div>${inside('loading="lazy"')}`);

@@ -25,7 +25,7 @@ const natural = (image: Locator) =>
 describe.each(ways)("by %s", (way) => {
   it("loads, then is ready: seen, announced, in the room that was kept", async () => {
     const v = await s.open(
-      `<easel-image id="a" ${await asking(way, `[sandbox:slow:1500] dusk, ${way}`)} ${HERO}></easel-image>`,
+      `<easel-image id="a" ${await asking(way, `[sandbox:slow:3000] dusk, ${way}`)} ${HERO}></easel-image>`,
     );
     await v.becomes("#a", "loading");
     const status = v.page.locator("#a").getByRole("status");
@@ -33,7 +33,6 @@ describe.each(ways)("by %s", (way) => {
     expect(await v.page.locator("#a").boundingBox()).toMatchObject({ width: 400, height: 225 });
     expect(await v.page.evaluate("document.getAnimations().map((each) => each.animationName)")).toContain("shimmer");
     expect(await v.page.getByRole("img", { name: "A lighthouse at dusk" }).getAttribute("aria-busy")).toBe("true");
-    await v.page.waitForTimeout(700);
     await v.shoot(`loading-${way}`);
 
     await v.becomes("#a", "ready");
@@ -42,10 +41,8 @@ describe.each(ways)("by %s", (way) => {
     expect(await image.getAttribute("aria-busy")).toBe(null);
     expect(await image.boundingBox()).toMatchObject({ width: 400, height: 225 });
     expect(await natural(image)).toBeCloseTo(16 / 9, 1);
-    await v.page.waitForTimeout(400);
-    expect(
-      await v.page.evaluate("getComputedStyle(document.querySelector('#a').shadowRoot.querySelector('img')).opacity"),
-    ).toBe("1");
+    const opacity = "getComputedStyle(document.querySelector('#a').shadowRoot.querySelector('img')).opacity";
+    await expect.poll(() => v.page.evaluate(opacity)).toBe("1");
     await v.shoot(`ready-${way}`);
     const told = await v.told("a");
     expect(told.map(({ state }) => state)).toEqual(["loading", "ready"]);
@@ -152,7 +149,6 @@ describe("an <img> inside", () => {
   it("is kept, and loaded once", async () => {
     const v = await s.open(inside("kept"));
     await v.becomes("#a", "ready");
-    await v.page.waitForTimeout(400);
     await v.shoot("inside");
     expect(drawings(v.asked)).toHaveLength(1);
     expect(await v.page.getByRole("img", { name: "A lighthouse at dusk" }).boundingBox()).toMatchObject({

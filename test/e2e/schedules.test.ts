@@ -151,7 +151,7 @@ describe("what is wrong with a schedule is told by its field", () => {
     ],
     ["too many", { request: { ...cat, n: 11 } }, "request.n", "request.n must be at most 10"],
     ["a dialect", { request: { dialect: "dall", body: {} } }, "request.dialect", "request.dialect must be one of "],
-    ["no body", { request: { dialect: "openai" } }, "request.body", "request.body is required."],
+    ["no body", { request: { dialect: "openai" } }, "request.body", "request.body must be an object."],
     [
       "a field in its dialect's own words",
       {

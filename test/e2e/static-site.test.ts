@@ -47,7 +47,6 @@ it("shows every picture, in a page that never moves", async () => {
     await image.scrollIntoViewIfNeeded();
     await v.page.locator("easel-image[state=ready]", { has: v.page.locator(`[alt="${name}"]`) }).waitFor();
   }
-  await v.page.waitForTimeout(400);
   expect(await v.shift()).toBe(0);
   expect(v.asked.filter((line) => line.startsWith("GET /i/hero"))).toHaveLength(PICTURES.length);
   expect(v.console).toEqual([]);
@@ -58,7 +57,6 @@ it("shows every picture, in a page that never moves", async () => {
   await v.page.getByRole("button", { name: "Draw" }).click();
   await v.page.getByRole("img", { name: "a lighthouse on the moon" }).waitFor();
   await v.page.locator("section easel-image[state=ready]").waitFor();
-  await v.page.waitForTimeout(400);
   await v.shoot("static-site-own");
   expect(v.console).toEqual([]);
   expect(await v.shift()).toBe(0);

@@ -180,8 +180,14 @@ describe("a query", () => {
     };
     expect(requestOf({ ...fields, quality: "high", outputFormat: "png" })).toEqual({
       request: {
-        ...{ prompt: "a cat", model: "gpt-image-2", n: 1, size: "2K", aspectRatio: "1:1", width: 64, height: 32 },
-        ...{ seed: -7, quality: "high", outputFormat: "png", references: [] },
+        ...fields,
+        seed: -7,
+        width: 64,
+        height: 32,
+        quality: "high",
+        outputFormat: "png",
+        n: 1,
+        references: [],
       },
       given: [...Object.keys(fields), "quality", "outputFormat"],
     });

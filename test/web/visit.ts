@@ -33,7 +33,7 @@ export interface Visit {
   shift(): Promise<number>;
   /** Resolves once the element has the state. */
   becomes(selector: string, state: string, timeoutMs?: number): Promise<void>;
-  /** A picture of the page, where the variable SCREENSHOTS names a folder for them. */
+  /** A picture of the page as it is once what fades has faded, where the variable SCREENSHOTS names a folder for them. */
   shoot(name: string): Promise<void>;
   leave(): Promise<void>;
 }
@@ -71,7 +71,9 @@ export async function visit(browser: Browser, url: string, { before, ...options 
       page.locator(`${selector}[state=${state}]`).waitFor({ state: "attached", timeout }),
     shoot: async (name) => {
       const folder = process.env["SCREENSHOTS"];
-      if (folder !== undefined) await writeFile(join(folder, `${name}.png`), await page.screenshot());
+      if (folder === undefined) return;
+      await page.waitForTimeout(700);
+      await writeFile(join(folder, `${name}.png`), await page.screenshot());
     },
     leave: () => context.close(),
   };
