@@ -74,6 +74,11 @@ export class GatewayError extends Error {
   }
 }
 
+/** A field of the caller's that is wrong: `what` says so, or what is allowed there, and follows its name. */
+export function wrong(field: string, what: string, detail: ErrorDetail = {}): GatewayError {
+  return new GatewayError("invalid_request", `${field} ${what}.`, { ...detail, field });
+}
+
 /** Any thrown value as a GatewayError; what nobody foresaw is `internal` and says nothing of its insides. */
 export function asGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;

@@ -5,7 +5,7 @@ import { shown } from "../image/fitting.ts";
 import type { ModelSpec } from "../image/models.ts";
 import type { ImageRequest } from "../image/request.ts";
 import { order, parseRouting, type Routing } from "../policy/routing.ts";
-import { fallback, vendors } from "../vendors/index.ts";
+import { fallback, providers } from "../vendors/index.ts";
 import type { Target } from "../vendors/send.ts";
 import type { Provider } from "../vendors/vendor.ts";
 import { registryOf } from "./registry.ts";
@@ -23,8 +23,6 @@ export interface Offer {
   provider: Provider;
   spec: ModelSpec;
 }
-
-const providers = vendors.flatMap(({ provider }) => provider ?? []);
 
 /**
  * Who can draw the request, in the order in which they are asked: those that can do all of it before those that leave
@@ -49,7 +47,7 @@ export function routesFor(
         credential: settings.credential(name),
         bare: settings.bareKey(name),
       };
-      const ignored = optionsFor(fitted.request, name);
+      const ignored = ignoredOptions(fitted.request, name);
       routes.push({
         ...fitted,
         target,
@@ -68,7 +66,7 @@ export function routesFor(
 }
 
 /** A warning for each option that is meant for another vendor than the one who draws. */
-function optionsFor({ model, providerOptions = {} }: ImageRequest, vendor: string): string[] {
+function ignoredOptions({ model, providerOptions = {} }: ImageRequest, vendor: string): string[] {
   return Object.entries(providerOptions)
     .filter(([name]) => name !== vendor)
     .flatMap(([, options]) => Object.keys(options))

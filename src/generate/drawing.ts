@@ -2,17 +2,15 @@ import { asGatewayError, type GatewayError, redact } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { log } from "../log.ts";
 import type { Limits } from "../policy/limits.ts";
+import { keys, PictureUpload } from "../store/pictures.ts";
 import type { Tap } from "../stream/tap.ts";
 import type { Route } from "./choose.ts";
 import { convert } from "./convert.ts";
 import { exchange, type Exchanged } from "./exchange.ts";
 import { mayMoveOn } from "./failover.ts";
 import type { Generation } from "./generation.ts";
-import { Lanes } from "./lanes.ts";
+import { Lanes, PARALLEL } from "./lanes.ts";
 import type { References } from "./references.ts";
-
-/** Calls to vendors at once: a Worker has six connections, and R2 needs some of them. */
-const PARALLEL = 4;
 
 /** One call that is to be made. */
 interface Call {
@@ -37,7 +35,7 @@ export class Drawing {
     this.generation = generation;
     this.routes = routes;
     this.references = references;
-    this.lanes = generation.job.lanes ?? new Lanes(PARALLEL);
+    this.lanes = generation.job.lanes ?? new Lanes();
     generation.ask(routes[0]);
   }
 
@@ -64,14 +62,14 @@ export class Drawing {
   async exchange({ n, at, until }: Call & { until: number }, tap?: Tap): Promise<Exchanged> {
     const route = this.route(at);
     const { generation, references } = this;
-    const { id, env, settings } = generation.job;
+    const { env, settings } = generation.job;
     const request = await generation.timed("references", references.prepare({ ...route.request, n }, route.spec));
-    const slot = () => this.slots++;
-    const work = { generation: id, route: { ...route, request }, settings, bucket: env.BUCKET, until, slot, tap };
+    const upload = () => this.upload(route);
+    const work = { route: { ...route, request }, settings, bucket: env.BUCKET, until, upload, tap };
     const drawn = await generation.timed("drawing", exchange(work, generation.record.attempts));
     const pictures = await generation.timed(
       "converting",
-      Promise.all(drawn.pictures.map((each) => this.convert(each, at))),
+      Promise.all(drawn.pictures.map((each) => this.convert(each, route))),
     );
     return { ...drawn, pictures };
   }
@@ -89,6 +87,13 @@ export class Drawing {
 
   private route(at: number): Route {
     return this.routes[at] ?? this.routes[0];
+  }
+
+  /** Begins the next picture, whether it stays or not. */
+  private upload({ target, request }: Route): PictureUpload {
+    const { id, env, settings } = this.generation.job;
+    const metadata = { generation: id, vendor: target.provider.name, model: request.model };
+    return new PictureUpload(env.BUCKET, keys.picture(id, this.slots++), settings.limits.pictureBytes, metadata);
   }
 
   /** As many calls as the vendor needs for n pictures. */
@@ -116,22 +121,13 @@ export class Drawing {
   }
 
   /** The picture in the format asked for, where the vendor gave another; itself, with a warning, where that fails. */
-  private async convert(picture: StoredPicture, at: number): Promise<StoredPicture> {
+  private async convert(picture: StoredPicture, route: Route): Promise<StoredPicture> {
     const { generation } = this;
     const { id, asked, env, settings } = generation.job;
     const format = asked.request.outputFormat;
     if (format === undefined || picture.type === `image/${format}` || env.IMAGES === undefined) return picture;
-    const { target, request } = this.route(at);
-    const metadata = { generation: id, vendor: target.provider.name, model: request.model };
-    const work = {
-      generation: id,
-      images: env.IMAGES,
-      bucket: env.BUCKET,
-      limits: settings.limits,
-      slot: () => this.slots++,
-    };
     try {
-      const made = await convert(work, picture, format, metadata);
+      const made = await convert(env.IMAGES, env.BUCKET, picture, format, this.upload(route));
       generation.warn(`outputFormat ${format} was made from ${picture.type}`);
       return made;
     } catch (error) {

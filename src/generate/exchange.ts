@@ -4,7 +4,7 @@ import type { Attempt, Cost } from "../image/record.ts";
 import { referencesOf, type StoredPicture } from "../image/request.ts";
 import { Breakers, type Outcome } from "../policy/breaker.ts";
 import { PictureUploads } from "../store/picture-uploads.ts";
-import { keys, PictureUpload, read } from "../store/pictures.ts";
+import { read } from "../store/pictures.ts";
 import { BadBody } from "../stream/bad-body.ts";
 import { Deadline } from "../vendors/deadline.ts";
 import { retryAfterSeconds, send } from "../vendors/send.ts";
@@ -52,7 +52,7 @@ export async function exchange(work: Exchange, attempts: Attempt[]): Promise<Exc
 }
 
 async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
-  const { generation, bucket, route, settings, slot, until } = work;
+  const { bucket, route, settings, until } = work;
   const { provider } = route.target;
   const { limits, secrets } = settings;
   const deadline = new Deadline(provider.name, Math.max(1, Math.min(limits.answerMs, until - Date.now())));
@@ -60,8 +60,7 @@ async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
     if (index >= limits.answerPictures) {
       throw new BadBody(`The answer has more than ${limits.answerPictures} pictures.`, true);
     }
-    const metadata = { generation, vendor: provider.name, model: route.request.model };
-    return new PictureUpload(bucket, keys.picture(generation, slot()), limits.pictureBytes, metadata);
+    return work.upload();
   });
   let retryAfter: number | undefined;
   let lost: { error: unknown } | undefined;

@@ -2,7 +2,6 @@ import type { StoredPicture } from "../image/request.ts";
 import { dropPictures, keys, PictureUpload } from "../store/pictures.ts";
 import { newId } from "../store/records.ts";
 import { BadBody } from "../stream/bad-body.ts";
-import { pump } from "../stream/pump.ts";
 import { follow, Unfetched } from "../vendors/download.ts";
 import type { Job } from "./generation.ts";
 
@@ -45,8 +44,7 @@ export class Fetched {
     const upload = new PictureUpload(env.BUCKET, key, limits.referenceBytes, { generation: id }, { name: field });
     try {
       const body = await follow(url, { signal, limits, trusted });
-      const reading = pump(body, { large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });
-      await reading.catch((cause: unknown) => {
+      await upload.fill(body).catch((cause: unknown) => {
         if (cause instanceof BadBody) throw cause;
         signal.throwIfAborted();
         throw new Unfetched("it broke off", { cause });

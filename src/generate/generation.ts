@@ -108,7 +108,7 @@ export class Generation {
     record.vendor = name;
     record.model = request.model;
     const moved = before && `${before.vendor} did not draw it (${before.error.code}); ${name} was asked`;
-    this.warn(...job.asked.warnings, ...warnings, ...(moved === undefined ? [] : [moved]));
+    this.warn(...warnings, ...(moved === undefined ? [] : [moved]));
     job.chosen(record);
   }
 

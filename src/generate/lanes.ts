@@ -1,9 +1,12 @@
+/** Fetches at once of one generation: a Worker has six connections, and R2 needs some of them. */
+export const PARALLEL = 4;
+
 /** Runs so many pieces of work at once; the others wait their turn. */
 export class Lanes {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(count: number) {
+  constructor(count = PARALLEL) {
     this.free = count;
   }
 

@@ -2,8 +2,8 @@ import type { Settings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
 import type { PictureUploads } from "../store/picture-uploads.ts";
+import type { PictureUpload } from "../store/pictures.ts";
 import { BadBody } from "../stream/bad-body.ts";
-import { pump } from "../stream/pump.ts";
 import { readJson } from "../stream/read-json.ts";
 import type { Tap } from "../stream/tap.ts";
 import type { Deadline } from "../vendors/deadline.ts";
@@ -13,14 +13,13 @@ import type { Route } from "./choose.ts";
 
 /** What one exchange needs of the generation it is part of. */
 export interface Exchange {
-  generation: string;
   route: Route;
   settings: Settings;
   bucket: R2Bucket;
   /** When it must be over, in milliseconds since the epoch. */
   until: number;
-  /** The next number for a picture of this generation. */
-  slot(): number;
+  /** Begins the next picture of this generation. */
+  upload(): PictureUpload;
   /** The client's end, where the vendor's bytes go to the client as they are. */
   tap?: Tap | undefined;
 }
@@ -88,8 +87,7 @@ export async function collect(
     const delivered = deadline.phase("deliver a picture", limits.downloadMs);
     try {
       const body = await download(target, carrier.url, deadline, limits, trustedHosts);
-      const reading = pump(body, { large: () => upload.bytes > 0, each: (chunk) => upload.write(chunk) });
-      await reading.catch(brokeOff(target.provider.name));
+      await upload.fill(body).catch(brokeOff(target.provider.name));
     } finally {
       delivered();
     }

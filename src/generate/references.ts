@@ -1,8 +1,10 @@
-import { GatewayError } from "../errors.ts";
+import { GatewayError, wrong } from "../errors.ts";
 import type { ModelSpec } from "../image/models.ts";
 import {
   type ImageRequest,
+  namedReferences,
   type Reference,
+  REFERENCE_TYPES,
   referencesOf,
   type StoredPicture,
   withReferences,
@@ -14,10 +16,6 @@ import { Fetched } from "./fetched.ts";
 import type { Job } from "./generation.ts";
 import { Lanes } from "./lanes.ts";
 
-/** References at once: a Worker has six connections, and R2 needs some of them. */
-const PARALLEL = 4;
-/** What vendors take; of other formats it is known where a picture ends, but they would be refused there. */
-const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
 type For = Pick<Job, "id" | "asked" | "origin" | "env" | "settings">;
 
@@ -38,6 +36,7 @@ interface Held {
 /** The references of one generation, as each vendor that is asked takes them; whatever has to be fetched is fetched once. */
 export class References {
   private readonly job: For;
+  /** What the caller's request calls each of them. */
   private readonly fields: ReadonlyMap<Reference, string>;
   private readonly origins: readonly (string | undefined)[];
   private readonly fetched: Fetched;
@@ -46,7 +45,7 @@ export class References {
 
   constructor(job: For) {
     this.job = job;
-    this.fields = fieldsOf(job.asked.request);
+    this.fields = new Map(namedReferences(job.asked.request).map(([field, reference]) => [reference, field]));
     this.origins = [job.origin, job.settings.publicUrl ?? ""].map((url) => URL.parse(url)?.origin);
     this.fetched = new Fetched(job);
   }
@@ -73,7 +72,7 @@ export class References {
     const controller = new AbortController();
     const late = () => new Unfetched(`it did not arrive within ${downloadMs / 1000} s`);
     const timer = setTimeout(() => controller.abort(late()), downloadMs);
-    const lanes = new Lanes(PARALLEL);
+    const lanes = new Lanes();
     const work = references.map((reference, index) => {
       const field = this.fields.get(reference) ?? `references[${index}]`;
       return lanes
@@ -96,9 +95,10 @@ export class References {
     const held = await this.hold(wanted);
     if (held === undefined) return reference;
     const { picture, path } = held;
-    if (!TYPES.includes(picture.type)) refuse(field, `must be a PNG, JPEG or WebP picture, not ${picture.type}`);
+    if (!REFERENCE_TYPES.includes(picture.type))
+      throw wrong(field, `must be a PNG, JPEG or WebP picture, not ${picture.type}`);
     if (picture.bytes > (spec.referenceBytes ?? Infinity)) {
-      refuse(field, `has ${picture.bytes} bytes; allowed: ${spec.referenceBytes} bytes`, true);
+      throw wrong(field, `has ${picture.bytes} bytes; allowed: ${spec.referenceBytes} bytes`, { elsewhere: true });
     }
     const { publicUrl } = this.job.settings;
     if (spec.prefersUrls !== true || publicUrl === undefined) return { picture };
@@ -124,23 +124,8 @@ export class References {
     if (picture !== undefined && (await BUCKET.head(picture.key)) !== null) {
       return { picture, path: `images/${id}/${n}` };
     }
-    return refuse(field, record?.status === "running" ? "is still being drawn" : "is not a picture that is here");
+    throw wrong(field, record?.status === "running" ? "is still being drawn" : "is not a picture that is here");
   }
-}
-
-/** What the caller's request calls each of its references. */
-function fieldsOf({ turns = [], references, mask }: ImageRequest): Map<Reference, string> {
-  const fields = new Map<Reference, string>();
-  const name = (list: readonly Reference[], prefix: string) =>
-    list.forEach((reference, index) => fields.set(reference, `${prefix}references[${index}]`));
-  turns.forEach((turn, index) => name(turn.references, `turns[${index}].`));
-  name(references, "");
-  if (mask !== undefined) fields.set(mask, "mask");
-  return fields;
-}
-
-function refuse(field: string, what: string, elsewhere = false): never {
-  throw new GatewayError("invalid_request", `${field} ${what}.`, { field, elsewhere });
 }
 
 /** What keeps a reference from coming is for the client to mend; its URL may be signed, and is not repeated. */

@@ -1,7 +1,7 @@
 import type { Settings } from "../env.ts";
 import { CATALOG, type CatalogEntry } from "../image/catalog.ts";
 import { contradiction, type ModelSpec } from "../image/models.ts";
-import { fallback, vendors } from "../vendors/index.ts";
+import { fallback, providers } from "../vendors/index.ts";
 import type { Provider } from "../vendors/vendor.ts";
 import { type Override, type Overriding, parseOverrides } from "./overrides.ts";
 
@@ -24,7 +24,6 @@ interface Draft {
   tables: Map<string, Map<string, ModelSpec>>;
 }
 
-const providers = vendors.flatMap(({ provider }) => provider ?? []);
 const registries = new WeakMap<object, Registry>();
 
 /** The registry of these settings, built once an isolate. Throws an Error with the var's path where it is wrong. */

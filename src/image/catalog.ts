@@ -39,10 +39,9 @@ export const CATALOG: Readonly<Record<string, CatalogEntry>> = {
   "doubao-seedream-4.0": { aliases: ["doubao-seedream-4-0-250828"], pixels: PIXELS["seedream-4.x"] },
 };
 
-const NAMES: ReadonlyMap<string, string> = new Map([
-  ...Object.entries(CATALOG).flatMap(([name, { aliases }]) => aliases.map((alias) => [alias, name] as const)),
-  ...Object.keys(CATALOG).map((name) => [name, name] as const),
-]);
+const NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries(CATALOG).flatMap(([model, { aliases }]) => [model, ...aliases].map((name) => [name, model] as const)),
+);
 
 /** The canonical name of a model: itself, else what it is an alias of, else undefined. Case matters. */
 export function canonicalModel(name: string): string | undefined {

@@ -1,7 +1,7 @@
 import { leftOut, list, lost, refuse, shown, type Work } from "./fitting.ts";
 import { fitShape } from "./fit-shape.ts";
 import type { ModelSpec } from "./models.ts";
-import { type ImageRequest, type Reference, referencesOf, type Turn } from "./request.ts";
+import { type ImageRequest, namedReferences, type Reference, referencesOf, type Turn } from "./request.ts";
 
 /** Words that vendors use for the same step; only used where the vendor lacks the word that was sent. */
 const QUALITY_SYNONYMS: ReadonlyMap<string, string> = new Map([
@@ -46,7 +46,7 @@ export function fit(
   fitShape(work);
   fitQuality(work);
   fitExtras(work, converts);
-  checkReferences(work);
+  checkReferences(work, request);
   return { request: work.request, warnings: work.warnings, lost: work.lost };
 }
 
@@ -122,14 +122,14 @@ function fitExtras(work: Work, converts: boolean): void {
     );
 }
 
-function checkReferences({ request, spec }: Work): void {
+/** Joining turns moves their references, and an error names them as the caller does: as in `asked`. */
+function checkReferences({ request, spec }: Work, asked: ImageRequest): void {
   const { model } = request;
-  const turns = (request.turns ?? []).flatMap((turn) => turn.references);
-  const count = turns.length + request.references.length;
+  const count = referencesOf({ ...request, mask: undefined }).length;
   if (count > spec.references)
     refuse("references", `references has ${count} pictures; ${shown(model)} takes at most ${spec.references} here`);
-  request.references.forEach((reference, i) => checkReference(reference, `references[${i}]`, spec));
-  for (const reference of referencesOf(request)) checkReference(reference, "references", spec);
+  const fields = new Map(namedReferences(asked).map(([field, reference]) => [reference, field]));
+  for (const reference of referencesOf(request)) checkReference(reference, fields.get(reference) ?? "references", spec);
 }
 
 /** Schemes that we fetch where the vendor does not. */

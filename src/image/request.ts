@@ -17,6 +17,9 @@ export interface StoredPicture {
   bytes: number;
 }
 
+/** What vendors take as references; of other formats it is known where a picture ends, but they would be refused there. */
+export const REFERENCE_TYPES: readonly string[] = ["image/png", "image/jpeg", "image/webp"];
+
 /** A reference picture: somewhere on the web, or hoisted from the request into R2. */
 export type Reference = { url: string; type?: string | undefined } | { picture: StoredPicture };
 
@@ -54,9 +57,20 @@ export interface ImageRequest {
   providerOptions?: ProviderOptions | undefined;
 }
 
-/** Every reference of a request: those of its turns, its own, its mask. */
-export function referencesOf({ turns = [], references, mask }: ImageRequest): Reference[] {
-  return [...turns.flatMap((turn) => turn.references), ...references, ...(mask === undefined ? [] : [mask])];
+/** Every reference of a request, those of its turns, its own, its mask, and the path of each in the request. */
+export function namedReferences({ turns = [], references, mask }: ImageRequest): [field: string, Reference][] {
+  const named = (list: readonly Reference[], prefix = "") =>
+    list.map((reference, index): [string, Reference] => [`${prefix}references[${index}]`, reference]);
+  return [
+    ...turns.flatMap((turn, index) => named(turn.references, `turns[${index}].`)),
+    ...named(references),
+    ...(mask === undefined ? [] : [["mask", mask] satisfies [string, Reference]]),
+  ];
+}
+
+/** The same without their paths. */
+export function referencesOf(request: ImageRequest): Reference[] {
+  return namedReferences(request).map(([, reference]) => reference);
 }
 
 /** The request with each of `referencesOf` replaced by the one at the same place of `others`. */

@@ -11,8 +11,19 @@ export class Inline {
   }
 }
 
+/** A picture as a data URI. */
+export function dataUri(picture: StoredPicture): Inline {
+  return new Inline(picture, `data:${picture.type};base64,`);
+}
+
 /** A JSON value to send, with pictures in it; undefined members are left out. */
 export type Wire = string | number | boolean | null | undefined | Inline | Wire[] | { [key: string]: Wire };
+
+/** One server-sent event; `data` is sent as JSON, a string as it is. */
+export interface Event {
+  event?: string;
+  data: Wire;
+}
 
 /** What stands in a skeleton for the base64 of hoisted picture `index`. */
 export function hoistedMark(index: number): string {

@@ -1,7 +1,7 @@
-import type { StoredPicture } from "../image/request.ts";
+import type { Event } from "../image/wire.ts";
 import { read } from "../store/pictures.ts";
-import { spliceEvents, writeEvents } from "../stream/splice.ts";
-import type { Dialect, Event } from "../vendors/vendor.ts";
+import { type Open, spliceEvents, writeEvents } from "../stream/splice.ts";
+import type { Dialect } from "../vendors/vendor.ts";
 import type { AppContext } from "./context.ts";
 import { told } from "./failure.ts";
 
@@ -18,7 +18,7 @@ export async function sendEvents(
   answer: Promise<Event[]>,
   quietMs: number,
 ): Promise<Response> {
-  const open = (picture: StoredPicture) => read(c.env.BUCKET, picture.key);
+  const open: Open = (picture) => read(c.env.BUCKET, picture.key);
   const inTime = await settles(answer, quietMs);
   const body = inTime ? spliceEvents(await answer, open) : whileDrawn(c, dialect, answer, quietMs, open);
   c.header("content-type", "text/event-stream; charset=utf-8");
@@ -31,7 +31,7 @@ function whileDrawn(
   dialect: Dialect,
   answer: Promise<Event[]>,
   quietMs: number,
-  open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>,
+  open: Open,
 ): ReadableStream<Uint8Array> {
   const events = answer.catch((thrown: unknown): Event[] => [{ event: "error", data: told(c, thrown, dialect).body }]);
   const { readable, writable } = new IdentityTransformStream();

@@ -1,5 +1,5 @@
 import { type GenerationRecord, recordWire } from "../image/record.ts";
-import { GatewayError } from "../errors.ts";
+import { wrong } from "../errors.ts";
 import { longestMs } from "../generate/drawing.ts";
 import { publicRecord } from "../generate/generation.ts";
 import { asOf, getRecord, isUnfinished, listRecords, type StoredRecord } from "../store/records.ts";
@@ -36,8 +36,7 @@ export async function serveGeneration(c: AppContext): Promise<Response> {
 function waitOf(c: AppContext): number {
   const wait = c.req.query("wait") ?? "0";
   if (/^\d{1,2}$/.test(wait) && Number(wait) <= LONGEST_WAIT_SECONDS) return Number(wait);
-  const message = `wait must be a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}.`;
-  throw new GatewayError("invalid_request", message, { field: "wait" });
+  throw wrong("wait", `must be a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}`);
 }
 
 /** `GET /v1/generations?limit=&cursor=`: the caller's records, newest first; `next` is the cursor of the next page. */
@@ -45,8 +44,7 @@ export async function serveGenerations(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
   const limit = Number(c.req.query("limit") ?? PAGE);
   if (!Number.isInteger(limit) || limit < 1 || limit > LONGEST_PAGE) {
-    const message = `limit must be a whole number from 1 to ${LONGEST_PAGE}.`;
-    throw new GatewayError("invalid_request", message, { field: "limit" });
+    throw wrong("limit", `must be a whole number from 1 to ${LONGEST_PAGE}`);
   }
   const { records, cursor } = await listRecords(c.env.BUCKET, limit, c.req.query("cursor"));
   const own = records.filter((record) => record.principal === principal.id);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Env, Settings } from "../env.ts";
-import { GatewayError } from "../errors.ts";
+import { GatewayError, wrong } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { PictureUploads } from "../store/picture-uploads.ts";
 import { keys, PictureUpload } from "../store/pictures.ts";
@@ -35,10 +35,7 @@ export async function intake(request: Request, options: IntakeOptions): Promise<
   const names: string[] = [];
   const uploads: PictureUpload[] = [];
   const pictures = new PictureUploads((index) => {
-    if (index >= references) {
-      const message = `references must be at most ${references} pictures.`;
-      throw new GatewayError("invalid_request", message, { field: "references" });
-    }
+    if (index >= references) throw wrong("references", `must be at most ${references} pictures`);
     const name = names[index] ?? `references[${index}]`;
     const key = keys.reference(folder, index);
     const upload = new PictureUpload(env.BUCKET, key, referenceBytes, { generation }, { name, digest });

@@ -7,7 +7,7 @@ import { shown } from "./generations.ts";
 import { matches, rangeOf } from "./range.ts";
 
 /** What keeps a stored picture a picture and nothing else, wherever it is opened. */
-export const SAFE = {
+const SAFE = {
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; sandbox",
   "cross-origin-resource-policy": "cross-origin",
@@ -78,10 +78,21 @@ async function send(
     for (const name of ["etag", "accept-ranges", "content-range"]) c.header(name, undefined);
     return notFound(c, "There is no such picture any more.");
   }
+  return sendObject(c, object, picture.type, range.length, status);
+}
+
+/** So many bytes of an object, as a picture of that type; to HEAD none of them. */
+export function sendObject(
+  c: AppContext,
+  { body }: R2ObjectBody,
+  type: string | undefined,
+  bytes: number,
+  status: 200 | 206 = 200,
+): Response {
   for (const [name, value] of Object.entries(SAFE)) c.header(name, value);
-  c.header("content-type", picture.type);
-  c.header("content-length", String(range.length));
-  if (c.req.method !== "HEAD") return c.body(object.body, status);
-  void object.body.cancel();
+  c.header("content-type", type);
+  c.header("content-length", String(bytes));
+  if (c.req.method !== "HEAD") return c.body(body, status);
+  void body.cancel();
   return c.body(null, status);
 }

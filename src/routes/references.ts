@@ -3,7 +3,7 @@ import { keys } from "../store/pictures.ts";
 import { isId } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
 import { notFound } from "./failure.ts";
-import { SAFE } from "./pictures.ts";
+import { sendObject } from "./pictures.ts";
 
 /** From when it was stored; a vendor fetches what it is sent at once. A job may wait for longer, and is outstanding then. */
 const OPEN_MS = 15 * 60_000;
@@ -17,13 +17,8 @@ export async function serveReference(c: AppContext): Promise<Response> {
     void object?.body.cancel();
     return notFound(c, "There is no such picture, or not any more.");
   }
-  for (const [name, value] of Object.entries(SAFE)) c.header(name, value);
   c.header("cache-control", "no-store");
-  c.header("content-type", object.httpMetadata?.contentType);
-  c.header("content-length", String(object.size));
-  if (c.req.method !== "HEAD") return c.body(object.body);
-  void object.body.cancel();
-  return c.body(null);
+  return sendObject(c, object, object.httpMetadata?.contentType, object.size);
 }
 
 async function isOpen(bucket: R2Bucket, { uploaded, customMetadata = {} }: R2Object): Promise<boolean> {

@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import type { StoredPicture } from "../image/request.ts";
 import { dimensions, sniff } from "../image/sniff.ts";
 import { EndFinder } from "../image/whole.ts";
+import { pump } from "../stream/pump.ts";
 import type { Spill } from "../stream/tap.ts";
 import { Upload } from "./upload.ts";
 
@@ -38,6 +39,11 @@ export class PictureUpload extends Upload {
   /** The picture, once `finish` is done. */
   get stored(): StoredPicture {
     return { key: this.key, ...this.info, bytes: this.bytes };
+  }
+
+  /** Takes in a stream to its end. Throws what reading it throws, and BadBody. */
+  fill(body: ReadableStream<Uint8Array>): Promise<void> {
+    return pump(body, { large: () => this.bytes > 0, each: (chunk) => this.write(chunk) });
   }
 
   /** SHA-256 of its bytes in hex, to be asked for once. */

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.ts";
+import { wrong } from "../errors.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 
@@ -164,7 +164,7 @@ export async function listRecords(
   cursor?: string,
 ): Promise<{ records: StoredRecord[]; cursor: string | undefined }> {
   if (cursor !== undefined && !isId(cursor)) {
-    throw new GatewayError("invalid_request", "cursor must be the `next` of an earlier page.", { field: "cursor" });
+    throw wrong("cursor", "must be the `next` of an earlier page");
   }
   const after = cursor === undefined ? {} : { startAfter: `${folder(cursor)}~` };
   const page = await bucket.list({ prefix: "generations/", delimiter: "/", limit, ...after });

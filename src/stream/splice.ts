@@ -1,19 +1,14 @@
 import { Buffer } from "node:buffer";
 import type { StoredPicture } from "../image/request.ts";
-import { Inline, type Wire } from "../image/wire.ts";
+import { type Event, Inline, type Wire } from "../image/wire.ts";
 import { base64Length } from "./base64.ts";
 import { give, take } from "./buffers.ts";
 
 /** Picture bytes encoded at once: a multiple of 3, so that no padding falls between two pieces. */
 const PIECE = 192 * 1024;
 
-type Open = (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>;
-
-/** A server-sent event; `data` is JSON, or text as it is. */
-interface Event {
-  event?: string;
-  data: Wire;
-}
+/** The bytes of a picture. */
+export type Open = (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>;
 
 /**
  * JSON text with pictures put back as base64: as it is where it holds none, else a stream of known length that opens each

@@ -21,5 +21,7 @@ export const vendors: readonly Vendor[] = [
   easel,
 ];
 
+export const providers = vendors.flatMap(({ provider }) => provider ?? []);
+
 /** The provider that stands in where `SANDBOX` allows, and what it can do. */
 export const fallback = { ...sandbox.provider, spec: sandbox.spec };

@@ -1,13 +1,16 @@
-import { GatewayError } from "../errors.ts";
-import type { Reference, StoredPicture } from "../image/request.ts";
-import { hoistedIndex } from "../image/wire.ts";
+import { type GatewayError, wrong } from "../errors.ts";
+import { type Reference, REFERENCE_TYPES, type StoredPicture } from "../image/request.ts";
+import { dataUri, hoistedIndex, type Wire } from "../image/wire.ts";
+
+/** Schemes of the URLs that are fetched here where a vendor does not. */
+const WEB: readonly string[] = ["https", "http"];
 
 /** A list of texts, each a reference of `readReference`; errors name `field[index]`. */
 export function readReferences(
   texts: readonly string[],
   pictures: readonly StoredPicture[],
   field: string,
-  schemes: readonly string[],
+  schemes = WEB,
 ): Reference[] {
   return texts.map((text, index) => readReference(text, pictures, `${field}[${index}]`, schemes));
 }
@@ -17,7 +20,7 @@ export function readReference(
   text: string,
   pictures: readonly StoredPicture[],
   field: string,
-  schemes: readonly string[],
+  schemes = WEB,
 ): Reference {
   const picture = pictureBehind(text, pictures);
   if (picture !== undefined && isTaken(picture)) return { picture };
@@ -38,11 +41,15 @@ export function readUrl(text: string, field: string, schemes: readonly string[],
   throw mustBe(urlOf(schemes), field);
 }
 
+/** The other way round: a reference as a URL, or as a data URI. */
+export function writeReference(reference: Reference): Wire {
+  return "url" in reference ? reference.url : dataUri(reference.picture);
+}
+
 const IN_BASE64 = "a PNG, JPEG or WebP picture in base64";
 
-/** Vendors take these as references; others have a picture's bytes too, but would be refused there. */
 function isTaken({ type }: StoredPicture): boolean {
-  return ["image/png", "image/jpeg", "image/webp"].includes(type);
+  return REFERENCE_TYPES.includes(type);
 }
 
 function pictureBehind(text: string, pictures: readonly StoredPicture[]): StoredPicture | undefined {
@@ -61,5 +68,5 @@ function urlOf(schemes: readonly string[]): string {
 
 function mustBe(allowed: string, field: string, found?: StoredPicture): GatewayError {
   const not = found === undefined ? "" : `, not ${found.type}`;
-  return new GatewayError("invalid_request", `${field} must be ${allowed}${not}.`, { field });
+  return wrong(field, `must be ${allowed}${not}`);
 }

@@ -99,7 +99,7 @@ export const REASONS: Readonly<Record<string, Meaning>> = {
 const REJECTED = Object.keys(REASONS).filter((reason) => REASONS[reason] === "content_rejected");
 
 /** What words tell: the reasons above in capitals, as relays repeat them, then phrases. */
-export const WORDS: readonly (readonly [Meaning, RegExp])[] = [
+const WORDS: readonly (readonly [Meaning, RegExp])[] = [
   ["content_rejected", new RegExp(`\\b(?:${REJECTED.join("|")})\\b`)],
   ["no_image", /\b(?:NO_IMAGE|IMAGE_OTHER)\b/],
   ...PHRASES,
@@ -173,7 +173,7 @@ function usual(status: number, isSilent: boolean): Meaning {
 const definite = (meaning: Meaning | undefined) => (meaning === undefined || VAGUE.has(meaning) ? undefined : meaning);
 
 /** What a text tells, by its beginning. */
-function tell(text: string): Meaning | undefined {
+export function tell(text: string): Meaning | undefined {
   return WORDS.find(([, pattern]) => pattern.test(text.slice(0, 1000)))?.[0];
 }
 

@@ -1,7 +1,6 @@
 import { GatewayError } from "../errors.ts";
-import type { StoredPicture } from "../image/request.ts";
 import type { Limits } from "../policy/limits.ts";
-import { splice } from "../stream/splice.ts";
+import { type Open, splice } from "../stream/splice.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Outgoing, Provider } from "./vendor.ts";
 
@@ -19,7 +18,7 @@ export interface Target {
 export async function send(
   target: Target,
   outgoing: Outgoing,
-  open: (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>,
+  open: Open,
   deadline: Deadline,
   limits: Limits,
 ): Promise<Response> {

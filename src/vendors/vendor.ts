@@ -2,7 +2,7 @@ import type { GatewayError } from "../errors.ts";
 import type { ModelSpec } from "../image/models.ts";
 import type { Cost, GenerationRecord } from "../image/record.ts";
 import type { ImageRequest, StoredPicture } from "../image/request.ts";
-import type { Wire } from "../image/wire.ts";
+import type { Event, Wire } from "../image/wire.ts";
 
 /** What a dialect read from a client's body. */
 export interface Asked {
@@ -19,12 +19,6 @@ export interface Asked {
   preset?: { name: string; given: readonly string[] } | undefined;
   /** Canonical field name → what this very request calls it, where the dialect's `fields` cannot know. */
   fields?: Readonly<Record<string, string>> | undefined;
-}
-
-/** One server-sent event; `data` is sent as JSON, a string as it is. */
-export interface Event {
-  event?: string;
-  data: Wire;
 }
 
 export interface Failure {

@@ -284,7 +284,7 @@
           const drawn = await draw(wish, signal);
           url = drawn.url;
           detail = { generation: drawn.generation };
-        } else if (anew) await check();
+        }
         if (signal.aborted) return;
         await show(image, url, signal, anew).catch(() => check().then(() => show(image, url, signal, true)));
         if (!signal.aborted) this.#tell("ready", this.hasAttribute("state") ? texts.ready : "", detail);

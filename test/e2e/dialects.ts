@@ -20,7 +20,9 @@ const dataUri = (base64: string) => `data:image/png;base64,${base64}`;
 const decoded = (base64: string) => sha256(Buffer.from(base64, "base64"));
 const fetched = (stage: Stage, url: string) => hashOf(stage.easel.fetch(url));
 const found = (stage: Stage, items: readonly Item[]) =>
-  Promise.all(items.map(({ url, b64_json }) => (b64_json ? decoded(b64_json) : fetched(stage, url ?? "no picture"))));
+  Promise.all(
+    items.map(async ({ url, b64_json }) => (b64_json ? decoded(b64_json) : fetched(stage, url ?? "no picture"))),
+  );
 
 const images =
   (path: string, more: object = {}): DialectUse["ask"] =>
@@ -93,7 +95,9 @@ export const DIALECTS: Record<string, DialectUse> = {
     }),
     pictures: async (answer, stage) => {
       const { data } = await jsonOf<{ data: { type: "url" | "base64"; image: string }[] }>(answer);
-      return Promise.all(data.map(({ type, image }) => (type === "url" ? fetched(stage, image) : decoded(image))));
+      return Promise.all(
+        data.map(async ({ type, image }) => (type === "url" ? fetched(stage, image) : decoded(image))),
+      );
     },
   },
   linkai: { path: "/linkai/v1/images/generations", ask: images("images"), pictures: openai },

@@ -98,7 +98,7 @@ describe("one key", () => {
   it.each([" ", "ключ", "x".repeat(256)])("must be printable: %j", async (key) => {
     // Node itself refuses what is no header at all.
     const answer = await ask({
-      "idempotency-key": encodeURIComponent(key) === key ? key : `${key.length}\t` + "\u00e9",
+      "idempotency-key": encodeURIComponent(key) === key ? key : `${key.length}\t\u00e9`,
     });
     expect(await jsonOf(answer)).toMatchObject({ error: { code: "invalid_request", field: "Idempotency-Key" } });
   });

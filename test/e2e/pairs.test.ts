@@ -7,7 +7,7 @@ import xty from "../fixtures/xty/requests.json" with { type: "json" };
 import { png, startStranger, until } from "../sim/index.ts";
 import type { Picture, Stranger } from "../sim/index.ts";
 import { DIALECTS, type DialectUse } from "./dialects.ts";
-import { hashOf, jsonOf, PRO, startStage, VENDORS } from "./stage.ts";
+import { hashOf, jsonOf, MODELS, PRO, startStage, VENDORS } from "./stage.ts";
 import type { RecordWire, Stage, VendorName } from "./stage.ts";
 
 const drawn = png({ bytes: 300_001, width: 64, height: 32 });
@@ -15,14 +15,6 @@ const inline = png({ bytes: 70_003, seed: 9 });
 const elsewhere = png({ bytes: 30_003, seed: 4 });
 const base64 = inline.bytes.toString("base64");
 
-/** A model that each vendor's document has. */
-const MODELS: Record<VendorName, string> = {
-  listenhub: PRO,
-  xty: PRO,
-  atalk: "gemini-2.5-flash-image",
-  linkai: PRO,
-  nebula: "gemini-2.5-flash-image",
-};
 /** Who takes a reference as a URL gets the URL, the other the picture behind it. */
 const TAKES_URLS: readonly VendorName[] = ["listenhub", "xty", "atalk", "linkai"];
 
@@ -169,13 +161,13 @@ describe("who is asked", () => {
     );
     expect(await vendor("/nebula/v1/images/generations", body)).toBe("nebula");
     expect(await vendor("/images/generate", { model: "flux-2-pro", prompt: "a cat" })).toBe("atalk");
-    // 4:5 is not ListenHub's, four references are not LinkAI's, a seed is Flux's alone, several turns are nebula's.
+    // 4:5 is not ListenHub's, and four references to that model are not xty's.
     expect(await vendor("/v1/generations", { ...body, aspectRatio: "4:5" })).toBe("xty");
+    const older = { model: "gemini-2.5-flash-image", prompt: "a cat" };
+    expect(await vendor("/linkai/v1/images/generations", older)).toBe("linkai");
+    expect(await vendor("/v1/generations", older)).toBe("xty");
     const references = Array<string>(4).fill("https://example.com/a.png");
-    expect(await vendor("/linkai/v1/images/generations", { model: "gemini-2.5-flash-image", prompt: "a cat" })).toBe(
-      "linkai",
-    );
-    expect(await vendor("/v1/generations", { ...body, references })).toBe("listenhub");
+    expect(await vendor("/v1/generations", { ...older, references })).toBe("atalk");
   });
 
   it("one that would leave something out only where all would", async () => {

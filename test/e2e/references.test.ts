@@ -153,8 +153,8 @@ describe("what is no reference", () => {
     ["a picture over the gateway's limit", () => [as(png({ bytes: BYTES + 1 }))], /is over 8000000 bytes/],
     [
       "a picture over the vendor's limit",
-      () => [as(png({ bytes: 7_000_001 }))],
-      /has 7000001 bytes; allowed: 7000000 bytes/,
+      () => [as(png({ bytes: 7 * 1024 * 1024 + 1 }))],
+      /has 7340033 bytes; allowed: 7340032 bytes/,
     ],
     ["9. a picture that drips", () => [as(small, { drip: true })], /it did not arrive within 1\.5 s/],
     ["10. a host that says nothing", () => [{ hang: true }], /it did not arrive within 1\.5 s/],
@@ -170,12 +170,12 @@ describe("what is no reference", () => {
   });
 
   it("an inline picture over the vendor's limit", async () => {
-    const large = png({ bytes: 7_000_001 }).bytes.toString("base64");
+    const large = png({ bytes: 7 * 1024 * 1024 + 1 }).bytes.toString("base64");
     const message = await refused(
       await ask({ data: jpeg().bytes.toString("base64") }, { data: large }),
       "references[1]",
     );
-    expect(message).toBe("references[1] has 7000001 bytes; allowed: 7000000 bytes");
+    expect(message).toBe("references[1] has 7340033 bytes; allowed: 7340032 bytes");
   });
 
   it("ends the others, and is told in the caller's own words", async () => {

@@ -6,7 +6,7 @@ import { HTML_PAGE } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
 import { DIALECTS, type DialectUse } from "./dialects.ts";
 import { refused } from "./refused.ts";
-import { ADMIN, jsonOf, LISTENHUB_KEY, PRO, startStage, VENDORS } from "./stage.ts";
+import { ADMIN, jsonOf, LISTENHUB_KEY, MODELS, PRO, startStage, VENDORS } from "./stage.ts";
 import type { Stage, VendorName } from "./stage.ts";
 
 let stage: Stage;
@@ -264,13 +264,6 @@ const MODERATED: Record<VendorName, [how: object, says: string][]> = {
     [{ status: 400, error: { message: "内容审核不通过" } }, "nebula: 内容审核不通过"],
     [{ status: 200, error: { code: 500, message: "提示词包含敏感词" } }, "nebula: 提示词包含敏感词"],
   ],
-};
-const MODELS: Record<VendorName, string> = {
-  listenhub: PRO,
-  xty: PRO,
-  atalk: "gemini-2.5-flash-image",
-  linkai: PRO,
-  nebula: "gemini-2.5-flash-image",
 };
 
 describe.each(VENDORS)("a content that %s refuses", (name) => {

@@ -13,6 +13,11 @@ beforeEach(() => stage.reset());
 afterEach(() => removeAll(stage));
 afterAll(() => stage.stop());
 
+/** From when on missed ticks of a schedule count. */
+async function since(name: string): Promise<number> {
+  return Number((await stage.easel.bucket.head(`schedules/${name}.json`))?.customMetadata?.["since"]);
+}
+
 const calls = () => stage.listenhub.seen.length + stage.linkai.generations().length;
 
 describe("a day", () => {
@@ -117,14 +122,23 @@ describe("45. ticks that were missed", () => {
     const at = freshHour();
     await event(stage, at - MINUTE);
     await put(stage, "changed", {});
-    const since = () =>
-      stage.easel.bucket.head("schedules/changed.json").then((object) => object?.customMetadata?.["since"]);
-    const first = await since();
+    const first = await since("changed");
     await put(stage, "changed", { request: { model: PRO, prompt: "a dog" } });
-    expect(await since()).toBe(first);
+    expect(await since("changed")).toBe(first);
     await event(stage, at + MINUTE);
     await idle(stage);
     expect(prompts(stage)).toEqual(["a dog"]);
+  });
+
+  it("are counted from when its times were changed, or it was enabled again", async () => {
+    let last = 0;
+    const times = [{}, { cron: "5 * * * *" }, { timezone: "Asia/Kolkata" }, { enabled: false }, {}];
+    for (const change of times) {
+      await put(stage, "moved", change);
+      const now = await since("moved");
+      expect(now, JSON.stringify(change)).toBeGreaterThan(last);
+      last = now;
+    }
   });
 
   it("in the minute in which a schedule was made are its own event's", async () => {

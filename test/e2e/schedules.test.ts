@@ -119,6 +119,7 @@ describe("a schedule", () => {
     await put(stage, "leaving", {});
     await idle(stage);
     expect((await stage.easel.fetch("/s/leaving")).status).toBe(404);
+    expect(await stage.keys("ticks/")).toEqual([]);
   });
 });
 

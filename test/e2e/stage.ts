@@ -45,6 +45,15 @@ export interface Answered {
 export const VENDORS = ["listenhub", "xty", "atalk", "linkai", "nebula"] as const;
 export type VendorName = (typeof VENDORS)[number];
 
+/** A model that each vendor's document has. */
+export const MODELS: Record<VendorName, string> = {
+  listenhub: PRO,
+  xty: PRO,
+  atalk: "gemini-2.5-flash-image",
+  linkai: PRO,
+  nebula: "gemini-2.5-flash-image",
+};
+
 /** Easel in front of simulated vendors. */
 export interface Stage {
   easel: Easel;

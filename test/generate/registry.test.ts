@@ -1,12 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { registryOf } from "../../src/generate/registry.ts";
-import { vendors } from "../../src/vendors/index.ts";
+import { providers, vendors } from "../../src/vendors/index.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";
 
 const PRO = "gemini-3-pro-image-preview";
 const FLASH = "gemini-3.1-flash-image-preview";
 
-const providers = vendors.flatMap(({ provider }) => provider ?? []);
 function provider(name: string): Provider {
   const found = providers.find((each) => each.name === name);
   if (found === undefined) throw new Error(`no ${name}`);

@@ -398,7 +398,11 @@ describe("turns", () => {
       message: "references has 4 pictures; some-model takes at most 3 here",
     });
     const gs: Turn[] = [{ role: "user", references: urls("gs://bucket/cat.png") }];
-    expect(refusal({ turns: gs }, { ...gpt, turns: true })).toMatchObject({ field: "references" });
+    // Joined or not, a picture is called as the caller calls it.
+    for (const spec of [{ ...gpt, turns: true } as const, gpt])
+      expect(refusal({ turns: gs, references: urls("https://a/1") }, spec)).toMatchObject({
+        field: "turns[0].references[0]",
+      });
   });
 });
 
@@ -414,6 +418,7 @@ describe("pictures", () => {
     const told = "references[1] has 9 bytes; allowed: 8 bytes";
     const references = [...urls("https://a/1"), { picture }];
     expect(refusal({ references }, { ...pro, referenceBytes: 8 })).toMatchObject({ message: told });
+    expect(refusal({ mask: { picture } }, { ...pro, mask: true, referenceBytes: 8 })).toMatchObject({ field: "mask" });
     expect(fit(asked({ references }), { ...pro, referenceBytes: 9 }).lost).toBe(0);
   });
 

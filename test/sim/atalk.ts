@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { checkAtalk } from "./atalk-rules.ts";
 import type { Family } from "./atalk-rules.ts";
-import { CDN_PATH, download } from "./cdn.ts";
-import type { CdnBehaviour, Shelf } from "./cdn.ts";
+import { Cdn, isDownload } from "./cdn.ts";
+import type { CdnBehaviour } from "./cdn.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { jpeg, png } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
@@ -32,12 +31,7 @@ const COST: Record<Family, number> = { flux: 0.04, gemini: 0.02 };
 
 /** atalk and its CDN (`/cdn/<name>.png`); ATALK_BASE_URL is its `origin`. Takes `key`, with Bearer or without, and no other. */
 export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Promise<Atalk> {
-  const shelves = new Map<string, Shelf>();
-  const onCdn = (picture: Picture, how: CdnBehaviour = {}): string => {
-    const name = randomUUID();
-    shelves.set(name, { picture, how });
-    return `${vendor.origin}/cdn/${name}.${picture.extension}`;
-  };
+  const cdn = new Cdn();
   // One for each request, since the answer depends on the model that was asked for.
   const rules = (): Vendor<AtalkBehaviour> => {
     let asked: { model: Json | undefined; family: Family } = { model: undefined, family: "flux" };
@@ -58,7 +52,12 @@ export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Pro
         const pictures = how.pictures ?? [family === "flux" ? jpeg() : png()];
         const data = pictures.map((picture) =>
           family === "flux"
-            ? { type: "url", image: onCdn(picture, how.cdn), mimeType: null, revised_prompt: "A cute kitten" }
+            ? {
+                type: "url",
+                image: cdn.put(vendor.origin, picture, how.cdn),
+                mimeType: null,
+                revised_prompt: "A cute kitten",
+              }
             : {
                 type: "base64",
                 image: picture.bytes.toString("base64"),
@@ -76,11 +75,11 @@ export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Pro
     };
   };
   const vendor = await serve<AtalkBehaviour>((exchange) =>
-    CDN_PATH.test(exchange.seen.path) ? download(exchange, shelves) : converse(exchange, rules()),
+    isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, rules()),
   );
   return {
     ...vendor,
-    generations: () => vendor.seen.filter((seen) => !CDN_PATH.test(seen.path)),
-    downloads: () => vendor.seen.filter((seen) => CDN_PATH.test(seen.path)),
+    generations: () => vendor.seen.filter((seen) => !isDownload(seen)),
+    downloads: () => vendor.seen.filter(isDownload),
   };
 }

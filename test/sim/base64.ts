@@ -17,6 +17,14 @@ export function readReference(base64: string, type: string, name: string): Refer
   return { sha256: sha256(bytes), bytes: bytes.length, type };
 }
 
+/** The same of a data URI. */
+export function readDataUri(uri: string, name: string): ReferenceSeen {
+  const comma = uri.indexOf(",");
+  const type = /^data:(image\/(?:png|jpeg|webp));base64$/.exec(uri.slice(0, comma))?.[1];
+  if (type === undefined) throw new Refusal(400, `${name} must be a base64 data URI`);
+  return readReference(uri.slice(comma + 1), type, name);
+}
+
 /** How a vendor may write the base64 of a picture inside its JSON. */
 export interface Base64Style {
   /** JSON escapes for `/`, or for `/`, `+` and `=`. */

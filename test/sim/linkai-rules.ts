@@ -1,4 +1,4 @@
-import { readReference } from "./base64.ts";
+import { readDataUri } from "./base64.ts";
 import { isObject, oneOf, onlyKeys, Refusal, text } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -52,8 +52,5 @@ export function checkLinkAI(body: Json | undefined): { body: JsonObject; ignored
 function reference(value: Json, name: string): Json {
   const image = text(value, name);
   if (/^https?:\/\/[^/]/.test(image)) return image;
-  const comma = image.indexOf(",");
-  const type = /^data:(image\/(?:png|jpeg|webp));base64$/.exec(image.slice(0, comma))?.[1];
-  if (type === undefined) throw new Refusal(400, `${name} must be a URL or a base64 data URI`);
-  return { ...readReference(image.slice(comma + 1), type, name) };
+  return { ...readDataUri(image, name) };
 }

@@ -1,6 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { CDN_PATH, download } from "./cdn.ts";
-import type { CdnBehaviour, Shelf } from "./cdn.ts";
+import { Cdn, isDownload } from "./cdn.ts";
+import type { CdnBehaviour } from "./cdn.ts";
 import type { JsonObject } from "./json.ts";
 import { checkLinkAI } from "./linkai-rules.ts";
 import { png } from "./pictures.ts";
@@ -37,13 +36,8 @@ export interface LinkAI extends Sim<LinkAIBehaviour> {
  */
 export async function startLinkAI(options: { key?: string; cdnElsewhere?: boolean } = {}): Promise<LinkAI> {
   const { key = "la-key", cdnElsewhere = false } = options;
-  const shelves = new Map<string, Shelf>();
+  const cdn = new Cdn();
   const inline = ({ bytes }: Picture): JsonObject => ({ b64_json: bytes.toString("base64") });
-  const onCdn = (picture: Picture, how: CdnBehaviour = {}): string => {
-    const name = randomUUID();
-    shelves.set(name, { picture, how });
-    return `${cdn.origin}/cdn/${name}.${picture.extension}`;
-  };
   const rules: Vendor<LinkAIBehaviour> = {
     path: "/v1/images/generations",
     key,
@@ -55,7 +49,7 @@ export async function startLinkAI(options: { key?: string; cdnElsewhere?: boolea
     errorStatus: 503,
     check: checkLinkAI,
     success: ({ pictures = [png()], ...how }) => {
-      const urls = () => how.urls ?? pictures.map((picture) => onCdn(picture, how.cdn));
+      const urls = () => how.urls ?? pictures.map((picture) => cdn.put(host.origin, picture, how.cdn));
       const data = how.base64 ? pictures.map(inline) : urls().map((url) => ({ url }));
       return { body: JSON.stringify({ data }, null, how.pretty ? 2 : 0), type: "application/json" };
     },
@@ -64,15 +58,15 @@ export async function startLinkAI(options: { key?: string; cdnElsewhere?: boolea
     }),
   };
   const vendor = await serve<LinkAIBehaviour>((exchange) =>
-    !cdnElsewhere && CDN_PATH.test(exchange.seen.path) ? download(exchange, shelves) : converse(exchange, rules),
+    !cdnElsewhere && isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, rules),
   );
-  const cdn = cdnElsewhere ? await serve((exchange) => download(exchange, shelves), "127.0.0.2") : vendor;
-  const both = [...new Set([vendor, cdn])];
+  const host = cdnElsewhere ? await serve((exchange) => cdn.download(exchange), "127.0.0.2") : vendor;
+  const both = [...new Set([vendor, host])];
   return {
     ...vendor,
-    cdnHost: cdn.host,
-    generations: () => vendor.seen.filter((seen) => !CDN_PATH.test(seen.path)),
-    downloads: () => cdn.seen.filter((seen) => CDN_PATH.test(seen.path)),
+    cdnHost: host.host,
+    generations: () => vendor.seen.filter((seen) => !isDownload(seen)),
+    downloads: () => host.seen.filter(isDownload),
     settled: async (timeoutMs) => void (await Promise.all(both.map((sim) => sim.settled(timeoutMs)))),
     reset: () => both.forEach((sim) => sim.reset()),
     stop: async () => void (await Promise.all(both.map((sim) => sim.stop()))),

@@ -1,4 +1,4 @@
-import { readReference } from "./base64.ts";
+import { readDataUri } from "./base64.ts";
 import { isObject, oneOf, onlyKeys, Refusal, text } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -49,11 +49,7 @@ function readPart(part: Json, name: string): JsonObject {
   if (!isObject(part) || Object.keys(part).length !== 1) throw new Refusal(400, `${name} must be {text} or {image}`);
   onlyKeys(part, ["text", "image"], `${name}.`);
   if (part.text !== undefined) return { text: text(part.text, `${name}.text`) };
-  const image = text(part.image, `${name}.image`);
-  const comma = image.indexOf(",");
-  const type = /^data:(image\/(?:png|jpeg|webp));base64$/.exec(image.slice(0, comma))?.[1];
-  if (type === undefined) throw new Refusal(400, `${name}.image must be a base64 data URI`);
-  const seen = readReference(image.slice(comma + 1), type, `${name}.image`);
+  const seen = readDataUri(text(part.image, `${name}.image`), `${name}.image`);
   if (seen.bytes > IMAGE_BYTES) throw new Refusal(400, `${name}.image must have at most ${IMAGE_BYTES} bytes`);
   return { image: { ...seen } };
 }

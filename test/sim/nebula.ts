@@ -1,6 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { CDN_PATH, download } from "./cdn.ts";
-import type { Shelf } from "./cdn.ts";
+import { Cdn, isDownload } from "./cdn.ts";
 import { checkNebula } from "./nebula-rules.ts";
 import { png } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
@@ -27,12 +25,7 @@ export interface Nebula extends Sim<NebulaBehaviour> {
 
 /** ai-nebula; NEBULA_BASE_URL is its `origin`, and pictures behind a URL are there too. Any key but `key` is refused. */
 export async function startNebula({ key = "nb-key" }: { key?: string } = {}): Promise<Nebula> {
-  const shelves = new Map<string, Shelf>();
-  const onShelf = (picture: Picture): string => {
-    const name = randomUUID();
-    shelves.set(name, { picture, how: {} });
-    return `${sim.origin}/cdn/${name}.${picture.extension}`;
-  };
+  const cdn = new Cdn();
   const vendor: Vendor<NebulaBehaviour> = {
     path: "/v1/images/generations",
     key,
@@ -41,7 +34,7 @@ export async function startNebula({ key = "nb-key" }: { key?: string } = {}): Pr
     check: (body) => ({ body: checkNebula(body) }),
     success: ({ pictures = [png()], carrier = "b64_json", flat = false }) => {
       const data = pictures.map((picture) => ({
-        url: carrier === "b64_json" ? "" : onShelf(picture),
+        url: carrier === "b64_json" ? "" : cdn.put(sim.origin, picture),
         b64_json: carrier === "url" ? "" : picture.bytes.toString("base64"),
         revised_prompt: "",
       }));
@@ -52,7 +45,7 @@ export async function startNebula({ key = "nb-key" }: { key?: string } = {}): Pr
     failure: (status, message, { error }) => ({ code: error?.code ?? status, msg: message, data: null }),
   };
   const sim = await serve<NebulaBehaviour>((exchange) =>
-    CDN_PATH.test(exchange.seen.path) ? download(exchange, shelves) : converse(exchange, vendor),
+    isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, vendor),
   );
-  return { ...sim, generations: () => sim.seen.filter(({ path }) => !CDN_PATH.test(path)) };
+  return { ...sim, generations: () => sim.seen.filter((seen) => !isDownload(seen)) };
 }

@@ -1,4 +1,4 @@
-import { readReference } from "./base64.ts";
+import { readDataUri } from "./base64.ts";
 import { isObject, oneOf, onlyKeys, Refusal, text } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -60,8 +60,5 @@ function readPart(part: Json, name: string): JsonObject {
   if (part.type === "text") return { ...part, text: text(part.text, `${name}.text`) };
   const image = text(inside(part.image_url, "url", `${name}.image_url`), `${name}.image_url.url`);
   if (/^https?:\/\/[^/]/.test(image)) return part;
-  const comma = image.indexOf(",");
-  const type = /^data:(image\/(?:png|jpeg|webp));base64$/.exec(image.slice(0, comma))?.[1];
-  if (type === undefined) throw new Refusal(400, `${name}.image_url.url must be a URL or a base64 data URI`);
-  return { ...part, image_url: { url: { ...readReference(image.slice(comma + 1), type, name) } } };
+  return { ...part, image_url: { url: { ...readDataUri(image, `${name}.image_url.url`) } } };
 }

@@ -1,6 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { CDN_PATH, download } from "./cdn.ts";
-import type { CdnBehaviour, Shelf } from "./cdn.ts";
+import { Cdn, isDownload } from "./cdn.ts";
+import type { CdnBehaviour } from "./cdn.ts";
 import type { JsonObject } from "./json.ts";
 import { png } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
@@ -37,7 +36,7 @@ export interface Xty extends Sim<XtyBehaviour> {
 
 /** xty and its files (`/cdn/<name>.png`); XTY_BASE_URL is its `origin`. Any key but `key` is refused. */
 export async function startXty({ key = "xty-key" }: { key?: string } = {}): Promise<Xty> {
-  const shelves = new Map<string, Shelf>();
+  const cdn = new Cdn();
   // One for each request, since the answer depends on what was asked for.
   const rules = (): Vendor<XtyBehaviour> => {
     let asked: JsonObject = {};
@@ -54,11 +53,7 @@ export async function startXty({ key = "xty-key" }: { key?: string } = {}): Prom
       },
       success: (how) => {
         const pictures = how.pictures ?? Array.from({ length: n }, (_, seed) => png({ seed }));
-        const url = (picture: Picture): string => {
-          const name = randomUUID();
-          shelves.set(name, { picture, how: how.cdn ?? {} });
-          return `${sim.origin}/cdn/${name}.${picture.extension}`;
-        };
+        const url = (picture: Picture): string => cdn.put(sim.origin, picture, how.cdn);
         const at = 1_704_067_200;
         const said = { id: `gemini-${at}000`, object: "chat.completion", created: at, model: asked.model ?? null };
         return { body: JSON.stringify({ ...said, ...answer(how, pictures, url) }), type: "application/json" };
@@ -69,12 +64,12 @@ export async function startXty({ key = "xty-key" }: { key?: string } = {}): Prom
     };
   };
   const sim = await serve<XtyBehaviour>((exchange) =>
-    CDN_PATH.test(exchange.seen.path) ? download(exchange, shelves) : converse(exchange, rules()),
+    isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, rules()),
   );
   return {
     ...sim,
-    generations: () => sim.seen.filter(({ path }) => !CDN_PATH.test(path)),
-    downloads: () => sim.seen.filter(({ path }) => CDN_PATH.test(path)),
+    generations: () => sim.seen.filter((seen) => !isDownload(seen)),
+    downloads: () => sim.seen.filter(isDownload),
   };
 }
 

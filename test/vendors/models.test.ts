@@ -4,7 +4,7 @@ import { contradiction, type ModelSpec } from "../../src/image/models.ts";
 import { PIXELS } from "../../src/image/pixels.ts";
 import { TIERS } from "../../src/image/request.ts";
 import { parseRatio } from "../../src/image/size.ts";
-import { vendors } from "../../src/vendors/index.ts";
+import { providers } from "../../src/vendors/index.ts";
 import known from "../fixtures/models.json" with { type: "json" };
 
 interface Cell {
@@ -13,7 +13,6 @@ interface Cell {
 }
 type Cells = Record<string, Cell>;
 
-const providers = vendors.flatMap(({ provider }) => provider ?? []);
 const specs = providers.flatMap(({ name, models }) =>
   Object.entries(models).map(([model, spec]) => [name, model, spec] as const),
 );

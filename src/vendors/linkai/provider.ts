@@ -1,8 +1,7 @@
-import type { Reference } from "../../image/request.ts";
-import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
-import { list, object, text } from "../loose.ts";
+import { carrierIn, code, list, object, saidIn } from "../loose.ts";
+import { writeReference } from "../references.ts";
 import { type Meaning, refusal, withoutPicture } from "../refusals.ts";
-import type { Carrier, Provider } from "../vendor.ts";
+import type { Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
 /** 错误响应: what this vendor's statuses mean where the usual meaning is another. */
@@ -26,7 +25,7 @@ export const provider: Provider = {
       body: {
         model: spec.wireName,
         prompt: request.prompt,
-        images: request.references.length === 0 ? undefined : request.references.map(referenceWire),
+        images: request.references.length === 0 ? undefined : request.references.map(writeReference),
         size: request.size,
         aspect_ratio: request.aspectRatio,
         quality: request.quality,
@@ -38,30 +37,13 @@ export const provider: Provider = {
   decode(status, wire) {
     const answer = object(wire);
     const error = answer["error"] ?? undefined;
-    const { message, code, type } = object(error);
-    const said = text(message) ?? text(answer["message"]) ?? text(error);
+    const { code: own, type } = object(error);
+    const said = saidIn(answer);
     if (status !== 200 || error !== undefined)
-      throw refusal("linkai", {
-        status,
-        code: typeof code === "number" ? code : (text(code) ?? text(type)),
-        said,
-        own: STATUSES,
-      });
-    const images = list(answer["data"]).flatMap((item) => carrier(object(item)) ?? []);
+      throw refusal("linkai", { status, code: code(own) ?? code(type), said, own: STATUSES });
+    // The document promises `url`; the vendor's own client also reads `b64_json`.
+    const images = list(answer["data"]).flatMap((item) => carrierIn(item) ?? []);
     if (images.length > 0) return { images };
     throw withoutPicture("linkai", [], said);
   },
 };
-
-function referenceWire(reference: Reference): Wire {
-  if ("url" in reference) return reference.url;
-  return new Inline(reference.picture, `data:${reference.picture.type};base64,`);
-}
-
-/** The document promises `url`; the vendor's own client also reads `b64_json`. */
-function carrier(item: Record<string, unknown>): Carrier | undefined {
-  const url = text(item["url"]);
-  const index = hoistedIndex(text(item["b64_json"]) ?? url ?? "");
-  if (index !== undefined) return { hoisted: index };
-  return url === undefined ? undefined : { url };
-}

@@ -1,7 +1,7 @@
 import type { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
-import { list, object, text } from "../loose.ts";
+import { list, object, saidIn, text } from "../loose.ts";
 import { type Meaning, reasonOf, refusal, withoutPicture } from "../refusals.ts";
 import type { Carrier, Drawn, Provider } from "../vendor.ts";
 import { models, undocumented } from "./models.ts";
@@ -41,9 +41,9 @@ export const provider: Provider = {
 
   decode(status, wire) {
     const answers = Array.isArray(wire) ? wire.map(object) : [object(wire)];
-    const refused = answers.find((answer) => status !== 200 || isError(answer)) ?? (status === 200 ? undefined : {});
-    if (refused !== undefined) throw refuse(status, refused);
-    return draw(answers);
+    const refused = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
+    if (refused !== undefined) throw errorOf(status, refused);
+    return picturesIn(answers);
   },
 };
 
@@ -63,15 +63,13 @@ function isError(answer: Record<string, unknown>): boolean {
   return Number(answer["code"] ?? 0) !== 0 || (answer["error"] ?? undefined) !== undefined;
 }
 
-function refuse(status: number, answer: Record<string, unknown>): GatewayError {
-  const gemini = object(answer["error"]);
-  const said = text(answer["message"]) ?? text(gemini["message"]) ?? text(answer["error"]);
+function errorOf(status: number, answer: Record<string, unknown>): GatewayError {
   // Google's own errors have the status for a code.
-  const code = Number(answer["code"] ?? gemini["code"] ?? 0);
-  return refusal("listenhub", { status, code: code === 0 ? undefined : code, said, own: ERRORS });
+  const code = Number(answer["code"] ?? object(answer["error"])["code"] ?? 0);
+  return refusal("listenhub", { status, code: code === 0 ? undefined : code, said: saidIn(answer), own: ERRORS });
 }
 
-function draw(answers: Record<string, unknown>[]): Drawn {
+function picturesIn(answers: Record<string, unknown>[]): Drawn {
   const finals: Carrier[] = [];
   const drafts: Carrier[] = [];
   const words: string[] = [];

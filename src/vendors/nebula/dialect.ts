@@ -84,7 +84,7 @@ function envelope<T>(code: number, msg: string, data: T) {
 
 /** References of a field that has one or a list. */
 function flat(field: string, value: string | string[] | undefined, pictures: readonly StoredPicture[]): Reference[] {
-  return readReferences(value === undefined ? [] : [value].flat(), pictures, field, ["https", "http"]);
+  return readReferences(value === undefined ? [] : [value].flat(), pictures, field);
 }
 
 /** `size` as the vendor's other pages have it: `16:9`, or pixels, which there stand for a ratio. */

@@ -1,8 +1,9 @@
 import type { Turn } from "../../image/request.ts";
-import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
-import { list, object, text } from "../loose.ts";
+import type { Wire } from "../../image/wire.ts";
+import { carrierIn, code, list, object, saidIn } from "../loose.ts";
+import { writeReference } from "../references.ts";
 import { refusal, withoutPicture } from "../refusals.ts";
-import type { Carrier, Provider } from "../vendor.ts";
+import type { Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
 /** ai-nebula as called: vendor-docs, "图片生成". */
@@ -28,34 +29,20 @@ export const provider: Provider = {
   decode(status, wire) {
     const answer = object(wire);
     const error = answer["error"] ?? undefined;
-    const code = codeOf(answer["code"]) ?? codeOf(object(error)["code"]) ?? codeOf(object(error)["type"]);
-    const said = text(answer["msg"]) ?? text(answer["message"]) ?? text(object(error)["message"]) ?? text(error);
-    if (status !== 200 || error !== undefined || (code !== undefined && Number(code) !== 200))
-      throw refusal("nebula", { status, code, said });
+    const told = code(answer["code"]) ?? code(object(error)["code"]) ?? code(object(error)["type"]);
+    const said = saidIn(answer);
+    if (status !== 200 || error !== undefined || (told !== undefined && Number(told) !== 200))
+      throw refusal("nebula", { status, code: told, said });
     // Clients also meet the list without its envelope.
     const items = [...list(answer["data"]), ...list(object(answer["data"])["data"])];
-    const images = items.flatMap((item) => carrier(object(item)) ?? []);
+    const images = items.flatMap((item) => carrierIn(item) ?? []);
     if (images.length > 0) return { images };
     throw withoutPicture("nebula", [], said);
   },
 };
 
 /** One part for the words, one for each picture, in the order of the samples. */
-function turnWire({ role, text: words, references }: Turn): Wire {
-  const pictures = references.map((reference) => ({
-    image: "url" in reference ? reference.url : new Inline(reference.picture, `data:${reference.picture.type};base64,`),
-  }));
-  return { role, parts: [...(words === undefined ? [] : [{ text: words }]), ...pictures] };
-}
-
-function codeOf(value: unknown): number | string | undefined {
-  return typeof value === "number" ? value : text(value);
-}
-
-/** Both fields are there, and the one that is not meant is empty; of two that are full, base64 needs no second call. */
-function carrier(item: Record<string, unknown>): Carrier | undefined {
-  const url = text(item["url"]);
-  const index = hoistedIndex(text(item["b64_json"]) ?? "") ?? hoistedIndex(url ?? "");
-  if (index !== undefined) return { hoisted: index };
-  return url === undefined ? undefined : { url };
+function turnWire({ role, text, references }: Turn): Wire {
+  const pictures = references.map((reference) => ({ image: writeReference(reference) }));
+  return { role, parts: [...(text === undefined ? [] : [{ text }]), ...pictures] };
 }

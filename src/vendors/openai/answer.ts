@@ -1,6 +1,6 @@
 import type { GenerationRecord } from "../../image/record.ts";
-import { Inline, type Wire } from "../../image/wire.ts";
-import type { Asked, Event } from "../vendor.ts";
+import { type Event, Inline, type Wire } from "../../image/wire.ts";
+import type { Asked } from "../vendor.ts";
 import { usageWire } from "./usage.ts";
 
 /** The words that events may have for it. */

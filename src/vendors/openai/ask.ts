@@ -1,4 +1,4 @@
-import { GatewayError } from "../../errors.ts";
+import { wrong } from "../../errors.ts";
 import { type ImageRequest, type StoredPicture, TIERS } from "../../image/request.ts";
 import { readContents } from "../contents.ts";
 import { readReference } from "../references.ts";
@@ -6,8 +6,6 @@ import { parseWire, readSize, unknownFields } from "../strict.ts";
 import type { Asked } from "../vendor.ts";
 import { typed } from "./form.ts";
 import { DEFAULT_MODEL, type PictureWire, promptWire, type RequestWire, requestWire, UNAVAILABLE } from "./wire.ts";
-
-const SCHEMES = ["https", "http"];
 
 /** What a client asks for at either path, by JSON or by a form. Throws invalid_request. */
 export function readAsked(body: unknown, pictures: StoredPicture[], headers: Headers): Asked {
@@ -35,8 +33,8 @@ export function readAsked(body: unknown, pictures: StoredPicture[], headers: Hea
     seed: asked.seed,
     quality: asked.quality,
     outputFormat: asked.output_format,
-    references: [...shown, ...given.map(({ text, field }) => readReference(text, pictures, field, SCHEMES))],
-    mask: asked.mask === undefined ? undefined : readReference(urlOf(asked.mask), pictures, "mask", SCHEMES),
+    references: [...shown, ...given.map(({ text, field }) => readReference(text, pictures, field))],
+    mask: asked.mask === undefined ? undefined : readReference(urlOf(asked.mask), pictures, "mask"),
   };
   const names = given.map(({ field }, index) => [`references[${shown.length + index}]`, field] as const);
   const fields: Record<string, string> = { ...where, ...Object.fromEntries(names) };
@@ -49,8 +47,7 @@ export function readEdit(body: unknown, pictures: StoredPicture[], headers: Head
   const asked = readAsked(body, pictures, headers);
   const { references, turns = [] } = asked.request;
   if (references.length > 0 || turns.some((turn) => turn.references.length > 0)) return asked;
-  const message = "image is required: a PNG, JPEG or WebP picture, or several.";
-  throw new GatewayError("invalid_request", message, { field: "image" });
+  throw wrong("image", "is required: a PNG, JPEG or WebP picture, or several");
 }
 
 function readPrompt(

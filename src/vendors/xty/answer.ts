@@ -1,5 +1,5 @@
-import { list, object, text } from "../loose.ts";
-import { type Refused, WORDS } from "../refusals.ts";
+import { code, list, object, saidIn, text } from "../loose.ts";
+import type { Refused } from "../refusals.ts";
 import type { Carrier, Drawn } from "../vendor.ts";
 import { carriersIn, readMessage, type Said } from "./pictures.ts";
 
@@ -14,9 +14,7 @@ export function refusedBy(status: number, wire: unknown): Pick<Refused, "code" |
   const answer = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
   if (answer === undefined) return undefined;
   const error = object(answer["error"]);
-  const code = [error["code"], error["type"], answer["code"]].find((each) => typeof each === "number" || text(each));
-  const said = [error["message"], answer["message"], answer["msg"], answer["error"]].map(text);
-  return { code: code as number | string | undefined, said: said.find((each) => each !== undefined) };
+  return { code: code(error["code"]) ?? code(error["type"]) ?? code(answer["code"]), said: saidIn(answer) };
 }
 
 /** Finds the pictures, of which `n` were asked for, wherever such relays put them. */
@@ -24,13 +22,12 @@ export function readAnswer(wire: unknown, n: number): Answer {
   const answers = answersIn(wire);
   const choices = choicesOf(answers);
   const images = finals(choices, n);
-  const said = text(choices.flatMap((choice) => choice.text ?? []).join("\n"));
   return {
     // Some answer as OpenAI's images API does.
     images: images.length > 0 ? images : answers.flatMap(({ data }) => carriersIn(data)),
-    text: said,
+    text: text(choices.flatMap((choice) => choice.text ?? []).join("\n")),
     usage: answers.map(({ usage }) => object(usage)).findLast((usage) => Object.keys(usage).length > 0),
-    reasons: [...choices.flatMap(({ reasons }) => reasons), ...(isRefusal(said) ? ["content_filter"] : [])],
+    reasons: choices.flatMap(({ reasons }) => reasons),
   };
 }
 
@@ -83,9 +80,4 @@ function finals(choices: readonly Choice[], n: number): Carrier[] {
     spare -= more;
     return pictures.slice(-1 - more);
   });
-}
-
-/** Whether words in place of a picture are those of the content rules. */
-function isRefusal(said = ""): boolean {
-  return WORDS.find(([, pattern]) => pattern.test(said.slice(0, 1000)))?.[0] === "content_rejected";
 }

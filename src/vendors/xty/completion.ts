@@ -1,6 +1,6 @@
 import type { GenerationRecord } from "../../image/record.ts";
-import { Inline, type Wire } from "../../image/wire.ts";
-import type { Asked, Event } from "../vendor.ts";
+import { dataUri, type Event, type Wire } from "../../image/wire.ts";
+import type { Asked } from "../vendor.ts";
 
 /** What was asked, and what a stream's end depends on. */
 export interface ChatAsked extends Asked {
@@ -57,6 +57,6 @@ function sentence({ url }: Picture, index: number): string {
 }
 
 function shown(picture: Picture, { as }: ChatAsked): Wire {
-  const url = as === "base64" ? new Inline(picture, `data:${picture.type};base64,`) : picture.url;
+  const url = as === "base64" ? dataUri(picture) : picture.url;
   return [{ type: "image_url", image_url: { url }, index: 0 }];
 }

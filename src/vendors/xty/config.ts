@@ -1,4 +1,4 @@
-import { GatewayError } from "../../errors.ts";
+import { wrong } from "../../errors.ts";
 import type { ModelSpec } from "../../image/models.ts";
 import { type ImageRequest, TIERS } from "../../image/request.ts";
 import { canonicalTier } from "../../image/size.ts";
@@ -36,9 +36,8 @@ export function readConfig(
   // 建议使用大写: lower case is taken as well.
   const size = asked === undefined ? undefined : canonicalTier(asked);
   if (asked !== undefined && size === undefined) {
-    const field = `${prefix}image_size`;
     const allowed = own === undefined || own.sizes.length === 0 ? TIERS : own.sizes;
-    throw new GatewayError("invalid_request", `${field} must be one of ${allowed.join(", ")}.`, { field });
+    throw wrong(`${prefix}image_size`, `must be one of ${allowed.join(", ")}`);
   }
   const warnings = [
     ...unknownFields(extraBodyWire, at(wire, ["extra_body"]), "extra_body."),

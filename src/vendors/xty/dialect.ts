@@ -64,10 +64,12 @@ export const dialect: Dialect = {
     };
     // 若未提供输入图片,则生成 1:1 的方图, and of 1K as in the table; with one, 保持输出图片与输入图片尺寸一致.
     const assumed: ("size" | "aspectRatio")[] = [];
-    if (own !== undefined && referencesOf({ ...request, turns }).length === 0) {
+    // Whoever is to draw it: the shape is what a client of this document expects.
+    const known = specOf(TABLE, asked.model.slice(asked.model.indexOf("/") + 1));
+    if (known !== undefined && referencesOf({ ...request, turns }).length === 0) {
       if (size === undefined) assumed.push("size");
       if (aspectRatio === undefined) assumed.push("aspectRatio");
-      request.size ??= own.defaultSize;
+      request.size ??= known.defaultSize;
       request.aspectRatio ??= "1:1";
     }
     // Turns are no part of the vendor's table: whoever draws takes them or has them in its prompt.

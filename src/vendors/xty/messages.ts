@@ -1,11 +1,9 @@
-import { GatewayError } from "../../errors.ts";
+import { wrong } from "../../errors.ts";
 import type { ImageRequest, Reference, StoredPicture, Turn } from "../../image/request.ts";
 import { hoistedMark } from "../../image/wire.ts";
 import { readReference } from "../references.ts";
 import { readMessage } from "./pictures.ts";
 import type { MessageWire, PartWire } from "./wire.ts";
-
-const SCHEMES = ["https", "http"];
 
 /** Where in the body something is, and the pictures that were in the body. */
 interface Place {
@@ -92,19 +90,15 @@ function spoken(text: string, field: string, pictures: readonly StoredPicture[])
 
 function shown({ image_url: image }: PartWire, { field, pictures }: Place): Reference {
   if (image === undefined) throw wrong(`${field}.image_url`, "is required in a part of type image_url");
-  if (typeof image === "string") return readReference(image, pictures, `${field}.image_url`, SCHEMES);
-  return readReference(image.url, pictures, `${field}.image_url.url`, SCHEMES);
+  if (typeof image === "string") return readReference(image, pictures, `${field}.image_url`);
+  return readReference(image.url, pictures, `${field}.image_url.url`);
 }
 
 /** What an answer of ours, or of another relay, said and showed: clients send it back as it was. */
 function modelTurn(message: MessageWire, { field, pictures }: Place): Turn {
   const { pictures: carriers, text } = readMessage(message);
   const references = carriers.map((carrier) =>
-    readReference("url" in carrier ? carrier.url : hoistedMark(carrier.hoisted), pictures, `${field}.content`, SCHEMES),
+    readReference("url" in carrier ? carrier.url : hoistedMark(carrier.hoisted), pictures, `${field}.content`),
   );
   return { role: "model", text, references };
-}
-
-function wrong(field: string, allowed: string): GatewayError {
-  return new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
 }

@@ -1,5 +1,4 @@
-import type { Reference } from "../../image/request.ts";
-import { Inline, type Wire } from "../../image/wire.ts";
+import { writeReference } from "../references.ts";
 import { refusal, withoutPicture } from "../refusals.ts";
 import type { Provider } from "../vendor.ts";
 import { readAnswer, refusedBy } from "./answer.ts";
@@ -14,12 +13,14 @@ export const provider: Provider = {
   encode({ prompt, references, n, aspectRatio, size }, spec) {
     const config = { aspect_ratio: aspectRatio, image_size: size };
     const isAsked = aspectRatio !== undefined || size !== undefined;
-    const parts = [{ type: "text", text: prompt }, ...references.map(part)];
+    const pictures = references.map((each) => ({ type: "image_url", image_url: { url: writeReference(each) } }));
     return {
       path: "/v1/chat/completions",
       body: {
         model: spec.wireName,
-        messages: [{ role: "user", content: references.length === 0 ? prompt : parts }],
+        messages: [
+          { role: "user", content: pictures.length === 0 ? prompt : [{ type: "text", text: prompt }, ...pictures] },
+        ],
         n: n > 1 ? n : undefined,
         extra_body: isAsked ? { google: { image_config: config } } : undefined,
       },
@@ -34,9 +35,3 @@ export const provider: Provider = {
     return { images, text, usage };
   },
 };
-
-function part(reference: Reference): Wire {
-  const url =
-    "url" in reference ? reference.url : new Inline(reference.picture, `data:${reference.picture.type};base64,`);
-  return { type: "image_url", image_url: { url } };
-}
