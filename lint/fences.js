@@ -37,7 +37,7 @@ const VENDOR_MAY = [
   "vendors/refusals.ts",
 ];
 
-/** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small. */
+/** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small, croner reads cron lines. */
 const PACKAGES = /^(hono(\/.+)?|zod\/mini|croner|node:.+|cloudflare:.+)$/;
 
 /** Folders of src/vendors/ whose names are words of our own, or a format that many speak. */
@@ -94,7 +94,7 @@ const layers = {
       const wanted = source.value;
       if (!wanted.startsWith(".")) {
         if (!PACKAGES.test(wanted)) {
-          context.report({ node: source, message: `src imports hono, zod/mini and the platform only; not ${wanted}.` });
+          context.report({ node: source, message: `src imports hono, zod/mini, croner and the platform only; not ${wanted}.` });
         }
         return;
       }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 const CODE = ["src", "test", "bench", "scripts"];
 /** Whatever else is installed helps to build and test; the Worker itself needs no more than these. */
-const DEPENDENCIES = new Set(["hono", "zod"]);
+const DEPENDENCIES = new Set(["hono", "zod", "croner"]);
 /** A comment that switches a fence off; no lint rule can refuse it, because it switches that one off as well. */
 const OFF_SWITCH = /(?:oxlint|eslint)-disable|@ts-ignore|@ts-nocheck/;
 
@@ -14,7 +14,7 @@ export function treeProblems(root: string): string[] {
   };
   const problems = Object.keys(dependencies)
     .filter((name) => !DEPENDENCIES.has(name))
-    .map((name) => `package.json: ${name} may not be a dependency; the Worker has ${[...DEPENDENCIES].join(" and ")}.`);
+    .map((name) => `package.json: ${name} may not be a dependency; the Worker has ${[...DEPENDENCIES].join(", ")}.`);
   for (const folder of CODE.filter((name) => existsSync(join(root, name)))) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !/\.[cm]?[jt]sx?$/.test(entry.name)) continue;
