@@ -94,7 +94,10 @@ const layers = {
       const wanted = source.value;
       if (!wanted.startsWith(".")) {
         if (!PACKAGES.test(wanted)) {
-          context.report({ node: source, message: `src imports hono, zod/mini, croner and the platform only; not ${wanted}.` });
+          context.report({
+            node: source,
+            message: `src imports hono, zod/mini, croner and the platform only; not ${wanted}.`,
+          });
         }
         return;
       }

@@ -23,7 +23,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const EXERCISE = join(ROOT, "test/exercise");
 const REGISTRY = "src/vendors/index.ts";
 const CONFIGURATION = [".oxlintrc.json", "package.json", "tsconfig.json", "vitest.config.ts", "wrangler.toml"];
-const CODE = ["bench", "lint", "scripts", "src", "test"];
+const CODE = ["bench", "docs", "lint", "scripts", "src", "test"];
 /** What runs for longer hangs, and is ended before its test is. */
 const TOOL_MS = 170_000;
 vi.setConfig({ testTimeout: TOOL_MS + 10_000 });

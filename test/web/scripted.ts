@@ -1,5 +1,7 @@
 import type { Page, Request } from "playwright-core";
 import { png } from "../sim/index.ts";
+import type { PageOptions, Stand } from "./stand.ts";
+import type { Visit } from "./visit.ts";
 
 export interface Refusal {
   status: number;
@@ -13,11 +15,27 @@ export type Answer = "good" | "never" | "lost" | Refusal;
 const PICTURE = png({ width: 64, height: 36 }).bytes;
 const CORS = { "access-control-allow-origin": "*", "access-control-expose-headers": "*" };
 
-/**
- * Stands in for Easel where a page asks for pictures: gives the answers in order, and the last of them ever after. Returns the
- * requests that it saw; what is asked for a picture that was drawn (`/images/…`) is always answered and not among them.
- */
-export async function scripted(page: Page, ...answers: [Answer, ...Answer[]]): Promise<Request[]> {
+/** One after the other, and the last of them ever after. */
+export type Answers = [Answer, ...Answer[]];
+
+/** Opens a page that asks for pictures, and answers it in place of Easel; `seen` is what it asked. */
+export async function scripted(
+  { open }: Stand,
+  body: string,
+  answers: Answers,
+  options: PageOptions,
+): Promise<{ v: Visit; seen: Request[] }> {
+  let seen: Request[] = [];
+  const before: PageOptions["before"] = async (page) => {
+    await options.before?.(page);
+    seen = await answer(page, answers);
+  };
+  const v = await open(body, { ...options, before });
+  return { v, seen };
+}
+
+/** What is asked for a picture that was drawn (`/images/…`) is always answered, and not among what is returned. */
+async function answer(page: Page, answers: Answers): Promise<Request[]> {
   const seen: Request[] = [];
   await page.route(/\/images\//, (route) => route.fulfill({ contentType: "image/png", body: PICTURE, headers: CORS }));
   await page.route(/\/(?:i\/|v1\/generations)/, async (route) => {
@@ -27,17 +45,17 @@ export async function scripted(page: Page, ...answers: [Answer, ...Answer[]]): P
       return route.fulfill({ status: 204, headers: { ...CORS, ...allowed } });
     }
     seen.push(request);
-    const answer = answers[Math.min(seen.length, answers.length) - 1] ?? "good";
-    if (answer === "never") return;
-    if (answer === "lost") return route.abort();
-    if (answer === "good" && request.method() === "GET")
+    const how = answers[Math.min(seen.length, answers.length) - 1] ?? "good";
+    if (how === "never") return;
+    if (how === "lost") return route.abort();
+    if (how === "good" && request.method() === "GET")
       return route.fulfill({ contentType: "image/png", body: PICTURE, headers: CORS });
-    if (answer === "good")
+    if (how === "good")
       return route.fulfill({
         json: { id: "g1", images: [{ url: new URL("/images/g1/0", request.url()).href }] },
         headers: CORS,
       });
-    const { status, retryAfter, message = "No." } = answer;
+    const { status, retryAfter, message = "No." } = how;
     const headers = { ...CORS, ...(retryAfter !== undefined && { "retry-after": retryAfter }) };
     return route.fulfill({ status, headers, json: { error: { code: "x", message } } });
   });

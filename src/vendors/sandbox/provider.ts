@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
+import { pixelsOf } from "../../image/size.ts";
 import type { Drawn, Provider } from "../vendor.ts";
 import { answer } from "./answer.ts";
 import { hash } from "./landscape/random.ts";
@@ -12,13 +13,14 @@ export const provider: Provider = {
   name: "sandbox",
   baseUrl: "https://sandbox.invalid",
   models,
-  encode(request) {
+  encode(request, { pixels, defaultSize, defaultRatio }) {
     const body = {
       prompt: request.prompt,
       // Not the spec's name: each model that the sandbox stands in for has its own hand.
       model: request.model,
-      width: request.width ?? 1024,
-      height: request.height ?? 1024,
+      ...(request.width !== undefined && request.height !== undefined
+        ? { width: request.width, height: request.height }
+        : pixelsOf(pixels, defaultSize ?? "1K", request.aspectRatio ?? defaultRatio ?? "1:1", 1)),
       // Without a seed the same request still draws the same picture: an answer that can be tested against.
       seed: request.seed ?? 0,
       n: request.n,

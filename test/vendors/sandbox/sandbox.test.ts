@@ -46,6 +46,11 @@ describe("the sandbox draws", () => {
     expect([drawn.width, drawn.height]).toEqual([width, height]);
   });
 
+  it("the pixels of a ratio that is all that is said", async () => {
+    const drawn = readPng(await picture({ width: undefined, height: undefined, aspectRatio: "16:9" }));
+    expect([drawn.width, drawn.height]).toEqual([1365, 768]);
+  });
+
   it("1024 × 1024 when nothing is said, in few bytes and many colours", async () => {
     const bytes = await picture({ width: undefined, height: undefined, prompt: "night over a mountain lake" });
     const drawn = readPng(bytes);
