@@ -35,11 +35,10 @@ const REJECTED = [
     "RECITATION",
     "IMAGE_RECITATION",
   ]),
-  ...blocks(["SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK"]),
+  ...blocks(["SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK", "OTHER"]),
 ];
 const NO_IMAGE: [string, ListenHubBehaviour][] = [
-  ...reasons(["NO_IMAGE", "IMAGE_OTHER", "OTHER", "MAX_TOKENS", "MALFORMED_FUNCTION_CALL", "LANGUAGE"]),
-  ...blocks(["OTHER"]),
+  ...reasons(["NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_FUNCTION_CALL", "LANGUAGE"]),
   ["an empty list of candidates", { pictures: [] }],
   ["a reason without content", { pictures: [], finishReason: "STOP" }],
   ["text alone", { pictures: [], text: "I cannot draw that." }],
@@ -79,6 +78,7 @@ const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: numb
   [
     ["rejected", REJECTED, 400, 29003, "content_rejected"],
     ["without a picture", NO_IMAGE, 500, 500, "no_image"],
+    ["cut off", reasons(["MAX_TOKENS"]), 500, 500, "vendor_error"],
     ["not to be used", BROKEN, 500, 500, "vendor_error"],
     [
       "an error in 200: parameters",

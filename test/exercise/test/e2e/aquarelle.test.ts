@@ -87,7 +87,7 @@ describe("its dialect", () => {
     expect(answer.headers.get("easel-vendor")).toBe("linkai");
     expect(hashesOf(await jsonOf<Sheets>(answer))).toEqual([drawn.sha256]);
     const { value } = seenAs(given);
-    expect(lastBody(stage.linkai.generations())).toMatchObject({ size: "1K", aspect_ratio: "1:1", images: [value] });
+    expect(lastBody(stage.linkai.generations())).toMatchObject({ model: "gpt-image-2", images: [value] });
     expect(aquarelle.seen).toEqual([]);
   });
 
