@@ -9,7 +9,8 @@ const HEADERS = "authorization, accept, content-type, idempotency-key, prefer, *
 /** A day; browsers take less where they want. */
 const MAX_AGE_SECONDS = 86_400;
 /** Of an answer's headers, those that pages may read beside what every page may. */
-const EXPOSED = /^(?:easel-|ratelimit|(?:retry-after|location|content-location|x-request-id|x-should-retry|preference-applied)$)/;
+const EXPOSED =
+  /^(?:easel-|ratelimit|(?:retry-after|location|content-location|x-request-id|x-should-retry|preference-applied)$)/;
 
 /**
  * Opens a method of a path to web pages: publishable keys are good there, and their pages may read the answer. Nobody

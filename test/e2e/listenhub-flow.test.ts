@@ -76,7 +76,9 @@ it("has a record that runs, then has failed, with the reason", async () => {
   await expect(response.arrayBuffer()).rejects.toThrow();
   const record = await stage.ended(id);
   expect(record).toMatchObject({ status: "failed", images: [], error: { code: "vendor_error" } });
-  expect(record.attempts).toMatchObject([{ vendor: "listenhub", ms: expect.any(Number) as number, error: "vendor_error" }]);
+  expect(record.attempts).toMatchObject([
+    { vendor: "listenhub", ms: expect.any(Number) as number, error: "vendor_error" },
+  ]);
   expect(await stage.keys(`pictures/${id}`)).toEqual([]);
 });
 

@@ -79,7 +79,7 @@ it("refuses a picture in a field that nobody reads, before anything is paid", as
     image_url: data,
   });
   expect(own.status).toBe(200);
-  expect((stage.linkai.generations().at(-1)?.body as { images: unknown[] }).images).toHaveLength(1);
+  expect(lastBody(stage.linkai.generations())["images"]).toHaveLength(1);
 });
 
 describe("Accept", () => {
