@@ -9,6 +9,8 @@ const compatibilityFlags = JSON.parse(/^compatibility_flags = (\[.+\])$/m.exec(t
 export default defineConfig({
   test: {
     reporters: ["default", "./test/harness/closing-line.ts"],
+    // Most of the time a test waits for a clock, not for a core.
+    maxWorkers: 4,
     projects: [
       {
         // Inside workerd, with the runtime and bindings of wrangler.toml; not by its path, for then whatever is in a

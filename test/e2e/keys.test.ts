@@ -133,7 +133,7 @@ describe("making, listing and revoking", () => {
     ["expiresAt must be a time to come", "expiresAt", { expiresAt: "2030-13-31T12:00:00Z" }],
     ["models must not be empty", "models", { models: [] }],
     ["models[1]: The model dall-e-9 is not known; known are", "models[1]", { models: [PRO, "dall-e-9"] }],
-    ["is not known", "models[0]", { models: [`nobody/${PRO}`] }],
+    ["is no vendor here", "models[0]", { models: [`nobody/${PRO}`] }],
     ["presets[0] must be a preset's name", "presets[0]", { presets: ["a b"] }],
     ["size must be one of 512, 1K, 2K, 3K, 4K", "size", { size: "8K" }],
     ["perMinute must be at least 1", "perMinute", { perMinute: 0 }],

@@ -211,6 +211,7 @@ describe("nothing is there", () => {
       ...(JSON.parse((await end?.text()) ?? "{}") as object),
       status: "running",
       createdAt: "2026-01-01T00:00:00.000Z",
+      startedAt: "2026-01-01T00:00:00.000Z",
     };
     await stage.easel.bucket.put(`generations/${id}/end.json`, JSON.stringify(record));
     const lost = await stage.easel.fetch(`/images/${id}/0`);

@@ -72,7 +72,7 @@ describe("PUT, GET and DELETE", () => {
     ["hero", { style: "soft" }, "style", "is not a field here; the fields are prompt, model,"],
     ["hero", { prompt: "a lighthouse" }, "prompt", "must have {prompt}"],
     ["hero", { model: "gpt-image-9" }, "model", "is not known; known are"],
-    ["hero", { model: "nobody/gpt-image-2" }, "model", "is not known; known are"],
+    ["hero", { model: "nobody/gpt-image-2" }, "model", "nobody is no vendor here"],
     ["hero", { size: "8K" }, "size", "must be one of 512, 1K"],
     ["hero", { vary: ["everything"] }, "vary[0]", "must be one of prompt, model"],
   ];
