@@ -24,6 +24,7 @@ const SAMPLES: [path: string, code: string, rule?: string][] = [
   ["src/routes/hono.ts", 'export { Hono } from "hono";\nexport { stream } from "hono/streaming";\n'],
   ["src/schedule/tick.ts", 'export { Cron } from "croner";\nexport { x } from "../generate.ts";\n'],
   ["src/generate/late.ts", 'export { Cron } from "../schedule/tick.ts";\n', "layers"],
+  ["src/schedule/http.ts", 'export { x } from "../routes/hono.ts";\n', "layers"],
   ["src/routes/deep.ts", 'export { x } from "../vendors/linkai/wire.ts";\n', "layers"],
   ["src/app.ts", 'export { x } from "./generate.ts";\n'],
   ["src/vendors/index.ts", 'export { x as linkai } from "./linkai/wire.ts";\n'],

@@ -11,7 +11,8 @@ const LAYERS = [
   ["errors.ts", "log.ts", "image/", "web/"],
   ["env.ts", "stream/", "store/", "policy/", "vendors/"],
   ["generate/", "generate.ts"],
-  ["routes/", "schedule/"],
+  ["schedule/"],
+  ["routes/"],
   ["app.ts"],
   ["index.ts"],
 ];

@@ -92,6 +92,21 @@ export function refine(error: GatewayError, change: ErrorDetail & { message?: st
   return new GatewayError(code, change.message ?? message, detail);
 }
 
+/** The error with its field called as in the caller's own JSON: `references[1]` may be `images[1]` there, or a field of its own. */
+export function inWordsOf(
+  { fields = {} }: { fields?: Readonly<Record<string, string>> | undefined },
+  error: GatewayError,
+): GatewayError {
+  const { message, field = "" } = error;
+  const [one = "", canonical = ""] = /^(\w+)(?:\[\d+\])?/.exec(field) ?? [];
+  // A client's own unknown field may be called as anything, toString too.
+  const known = [one, canonical].find((each) => Object.hasOwn(fields, each));
+  if (known === undefined) return error;
+  const theirs = fields[known] + field.slice(known.length);
+  const renamed = message.startsWith(field) ? theirs + message.slice(field.length) : message;
+  return refine(error, { message: renamed, field: theirs });
+}
+
 /** Text without the secrets in it. */
 export function redact(text: string, secrets: readonly string[]): string {
   return secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text);

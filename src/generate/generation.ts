@@ -4,46 +4,23 @@ import type { Route } from "./choose.ts";
 import type { Exchanged } from "./exchange.ts";
 import { totalCost } from "../image/price.ts";
 import type { GenerationRecord, Stages, Usage } from "../image/record.ts";
-import type { StoredPicture } from "../image/request.ts";
 import type { Lanes } from "./lanes.ts";
 import { log } from "../log.ts";
+import { twice } from "../store/again.ts";
+import type { StoredJob } from "../store/jobs.ts";
 import { dropPictures } from "../store/pictures.ts";
-import {
-  dropStart,
-  madeAt,
-  NOTED_AFTER_MS,
-  putEnd,
-  putStart,
-  type StoredRecord,
-  touch,
-  WRITE_AGAIN_MS,
-} from "../store/records.ts";
-import type { Tick } from "../store/ticks.ts";
-import type { Asked } from "../vendors/vendor.ts";
+import { dropStart, madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
 
 /** One accepted request. */
-export interface Job {
-  id: string;
-  asked: Asked;
-  /** Name of the dialect it came in. */
-  dialect: string;
-  principal: string;
-  /** Origin of the URLs in its record. */
-  origin: string;
+export interface Job extends Omit<StoredJob, "claim"> {
   env: Env;
   settings: Settings;
-  /** When the request came, in milliseconds since the epoch. */
-  receivedAt: number;
   /** Set where others rely on it being drawn once: its start is noted before any vendor is asked, and kept alive. */
   owned?: boolean | undefined;
   /** Set where it is begun again after a failure that may pass: such a failure does not end it. */
   again?: boolean | undefined;
   /** Set where several generations share one invocation, and so its connections. */
   lanes?: Lanes | undefined;
-  /** Pictures that came with the request; dropped when the generation has ended. */
-  hoisted: readonly StoredPicture[];
-  /** The tick of a schedule that it is drawn for. */
-  tick?: Tick | undefined;
   /** Told as soon as it is known who draws, so that an error can say so too. */
   chosen(record: Pick<GenerationRecord, "vendor" | "model" | "warnings">): void;
   /** Keeps the isolate at work after the answer, or after the client left. */
@@ -181,10 +158,7 @@ export class Generation {
     this.record.finishedAt = new Date().toISOString();
     this.record.usage = usageOf(this.record, { ...this.stages, total: Date.now() - this.job.receivedAt }, vendorUsage);
     this.log(error);
-    await putEnd(env.BUCKET, this.record).catch(async () => {
-      await scheduler.wait(WRITE_AGAIN_MS);
-      await putEnd(env.BUCKET, this.record);
-    });
+    await twice(() => putEnd(env.BUCKET, this.record));
   }
 
   private log(error: GatewayError | undefined): void {

@@ -1,28 +1,17 @@
 import { GatewayError } from "../errors.ts";
 import type { Answer } from "../generate.ts";
 import { find, release } from "../store/claims.ts";
+import { dropJob, putJob, type StoredJob } from "../store/jobs.ts";
 import { dropPictures } from "../store/pictures.ts";
 import { dropQueued, putQueued, type StoredRecord } from "../store/records.ts";
 import { endTick } from "../store/tick-end.ts";
 import { routesFor } from "./choose.ts";
 import { type Job, publicRecord } from "./generation.ts";
 
-/** What a job is when nobody holds it: as JSON in R2, because a message has room for its id only. */
-export interface StoredJob extends Pick<
-  Job,
-  "id" | "asked" | "dialect" | "principal" | "origin" | "receivedAt" | "hoisted" | "tick"
-> {
-  /** R2 key of the claim that it is the answer to. */
-  claim?: string | undefined;
-}
-
 /** What goes through the queue. */
 export interface JobMessage {
   generation: string;
 }
-
-const PREFIX = "jobs/";
-const keyOf = (id: string) => `${PREFIX}${id}.json`;
 
 /**
  * Puts a job into the queue, to be drawn whether or not anybody waits for it, and answers its record. Throws what it can
@@ -63,7 +52,7 @@ async function submit({ BUCKET, QUEUE }: Job["env"], job: StoredJob, record: Sto
     await putQueued(BUCKET, record);
     await send(QUEUE, id);
   } catch (cause) {
-    await Promise.allSettled([dropQueued(BUCKET, id), BUCKET.delete(keyOf(id))]);
+    await Promise.allSettled([dropQueued(BUCKET, id), dropJob(BUCKET, id)]);
     const message = "The request could not be queued; nothing was drawn.";
     throw new GatewayError("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
   }
@@ -74,49 +63,11 @@ export async function send(queue: Queue, id: string): Promise<void> {
   await queue.send({ generation: id } satisfies JobMessage, { contentType: "json" });
 }
 
-/** Notes when its message is to come; `resendStale` goes by that. */
-export async function putJob(bucket: R2Bucket, job: StoredJob, due: number): Promise<void> {
-  const options = { httpMetadata: { contentType: "application/json" }, customMetadata: { due: String(due) } };
-  await bucket.put(keyOf(job.id), JSON.stringify(job), options);
-}
-
-/** The job; null where there is none any more, or none that can be read. */
-export async function getJob(bucket: R2Bucket, id: string): Promise<StoredJob | null> {
-  const object = await bucket.get(keyOf(id));
-  const job = await object?.json<StoredJob | null>().catch((error: unknown) => {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  });
-  return job?.id === id ? job : null;
-}
-
-/** Whether it has not ended yet; what came with its request is still needed then. */
-export async function isOutstanding(bucket: R2Bucket, id: string): Promise<boolean> {
-  return (await bucket.head(keyOf(id))) !== null;
-}
-
-/** Every job that has not ended, and when its message was to come, in milliseconds since the epoch. */
-export async function* outstanding(bucket: R2Bucket): AsyncGenerator<{ id: string; due: number }> {
-  let cursor: string | undefined;
-  do {
-    const page = await bucket.list({
-      prefix: PREFIX,
-      include: ["customMetadata"],
-      ...(cursor !== undefined && { cursor }),
-    });
-    for (const { key, customMetadata, uploaded } of page.objects) {
-      const due = Number(customMetadata?.["due"] ?? uploaded.getTime());
-      yield { id: key.slice(PREFIX.length).replace(/\.json$/, ""), due };
-    }
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
-}
-
 /** Removes what is not needed once its record has ended. */
 export async function forget(bucket: R2Bucket, id: string, job: StoredJob | null): Promise<void> {
   if (job?.tick !== undefined) await endTick(bucket, job.tick, id);
   if (job !== null) await dropPictures(bucket, job.hoisted);
-  await bucket.delete(keyOf(id));
+  await dropJob(bucket, id);
 }
 
 /** Lets go of the claim that the job is the answer to: nothing was drawn, and the same can be asked again. */

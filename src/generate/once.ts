@@ -80,9 +80,7 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   const record = progress.at === "ended" ? progress.record : undefined;
   const over = progress.at === "ended" || progress.at === "lost";
   if (over && now - claim.at >= what.keepMs(record)) return "free";
-  if (claim.fingerprint !== what.fingerprint) {
-    throw conflict("This key was used for another request; use a new one.", { status: 422 });
-  }
+  if (claim.fingerprint !== what.fingerprint) throw usedForAnother();
   if (record !== undefined) return record;
   // No vendor was asked, and its owner is gone: it can be drawn without paying twice.
   if (progress.at === "none") return now - claim.at > leaseMs ? "free" : "none";
@@ -113,6 +111,11 @@ export function answerOf(record: StoredRecord, origin: string): Answer {
   const { error } = record;
   if (error !== undefined) throw new GatewayError(error.code as ErrorCode, error.message);
   return { record: publicRecord(record, origin) };
+}
+
+/** 422: the Idempotency-Key of another request. */
+export function usedForAnother(): GatewayError {
+  return conflict("This key was used for another request; use a new one.", { status: 422 });
 }
 
 function conflict(

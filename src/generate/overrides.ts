@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import type { ModelSpec } from "../image/models.ts";
 import { OUTPUT_FORMATS, TIERS } from "../image/request.ts";
+import { parseVar } from "../policy/vars.ts";
 import { parseWire } from "../vendors/strict.ts";
 import type { Provider } from "../vendors/vendor.ts";
 
@@ -90,7 +91,7 @@ const overrideWire = z.partial(
 /** Reads the var MODELS. Throws an Error with the path at fault and what is allowed there. */
 export function parseOverrides(json: string | undefined, providers: readonly Provider[]): Overriding[] {
   if (json === undefined) return [];
-  return members(parseJson(json), "MODELS").flatMap(([vendor, models]) => {
+  return members(parseVar("MODELS", json), "MODELS").flatMap(([vendor, models]) => {
     const provider = providers.find(({ name }) => name === vendor);
     if (provider === undefined)
       throw new Error(`MODELS.${vendor} is no vendor; there are ${providers.map(({ name }) => name).join(", ")}`);
@@ -100,14 +101,6 @@ export function parseOverrides(json: string | undefined, providers: readonly Pro
       return { provider, model, path, override: value === null ? null : parseOverride(value, path) };
     });
   });
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (cause) {
-    throw new Error(`MODELS is not JSON: ${String(cause)}`, { cause });
-  }
 }
 
 function members(value: unknown, path: string): [string, unknown][] {

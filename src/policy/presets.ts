@@ -1,11 +1,12 @@
 import * as z from "zod/mini";
-import { GatewayError } from "../errors.ts";
+import { GatewayError, wrong } from "../errors.ts";
 import { DEFAULT_MODEL } from "../image/catalog.ts";
 import type { ImageRequest } from "../image/request.ts";
 import { parseRatio } from "../image/size.ts";
 import { readUrl } from "../vendors/references.ts";
 import { modelName, optional, parseWire, promptText, shapeFields } from "../vendors/strict.ts";
 import type { Limits } from "./limits.ts";
+import { parseVar } from "./vars.ts";
 
 /** Stands in a preset's prompt for the caller's own words. */
 const PLACE = "{prompt}";
@@ -43,19 +44,22 @@ export function parsePreset(wire: unknown, limits: Pick<Limits, "promptChars" | 
   const { prompt = PLACE, references = [], vary = ["prompt"], ...fixed } = parseWire(presetWire, wire);
   const varies = (field: (typeof VARIABLE)[number]) => vary.includes(field);
   if (varies("prompt") && !prompt.includes(PLACE))
-    refuse("prompt", `must have ${PLACE} where the caller's words go; or leave prompt out of vary, as in "vary": []`);
+    throw wrong(
+      "prompt",
+      `must have ${PLACE} where the caller's words go; or leave prompt out of vary, as in "vary": []`,
+    );
   if (!varies("prompt") && prompt.includes(PLACE))
-    refuse("vary", `must have prompt, or prompt no ${PLACE}: nobody could fill it`);
-  if (prompt.length > limits.promptChars) refuse("prompt", `must have at most ${limits.promptChars} characters`);
+    throw wrong("vary", `must have prompt, or prompt no ${PLACE}: nobody could fill it`);
+  if (prompt.length > limits.promptChars) throw wrong("prompt", `must have at most ${limits.promptChars} characters`);
   if (fixed.aspectRatio !== undefined && parseRatio(fixed.aspectRatio) === undefined)
-    refuse("aspectRatio", "must be W:H, as in 16:9");
+    throw wrong("aspectRatio", "must be W:H, as in 16:9");
   for (const [one, other] of [
     ["width", "height"],
     ["height", "width"],
   ] as const)
     if (fixed[one] !== undefined && fixed[other] === undefined && !varies(other))
-      refuse(other, `is needed beside ${one}`);
-  if (references.length > limits.references) refuse("references", `must be at most ${limits.references} pictures`);
+      throw wrong(other, `is needed beside ${one}`);
+  if (references.length > limits.references) throw wrong("references", `must be at most ${limits.references} pictures`);
   references.forEach((url, index) => readUrl(url, `references[${index}]`, ["https", "http"]));
   return { ...fixed, prompt, references, vary: [...new Set(vary)] };
 }
@@ -86,9 +90,9 @@ export function applyPreset(
   const other = given.find((field) => !vary.some((each) => each === field));
   if (other !== undefined) {
     const may = vary.length === 0 ? "it leaves nothing open" : `what may be set is ${vary.join(", ")}`;
-    refuse(other, `cannot be set with the preset ${name}; ${may}`);
+    throw wrong(other, `cannot be set with the preset ${name}; ${may}`);
   }
-  if (vary.includes("prompt") && !set("prompt")) refuse("prompt", `is required with the preset ${name}`);
+  if (vary.includes("prompt") && !set("prompt")) throw wrong("prompt", `is required with the preset ${name}`);
   // Pixels stand in place of a size and a ratio, whoever says which.
   const base = { ...fixed };
   if (set("width", "height")) for (const field of ["size", "aspectRatio"] as const) delete base[field];
@@ -116,17 +120,7 @@ export function requestOf(fields: Readonly<Record<string, string>>): { request: 
 }
 
 function members(json: string | undefined): object {
-  if (json === undefined) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw new Error(`PRESETS is not JSON: ${String(cause)}`, { cause });
-  }
+  const value = json === undefined ? {} : parseVar("PRESETS", json);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   throw new Error("PRESETS must be an object: name to preset");
-}
-
-function refuse(field: string, allowed: string): never {
-  throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
 }

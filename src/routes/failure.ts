@@ -1,5 +1,5 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { asGatewayError, type GatewayError, redact, refine, STATUS } from "../errors.ts";
+import { asGatewayError, type GatewayError, inWordsOf, redact, STATUS } from "../errors.ts";
 import { errorWire } from "../image/record.ts";
 import { log } from "../log.ts";
 import type { Dialect, Failure } from "../vendors/vendor.ts";
@@ -39,18 +39,6 @@ export function told(c: AppContext, thrown: unknown, voice: Voice): Failure & { 
 export function notFound(c: AppContext, message: string): Response {
   c.header("cache-control", "no-store");
   return c.json({ error: { code: "not_found", message } }, 404);
-}
-
-/** The error with its field called as in the caller's own JSON: `references[1]` may be `images[1]` there, or a field of its own. */
-export function inWordsOf({ fields = {} }: Voice, error: GatewayError): GatewayError {
-  const { message, field = "" } = error;
-  const [one = "", canonical = ""] = /^(\w+)(?:\[\d+\])?/.exec(field) ?? [];
-  // A client's own unknown field may be called as anything, toString too.
-  const known = [one, canonical].find((each) => Object.hasOwn(fields, each));
-  if (known === undefined) return error;
-  const theirs = fields[known] + field.slice(known.length);
-  const renamed = message.startsWith(field) ? theirs + message.slice(field.length) : message;
-  return refine(error, { message: renamed, field: theirs });
 }
 
 /** Not `settings()` alone: that the settings cannot be read may be the very error. */

@@ -1,14 +1,13 @@
-import { GatewayError } from "../errors.ts";
 import { type Answer, generate } from "../generate.ts";
+import { check } from "../generate/check.ts";
 import type { Job } from "../generate/generation.ts";
 import { enqueue } from "../generate/jobs.ts";
 import { once } from "../generate/once.ts";
+import { permitted } from "../generate/permitted.ts";
 import { withPreset } from "../generate/preset.ts";
-import { type ImageRequest, referencesOf, type StoredPicture } from "../image/request.ts";
-import { hoistedMark } from "../image/wire.ts";
+import { referencesOf } from "../image/request.ts";
 import { Gate } from "../policy/gate.ts";
 import { claimKeyOf } from "../policy/idempotency.ts";
-import type { Limits } from "../policy/limits.ts";
 import { asyncWaitMs } from "../policy/prefer.ts";
 import { dropPictures, read } from "../store/pictures.ts";
 import { newId } from "../store/records.ts";
@@ -19,7 +18,6 @@ import { sendEvents } from "./events.ts";
 import { failure } from "./failure.ts";
 import { intake } from "./intake.ts";
 import { accepted, answerWithin } from "./later.ts";
-import { permitted } from "./permit.ts";
 import { sendWhole } from "./pictures.ts";
 import { refuseStrays } from "./strays.ts";
 
@@ -126,23 +124,6 @@ function describe(c: AppContext, { fields = {} }: Dialect, record: Parameters<Jo
     return [...new Set(names)].join(" and ") + warning.slice(both.length);
   });
   c.header("easel-warnings", asciiJson(warnings));
-}
-
-/** Throws invalid_request for what is over a limit of ours. */
-export function check(request: ImageRequest, pictures: readonly StoredPicture[], limits: Limits): void {
-  const { prompt, n, turns = [] } = request;
-  const refuse = (field: string, allowed: string): never => {
-    throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
-  };
-  const said = [prompt, ...turns.map(({ text = "" }) => text)];
-  // A picture in it was lifted out, and what stands in its place means nothing to a vendor.
-  if (pictures.some((_, index) => said.some((text) => text.includes(hoistedMark(index)))))
-    refuse("prompt", "must be text, without pictures");
-  const chars = said.reduce((sum, text) => sum + text.length, 0);
-  if (chars > limits.promptChars) refuse("prompt", `must have at most ${limits.promptChars} characters`);
-  if (n > limits.pictures) refuse("n", `must be at most ${limits.pictures}`);
-  if (referencesOf(request).length > limits.references)
-    refuse("references", `must be at most ${limits.references} pictures`);
 }
 
 /** A JSON text for a header: ASCII, with escapes for the rest. */

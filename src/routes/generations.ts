@@ -29,7 +29,7 @@ export async function serveGeneration(c: AppContext): Promise<Response> {
   }
   const now = shown(c, record);
   c.header("cache-control", "no-store");
-  if (isUnfinished(now)) c.header("retry-after", LOOK_AGAIN_SECONDS);
+  if (isUnfinished(now)) c.header("retry-after", String(LOOK_AGAIN_SECONDS));
   return c.json(recordWire(now));
 }
 

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Settings } from "../env.ts";
-import { GatewayError } from "../errors.ts";
+import { GatewayError, wrong } from "../errors.ts";
 import { offersOf } from "../generate/choose.ts";
 import { TIERS } from "../image/request.ts";
 import { isKeyId, type KeyRecord, type KeyTerms, newKey } from "../policy/keys.ts";
@@ -74,28 +74,29 @@ function termsOf(wire: unknown, config: Settings, now: number): KeyTerms {
   const { kind, expiresAt, models, presets, origins, size, perMinute } = terms;
   if (expiresAt !== undefined) {
     const at = Date.parse(expiresAt);
-    if (!(at > now)) refuse("expiresAt", "must be a time to come");
+    if (!(at > now)) throw wrong("expiresAt", "must be a time to come");
     terms.expiresAt = new Date(at).toISOString();
   }
   terms.models = models?.map((model, index) => modelOf(model, `models[${index}]`, config));
   presets?.forEach((preset, index) => {
-    if (!isPresetName(preset)) refuse(`presets[${index}]`, "must be a preset's name: 1 to 64 of a-z, 0-9 and -");
+    if (!isPresetName(preset)) throw wrong(`presets[${index}]`, "must be a preset's name: 1 to 64 of a-z, 0-9 and -");
   });
   origins?.forEach((origin, index) => {
     const problem = originProblem(origin);
-    if (problem !== undefined) refuse(`origins[${index}]`, problem);
+    if (problem !== undefined) throw wrong(`origins[${index}]`, problem);
   });
   if (kind === "secret") {
-    if (origins !== undefined) refuse("origins", "is for publishable keys: a secret key has no place in a page");
+    if (origins !== undefined) throw wrong("origins", "is for publishable keys: a secret key has no place in a page");
     return terms;
   }
   // Whoever opens the page has the key: nothing may be left open.
   const needed = "is required for a publishable key";
-  if (origins === undefined) refuse("origins", `${needed}: the pages that may use it, as in https://example.com`);
+  if (origins === undefined) throw wrong("origins", `${needed}: the pages that may use it, as in https://example.com`);
   if (models === undefined && presets === undefined)
-    refuse("models", `or presets ${needed}: what may be drawn with it`);
-  if (size === undefined) refuse("size", `${needed}: the largest that may be asked for, one of ${TIERS.join(", ")}`);
-  if (perMinute === undefined) refuse("perMinute", `${needed}: its requests a minute`);
+    throw wrong("models", `or presets ${needed}: what may be drawn with it`);
+  if (size === undefined)
+    throw wrong("size", `${needed}: the largest that may be asked for, one of ${TIERS.join(", ")}`);
+  if (perMinute === undefined) throw wrong("perMinute", `${needed}: its requests a minute`);
   return terms;
 }
 
@@ -109,8 +110,4 @@ function modelOf(name: string, field: string, config: Settings): string {
       ? new GatewayError("invalid_request", `${field}: ${error.message}`, { field })
       : error;
   }
-}
-
-function refuse(field: string, allowed: string): void {
-  throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
 }

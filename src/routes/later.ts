@@ -6,7 +6,7 @@ import { waitForEnd } from "../store/wait.ts";
 import { type AppContext, publicOrigin } from "./context.ts";
 
 /** Seconds until a look at a record that has not ended makes sense. */
-export const LOOK_AGAIN_SECONDS = "2";
+export const LOOK_AGAIN_SECONDS = 2;
 
 /** The answer to a queued generation where it ends within `waitMs`, else undefined. Throws what it failed with. */
 export async function answerWithin(c: AppContext, id: string, waitMs: number): Promise<Answer | undefined> {
@@ -20,7 +20,7 @@ export async function answerWithin(c: AppContext, id: string, waitMs: number): P
 export function accepted(c: AppContext, record: GenerationRecord): Response {
   c.header("location", `/v1/generations/${record.id}`);
   c.header("preference-applied", "respond-async");
-  c.header("retry-after", LOOK_AGAIN_SECONDS);
+  c.header("retry-after", String(LOOK_AGAIN_SECONDS));
   c.header("cache-control", "no-store");
   return c.json(recordWire(record), 202);
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.ts";
+import { GatewayError, wrong } from "../errors.ts";
 import { offersOf } from "../generate/choose.ts";
 import { presetOf } from "../generate/preset.ts";
 import { isPresetName, parsePreset, type Preset } from "../policy/presets.ts";
@@ -53,8 +53,9 @@ export async function removePreset(c: AppContext): Promise<Response> {
 /** The name in the path, of a preset that may be stored. Throws invalid_request. */
 function changeable(c: AppContext): string {
   const name = c.req.param("name") ?? "";
-  if (!isPresetName(name)) refuse("name", "must be 1 to 64 of a-z, 0-9 and -");
-  if (settings(c).presets.has(name)) refuse("name", `${name} is in the var PRESETS, which counts; change it there`);
+  if (!isPresetName(name)) throw wrong("name", "must be 1 to 64 of a-z, 0-9 and -");
+  if (settings(c).presets.has(name))
+    throw wrong("name", `${name} is in the var PRESETS, which counts; change it there`);
   return name;
 }
 
@@ -62,7 +63,7 @@ function changeable(c: AppContext): string {
 function withoutName(wire: unknown, name: string): unknown {
   if (typeof wire !== "object" || wire === null || Array.isArray(wire)) return wire;
   const { name: given, ...rest } = wire as { name?: unknown };
-  if (given !== undefined && given !== name) refuse("name", `must be ${name}, as in the path, or be left out`);
+  if (given !== undefined && given !== name) throw wrong("name", `must be ${name}, as in the path, or be left out`);
   return rest;
 }
 
@@ -78,8 +79,4 @@ function checkModel(model: string, c: AppContext): void {
 
 function presetWire(name: string, preset: Preset) {
   return { name, ...preset };
-}
-
-function refuse(field: string, allowed: string): never {
-  throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
 }

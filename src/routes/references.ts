@@ -1,4 +1,4 @@
-import { isOutstanding } from "../generate/jobs.ts";
+import { isOutstanding } from "../store/jobs.ts";
 import { keys } from "../store/pictures.ts";
 import { isId } from "../store/records.ts";
 import type { AppContext } from "./context.ts";

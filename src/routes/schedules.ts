@@ -1,10 +1,11 @@
-import { GatewayError } from "../errors.ts";
+import { GatewayError, wrong } from "../errors.ts";
+import { usedForAnother } from "../generate/once.ts";
 import type { Principal } from "../policy/credentials.ts";
 import { Gate } from "../policy/gate.ts";
+import { claimKeyOf } from "../policy/idempotency.ts";
 import { checkRequest } from "../schedule/request.ts";
 import { isScheduleName, readTerms, scheduleWireOf } from "../schedule/schedule.ts";
 import { ownerOf, runNow } from "../schedule/ticks.ts";
-import { claimKeyOf } from "../policy/idempotency.ts";
 import { claim as claimAt } from "../store/claims.ts";
 import { getRecord, newId } from "../store/records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
@@ -95,10 +96,7 @@ export async function runSchedule(c: AppContext): Promise<Response> {
   const key = claimKeyOf(c.req.raw.headers, principal.id);
   const { claim, mine } =
     key === undefined ? { claim: offered, mine: true } : await claimAt(c.env.BUCKET, key, offered);
-  if (claim.fingerprint !== offered.fingerprint) {
-    const message = "This key was used for another request; use a new one.";
-    throw new GatewayError("idempotency_conflict", message, { status: 422 });
-  }
+  if (claim.fingerprint !== offered.fingerprint) throw usedForAnother();
   const { generation } = claim;
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
   // Who had the key before may have died with it.
@@ -141,14 +139,13 @@ async function checkCount(c: AppContext, { id, key }: Principal): Promise<void> 
 function checkMatch(c: AppContext, etag: string | undefined): void {
   const wanted = c.req.header("if-match");
   if (wanted === undefined || (etag !== undefined && matches(wanted, etag))) return;
-  const message = "If-Match is not the ETag of the schedule as it is now.";
-  throw new GatewayError("invalid_request", message, { field: "If-Match", status: 412 });
+  throw wrong("If-Match", "is not the ETag of the schedule as it is now", { status: 412 });
 }
 
 function nameOf(c: AppContext): string {
   const name = c.req.param("name") ?? "";
   if (isScheduleName(name)) return name;
-  throw new GatewayError("invalid_request", "name must be 1 to 64 of a-z, 0-9 and -.", { field: "name" });
+  throw wrong("name", "must be 1 to 64 of a-z, 0-9 and -");
 }
 
 function refuseName(says: string): never {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.ts";
+import { check } from "../generate/check.ts";
 import { routesFor } from "../generate/choose.ts";
 import type { Job } from "../generate/generation.ts";
 import { once } from "../generate/once.ts";
@@ -12,7 +13,6 @@ import { find } from "../store/claims.ts";
 import { newId, progressOf, type StoredRecord } from "../store/records.ts";
 import { type AppContext, publicOrigin, settings } from "./context.ts";
 import { failure, notFound } from "./failure.ts";
-import { check } from "./generate.ts";
 import { answerWithin, LOOK_AGAIN_SECONDS } from "./later.ts";
 import { sendPicture } from "./pictures.ts";
 
@@ -62,7 +62,7 @@ async function view(c: AppContext, params: Params): Promise<Response> {
   const gone = picture && stored?.id;
   const drawn = await draw(c, params, { name, preset, gone, later: progress?.at === "lost" });
   const [first] = drawn?.images ?? [];
-  if (first === undefined) throw undrawn(Number(LOOK_AGAIN_SECONDS));
+  if (first === undefined) throw undrawn(LOOK_AGAIN_SECONDS);
   return sendPicture(c, first, cacheControl(params));
 }
 

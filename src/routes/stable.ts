@@ -5,7 +5,7 @@ import { getRecord } from "../store/records.ts";
 import { type Due, findSchedule } from "../store/schedules.ts";
 import { type Drawn, getDrawn, listDrawn, listTicks, ticks } from "../store/ticks.ts";
 import { readTick, tickText } from "../schedule/tick-text.ts";
-import { GatewayError } from "../errors.ts";
+import { wrong } from "../errors.ts";
 import { type AppContext, publicOrigin } from "./context.ts";
 import { notFound } from "./failure.ts";
 import { shown } from "./generations.ts";
@@ -46,10 +46,10 @@ export async function serveHistory(c: AppContext): Promise<Response> {
   if (schedule === null) return notFound(c, "There is no such schedule.");
   const limit = Number(c.req.query("limit") ?? SHOWN);
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
-    refuse("limit", `must be a whole number from 1 to ${MOST}`);
+    throw wrong("limit", `must be a whole number from 1 to ${MOST}`);
   const before = c.req.query("before") === undefined ? undefined : readTick(c.req.query("before") ?? "");
   if (before === undefined && c.req.query("before") !== undefined)
-    refuse("before", "must be a tick, as in 2027-01-31T12:00Z");
+    throw wrong("before", "must be a tick, as in 2027-01-31T12:00Z");
   const { BUCKET } = c.env;
   const { name, cron, timezone } = schedule;
   const [claimed, drawn] = await Promise.all([
@@ -102,8 +102,4 @@ function freshSeconds({ cron, timezone, enabled }: Due): number {
   const now = Date.now();
   const [next = Infinity] = enabled ? nextTimes(cron, timezone, now, 1) : [];
   return Math.min(LATEST_SECONDS, Math.floor((next - now) / 1000));
-}
-
-function refuse(field: string, allowed: string): never {
-  throw new GatewayError("invalid_request", `${field} ${allowed}.`, { field });
 }

@@ -1,11 +1,12 @@
 import type { Env, Settings } from "../env.ts";
 import { asGatewayError } from "../errors.ts";
 import { AlreadyBegun } from "../generate/generation.ts";
-import { forget, getJob, letGo, putJob, type StoredJob } from "../generate/jobs.ts";
+import { forget, letGo } from "../generate/jobs.ts";
 import type { Lanes } from "../generate/lanes.ts";
 import { generate } from "../generate.ts";
 import { log } from "../log.ts";
 import { retryDelay } from "../policy/retry.ts";
+import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
 import { isId, LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
 
 /** How often a job is tried; wrangler.toml's max_retries is one less. */

@@ -1,12 +1,11 @@
 import * as z from "zod/mini";
 import type { Env, Settings } from "../env.ts";
-import { asGatewayError, type GatewayError, refine } from "../errors.ts";
+import { asGatewayError, type GatewayError, inWordsOf, refine } from "../errors.ts";
+import { check } from "../generate/check.ts";
 import { routesFor } from "../generate/choose.ts";
+import { permitted } from "../generate/permitted.ts";
 import { withPreset } from "../generate/preset.ts";
 import type { Principal } from "../policy/credentials.ts";
-import { inWordsOf } from "../routes/failure.ts";
-import { check } from "../routes/generate.ts";
-import { permitted } from "../routes/permit.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { vendors } from "../vendors/index.ts";
 import { parseWire } from "../vendors/strict.ts";

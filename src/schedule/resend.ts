@@ -1,6 +1,7 @@
 import { type Env, settingsOf } from "../env.ts";
-import { forget, getJob, outstanding, putJob, send } from "../generate/jobs.ts";
+import { forget, send } from "../generate/jobs.ts";
 import { log } from "../log.ts";
+import { getJob, outstanding, putJob } from "../store/jobs.ts";
 import { progressOf } from "../store/records.ts";
 
 /** In one run; the others have their turn in the next. */

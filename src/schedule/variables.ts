@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.ts";
+import { wrong } from "../errors.ts";
 import type { LocalTime } from "./times.ts";
 
 /** What stands for `{{name}}` in the texts of a schedule's request. */
@@ -25,15 +25,15 @@ export function checkVariables(wire: unknown, field: string, rotate: readonly st
   mapTexts(wire, field, (text, path) => {
     for (const [whole, name = ""] of text.matchAll(VARIABLE)) {
       if (name === "item") used = true;
-      if (name === "item" && rotate === undefined) refuse(path, "has {{item}}, which needs a list in rotate", path);
+      if (name === "item" && rotate === undefined) throw wrong(path, "has {{item}}, which needs a list in rotate");
       if (NAMES.every((known) => known !== name)) {
         const known = NAMES.map((each) => `{{${each}}}`).join(", ");
-        refuse(path, `has ${whole.slice(0, 60)}, which is no variable; there are ${known}`, path);
+        throw wrong(path, `has ${whole.slice(0, 60)}, which is no variable; there are ${known}`);
       }
     }
     return text;
   });
-  if (rotate !== undefined && !used) refuse("rotate", "is used nowhere: put {{item}} where its texts go", "rotate");
+  if (rotate !== undefined && !used) throw wrong("rotate", "is used nowhere: put {{item}} where its texts go");
 }
 
 /** The same JSON with each of its texts changed; `path` is that of the value itself. */
@@ -44,8 +44,4 @@ function mapTexts(value: unknown, path: string, change: (text: string, path: str
   return Object.fromEntries(
     Object.entries(value).map(([key, each]) => [key, mapTexts(each, `${path}.${key}`, change)]),
   );
-}
-
-function refuse(name: string, says: string, field: string): never {
-  throw new GatewayError("invalid_request", `${name} ${says}.`, { field });
 }

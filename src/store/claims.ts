@@ -1,3 +1,5 @@
+import { AGAIN_MS } from "./again.ts";
+
 /** Who draws something that must be drawn once: the first who asked, in R2, which is strongly consistent. */
 export interface Claim {
   /** The generation that draws it. */
@@ -15,8 +17,6 @@ export interface Held {
   etag: string;
 }
 
-/** R2 takes one write a second per key, so that of many who come at once some are refused: they look again after this. */
-const AGAIN_MS = 1_100;
 const TRIES = 3;
 
 /**
@@ -36,7 +36,7 @@ export async function claim(bucket: R2Bucket, key: string, offered: Claim): Prom
     const held = await find(bucket, key);
     // A put that R2 said had failed may be there all the same.
     if (held !== undefined) return { ...held, mine: failed && held.claim.generation === offered.generation };
-    // Refused, or let go of between the two.
+    // Refused, as some are of many who come at once; or let go of between the two.
     await scheduler.wait(AGAIN_MS * (0.5 + Math.random() / 2));
   }
 }

@@ -1,5 +1,6 @@
 import { GatewayError } from "../errors.ts";
 import type { KeyRecord } from "../policy/keys.ts";
+import { twice } from "./again.ts";
 
 /** An isolate asks KV for a record again after this. KV's own copies are renewed as often: it takes no less. */
 const FRESH_MS = 30_000;
@@ -11,8 +12,6 @@ const STALE_MS = 10 * 60_000;
 const MOST = 2_000;
 /** How long a revoked or expired key is still listed. */
 const LISTED_SECONDS = 30 * 86_400;
-/** KV takes one write a second per key: one that is refused is tried once more after this. */
-const AGAIN_MS = 1_100;
 /** What one bulk read of KV takes. */
 const BULK = 100;
 
@@ -65,11 +64,7 @@ export async function putKey(kv: KVNamespace, record: KeyRecord, now: number): P
   const { id, expiresAt, revokedAt } = record;
   const ended = revokedAt ?? expiresAt;
   const lifetime = ended && { expiration: Math.ceil(Date.parse(ended) / 1000) + LISTED_SECONDS };
-  const put = () => kv.put(keyOf(id), JSON.stringify(record), { ...lifetime });
-  await put().catch(async () => {
-    await scheduler.wait(AGAIN_MS);
-    await put();
-  });
+  await twice(() => kv.put(keyOf(id), JSON.stringify(record), { ...lifetime }));
   remember(memoryOf(kv).records, id, { record, at: now });
 }
 

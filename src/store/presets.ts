@@ -1,11 +1,10 @@
 import type { Preset } from "../policy/presets.ts";
+import { twice } from "./again.ts";
 
 /** An isolate that shows what is drawn already asks R2 for its preset again after this. */
 const FRESH_MS = 30_000;
 /** Presets remembered, and names that have none. */
 const MOST = 1_000;
-/** R2 takes one write a second per key: one that is refused is tried once more after this. */
-const AGAIN_MS = 1_100;
 
 const PREFIX = "presets/";
 const keyOf = (name: string) => `${PREFIX}${name}.json`;
@@ -32,11 +31,7 @@ export async function recallPreset(bucket: R2Bucket, name: string, now: number):
 /** Keeps a preset, in place of one of the same name. */
 export async function putPreset(bucket: R2Bucket, name: string, preset: Preset, now: number): Promise<void> {
   const httpMetadata = { contentType: "application/json" };
-  const put = () => bucket.put(keyOf(name), JSON.stringify(preset), { httpMetadata });
-  await put().catch(async () => {
-    await scheduler.wait(AGAIN_MS);
-    await put();
-  });
+  await twice(() => bucket.put(keyOf(name), JSON.stringify(preset), { httpMetadata }));
   remember(bucket, name, preset, now);
 }
 

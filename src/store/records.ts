@@ -1,6 +1,8 @@
 import { wrong } from "../errors.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
+import { twice } from "./again.ts";
+import { inverse, timeOf } from "./newest-first.ts";
 
 /** A record as R2 has it: whose it is, and pictures by key, since URLs depend on who asks. */
 export interface StoredRecord extends Omit<GenerationRecord, "images"> {
@@ -15,8 +17,6 @@ export const NOTED_AFTER_MS = 1_000;
 /** By then a generation that runs has been noted; until then whoever has its id waits, since ids tell their age. */
 const LATEST_NOTE_MS = 3_000;
 const POLL_MS = 100;
-/** R2 takes one write a second per key: what it refused is tried once more after this. */
-export const WRITE_AGAIN_MS = 1_100;
 /** Longer than the queue keeps trying; what nobody has begun by then is given up. */
 export const QUEUED_LONGEST_MS = 24 * 60 * 60_000;
 
@@ -28,16 +28,15 @@ export const endKey = (id: string) => `${folder(id)}end.json`;
 /** Touched now and then by whoever draws it. */
 const aliveKey = (id: string) => `${folder(id)}alive`;
 
-/** An unguessable id that sorts newest first, as R2 lists in ascending order only. */
+/** An unguessable id that sorts newest first. */
 export function newId(now: number): string {
   const random = crypto.getRandomValues(new Uint8Array(15)).toHex();
-  const inverse = (2 ** 48 - 1 - now).toString(36).padStart(10, "0");
-  return inverse + random;
+  return inverse(now) + random;
 }
 
 /** When an id was made, in milliseconds since the epoch. */
 export function madeAt(id: string): number {
-  return 2 ** 48 - 1 - Number.parseInt(id.slice(0, 10), 36);
+  return timeOf(id.slice(0, 10));
 }
 
 export function isId(text: string): boolean {
@@ -78,12 +77,8 @@ function put(bucket: R2Bucket, key: string, record: StoredRecord, options: R2Put
 
 /** Takes the start back: no vendor drew anything, and it is to be begun again. */
 export async function dropStart(bucket: R2Bucket, id: string): Promise<void> {
-  const drop = () => bucket.delete([startKey(id), aliveKey(id)]);
   // A vendor may refuse within the second in which the start was written.
-  await drop().catch(async () => {
-    await scheduler.wait(WRITE_AGAIN_MS);
-    await drop();
-  });
+  await twice(() => bucket.delete([startKey(id), aliveKey(id)]));
 }
 
 /** Shows that whoever draws it is still there. */

@@ -1,4 +1,5 @@
 import { find } from "./claims.ts";
+import { jobKey } from "./jobs.ts";
 import { getRecord } from "./records.ts";
 import { getSchedule } from "./schedules.ts";
 import { listDrawn, listTicks, putDrawn, type Tick, ticks } from "./ticks.ts";
@@ -47,5 +48,5 @@ async function dropGeneration(bucket: R2Bucket, id: string): Promise<void> {
   const folders = [`pictures/${id}/`, `generations/${id}/`];
   const pages = await Promise.all(folders.map((prefix) => bucket.list({ prefix })));
   const keys = pages.flatMap(({ objects }) => objects.map(({ key }) => key));
-  await bucket.delete([...keys, `jobs/${id}.json`]);
+  await bucket.delete([...keys, jobKey(id)]);
 }

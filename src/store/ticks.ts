@@ -1,5 +1,7 @@
 import type { StoredPicture } from "../image/request.ts";
+import { AGAIN_MS } from "./again.ts";
 import { claim, type Held } from "./claims.ts";
+import { inverse, timeOf } from "./newest-first.ts";
 
 /** A tick of a schedule: its name, its id, and when it was due, in milliseconds since the epoch. */
 export interface Tick {
@@ -16,10 +18,7 @@ export interface Drawn {
   picture: StoredPicture;
 }
 
-/** R2 lists in ascending order only: the latest tick comes first. */
-const LATEST = 2 ** 48 - 1;
-const inverse = (tick: number) => (LATEST - tick).toString(36).padStart(10, "0");
-const tickOf = (key: string) => LATEST - Number.parseInt(key.slice(key.lastIndexOf("/") + 1), 36);
+const tickOf = (key: string) => timeOf(key.slice(key.lastIndexOf("/") + 1));
 
 /** R2 keys of a schedule, by its id: who draws at a tick, what was drawn, and how many there were. */
 export const ticks = {
@@ -31,8 +30,6 @@ export const ticks = {
   mark: (schedule: string, tick: number) => ticks.drawn(schedule) + inverse(tick),
 };
 
-/** R2 takes one write a second per key. */
-const AGAIN_MS = 1_100;
 const TRIES = 5;
 /** What a listing and a deletion take at once. */
 const PAGE = 1_000;

@@ -84,7 +84,7 @@ describe("the var PRESETS", () => {
   });
 
   it.each([
-    ["{", "PRESETS is not JSON"],
+    ["{", "PRESETS must be JSON"],
     ["[]", "PRESETS must be an object: name to preset"],
     ['{"A":{}}', "PRESETS.A must be 1 to 64 of a-z, 0-9 and -"],
     ['{"a":{"size":"8K"}}', "PRESETS.a: size must be one of 512"],

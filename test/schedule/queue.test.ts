@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import toml from "../../wrangler.toml?raw";
-import { enqueue, getJob, putJob } from "../../src/generate/jobs.ts";
+import { enqueue } from "../../src/generate/jobs.ts";
+import { getJob, putJob } from "../../src/store/jobs.ts";
 import { TRIES } from "../../src/schedule/deliver.ts";
 import { consume } from "../../src/schedule/queue.ts";
 import { claim, find } from "../../src/store/claims.ts";

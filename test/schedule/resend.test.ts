@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from "vitest";
-import { enqueue, getJob, putJob } from "../../src/generate/jobs.ts";
+import { enqueue } from "../../src/generate/jobs.ts";
+import { getJob, putJob } from "../../src/store/jobs.ts";
 import { consume } from "../../src/schedule/queue.ts";
 import { resendStale } from "../../src/schedule/resend.ts";
 import { getRecord, putStart, type StoredRecord } from "../../src/store/records.ts";

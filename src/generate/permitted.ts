@@ -1,7 +1,7 @@
 import type { Settings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { offersOf } from "../generate/choose.ts";
-import { registryOf } from "../generate/registry.ts";
+import { offersOf } from "./choose.ts";
+import { registryOf } from "./registry.ts";
 import type { ModelSpec } from "../image/models.ts";
 import type { ImageRequest, Tier } from "../image/request.ts";
 import type { Principal } from "../policy/credentials.ts";

@@ -1,0 +1,67 @@
+import type { StoredPicture } from "../image/request.ts";
+import type { Asked } from "../vendors/vendor.ts";
+import type { Tick } from "./ticks.ts";
+
+/** What a job is when nobody holds it: as JSON in R2, because a message has room for its id only. */
+export interface StoredJob {
+  id: string;
+  asked: Asked;
+  /** Name of the dialect it came in. */
+  dialect: string;
+  principal: string;
+  /** Origin of the URLs in its record. */
+  origin: string;
+  /** When the request came, in milliseconds since the epoch. */
+  receivedAt: number;
+  /** Pictures that came with the request; dropped when the generation has ended. */
+  hoisted: readonly StoredPicture[];
+  /** The tick of a schedule that it is drawn for. */
+  tick?: Tick | undefined;
+  /** R2 key of the claim that it is the answer to. */
+  claim?: string | undefined;
+}
+
+const PREFIX = "jobs/";
+export const jobKey = (id: string) => `${PREFIX}${id}.json`;
+
+/** Notes when its message is to come; `resendStale` goes by that. */
+export async function putJob(bucket: R2Bucket, job: StoredJob, due: number): Promise<void> {
+  const options = { httpMetadata: { contentType: "application/json" }, customMetadata: { due: String(due) } };
+  await bucket.put(jobKey(job.id), JSON.stringify(job), options);
+}
+
+/** The job; null where there is none any more, or none that can be read. */
+export async function getJob(bucket: R2Bucket, id: string): Promise<StoredJob | null> {
+  const object = await bucket.get(jobKey(id));
+  const job = await object?.json<StoredJob | null>().catch((error: unknown) => {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  });
+  return job?.id === id ? job : null;
+}
+
+/** Whether it has not ended yet; what came with its request is still needed then. */
+export async function isOutstanding(bucket: R2Bucket, id: string): Promise<boolean> {
+  return (await bucket.head(jobKey(id))) !== null;
+}
+
+/** Every job that has not ended, and when its message was to come, in milliseconds since the epoch. */
+export async function* outstanding(bucket: R2Bucket): AsyncGenerator<{ id: string; due: number }> {
+  let cursor: string | undefined;
+  do {
+    const page = await bucket.list({
+      prefix: PREFIX,
+      include: ["customMetadata"],
+      ...(cursor !== undefined && { cursor }),
+    });
+    for (const { key, customMetadata, uploaded } of page.objects) {
+      const due = Number(customMetadata?.["due"] ?? uploaded.getTime());
+      yield { id: key.slice(PREFIX.length).replace(/\.json$/, ""), due };
+    }
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+}
+
+export async function dropJob(bucket: R2Bucket, id: string): Promise<void> {
+  await bucket.delete(jobKey(id));
+}
