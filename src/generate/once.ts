@@ -85,6 +85,8 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   // No vendor was asked, and its owner is gone: it can be drawn without paying twice.
   if (progress.at === "none") return now - claim.at > leaseMs ? "free" : "none";
   if (progress.at === "running" || progress.at === "queued") return "running";
+  // Of a job the consumer notes what became of it; until then its record is the answer, as it was before.
+  if (what.later === true) return "running";
   const lost = "What became of the request with this key is not known, and it may have been charged; use a new key.";
   throw conflict(lost, {});
 }

@@ -6,10 +6,16 @@ import type { ModelSpec } from "../image/models.ts";
 import type { ImageRequest, Tier } from "../image/request.ts";
 import type { Principal } from "../policy/credentials.ts";
 import { isAbove, permit } from "../policy/permit.ts";
+import type { Asked } from "../vendors/vendor.ts";
 
-/** The request as its key may ask it; `preset` is what it was made by. Throws forbidden. */
-export function permitted({ key }: Principal, request: ImageRequest, config: Settings, preset?: string): ImageRequest {
-  if (key === undefined) return request;
+/** The request as its key may ask it. Throws forbidden. */
+export function permitted({ key }: Principal, asked: Asked, config: Settings): ImageRequest {
+  if (key === undefined) return asked.request;
+  const preset = asked.preset?.name;
+  const { size } = asked.request;
+  // A size that the dialect's document fills in was nobody's wish.
+  const isOver = size !== undefined && key.size !== undefined && isAbove(size, key.size);
+  const request = isOver && asked.assumed?.includes("size") ? { ...asked.request, size: key.size } : asked.request;
   const { canonical, entryOf } = registryOf(config);
   const slash = request.model.indexOf("/");
   const vendor = slash < 0 ? undefined : request.model.slice(0, slash);

@@ -50,7 +50,7 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
     refuseStrays(wire, pictures, asked.request);
     asked = await withPreset(asked, c.env, config);
     check(asked.request, pictures, config.limits);
-    asked.request = permitted(principal, asked.request, config, asked.preset?.name);
+    asked.request = permitted(principal, asked, config);
     if (referencesOf(asked.request).length > 0) gate.admitReferences(principal);
   } catch (error) {
     c.executionCtx.waitUntil(dropPictures(c.env.BUCKET, pictures));

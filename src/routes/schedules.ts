@@ -6,8 +6,8 @@ import { claimKeyOf } from "../policy/idempotency.ts";
 import { checkRequest } from "../schedule/request.ts";
 import { isScheduleName, readTerms, scheduleWireOf } from "../schedule/schedule.ts";
 import { ownerOf, runNow } from "../schedule/ticks.ts";
-import { claim as claimAt } from "../store/claims.ts";
-import { getRecord, newId } from "../store/records.ts";
+import { type Claim, claim as claimAt, takeOver } from "../store/claims.ts";
+import { newId } from "../store/records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
 import { dropTicks } from "../store/ticks.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
@@ -35,7 +35,9 @@ export async function replaceSchedule(c: AppContext): Promise<Response> {
     // The owner stays, whose key it is drawn with.
     const owner = found === null ? principal : await ownerOf(found.schedule, c.env);
     await checkRequest(terms, now, owner ?? principal, { env: c.env, settings: config });
-    const schedule = changed(found?.schedule, {
+    // One whose key is good no longer goes to who takes it up, or it would never draw.
+    const before = found && { ...found.schedule, principal: (owner ?? principal).id };
+    const schedule = changed(before ?? undefined, {
       ...terms,
       name,
       id: newId(now),
@@ -94,18 +96,23 @@ export async function runSchedule(c: AppContext): Promise<Response> {
   const { schedule } = found;
   const offered = { generation: newId(Date.now()), fingerprint: `run ${schedule.id}`, at: Date.now() };
   const key = claimKeyOf(c.req.raw.headers, principal.id);
-  const { claim, mine } =
-    key === undefined ? { claim: offered, mine: true } : await claimAt(c.env.BUCKET, key, offered);
+  const claim = key === undefined ? offered : await claimFor(c, key, offered);
   if (claim.fingerprint !== offered.fingerprint) throw usedForAnother();
   const { generation } = claim;
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  // Who had the key before may have died with it.
-  if (mine || (await getRecord(c.env.BUCKET, generation)) === null)
-    await runNow(schedule, generation, { env: c.env, waitUntil });
+  await runNow(schedule, generation, { env: c.env, waitUntil });
   c.header("easel-generation", generation);
   c.header("location", `/v1/generations/${generation}`);
   c.header("cache-control", "no-store");
   return c.json({ name: schedule.name, generation, latest: `${publicOrigin(c)}/s/${schedule.name}` }, 202);
+}
+
+/** The claim that holds for an Idempotency-Key: an old one has had its day. */
+async function claimFor(c: AppContext, key: string, offered: Claim): Promise<Claim> {
+  const held = await claimAt(c.env.BUCKET, key, offered);
+  if (held.mine || offered.at - held.claim.at < settings(c).limits.idempotencyMs) return held.claim;
+  if (await takeOver(c.env.BUCKET, key, held.etag, offered)) return offered;
+  return (await claimAt(c.env.BUCKET, key, offered)).claim;
 }
 
 /** The schedule in the path; undefined where it is not the principal's. */

@@ -53,9 +53,14 @@ async function tickAll(time: number, place: Place): Promise<void> {
   if (begun && through !== minute) await putThrough(BUCKET, minute);
 }
 
-/** The last tick after `after` and not after `minute`. An event is for its own minute whatever came before it. */
+/**
+ * The last tick after `after` and not after `minute`. An event is for its own minute whatever came before it; but none is
+ * for a minute before the one in which the schedule was made, or enabled again.
+ */
 function dueAt({ cron, timezone, enabled, since }: Due, after: number, minute: number): number | undefined {
-  return enabled ? lastTime(cron, timezone, Math.min(Math.max(after, since), minute - 1), minute) : undefined;
+  const begins = since - (since % MINUTE_MS) - 1;
+  const from = Math.max(begins, Math.min(Math.max(after, since), minute - 1));
+  return enabled && from < minute ? lastTime(cron, timezone, from, minute) : undefined;
 }
 
 /** The schedule as it is now: it may have been changed or deleted since it was listed. */

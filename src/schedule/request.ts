@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Env, Settings } from "../env.ts";
-import { asGatewayError, type GatewayError, inWordsOf, refine } from "../errors.ts";
+import { asGatewayError, type GatewayError, inWordsOf, refine, wrong } from "../errors.ts";
 import { check } from "../generate/check.ts";
 import { routesFor } from "../generate/choose.ts";
 import { permitted } from "../generate/permitted.ts";
@@ -45,7 +45,7 @@ export async function askedAt(
     const wire = fill(body, { ...localTime(at, timezone), counter: String(count), item });
     const asked = await withPreset(dialect.decode(wire, [], new Headers()), env, settings);
     check(asked.request, [], settings.limits);
-    asked.request = permitted(owner, asked.request, settings, asked.preset?.name);
+    asked.request = permitted(owner, asked, settings);
     return { asked, dialect: dialect.name };
   } catch (thrown) {
     throw under(path, dialect, asGatewayError(thrown));
@@ -64,6 +64,7 @@ export async function checkRequest(
   for (let count = 1; count <= (schedule.rotate?.length ?? 1); count++) {
     const { asked } = await askedAt(schedule, now, count, owner, place);
     try {
+      if (asked.request.n > 1) throw wrong("n", "must be 1: a tick is one picture");
       routesFor(asked.request, dialect.name, place.settings, {
         converts: place.env.IMAGES !== undefined,
         assumed: asked.assumed,

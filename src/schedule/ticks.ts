@@ -5,7 +5,7 @@ import { log } from "../log.ts";
 import type { Principal } from "../policy/credentials.ts";
 import { endOf } from "../policy/keys.ts";
 import { findKey } from "../store/key-records.ts";
-import { getRecord, newId, putEnd, type StoredRecord } from "../store/records.ts";
+import { getRecord, madeAt, newId, putEnd, type StoredRecord } from "../store/records.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
 import { askedAt } from "./request.ts";
@@ -39,12 +39,18 @@ export async function runNow(schedule: Schedule, generation: string, place: Plac
   const owner = await ownerOf(schedule, place.env);
   if (owner === undefined)
     throw new GatewayError("forbidden", "The key that this schedule draws with is good no longer.");
-  for (let at = Date.now(); ; at++) {
+  const { BUCKET } = place.env;
+  // The same generation, asked for again, is the same tick.
+  for (let at = madeAt(generation); ; at++) {
     // A whole minute is the clock's.
     if (at % MINUTE_MS === 0) continue;
-    const { mine } = await claimTick(place.env.BUCKET, schedule.id, at, generation);
-    if (!mine) continue;
-    return queueTick(schedule, at, generation, owner, place);
+    const { claim, mine } = await claimTick(BUCKET, schedule.id, at, generation);
+    // Pruned: what is gone is not drawn again.
+    if (claim.generation === "") return;
+    if (claim.generation !== generation) continue;
+    // Who had it before may have died with it.
+    if (mine || (await getRecord(BUCKET, generation)) === null) await queueTick(schedule, at, generation, owner, place);
+    return;
   }
 }
 

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { png, until } from "../sim/index.ts";
 import { jsonOf, PRO, said, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
-import { drawn, event, freshHour, history, HOUR, idle, prompts, put, remove, removeAll, tickOf } from "./ticking.ts";
+import { HOUR, drawn, event, freshHour, history, idle, prompts, put, remove, removeAll, tickOf } from "./ticking.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -283,6 +283,23 @@ describe("a key", () => {
 });
 
 describe("POST /v1/schedules/{name}/run", () => {
+  it("with one Idempotency-Key is one tick, also once its picture is pruned", async () => {
+    const key = (name: string) => ({ "idempotency-key": name });
+    await put(stage, "keyed", { enabled: false, keep: 1 });
+    const first = (await run("keyed", key("one"))).headers.get("easel-generation");
+    await idle(stage);
+    expect((await run("keyed", key("one"))).headers.get("easel-generation")).toBe(first);
+    await run("keyed", key("two"));
+    await idle(stage);
+    const { ticks } = await history(stage, "keyed");
+    expect(ticks.filter(({ status }) => status === "succeeded")).toHaveLength(1);
+    const calls = stage.listenhub.seen.length;
+    expect((await run("keyed", key("one"))).headers.get("easel-generation")).toBe(first);
+    await idle(stage);
+    expect(stage.listenhub.seen).toHaveLength(calls);
+    expect((await history(stage, "keyed")).ticks).toEqual(ticks);
+  });
+
   it("draws at once, beside the clock, and counts", async () => {
     const at = freshHour();
     await put(stage, "running", { enabled: false, request: { model: PRO, prompt: "no. {{counter}}" } });
@@ -324,4 +341,19 @@ describe("POST /v1/schedules/{name}/run", () => {
     await idle(stage);
     expect(stage.listenhub.seen).toHaveLength(1);
   });
+});
+
+it("an event for a time before a schedule was made draws nothing", async () => {
+  await put(stage, "young", { cron: "0 * * * *" });
+  const hour = Math.floor(Date.now() / HOUR) * HOUR;
+  const calls = stage.listenhub.seen.length;
+  await event(stage, hour - 5 * HOUR);
+  await idle(stage);
+  expect(stage.listenhub.seen).toHaveLength(calls);
+  expect((await history(stage, "young")).ticks).toEqual([]);
+});
+
+it("a tick is one picture", async () => {
+  const answer = await put(stage, "many", { request: { prompt: "a cat", n: 2 } });
+  expect([answer.status, await jsonOf(answer)]).toMatchObject([400, { error: { field: "request.n" } }]);
 });
