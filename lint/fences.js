@@ -36,6 +36,7 @@ const VENDOR_MAY = [
   "vendors/contents.ts",
   "vendors/loose.ts",
   "vendors/refusals.ts",
+  "vendors/openai-errors.ts",
 ];
 
 /** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small, croner reads cron lines. */

@@ -77,6 +77,7 @@ export class Drawing {
   /** The next route, once the error of the one before allows it; undefined where that was all. */
   async next(thrown: unknown, { at, until }: { at: number; until: number }): Promise<number | undefined> {
     const error = asGatewayError(thrown);
+    this.failures.push(error);
     const { target } = this.route(at);
     const next = this.routes[at + 1];
     if (next === undefined || Date.now() >= until) return undefined;
@@ -114,7 +115,6 @@ export class Drawing {
         }),
       ];
     } catch (thrown) {
-      this.failures.push(asGatewayError(thrown));
       const next = await this.next(thrown, { at, until });
       return next === undefined ? [] : this.split({ n, at: next, until });
     }

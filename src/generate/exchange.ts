@@ -86,7 +86,7 @@ async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
     return {
       pictures,
       text: text === undefined ? undefined : redact(text, secrets),
-      usage: usage && (JSON.parse(redact(JSON.stringify(usage), secrets)) as Record<string, unknown>),
+      usage: usage && withoutSecrets(usage, secrets),
       cost: cost ?? priceOf(route.spec, route.request.size, pictures.length),
     };
   } catch (thrown) {
@@ -105,6 +105,12 @@ async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
 async function all<T>(work: Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(work);
   return Promise.all(work);
+}
+
+/** A vendor's own words for what was used: its texts may repeat a key, its numbers stay what they are. */
+function withoutSecrets(usage: Record<string, unknown>, secrets: readonly string[]): Record<string, unknown> {
+  const clean = (_: string, value: unknown) => (typeof value === "string" ? redact(value, secrets) : value);
+  return JSON.parse(JSON.stringify(usage), clean) as Record<string, unknown>;
 }
 
 function explain(

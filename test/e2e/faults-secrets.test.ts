@@ -102,3 +102,19 @@ it("59. errors inside say nothing of it either", async () => {
   await stage.easel.fault("BUCKET.put", { times: 0 });
   expect(found(said(stage.easel))).toEqual([]);
 });
+
+it("25. a key that a vendor repeats in what was used is in no record, and its numbers stay", async () => {
+  // A key of digits is no reason to touch a number.
+  const other = await startStage({ vendors: ["atalk"], vars: { XTY_API_KEY: "7" } });
+  try {
+    const key = "at-key-of-the-operator";
+    other.atalk.next({ usage: { cost: 0.07, images_generated: 1, images_failed: 0, note: `for ${key}` } });
+    const answer = await other.post("/v1/generations", { model: "atalk/flux-2-pro", prompt: "a cat" });
+    expect(answer.status).toBe(200);
+    const record = await other.record(answer.headers.get("easel-generation") ?? "");
+    expect(record.usage?.["vendor"]).toMatchObject({ cost: 0.07, note: "for [redacted]" });
+    expect(JSON.stringify(record)).not.toContain(key);
+  } finally {
+    await other.stop();
+  }
+});

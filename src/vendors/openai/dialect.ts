@@ -1,7 +1,9 @@
+import { failAsOpenAI } from "../openai-errors.ts";
 import type { Dialect } from "../vendor.ts";
 import { completed, encode } from "./answer.ts";
 import { readAsked, readEdit } from "./ask.ts";
-import { fail } from "./failures.ts";
+
+const fail = failAsOpenAI("image_generation_user_error", "moderation_blocked");
 
 const fields = {
   aspectRatio: "aspect_ratio",

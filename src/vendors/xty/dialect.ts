@@ -1,5 +1,5 @@
-import { type ErrorCode, STATUS } from "../../errors.ts";
 import { type ImageRequest, referencesOf } from "../../image/request.ts";
+import { failAsOpenAI } from "../openai-errors.ts";
 import { fitOwn, parseWire, specOf, unknownFields } from "../strict.ts";
 import type { Dialect } from "../vendor.ts";
 import { type ChatAsked, chunks, completion } from "./completion.ts";
@@ -12,24 +12,6 @@ import { knownWire, requestWire } from "./wire.ts";
 const TABLE = {
   vendor: "xty",
   models: Object.fromEntries(Object.entries(models).map(([name, spec]) => [name, { ...spec, references: Infinity }])),
-};
-
-/** The document shows invalid_request_error alone; the rest is OpenAI's, whose SDKs try 409 and 429 again. */
-const FAILURES: Record<ErrorCode, [status: number, type: string, code: string | null]> = {
-  invalid_request: [STATUS.invalid_request, "invalid_request_error", null],
-  payload_too_large: [STATUS.payload_too_large, "invalid_request_error", null],
-  idempotency_conflict: [STATUS.idempotency_conflict, "invalid_request_error", null],
-  unauthorized: [STATUS.unauthorized, "invalid_request_error", "invalid_api_key"],
-  forbidden: [STATUS.forbidden, "invalid_request_error", null],
-  model_not_found: [STATUS.model_not_found, "invalid_request_error", "model_not_found"],
-  insufficient_credit: [STATUS.insufficient_credit, "insufficient_quota", "insufficient_quota"],
-  // 生成内容会经过安全审核
-  content_rejected: [400, "invalid_request_error", "content_policy_violation"],
-  rate_limited: [STATUS.rate_limited, "requests", "rate_limit_exceeded"],
-  vendor_error: [STATUS.vendor_error, "server_error", "vendor_error"],
-  vendor_timeout: [STATUS.vendor_timeout, "server_error", "vendor_timeout"],
-  no_image: [STATUS.no_image, "server_error", "no_image"],
-  internal: [STATUS.internal, "server_error", "internal"],
 };
 
 const CONFIG = "extra_body.google.image_config";
@@ -89,8 +71,6 @@ export const dialect: Dialect = {
   encode: completion,
   events: chunks,
 
-  fail(error) {
-    const [status, type, code] = FAILURES[error.code];
-    return { status, body: { error: { message: error.message, type, param: error.field ?? null, code } } };
-  },
+  // The document shows invalid_request_error alone; 生成内容会经过安全审核.
+  fail: failAsOpenAI("invalid_request_error", "content_policy_violation"),
 };
