@@ -2,13 +2,13 @@ import type { Env, Settings } from "../env.ts";
 import { asGatewayError, GatewayError, redact } from "../errors.ts";
 import type { Route } from "./choose.ts";
 import type { Exchanged } from "./exchange.ts";
-import { totalCost } from "../image/price.ts";
-import type { GenerationRecord, Stages, Usage } from "../image/record.ts";
+import type { GenerationRecord, Stages } from "../image/record.ts";
 import type { Lanes } from "./lanes.ts";
 import { log } from "../log.ts";
 import { twice } from "../store/again.ts";
 import type { StoredJob } from "../store/jobs.ts";
 import { dropPictures } from "../store/pictures.ts";
+import { newRecord, publicRecord, usageOf } from "./record.ts";
 import { dropStart, madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
 
 /** One accepted request. */
@@ -43,24 +43,12 @@ export class Generation {
   private heartbeat: ReturnType<typeof setInterval> | undefined;
 
   constructor(job: Job) {
-    const { id, dialect, principal, asked, receivedAt } = job;
+    const now = Date.now();
     this.job = job;
-    this.stages.request = Date.now() - receivedAt;
-    this.record = {
-      id,
-      status: "running",
-      dialect,
-      principal,
-      vendor: "",
-      model: asked.request.model,
-      images: [],
-      warnings: asked.warnings,
-      attempts: [],
-      createdAt: new Date(receivedAt).toISOString(),
-      startedAt: new Date().toISOString(),
-    };
+    this.stages.request = now - job.receivedAt;
+    this.record = { ...newRecord(job, "running"), startedAt: new Date(now).toISOString() };
     // One that ends sooner is recorded once, at its end.
-    this.timer = setTimeout(() => job.waitUntil(this.note()), Math.max(0, madeAt(id) + NOTED_AFTER_MS - Date.now()));
+    this.timer = setTimeout(() => job.waitUntil(this.note()), Math.max(0, madeAt(job.id) + NOTED_AFTER_MS - now));
   }
 
   /** To be called before any vendor is asked. Where others rely on it, throws if it cannot be noted, or is AlreadyBegun. */
@@ -179,24 +167,4 @@ export class Generation {
       cause: error?.code === "internal" ? redact(String(error.cause), this.job.settings.secrets) : undefined,
     });
   }
-}
-
-/** A record as clients see it. */
-export function publicRecord(record: StoredRecord, origin: string): GenerationRecord {
-  const { principal: _, images, ...rest } = record;
-  return { ...rest, images: images.map((image, n) => ({ ...image, url: `${origin}/images/${record.id}/${n}` })) };
-}
-
-function usageOf(
-  { images, attempts }: Pick<StoredRecord, "images" | "attempts">,
-  ms: Stages,
-  vendor: Record<string, unknown> | undefined,
-): Usage {
-  return {
-    pictures: images.length,
-    bytes: images.reduce((sum, image) => sum + image.bytes, 0),
-    cost: totalCost(attempts.flatMap(({ cost }) => cost ?? [])),
-    ms,
-    vendor,
-  };
 }

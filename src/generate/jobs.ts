@@ -6,7 +6,8 @@ import { dropPictures } from "../store/pictures.ts";
 import { dropQueued, putQueued, type StoredRecord } from "../store/records.ts";
 import { endTick } from "../store/tick-end.ts";
 import { routesFor } from "./choose.ts";
-import { type Job, publicRecord } from "./generation.ts";
+import type { Job } from "./generation.ts";
+import { newRecord, publicRecord } from "./record.ts";
 
 /** What goes through the queue. */
 export interface JobMessage {
@@ -25,18 +26,7 @@ export async function enqueue(job: Job, claim?: string): Promise<Answer> {
       converts: env.IMAGES !== undefined,
       assumed: asked.assumed,
     });
-    const record: StoredRecord = {
-      id,
-      status: "queued",
-      dialect,
-      principal,
-      vendor: "",
-      model: request.model,
-      images: [],
-      warnings: asked.warnings,
-      attempts: [],
-      createdAt: new Date(receivedAt).toISOString(),
-    };
+    const record = { ...newRecord(job, "queued"), model: request.model };
     await submit(env, { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, claim }, record);
     return { record: publicRecord(record, origin) };
   } catch (error) {

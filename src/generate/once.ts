@@ -3,8 +3,9 @@ import { generate, type Answer } from "../generate.ts";
 import { claim, type Claim, find, type Held, release, takeOver } from "../store/claims.ts";
 import { dropPictures } from "../store/pictures.ts";
 import { getRecord, progressOf, type StoredRecord } from "../store/records.ts";
-import { type Job, publicRecord } from "./generation.ts";
+import type { Job } from "./generation.ts";
 import { enqueue } from "./jobs.ts";
+import { publicRecord } from "./record.ts";
 
 /** What is to be drawn once for all who ask for it. */
 export interface Once {

@@ -1,6 +1,7 @@
 import type { Env, Settings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { applyPreset, isPresetName, type Preset } from "../policy/presets.ts";
+import { isName } from "../policy/names.ts";
+import { applyPreset, type Preset } from "../policy/presets.ts";
 import { readPreset, recallPreset } from "../store/presets.ts";
 import type { Asked } from "../vendors/vendor.ts";
 
@@ -8,11 +9,11 @@ type Found = (name: string, env: Pick<Env, "BUCKET">, settings: Settings) => Pro
 
 /** The preset of a name as it is now: that of the var PRESETS, else the stored one. */
 export const presetOf: Found = async (name, { BUCKET }, { presets }) =>
-  presets.get(name) ?? (isPresetName(name) ? readPreset(BUCKET, name, Date.now()) : undefined);
+  presets.get(name) ?? (isName(name) ? readPreset(BUCKET, name, Date.now()) : undefined);
 
 /** The same without a read where one was made half a minute ago. */
 export const recalledPreset: Found = async (name, { BUCKET }, { presets }) =>
-  presets.get(name) ?? (isPresetName(name) ? recallPreset(BUCKET, name, Date.now()) : undefined);
+  presets.get(name) ?? (isName(name) ? recallPreset(BUCKET, name, Date.now()) : undefined);
 
 /** What was asked, with the preset that it names filled in. Throws invalid_request. */
 export async function withPreset(asked: Asked, env: Env, settings: Settings): Promise<Asked> {

@@ -36,17 +36,12 @@ interface Held {
 /** The references of one generation, as each vendor that is asked takes them; whatever has to be fetched is fetched once. */
 export class References {
   private readonly job: For;
-  /** What the caller's request calls each of them. */
-  private readonly fields: ReadonlyMap<Reference, string>;
-  private readonly origins: readonly (string | undefined)[];
   private readonly fetched: Fetched;
   /** A vendor may be called several times. */
   private readonly prepared = new Map<ModelSpec, Promise<Reference[]>>();
 
   constructor(job: For) {
     this.job = job;
-    this.fields = new Map(namedReferences(job.asked.request).map(([field, reference]) => [reference, field]));
-    this.origins = [job.origin, job.settings.publicUrl ?? ""].map((url) => URL.parse(url)?.origin);
     this.fetched = new Fetched(job);
   }
 
@@ -68,13 +63,16 @@ export class References {
   }
 
   private async prepareAll(references: readonly Reference[], spec: ModelSpec): Promise<Reference[]> {
-    const { downloadMs } = this.job.settings.limits;
+    const { asked, settings } = this.job;
+    const { downloadMs } = settings.limits;
+    // What the caller's request calls each of them.
+    const fields = new Map(namedReferences(asked.request).map(([field, reference]) => [reference, field]));
     const controller = new AbortController();
     const late = () => new Unfetched(`it did not arrive within ${downloadMs / 1000} s`);
     const timer = setTimeout(() => controller.abort(late()), downloadMs);
     const lanes = new Lanes();
     const work = references.map((reference, index) => {
-      const field = this.fields.get(reference) ?? `references[${index}]`;
+      const field = fields.get(reference) ?? `references[${index}]`;
       return lanes
         .run(() => this.prepareOne({ reference, field, spec, signal: controller.signal }))
         .catch((thrown: unknown) => {
@@ -109,11 +107,16 @@ export class References {
   private async hold({ reference, field, spec, signal }: Wanted): Promise<Held | undefined> {
     if ("picture" in reference) return { picture: reference.picture, path: reference.picture.key };
     const url = URL.parse(reference.url);
-    const own = url !== null && this.origins.includes(url.origin) ? OWN_PICTURE.exec(url.pathname) : null;
+    const own = url !== null && this.isOurs(url) ? OWN_PICTURE.exec(url.pathname) : null;
     if (own !== null) return this.recall(own[1] ?? "", Number(own[2]), field);
     if (spec.referenceSchemes.some((scheme) => url?.protocol === `${scheme}:`)) return undefined;
     const picture = await this.fetched.get(reference.url, field, signal);
     return { picture, path: picture.key };
+  }
+
+  private isOurs({ origin }: URL): boolean {
+    const { origin: asked, settings } = this.job;
+    return [asked, settings.publicUrl ?? ""].some((url) => URL.parse(url)?.origin === origin);
   }
 
   /** Picture n of a generation of ours, without asking ourselves for it. */

@@ -1,5 +1,5 @@
-/** However long a client would wait, a connection is held this long at most. */
-const LONGEST_SECONDS = 30;
+/** However long a client would wait for an end, a connection is held this long at most. */
+export const LONGEST_WAIT_SECONDS = 30;
 
 /**
  * How long a client would wait before it is answered that its picture will be drawn later, in milliseconds: of
@@ -15,5 +15,5 @@ export function asyncWaitMs(headers: Headers): number | undefined {
   }
   if (!preferences.has("respond-async")) return undefined;
   const wait = preferences.get("wait") ?? "";
-  return /^\d{1,9}$/.test(wait) ? Math.min(LONGEST_SECONDS, Number(wait)) * 1000 : 0;
+  return /^\d{1,9}$/.test(wait) ? Math.min(LONGEST_WAIT_SECONDS, Number(wait)) * 1000 : 0;
 }

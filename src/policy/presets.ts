@@ -6,6 +6,7 @@ import { parseRatio } from "../image/size.ts";
 import { readUrl } from "../vendors/references.ts";
 import { modelName, optional, parseWire, promptText, shapeFields } from "../vendors/strict.ts";
 import type { Limits } from "./limits.ts";
+import { isName, NAME } from "./names.ts";
 import { parseVar } from "./vars.ts";
 
 /** Stands in a preset's prompt for the caller's own words. */
@@ -33,10 +34,6 @@ export interface Preset extends Omit<z.infer<typeof presetWire>, "prompt" | "ref
   references: readonly string[];
   /** What the caller may set; the preset's own value is the default. */
   vary: readonly (typeof VARIABLE)[number][];
-}
-
-export function isPresetName(text: string): boolean {
-  return /^[a-z0-9-]{1,64}$/.test(text);
 }
 
 /** Reads a preset as JSON has it. Throws invalid_request that names the field and what is allowed. */
@@ -68,7 +65,7 @@ export function parsePreset(wire: unknown, limits: Pick<Limits, "promptChars" | 
 export function parsePresets(json: string | undefined, limits: Limits): ReadonlyMap<string, Preset> {
   const presets = new Map<string, Preset>();
   for (const [name, wire] of Object.entries(members(json))) {
-    if (!isPresetName(name)) throw new Error(`PRESETS.${name} must be 1 to 64 of a-z, 0-9 and -`);
+    if (!isName(name)) throw new Error(`PRESETS.${name} must be ${NAME}`);
     try {
       presets.set(name, parsePreset(wire, limits));
     } catch (error) {

@@ -1,7 +1,8 @@
 import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { wrong } from "../errors.ts";
 import { longestMs } from "../generate/drawing.ts";
-import { publicRecord } from "../generate/generation.ts";
+import { publicRecord } from "../generate/record.ts";
+import { LONGEST_WAIT_SECONDS } from "../policy/prefer.ts";
 import { asOf, getRecord, isUnfinished, listRecords, type StoredRecord } from "../store/records.ts";
 import { waitForEnd } from "../store/wait.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
@@ -10,7 +11,6 @@ import { LOOK_AGAIN_SECONDS } from "./later.ts";
 
 const PAGE = 20;
 const LONGEST_PAGE = 100;
-const LONGEST_WAIT_SECONDS = 30;
 
 /**
  * `GET /v1/generations/{id}?wait=`: the record, while it is queued or runs and after, for the key that made it; with `wait`

@@ -43,8 +43,8 @@ export async function intake(request: Request, options: IntakeOptions): Promise<
     return upload;
   });
   const controller = new AbortController();
-  const late = new GatewayError("invalid_request", `The body did not arrive within ${requestMs / 1000} s.`);
-  const timer = setTimeout(() => controller.abort(late), requestMs);
+  const late = () => new GatewayError("invalid_request", `The body did not arrive within ${requestMs / 1000} s.`);
+  const timer = setTimeout(() => controller.abort(late()), requestMs);
   try {
     if (Number(request.headers.get("content-length") ?? 0) > requestBytes) {
       throw new BadBody(`The body is over the limit of ${requestBytes} bytes.`, true);

@@ -5,7 +5,7 @@ import { offersOf } from "../generate/choose.ts";
 import { TIERS } from "../image/request.ts";
 import { isKeyId, type KeyRecord, type KeyTerms, newKey } from "../policy/keys.ts";
 import { originProblem } from "../policy/origins.ts";
-import { isPresetName } from "../policy/presets.ts";
+import { isName, NAME } from "../policy/names.ts";
 import { listKeys, putKey, revokeKey } from "../store/key-records.ts";
 import { optional, parseWire } from "../vendors/strict.ts";
 import { adminOf, type AppContext, settings } from "./context.ts";
@@ -79,7 +79,7 @@ function termsOf(wire: unknown, config: Settings, now: number): KeyTerms {
   }
   terms.models = models?.map((model, index) => modelOf(model, `models[${index}]`, config));
   presets?.forEach((preset, index) => {
-    if (!isPresetName(preset)) throw wrong(`presets[${index}]`, "must be a preset's name: 1 to 64 of a-z, 0-9 and -");
+    if (!isName(preset)) throw wrong(`presets[${index}]`, `must be a preset's name: ${NAME}`);
   });
   origins?.forEach((origin, index) => {
     const problem = originProblem(origin);

@@ -1,7 +1,8 @@
 import { GatewayError, wrong } from "../errors.ts";
 import { offersOf } from "../generate/choose.ts";
 import { presetOf } from "../generate/preset.ts";
-import { isPresetName, parsePreset, type Preset } from "../policy/presets.ts";
+import { nameIn, withoutName } from "../policy/names.ts";
+import { parsePreset, type Preset } from "../policy/presets.ts";
 import { deletePreset, listPresets, putPreset } from "../store/presets.ts";
 import { adminOf, type AppContext, principalOf, settings } from "./context.ts";
 import { notFound } from "./failure.ts";
@@ -52,19 +53,10 @@ export async function removePreset(c: AppContext): Promise<Response> {
 
 /** The name in the path, of a preset that may be stored. Throws invalid_request. */
 function changeable(c: AppContext): string {
-  const name = c.req.param("name") ?? "";
-  if (!isPresetName(name)) throw wrong("name", "must be 1 to 64 of a-z, 0-9 and -");
+  const name = nameIn(c.req.param("name"));
   if (settings(c).presets.has(name))
     throw wrong("name", `${name} is in the var PRESETS, which counts; change it there`);
   return name;
-}
-
-/** The body, which may have the name as the answers here have it. */
-function withoutName(wire: unknown, name: string): unknown {
-  if (typeof wire !== "object" || wire === null || Array.isArray(wire)) return wire;
-  const { name: given, ...rest } = wire as { name?: unknown };
-  if (given !== undefined && given !== name) throw wrong("name", `must be ${name}, as in the path, or be left out`);
-  return rest;
 }
 
 /** A preset is to say at once that its model is misspelt; whether anybody draws it here may change. */

@@ -3,9 +3,10 @@ import { usedForAnother } from "../generate/once.ts";
 import type { Principal } from "../policy/credentials.ts";
 import { Gate } from "../policy/gate.ts";
 import { claimKeyOf } from "../policy/idempotency.ts";
+import { nameIn, withoutName } from "../policy/names.ts";
 import { checkRequest } from "../schedule/request.ts";
-import { isScheduleName, readTerms, scheduleWireOf } from "../schedule/schedule.ts";
-import { ownerOf, runNow } from "../schedule/ticks.ts";
+import { readTerms, scheduleWireOf } from "../schedule/schedule.ts";
+import { ownerOf, runNow } from "../schedule/begin.ts";
 import { type Claim, claim as claimAt, takeOver } from "../store/claims.ts";
 import { newId } from "../store/records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
@@ -24,9 +25,9 @@ export async function replaceSchedule(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
   const config = settings(c);
   new Gate(c, config.limits).admitRequest(principal);
-  const name = nameOf(c);
+  const name = nameIn(c.req.param("name"));
   const now = Date.now();
-  const terms = readTerms(await jsonBody(c), now);
+  const terms = readTerms(withoutName(await jsonBody(c), name), now);
   for (let tries = 0; tries < TRIES; tries++) {
     const found = await getSchedule(c.env.BUCKET, name);
     if (found !== null && !mayUse(principal, found.schedule)) refuseName(`${name} is taken by another key`);
@@ -117,7 +118,7 @@ async function claimFor(c: AppContext, key: string, offered: Claim): Promise<Cla
 
 /** The schedule in the path; undefined where it is not the principal's. */
 async function own(c: AppContext, principal: Principal) {
-  const found = await getSchedule(c.env.BUCKET, nameOf(c));
+  const found = await getSchedule(c.env.BUCKET, nameIn(c.req.param("name")));
   return found !== null && mayUse(principal, found.schedule) ? found : undefined;
 }
 
@@ -147,12 +148,6 @@ function checkMatch(c: AppContext, etag: string | undefined): void {
   const wanted = c.req.header("if-match");
   if (wanted === undefined || (etag !== undefined && matches(wanted, etag))) return;
   throw wrong("If-Match", "is not the ETag of the schedule as it is now", { status: 412 });
-}
-
-function nameOf(c: AppContext): string {
-  const name = c.req.param("name") ?? "";
-  if (isScheduleName(name)) return name;
-  throw wrong("name", "must be 1 to 64 of a-z, 0-9 and -");
 }
 
 function refuseName(says: string): never {

@@ -4,7 +4,7 @@ import { Lanes } from "../generate/lanes.ts";
 import { log } from "../log.ts";
 import { type Due, getSchedule, getThrough, listSchedules, putThrough } from "../store/schedules.ts";
 import { resendStale } from "./resend.ts";
-import { beginTick, MINUTE_MS, type Place } from "./ticks.ts";
+import { beginTick, MINUTE_MS, type Place } from "./begin.ts";
 import { lastTime } from "./times.ts";
 
 /** How far back a missed tick is caught up. */

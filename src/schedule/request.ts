@@ -1,10 +1,8 @@
 import * as z from "zod/mini";
 import type { Env, Settings } from "../env.ts";
 import { asGatewayError, type GatewayError, inWordsOf, refine, wrong } from "../errors.ts";
-import { check } from "../generate/check.ts";
 import { routesFor } from "../generate/choose.ts";
-import { permitted } from "../generate/permitted.ts";
-import { withPreset } from "../generate/preset.ts";
+import { prepare } from "../generate/prepare.ts";
 import type { Principal } from "../policy/credentials.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { vendors } from "../vendors/index.ts";
@@ -36,16 +34,14 @@ export async function askedAt(
   at: number,
   count: number,
   owner: Principal,
-  { env, settings }: { env: Env; settings: Settings },
+  place: { env: Env; settings: Settings },
 ): Promise<{ asked: Asked; dialect: string }> {
   const { request, rotate = [], timezone } = schedule;
   const { dialect, body, path } = dialectOf(request);
   const item = rotate[(count - 1) % rotate.length];
   try {
     const wire = fill(body, { ...localTime(at, timezone), counter: String(count), item });
-    const asked = await withPreset(dialect.decode(wire, [], new Headers()), env, settings);
-    check(asked.request, [], settings.limits);
-    asked.request = permitted(owner, asked, settings);
+    const asked = await prepare(dialect.decode(wire, [], new Headers()), owner, [], place);
     return { asked, dialect: dialect.name };
   } catch (thrown) {
     throw under(path, dialect, asGatewayError(thrown));

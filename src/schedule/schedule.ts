@@ -10,7 +10,7 @@ const DEFAULT_ZONE = "UTC";
 /** How many times to come an answer shows. */
 const SHOWN = 5;
 /** What an answer has besides: it may be sent back as it came. */
-const ANSWERED = ["name", "createdAt", "updatedAt", "next", "latest", "history"];
+const ANSWERED = ["createdAt", "updatedAt", "next", "latest", "history"];
 
 const scheduleWire = z.strictObject({
   cron: z.string().check(z.maxLength(200, "must have at most 200 characters")),
@@ -23,10 +23,6 @@ const scheduleWire = z.strictObject({
 
 /** What a client says of a schedule. */
 export type Terms = Pick<Schedule, "cron" | "timezone" | "request" | "rotate" | "keep" | "enabled">;
-
-export function isScheduleName(text: string): boolean {
-  return /^[a-z0-9-]{1,64}$/.test(text);
-}
 
 /** Reads a schedule as JSON has it; its request is askedAt's to read. Throws invalid_request. */
 export function readTerms(wire: unknown, now: number): Terms {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ImageRequest } from "../../src/image/request.ts";
 import { LIMITS } from "../../src/policy/limits.ts";
-import { applyPreset, isPresetName, parsePreset, parsePresets, requestOf } from "../../src/policy/presets.ts";
+import { isName } from "../../src/policy/names.ts";
+import { applyPreset, parsePreset, parsePresets, requestOf } from "../../src/policy/presets.ts";
 
 const parse = (wire: unknown) => parsePreset(wire, LIMITS);
 const asked = (more: Partial<ImageRequest> = {}): ImageRequest => ({
@@ -73,7 +74,7 @@ describe("a preset", () => {
     ["a_b", false],
     ["hero\n", false],
   ])("%j as a name: %s", (name, is) => {
-    expect(isPresetName(name)).toBe(is);
+    expect(isName(name)).toBe(is);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import page from "../../docs/errors.md?raw";
 import { type ErrorCode, GatewayError, STATUS } from "../../src/errors.ts";
-import { REASONS, STATUSES, withoutPicture } from "../../src/vendors/refusals.ts";
+import { REASONS, STATUSES } from "../../src/vendors/meanings.ts";
+import { withoutPicture } from "../../src/vendors/refusals.ts";
 import { vendors } from "../../src/vendors/index.ts";
 import { thrownBy } from "./junk.ts";
 import { ASKED } from "./specimens.ts";

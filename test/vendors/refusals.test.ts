@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { REASONS, refusal, STATUSES } from "../../src/vendors/refusals.ts";
+import { REASONS, STATUSES } from "../../src/vendors/meanings.ts";
+import { refusal } from "../../src/vendors/refusals.ts";
 import { vendors } from "../../src/vendors/index.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";
 import { thrownBy } from "./junk.ts";

@@ -1,11 +1,12 @@
 import { type Env, settingsOf } from "../env.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { enqueue } from "../generate/jobs.ts";
+import { newRecord } from "../generate/record.ts";
 import { log } from "../log.ts";
 import type { Principal } from "../policy/credentials.ts";
 import { endOf } from "../policy/keys.ts";
 import { findKey } from "../store/key-records.ts";
-import { getRecord, madeAt, newId, putEnd, type StoredRecord } from "../store/records.ts";
+import { getRecord, madeAt, newId, putEnd } from "../store/records.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
 import { askedAt } from "./request.ts";
@@ -92,24 +93,8 @@ async function queueTick(
     const error = asGatewayError(thrown);
     if (error.retryable || error.code === "internal") throw thrown;
     // As it is now, nobody can draw it; that is how this tick ends.
-    await putEnd(env.BUCKET, failed(schedule, generation, receivedAt, error));
+    const record = newRecord({ id: generation, dialect: "", principal: schedule.principal, receivedAt }, "failed");
+    const { code, message } = error;
+    await putEnd(env.BUCKET, { ...record, error: { code, message }, finishedAt: new Date().toISOString() });
   }
-}
-
-function failed(schedule: Schedule, id: string, at: number, { code, message }: GatewayError): StoredRecord {
-  const time = new Date(at).toISOString();
-  return {
-    id,
-    status: "failed",
-    dialect: "",
-    principal: schedule.principal,
-    vendor: "",
-    model: "",
-    images: [],
-    warnings: [],
-    error: { code, message },
-    attempts: [],
-    createdAt: time,
-    finishedAt: time,
-  };
 }
