@@ -1,6 +1,6 @@
 import type { StoredPicture } from "../image/request.ts";
 import { dropPictures, keys, PictureUpload } from "../store/pictures.ts";
-import { newId } from "../store/records.ts";
+import { newId } from "../store/ids.ts";
 import { BadBody } from "../stream/bad-body.ts";
 import { follow, Unfetched } from "../vendors/download.ts";
 import type { Job } from "./generation.ts";

@@ -9,7 +9,8 @@ import { twice } from "../store/again.ts";
 import type { StoredJob } from "../store/jobs.ts";
 import { dropPictures } from "../store/pictures.ts";
 import { newRecord, publicRecord, usageOf } from "./record.ts";
-import { dropStart, madeAt, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
+import { madeAt } from "../store/ids.ts";
+import { dropStart, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
 
 /** One accepted request. */
 export interface Job extends Omit<StoredJob, "claim"> {

@@ -8,7 +8,7 @@ import { Gate } from "../policy/gate.ts";
 import { claimKeyOf } from "../policy/idempotency.ts";
 import { asyncWaitMs } from "../policy/prefer.ts";
 import { dropPictures, read } from "../store/pictures.ts";
-import { newId } from "../store/records.ts";
+import { newId } from "../store/ids.ts";
 import { splice } from "../stream/splice.ts";
 import type { Asked, Dialect } from "../vendors/vendor.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";

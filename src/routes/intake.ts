@@ -4,7 +4,7 @@ import { GatewayError, wrong } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { PictureUploads } from "../store/picture-uploads.ts";
 import { keys, PictureUpload } from "../store/pictures.ts";
-import { newId } from "../store/records.ts";
+import { newId } from "../store/ids.ts";
 import { BadBody } from "../stream/bad-body.ts";
 import { boundaryOf } from "../stream/part-head.ts";
 import { readForm } from "../stream/read-form.ts";

@@ -1,6 +1,6 @@
 import { isOutstanding } from "../store/jobs.ts";
 import { keys } from "../store/pictures.ts";
-import { isId } from "../store/records.ts";
+import { isId } from "../store/ids.ts";
 import type { AppContext } from "./context.ts";
 import { notFound } from "./failure.ts";
 import { sendObject } from "./pictures.ts";

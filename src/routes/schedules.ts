@@ -1,14 +1,11 @@
 import { GatewayError, wrong } from "../errors.ts";
-import { usedForAnother } from "../generate/once.ts";
 import type { Principal } from "../policy/credentials.ts";
 import { Gate } from "../policy/gate.ts";
-import { claimKeyOf } from "../policy/idempotency.ts";
 import { nameIn, withoutName } from "../policy/names.ts";
 import { checkRequest } from "../schedule/request.ts";
 import { readTerms, scheduleWireOf } from "../schedule/schedule.ts";
-import { ownerOf, runNow } from "../schedule/begin.ts";
-import { type Claim, claim as claimAt, takeOver } from "../store/claims.ts";
-import { newId } from "../store/records.ts";
+import { ownerOf } from "../schedule/begin.ts";
+import { newId } from "../store/ids.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
 import { dropTicks } from "../store/ticks.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
@@ -16,7 +13,7 @@ import { notFound } from "./failure.ts";
 import { jsonBody } from "./json-body.ts";
 import { matches } from "./range.ts";
 
-const NONE = "There is no such schedule.";
+export const NONE = "There is no such schedule.";
 /** Somebody else may be writing the same one. */
 const TRIES = 5;
 
@@ -88,36 +85,8 @@ export async function removeSchedule(c: AppContext): Promise<Response> {
   return answer(c, { ...found.schedule, enabled: false }, 200);
 }
 
-/** `POST /v1/schedules/{name}/run`: a tick now, which the next times do not depend on; 202 and where its record is. */
-export async function runSchedule(c: AppContext): Promise<Response> {
-  const principal = await principalOf(c);
-  new Gate(c, settings(c).limits).admitRequest(principal);
-  const found = await own(c, principal);
-  if (found === undefined) return notFound(c, NONE);
-  const { schedule } = found;
-  const offered = { generation: newId(Date.now()), fingerprint: `run ${schedule.id}`, at: Date.now() };
-  const key = claimKeyOf(c.req.raw.headers, principal.id);
-  const claim = key === undefined ? offered : await claimFor(c, key, offered);
-  if (claim.fingerprint !== offered.fingerprint) throw usedForAnother();
-  const { generation } = claim;
-  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  await runNow(schedule, generation, { env: c.env, waitUntil });
-  c.header("easel-generation", generation);
-  c.header("location", `/v1/generations/${generation}`);
-  c.header("cache-control", "no-store");
-  return c.json({ name: schedule.name, generation, latest: `${publicOrigin(c)}/s/${schedule.name}` }, 202);
-}
-
-/** The claim that holds for an Idempotency-Key: an old one has had its day. */
-async function claimFor(c: AppContext, key: string, offered: Claim): Promise<Claim> {
-  const held = await claimAt(c.env.BUCKET, key, offered);
-  if (held.mine || offered.at - held.claim.at < settings(c).limits.idempotencyMs) return held.claim;
-  if (await takeOver(c.env.BUCKET, key, held.etag, offered)) return offered;
-  return (await claimAt(c.env.BUCKET, key, offered)).claim;
-}
-
 /** The schedule in the path; undefined where it is not the principal's. */
-async function own(c: AppContext, principal: Principal) {
+export async function own(c: AppContext, principal: Principal) {
   const found = await getSchedule(c.env.BUCKET, nameIn(c.req.param("name")));
   return found !== null && mayUse(principal, found.schedule) ? found : undefined;
 }

@@ -7,7 +7,8 @@ import { generate } from "../generate.ts";
 import { log } from "../log.ts";
 import { retryDelay } from "../policy/retry.ts";
 import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
-import { isId, LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
+import { isId } from "../store/ids.ts";
+import { LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
 
 /** How often a job is tried; wrangler.toml's max_retries is one less. */
 export const TRIES = 10;

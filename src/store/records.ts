@@ -2,7 +2,7 @@ import { wrong } from "../errors.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { twice } from "./again.ts";
-import { inverse, timeOf } from "./newest-first.ts";
+import { isId, madeAt } from "./ids.ts";
 
 /** A record as R2 has it: whose it is, and pictures by key, since URLs depend on who asks. */
 export interface StoredRecord extends Omit<GenerationRecord, "images"> {
@@ -27,21 +27,6 @@ const startKey = (id: string) => `${folder(id)}start.json`;
 export const endKey = (id: string) => `${folder(id)}end.json`;
 /** Touched now and then by whoever draws it. */
 const aliveKey = (id: string) => `${folder(id)}alive`;
-
-/** An unguessable id that sorts newest first. */
-export function newId(now: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(15)).toHex();
-  return inverse(now) + random;
-}
-
-/** When an id was made, in milliseconds since the epoch. */
-export function madeAt(id: string): number {
-  return timeOf(id.slice(0, 10));
-}
-
-export function isId(text: string): boolean {
-  return /^[0-9a-z]{10}[0-9a-f]{30}$/.test(text);
-}
 
 /** Notes that a generation waits in the queue. */
 export function putQueued(bucket: R2Bucket, record: StoredRecord): Promise<unknown> {

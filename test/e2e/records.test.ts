@@ -22,6 +22,13 @@ async function draw(path = "/v1/generations", more: object = {}): Promise<string
   return answer.headers.get("easel-generation") ?? "";
 }
 
+/** Makes it another key's. */
+async function giveAway(id: string): Promise<void> {
+  const key = `generations/${id}/end.json`;
+  const record = JSON.parse((await (await stage.easel.bucket.get(key))?.text()) ?? "") as object;
+  await stage.easel.bucket.put(key, JSON.stringify({ ...record, principal: "somebody else" }));
+}
+
 describe("GET /v1/generations/{id}", () => {
   const asked: [dialect: string, path: string, more: object][] = [
     ["listenhub", "/v1/images/generation", { provider: "google" }],
@@ -65,9 +72,7 @@ describe("GET /v1/generations/{id}", () => {
 
   it("is for the key that made it: all else is one and the same 404", async () => {
     const id = await draw();
-    const key = `generations/${id}/end.json`;
-    const theirs = JSON.parse((await (await stage.easel.bucket.get(key))?.text()) ?? "") as object;
-    await stage.easel.bucket.put(key, JSON.stringify({ ...theirs, principal: "somebody else" }));
+    await giveAway(id);
     for (const other of [
       id,
       `${id.slice(0, -1)}${id.endsWith("0") ? "1" : "0"}`,
@@ -106,6 +111,17 @@ describe("GET /v1/generations", () => {
     const ids = pages.flat();
     expect(ids.slice(0, 5)).toEqual(made);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it("finds a key's own among many of others", async () => {
+    const own = await draw();
+    for (let i = 0; i < 25; i++) {
+      await giveAway(await draw());
+    }
+    const page = await jsonOf<Page>(stage.get("/v1/generations?limit=1"));
+    expect(page.data.map(({ id }) => id)).toEqual([own]);
+    const after = await jsonOf<Page>(stage.get(`/v1/generations?limit=1&cursor=${page.next}`));
+    expect(after.data.map(({ id }) => id)).not.toContain(own);
   });
 
   it("refuses what is no page, naming the field", async () => {

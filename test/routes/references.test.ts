@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { app } from "../../src/app.ts";
 import { keys } from "../../src/store/pictures.ts";
-import { newId } from "../../src/store/records.ts";
+import { newId } from "../../src/store/ids.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
 

@@ -1,7 +1,7 @@
 import type { Env } from "../../src/env.ts";
 import { settingsOf } from "../../src/env.ts";
 import { type Job } from "../../src/generate/generation.ts";
-import { newId } from "../../src/store/records.ts";
+import { newId } from "../../src/store/ids.ts";
 import { BUCKET } from "../store/bucket.ts";
 
 /** A Worker's bindings with the sandbox for a vendor, and what was sent to its queue. */

@@ -1,11 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { isId, newId } from "../../src/store/ids.ts";
 import {
   asOf,
   dropStart,
   getRecord,
-  isId,
   listRecords,
-  newId,
   progressOf,
   putEnd,
   putFailed,
