@@ -44,7 +44,8 @@ function permitSize(most: Tier, { size, width, height }: ImageRequest, pixels: P
   const square = pixelsOf(undefined, most, "1:1");
   const tables = Object.values(pixels?.[most] ?? {}).flatMap((text) => parsePixels(text) ?? []);
   const area = Math.max(...[square, ...tables].map((shape: Shape) => shape.width * shape.height));
-  if (asked > area) refuse("width", `and height may have ${area} pixels at most with this key, which is ${most}`);
+  if (asked > area)
+    refuse("width", `asks for more than the ${area} pixels at most of ${most}, which is as far as this key goes`);
 }
 
 /** Everybody who opens a page has its key, so it asks for one picture from words, and what that may cost is known. */

@@ -12,9 +12,11 @@ const SHOWN = 5;
 /** What an answer has besides: it may be sent back as it came. */
 const ANSWERED = ["createdAt", "updatedAt", "next", "latest", "history"];
 
+const IANA = "must be an IANA name, as in Europe/Berlin";
+
 const scheduleWire = z.strictObject({
   cron: z.string().check(z.maxLength(200, "must have at most 200 characters")),
-  timezone: optional(z.string().check(z.maxLength(64, "must be an IANA name, as in Europe/Berlin"))),
+  timezone: optional(z.string().check(z.minLength(1, IANA), z.maxLength(64, IANA))),
   request: z.record(z.string(), z.unknown(), "must be an object"),
   rotate: optional(z.array(z.string()).check(z.minLength(1, "must have at least one text"), z.maxLength(366))),
   keep: optional(z.int().check(z.minimum(1), z.maximum(1_000))),
@@ -32,7 +34,7 @@ export function readTerms(wire: unknown, now: number): Terms {
   const timezone = zoneOf(name);
   if (timezone === undefined) {
     const near = nearZones(name);
-    const meant = near.length === 0 ? "it must be an IANA name, as in Europe/Berlin" : `near it are ${near.join(", ")}`;
+    const meant = near.length === 0 ? `it ${IANA}` : `near it are ${near.join(", ")}`;
     return refuse("timezone", `timezone ${name} is not known; ${meant}.`);
   }
   const cron = line.trim().replace(/\s+/g, " ");

@@ -238,7 +238,7 @@ describe("what a key may ask", () => {
       "/v1/images/generations",
       { ...CAT, size: "2048x2048" },
       "size",
-      "pixels at most with this key",
+      "size asks for more than the 1572864 pixels at most of 1K",
     ],
     [
       "a model that draws nothing so small",
@@ -327,6 +327,22 @@ describe("what a key may ask", () => {
     expect(await draw({})).not.toContain('"imageSize":"1K"');
     expect(await draw({ size: "2K" })).not.toContain('"imageSize":"1K"');
     expect(await draw({ size: "1K" })).toContain('"imageSize":"1K"');
+  });
+
+  it("in a dialect whose document fills a larger size in: its own size, unless a larger one was said", async () => {
+    const small = as(await make({ size: "1K" }));
+    const ask = (imageConfig?: object) =>
+      stage.post(
+        "/listenhub/openapi/v1/images/generation",
+        { provider: "google", prompt: "a cat", imageConfig },
+        small,
+      );
+    const answer = await ask();
+    expect(answer.status).toBe(200);
+    await answer.arrayBuffer();
+    expect(JSON.stringify(lastBody(stage.listenhub.seen))).toContain('"imageSize":"1K"');
+    const refused = await ask({ imageSize: "2K", aspectRatio: "1:1" });
+    expect(await refused.text()).toContain("imageConfig.imageSize may be 1K at most with this key.");
   });
 });
 

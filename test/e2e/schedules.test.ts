@@ -279,6 +279,11 @@ describe("a key", () => {
     expect(stage.listenhub.seen).toHaveLength(1);
     expect((await run("ended")).status).toBe(403);
     expect(said(stage.easel)).toContain(`{"event":"schedule.stopped","schedule":"ended","key":"${id}"}`);
+    // Who puts it anew takes it up, or it would never draw again.
+    expect((await put(stage, "ended", {})).status).toBe(200);
+    await event(stage, at + 2 * HOUR);
+    await idle(stage);
+    expect(await drawn(stage, "ended")).toEqual([tickOf(at), tickOf(at + 2 * HOUR)]);
   });
 });
 

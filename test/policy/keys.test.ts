@@ -143,10 +143,10 @@ describe("what a key may ask", () => {
   it.each([
     [{ size: "2K" }, "size", "size may be 1K at most"],
     [{ size: "4K" }, "size", "size may be 1K at most"],
-    [{ width: 1025, height: 1024 }, "width", "1048576 pixels at most"],
-    [{ width: 1536, height: 1024 }, "width", "1048576 pixels at most"],
-    [{ size: "1K", width: 4096, height: 4096 }, "width", "1048576 pixels at most"],
-    [{ width: 99_999_999 }, "width", "1048576 pixels at most"],
+    [{ width: 1025, height: 1024 }, "width", "1048576 pixels at most of"],
+    [{ width: 1536, height: 1024 }, "width", "1048576 pixels at most of"],
+    [{ size: "1K", width: 4096, height: 4096 }, "width", "1048576 pixels at most of"],
+    [{ width: 99_999_999 }, "width", "1048576 pixels at most of"],
   ] as const)("not beyond it: %o", (request, field, message) => {
     expect(ask({ size: "1K" }, request)).toThrow(forbidden(field, expect.stringContaining(message) as string));
   });
