@@ -1,13 +1,13 @@
-import type { Settings } from "../env.ts";
+import type { Env, Settings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { type Circumstances, fit } from "../image/fit.ts";
+import { fit } from "../image/fit.ts";
 import { shown } from "../image/fitting.ts";
 import type { ModelSpec } from "../image/models.ts";
 import type { ImageRequest } from "../image/request.ts";
 import { order, parseRouting, type Routing } from "../policy/routing.ts";
 import { fallback, providers } from "../vendors/index.ts";
 import type { Target } from "../vendors/send.ts";
-import type { Provider } from "../vendors/vendor.ts";
+import type { Asked, Provider } from "../vendors/vendor.ts";
 import { registryOf } from "./registry.ts";
 
 /** A vendor that can draw the request, and the request as that vendor takes it. */
@@ -26,14 +26,14 @@ export interface Offer {
 
 /**
  * Who can draw the request, in the order in which they are asked: those that can do all of it before those that leave
- * something out. Throws model_not_found, or invalid_request with what the first of them would take.
+ * something out. Throws model_not_found, or as the first of them does: invalid_request with what it would take, or forbidden.
  */
 export function routesFor(
-  request: ImageRequest,
+  { request, assumed, most }: Pick<Asked, "request" | "assumed" | "most">,
   dialect: string,
-  settings: Settings,
-  circumstances: Circumstances,
+  { env, settings }: { env: Pick<Env, "IMAGES">; settings: Settings },
 ): [Route, ...Route[]] {
+  const circumstances = { converts: env.IMAGES !== undefined, assumed, most };
   const { model, offers } = offersOf(request.model, settings, dialect, Math.random);
   let refusal: GatewayError | undefined;
   const routes: (Route & { lost: number })[] = [];

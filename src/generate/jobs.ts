@@ -22,10 +22,7 @@ export async function enqueue(job: Job, claim?: string): Promise<Answer> {
   const { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, env, settings } = job;
   try {
     // What nobody can draw is told at once.
-    const [{ request }] = routesFor(asked.request, dialect, settings, {
-      converts: env.IMAGES !== undefined,
-      assumed: asked.assumed,
-    });
+    const [{ request }] = routesFor(asked, dialect, job);
     const record = { ...newRecord(job, "queued"), model: request.model };
     await submit(env, { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, claim }, record);
     return { record: publicRecord(record, origin) };

@@ -18,5 +18,5 @@ export async function prepare(
 ): Promise<Asked> {
   const whole = await withPreset(asked, env, settings);
   check(whole.request, pictures, settings.limits);
-  return { ...whole, request: permitted(principal, whole, settings) };
+  return permitted(principal, whole, settings);
 }

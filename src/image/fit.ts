@@ -1,7 +1,8 @@
+import { sizeInPlace, upTo } from "./bound.ts";
 import { leftOut, list, lost, refuse, shown, type Work } from "./fitting.ts";
 import { fitShape } from "./fit-shape.ts";
 import type { ModelSpec } from "./models.ts";
-import { type ImageRequest, namedReferences, type Reference, referencesOf, type Turn } from "./request.ts";
+import { type ImageRequest, namedReferences, type Reference, referencesOf, type Tier, type Turn } from "./request.ts";
 
 /** Words that vendors use for the same step; only used where the vendor lacks the word that was sent. */
 const QUALITY_SYNONYMS: ReadonlyMap<string, string> = new Map([
@@ -26,22 +27,28 @@ export interface Circumstances {
   converts?: boolean;
   /** Wishes that nobody had: dropped without a word where the model cannot meet them. */
   assumed?: readonly ("size" | "aspectRatio")[] | undefined;
+  /** The largest size that the caller may have. */
+  most?: Tier | undefined;
 }
 
 /**
  * The request as this vendor's model takes it; throws invalid_request with the field and the values that work. `n` is left
- * to the caller, who sends several, and so are URLs of a scheme that the vendor does not take, but we do.
+ * to the caller, who sends several, and so are URLs of a scheme that the vendor does not take, but we do. Throws forbidden
+ * where it draws nothing as small as `most`.
  */
 export function fit(
   request: ImageRequest,
-  spec: ModelSpec,
-  { converts = false, assumed = [] }: Circumstances = {},
+  whole: ModelSpec,
+  { converts = false, assumed = [], most }: Circumstances = {},
 ): Fitted {
+  const spec = most === undefined ? whole : upTo(most, whole, request.model);
   const work: Work = { request: { ...request }, spec, warnings: [], lost: 0 };
   for (const field of assumed) {
     const allowed: readonly (string | undefined)[] = field === "size" ? spec.sizes : spec.ratios;
     if (!allowed.includes(request[field])) delete work.request[field];
   }
+  const size = most && sizeInPlace(most, whole, work.request);
+  if (size !== undefined) work.request.size = size;
   fitTurns(work);
   fitShape(work);
   fitQuality(work);

@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors.ts";
+import { isAbove } from "../image/bound.ts";
 import type { PixelTable } from "../image/models.ts";
-import { type ImageRequest, referencesOf, type Tier, TIERS } from "../image/request.ts";
+import { type ImageRequest, referencesOf, type Tier } from "../image/request.ts";
 import { parsePixels, pixelsOf, type Shape } from "../image/size.ts";
 import type { KeyRecord } from "./keys.ts";
 
@@ -19,11 +20,6 @@ export function permit(key: KeyRecord, request: ImageRequest, wanted: Wanted): v
   permitModel(key, wanted);
   if (key.size !== undefined) permitSize(key.size, request, wanted.pixels);
   if (key.kind === "publishable") permitPage(request, wanted);
-}
-
-/** Whether a tier is larger than another. */
-export function isAbove(tier: Tier, most: Tier): boolean {
-  return TIERS.indexOf(tier) > TIERS.indexOf(most);
 }
 
 /** A preset that is listed decides the model; without it, or with another, the model must be listed. */

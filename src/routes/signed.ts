@@ -83,7 +83,7 @@ async function draw(c: AppContext, params: Params, { name, preset, gone, later }
   const request = requestFor(name, preset, params);
   check(request, [], limits);
   // What nobody here draws is said before there is a claim: once the operator has mended it, the URL works.
-  routesFor(request, DIALECT, config, { converts: c.env.IMAGES !== undefined });
+  routesFor({ request }, DIALECT, { env: c.env, settings: config });
   const now = Date.now();
   const job: Job = {
     id: newId(now),

@@ -61,10 +61,7 @@ export async function checkRequest(
     const { asked } = await askedAt(schedule, now, count, owner, place);
     try {
       if (asked.request.n > 1) throw wrong("n", "must be 1: a tick is one picture");
-      routesFor(asked.request, dialect.name, place.settings, {
-        converts: place.env.IMAGES !== undefined,
-        assumed: asked.assumed,
-      });
+      routesFor(asked, dialect.name, place);
     } catch (thrown) {
       throw under(path, dialect, asGatewayError(thrown));
     }

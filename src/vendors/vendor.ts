@@ -1,7 +1,7 @@
 import type { GatewayError } from "../errors.ts";
 import type { ModelSpec } from "../image/models.ts";
 import type { Cost, GenerationRecord } from "../image/record.ts";
-import type { ImageRequest, StoredPicture } from "../image/request.ts";
+import type { ImageRequest, StoredPicture, Tier } from "../image/request.ts";
 import type { Event, Wire } from "../image/wire.ts";
 
 /** What a dialect read from a client's body. */
@@ -11,6 +11,8 @@ export interface Asked {
   warnings: string[];
   /** Wishes that the client did not have: the dialect's document fills them in, and who cannot meet them need not. */
   assumed?: readonly ("size" | "aspectRatio")[] | undefined;
+  /** The largest size that its key may have. */
+  most?: Tier | undefined;
   /** How the client wants its pictures, where the dialect lets it choose; `picture` is the first one itself. */
   as?: "url" | "base64" | "picture" | undefined;
   /** Whether it wants server-sent events; only from a dialect that has `events`. */
