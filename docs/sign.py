@@ -12,7 +12,7 @@ def sign(preset, fields, kid, secret):
     """
     path = f"/i/{preset}"
     pairs = sorted({**fields, "kid": kid}.items())
-    query = "&".join(f"{name}={quote(str(value), safe=KEPT)}" for name, value in pairs)
+    query = "&".join("=".join(quote(str(each), safe=KEPT) for each in pair) for pair in pairs)
     digest = hmac.new(secret.encode(), f"GET\n{path}\n{query}".encode(), hashlib.sha256).digest()
     sig = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     return f"{path}?{query}&sig={sig}"

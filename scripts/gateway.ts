@@ -7,18 +7,24 @@ export interface Gateway {
 }
 
 /** The one of `npm start`, with the ADMIN_TOKEN that it reads itself. */
-export async function localGateway(port: string): Promise<Gateway> {
+export async function localGateway(port?: string): Promise<Gateway> {
+  const origin = localOrigin(port);
   // wrangler is slow to load, and only it knows what .dev.vars and .env come to.
   const { unstable_getVarsForDev: varsForDev } = await import("wrangler");
   const token = varsForDev("wrangler.toml", undefined, {}, undefined, true)["ADMIN_TOKEN"]?.value;
   if (typeof token !== "string" || token === "") {
     return fail("There is no ADMIN_TOKEN in .dev.vars yet: the first `npm start` writes one.");
   }
-  const origin = `http://localhost:${port}`;
   return gateway(origin, token, {
     silent: `Nothing answers on ${origin}: is \`npm start\` running, and on this port? (--port says another.)`,
     refused: `The server on ${origin} does not take the ADMIN_TOKEN of .dev.vars: is it this project's?`,
   });
+}
+
+/** Where `npm start` serves. */
+export function localOrigin(port = "8787"): string {
+  if (/^[1-9]\d{0,4}$/.test(port) && Number(port) < 65_536) return `http://localhost:${port}`;
+  return fail(`--port takes a number from 1 to 65535, not "${port}".`);
 }
 
 /** A deployed one: its URL, or that in EASEL_URL, with the ADMIN_TOKEN of the environment. */

@@ -36,11 +36,14 @@ function boundsOf({ models = [], presets = [], origins = [], size, perMinute }: 
   return [what, ...limits, origins.length > 0 && `on ${origins.join(", ")}`].filter(Boolean).join("; ") || "anything";
 }
 
-/** The command that tries a key out; for a publishable one as if from its first page. */
-export function curlOf(origin: string, { key, models, presets, origins }: Key): string {
+/**
+ * The command that tries a key out; for a publishable one as if from its first page. `vary` is what its first preset leaves to
+ * the caller.
+ */
+export function curlOf(origin: string, { key, models, presets, origins }: Key, vary = ["prompt"]): string {
   const asked = { preset: presets?.[0], model: presets === undefined ? models?.[0] : undefined };
   const page = origins?.[0] === undefined ? "" : ` -H "Origin: ${origins[0].replace("*", "www")}"`;
-  const json = JSON.stringify({ ...asked, prompt: "a lighthouse at dusk" });
+  const json = JSON.stringify({ ...asked, prompt: vary.includes("prompt") ? "a lighthouse at dusk" : undefined });
   return (
     `curl ${origin}/v1/generations -H "Authorization: Bearer ${key}"${page} -H "Accept: image/*"` +
     ` -H "Content-Type: application/json" -d '${json}' -o first.png`

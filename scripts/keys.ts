@@ -1,8 +1,8 @@
 // `npm run keys -- create|list|revoke`: the gateway's API keys, over its own HTTP.
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { fail, type Gateway, localGateway, remoteGateway } from "./gateway.ts";
 import { curlOf, type Key, table } from "./key-lines.ts";
+import { FLAG, read, TEXT, timeOf } from "./arguments.ts";
 import { quiet } from "./quiet.ts";
 
 const HELP = `npm run keys -- create [options]   make a key; it is shown once
@@ -23,9 +23,7 @@ npm run keys -- revoke ID          end one for good
   --port 9000                 the local server of npm start -- --port 9000
   --remote [URL]              a deployed one; URL or EASEL_URL, and ADMIN_TOKEN, from the environment`;
 
-const TEXT = { type: "string" } as const;
 const MANY = { type: "string", multiple: true } as const;
-const FLAG = { type: "boolean" } as const;
 const OPTIONS = {
   kind: TEXT,
   name: TEXT,
@@ -39,12 +37,12 @@ const OPTIONS = {
   remote: FLAG,
   help: { ...FLAG, short: "h" },
 } as const;
-const UNITS: Record<string, number> = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
 
 process.chdir(join(import.meta.dirname, ".."));
 quiet();
 
-const { values, positionals } = args();
+const args = process.argv.slice(2).flatMap((arg) => (arg.startsWith("--remote=") ? ["--remote", arg.slice(9)] : [arg]));
+const { values, positionals } = read(args, OPTIONS, HELP);
 const [command = "", ...operands] = positionals;
 if (values.help === true || command === "") {
   console.log(HELP);
@@ -61,12 +59,14 @@ const body = terms();
 const commands: Record<string, (gateway: Gateway) => Promise<void>> = { create, list, revoke };
 const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
 if (run === undefined) fail(`${command} is no command.\n\n${HELP}`);
-await run(values.remote === true ? remoteGateway(remote) : await localGateway(values.port ?? "8787"));
+await run(values.remote === true ? remoteGateway(remote) : await localGateway(values.port));
 
 async function create({ origin, call }: Gateway): Promise<void> {
   const made = (await call("POST", "/v1/keys", body)) as unknown as Key;
   console.log(`${made.key}\n\nThis is the only time it is shown; what is kept is a hash. Its id is ${made.id}.`);
-  console.log(`A picture with it, saved as first.png:\n\n${curlOf(origin, made)}`);
+  const [preset] = made.presets ?? [];
+  const { vary } = preset === undefined ? {} : ((await call("GET", `/v1/presets/${preset}`)) as { vary?: string[] });
+  console.log(`A picture with it, saved as first.png:\n\n${curlOf(origin, made, vary)}`);
 }
 
 async function list({ call }: Gateway): Promise<void> {
@@ -83,31 +83,11 @@ async function revoke({ call }: Gateway): Promise<void> {
   console.log(`${name} is revoked. At the edge it may be good for another 90 s.`);
 }
 
-function args() {
-  try {
-    return parseArgs({
-      args: process.argv.slice(2).flatMap((arg) => (arg.startsWith("--remote=") ? ["--remote", arg.slice(9)] : [arg])),
-      allowPositionals: true,
-      options: OPTIONS,
-    });
-  } catch (error) {
-    return fail(`${(error as Error).message}\n\n${HELP}`);
-  }
-}
-
 /** What the options ask for, in the words of POST /v1/keys, which says what is wrong with them. */
 function terms(): object {
   const { kind, name, expires, size, model: models, preset: presets, origin: origins } = values;
   const perMinute = values["per-minute"];
   if (perMinute !== undefined && !/^\d+$/.test(perMinute)) fail("--per-minute takes a whole number, as in 30.");
   const bounds = { models, presets, origins, size, perMinute: perMinute === undefined ? undefined : Number(perMinute) };
-  return { kind, name, expiresAt: timeOf(expires), ...bounds };
-}
-
-/** `30d` from now, a day's beginning, or a time as it is. */
-function timeOf(expires = ""): string | undefined {
-  const [, count, unit = ""] = /^(\d{1,4})([hdw])$/.exec(expires) ?? [];
-  if (count !== undefined) return new Date(Date.now() + Number(count) * (UNITS[unit] ?? 0)).toISOString();
-  if (/^\d{4}-\d\d-\d\d$/.test(expires)) return `${expires}T00:00:00Z`;
-  return expires === "" ? undefined : expires;
+  return { kind, name, expiresAt: expires === undefined ? undefined : timeOf(expires), ...bounds };
 }

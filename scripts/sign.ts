@@ -1,11 +1,15 @@
 // `npm run sign -- PRESET --prompt …`: the signed URL of a picture, which is drawn when it is first viewed.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs, parseEnv } from "node:util";
+import { parseEnv } from "node:util";
 import { sign } from "../docs/sign.mjs";
+import { instantOf } from "../src/policy/keys.ts";
 import { parseSigningKeys, type SigningKeys, weakKeys } from "../src/policy/signatures.ts";
 import { signingKeys } from "./admin-token.ts";
-import { fail } from "./gateway.ts";
+import { fail, localOrigin } from "./gateway.ts";
+import { FLAG, read, TEXT, timeOf } from "./arguments.ts";
+import { quiet } from "./quiet.ts";
+import { checkFields } from "./sign-fields.ts";
 
 const HELP = `npm run sign -- PRESET --prompt TEXT [options]
 
@@ -13,12 +17,12 @@ const HELP = `npm run sign -- PRESET --prompt TEXT [options]
   --seed 7        as --model, --size, --aspectRatio, --width, --height, --quality and --outputFormat: what the preset lets vary
   --exp 30d       when the URL ends: 30d, 12h, 6w from now, 2027-01-31, or seconds since 1970; never unless told
   --kid main      which of SIGNING_KEYS signs it; the first unless told
-  --base URL      where the gateway is; http://localhost:8787 unless told
+  --port 9000     the local server of npm start -- --port 9000
+  --base URL      where the gateway is, if not here, as in https://img.example.com
 
 SIGNING_KEYS is that of the environment, else of .dev.vars.`;
 
-const TEXT = { type: "string" } as const;
-const FIELDS = {
+const OPTIONS = {
   prompt: TEXT,
   model: TEXT,
   size: TEXT,
@@ -28,13 +32,20 @@ const FIELDS = {
   seed: TEXT,
   quality: TEXT,
   outputFormat: TEXT,
+  exp: TEXT,
+  kid: TEXT,
+  port: TEXT,
+  base: TEXT,
+  help: { ...FLAG, short: "h" },
 } as const;
-const UNITS: Record<string, number> = { h: 3_600, d: 86_400, w: 7 * 86_400 };
+/** The last time that a signed URL can have: eleven digits. */
+const LAST_SECOND = 99_999_999_999;
 
 process.chdir(join(import.meta.dirname, ".."));
+quiet();
 
-const { values, positionals } = args();
-const { exp, kid, base = "http://localhost:8787", help, ...fields } = values;
+const { values, positionals } = read(process.argv.slice(2), OPTIONS, HELP);
+const { exp, kid, port, base, help, ...fields } = values;
 const [preset, ...more] = positionals;
 if (help === true || preset === undefined) {
   console.log(HELP);
@@ -42,25 +53,26 @@ if (help === true || preset === undefined) {
 }
 if (more.length > 0) fail(`${more[0]} is one word too many: a prompt goes into quotes.\n\n${HELP}`);
 if (!/^[a-z0-9-]{1,64}$/.test(preset)) fail(`${preset} is no preset's name: those have a-z, 0-9 and -.`);
-if (!URL.canParse(base) || !/^https?:$/.test(new URL(base).protocol)) fail(`--base ${base} is no URL.`);
+if (base !== undefined && port !== undefined) fail("Say either --base or --port: --port is for the local server.");
+const origin = base === undefined ? localOrigin(port) : originOf(base);
+const end = exp === undefined ? {} : { exp: secondsOf(exp) };
 
 const keys = keysHere();
 const [first = ""] = keys.keys();
 const name = kid ?? first;
 const secret = keys.get(name);
 if (secret === undefined) fail(`--kid ${name} is none of SIGNING_KEYS, which has ${[...keys.keys()].join(", ")}.`);
+await checkFields(preset, fields, base === undefined);
 if (weakKeys(keys).includes(name))
   console.error(`The secret of ${name} is short enough to be guessed; openssl rand -hex 32 makes a good one.`);
-const end = exp === undefined ? {} : { exp: secondsOf(exp) };
-console.log(new URL(base).origin + sign(preset, { ...fields, ...end }, name, secret));
+console.log(origin + sign(preset, { ...fields, ...end }, name, secret));
 
-function args() {
-  const options = { ...FIELDS, exp: TEXT, kid: TEXT, base: TEXT, help: { type: "boolean", short: "h" } } as const;
-  try {
-    return parseArgs({ args: process.argv.slice(2), allowPositionals: true, options });
-  } catch (error) {
-    return fail(`${(error as Error).message}\n\n${HELP}`);
-  }
+/** A path would get lost: what is signed is the gateway's own, which begins at the root. */
+function originOf(url: string): string {
+  const { protocol, origin = "", href } = URL.parse(url) ?? {};
+  if (protocol !== "https:" && protocol !== "http:") fail(`--base ${url} is no URL, as https://img.example.com is.`);
+  if (href !== `${origin}/`) fail(`--base ${url} must be an origin and no more, as in ${origin}.`);
+  return origin;
 }
 
 /** With .dev.vars present wrangler does not read .env, and neither do we. */
@@ -83,10 +95,8 @@ function keysHere(): SigningKeys {
 
 /** Seconds since 1970. */
 function secondsOf(text: string): number {
-  const [, count, unit = ""] = /^(\d{1,4})([hdw])$/.exec(text) ?? [];
-  const now = Math.floor(Date.now() / 1000);
-  const at = count === undefined ? Date.parse(text) / 1000 : now + Number(count) * (UNITS[unit] ?? 0);
-  const seconds = /^\d{9,11}$/.test(text) ? Number(text) : Math.floor(at);
-  if (!(seconds > now)) fail(`--exp ${text} is no time to come: 30d, 12h, 6w, 2027-01-31, or seconds since 1970.`);
-  return seconds;
+  const at = instantOf(timeOf(text)) ?? Number.NaN;
+  const seconds = /^\d{9,11}$/.test(text) ? Number(text) : Math.floor(at / 1000);
+  if (seconds > Date.now() / 1000 && seconds <= LAST_SECOND) return seconds;
+  return fail(`--exp ${text} is no time to come: 30d, 12h, 6w, 2027-01-31, or seconds since 1970.`);
 }

@@ -27,10 +27,7 @@ export async function generate(job: Job): Promise<Answer> {
 async function run(generation: Generation, references: References): Promise<Answer> {
   const { job } = generation;
   try {
-    const routes = routesFor(job.asked.request, job.dialect, job.settings, {
-      converts: job.env.IMAGES !== undefined,
-      assumed: job.asked.assumed,
-    });
+    const routes = routesFor(job.asked, job.dialect, job);
     await generation.begin();
     const drawing = new Drawing(generation, routes, references);
     const raw = isPassThrough(routes[0], job) ? await passThrough(generation, drawing) : await drawing.draw();

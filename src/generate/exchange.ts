@@ -3,6 +3,7 @@ import { priceOf } from "../image/price.ts";
 import type { Attempt, Cost } from "../image/record.ts";
 import { referencesOf, type StoredPicture } from "../image/request.ts";
 import { Breakers, type Outcome } from "../policy/breaker.ts";
+import { all } from "../store/again.ts";
 import { PictureUploads } from "../store/picture-uploads.ts";
 import { read } from "../store/pictures.ts";
 import { BadBody } from "../stream/bad-body.ts";
@@ -99,12 +100,6 @@ async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
   } finally {
     deadline.done();
   }
-}
-
-/** The results of all, once all have ended: what still runs could put into R2 what has just been discarded. */
-async function all<T>(work: Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
 }
 
 /** A vendor's own words for what was used: its texts may repeat a key, its numbers stay what they are. */

@@ -7,19 +7,22 @@ import type { Lanes } from "./lanes.ts";
 import { log } from "../log.ts";
 import { twice } from "../store/again.ts";
 import type { StoredJob } from "../store/jobs.ts";
+import { putOwned } from "../store/owned.ts";
 import { dropPictures } from "../store/pictures.ts";
 import { newRecord, publicRecord, usageOf } from "./record.ts";
 import { madeAt } from "../store/ids.ts";
 import { dropStart, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
 
 /** One accepted request. */
-export interface Job extends Omit<StoredJob, "claim"> {
+export interface Job extends StoredJob {
   env: Env;
   settings: Settings;
   /** Set where others rely on it being drawn once: its start is noted before any vendor is asked, and kept alive. */
   owned?: boolean | undefined;
   /** Set where it is begun again after a failure that may pass: such a failure does not end it. */
   again?: boolean | undefined;
+  /** Set where it comes from the queue, and is listed as its owner's since then. */
+  queued?: boolean | undefined;
   /** Set where several generations share one invocation, and so its connections. */
   lanes?: Lanes | undefined;
   /** Told as soon as it is known who draws, so that an error can say so too. */
@@ -28,8 +31,11 @@ export interface Job extends Omit<StoredJob, "claim"> {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** Thrown where somebody else has begun the same generation: nothing was done, and its record is theirs. */
-export class AlreadyBegun extends GatewayError {
+/** Thrown where a generation could not begin: no vendor was asked, and there is no record of that. */
+class NotBegun extends GatewayError {}
+
+/** Thrown where somebody else has begun the same generation: its record is theirs. */
+export class AlreadyBegun extends NotBegun {
   constructor() {
     super("idempotency_conflict", "This generation is being drawn already.", { retryable: true });
   }
@@ -42,6 +48,7 @@ export class Generation {
   private readonly stages: Stages = { request: 0, references: 0, drawing: 0, converting: 0, total: 0 };
   private readonly timer: ReturnType<typeof setTimeout>;
   private heartbeat: ReturnType<typeof setInterval> | undefined;
+  private listed: Promise<void> | undefined;
 
   constructor(job: Job) {
     const now = Date.now();
@@ -52,12 +59,16 @@ export class Generation {
     this.timer = setTimeout(() => job.waitUntil(this.note()), Math.max(0, madeAt(job.id) + NOTED_AFTER_MS - now));
   }
 
-  /** To be called before any vendor is asked. Where others rely on it, throws if it cannot be noted, or is AlreadyBegun. */
+  /** To be called before any vendor is asked. Where others rely on it, throws NotBegun. */
   async begin(): Promise<void> {
     const { id, env, owned, settings, waitUntil } = this.job;
     if (owned !== true) return;
     clearTimeout(this.timer);
-    if (!(await putStart(env.BUCKET, this.record))) throw new AlreadyBegun();
+    const [began] = await Promise.all([putStart(env.BUCKET, this.record), this.list()]).catch((cause: unknown) => {
+      const message = "The generation could not be noted; nothing was drawn.";
+      throw new NotBegun("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
+    });
+    if (!began) throw new AlreadyBegun();
     const sign = () => waitUntil(touch(env.BUCKET, id).catch((error: unknown) => this.logLost(error)));
     this.heartbeat = setInterval(sign, settings.limits.leaseMs / 3);
   }
@@ -101,12 +112,15 @@ export class Generation {
   /** Ends it as failed and returns the error to answer. */
   async fail(thrown: unknown): Promise<GatewayError> {
     const error = asGatewayError(thrown);
-    if (error instanceof AlreadyBegun) return error;
+    if (error instanceof NotBegun) return error;
     if (this.job.again === true && error.retryable) {
       await this.takeBack();
       return error;
     }
-    this.record.error = { code: error.code, message: error.message };
+    const { code, message, field, retryAfter, retryable, elsewhere } = error;
+    this.record.error = { code, message };
+    const uncharged = this.record.attempts.length === 0 || retryable || elsewhere;
+    this.record.failure = { field, retryAfter, retryable, uncharged };
     // Only a record that could not be written gets here with pictures; nobody will ask for them.
     await dropPictures(this.job.env.BUCKET, this.record.images);
     this.record.images = [];
@@ -133,7 +147,17 @@ export class Generation {
 
   /** Notes that it runs; a note that fails is no reason to stop. */
   private async note(): Promise<void> {
-    await putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
+    const start = putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
+    await Promise.all([start, this.list()]);
+  }
+
+  /** Notes whose it is, once; it is there by its id all the same. */
+  private list(): Promise<void> {
+    const { queued, env } = this.job;
+    this.listed ??= queued
+      ? Promise.resolve()
+      : putOwned(env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
+    return this.listed;
   }
 
   private async end(
@@ -147,7 +171,7 @@ export class Generation {
     this.record.finishedAt = new Date().toISOString();
     this.record.usage = usageOf(this.record, { ...this.stages, total: Date.now() - this.job.receivedAt }, vendorUsage);
     this.log(error);
-    await twice(() => putEnd(env.BUCKET, this.record));
+    await Promise.all([twice(() => putEnd(env.BUCKET, this.record)), this.list()]);
   }
 
   private log(error: GatewayError | undefined): void {

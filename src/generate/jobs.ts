@@ -1,7 +1,8 @@
 import { GatewayError } from "../errors.ts";
 import type { Answer } from "../generate.ts";
-import { find, release } from "../store/claims.ts";
+import { all } from "../store/again.ts";
 import { dropJob, putJob, type StoredJob } from "../store/jobs.ts";
+import { dropOwned, putOwned } from "../store/owned.ts";
 import { dropPictures } from "../store/pictures.ts";
 import { dropQueued, putQueued, type StoredRecord } from "../store/records.ts";
 import { endTick } from "../store/tick-end.ts";
@@ -18,13 +19,13 @@ export interface JobMessage {
  * Puts a job into the queue, to be drawn whether or not anybody waits for it, and answers its record. Throws what it can
  * never be drawn for, or internal (503) where R2 or the queue refuses it; then nothing is left of it.
  */
-export async function enqueue(job: Job, claim?: string): Promise<Answer> {
-  const { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, env, settings } = job;
+export async function enqueue(job: Job): Promise<Answer> {
+  const { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, env } = job;
   try {
     // What nobody can draw is told at once.
     const [{ request }] = routesFor(asked, dialect, job);
     const record = { ...newRecord(job, "queued"), model: request.model };
-    await submit(env, { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, claim }, record);
+    await submit(env, { id, asked, dialect, principal, origin, receivedAt, hoisted, tick }, record);
     return { record: publicRecord(record, origin) };
   } catch (error) {
     job.waitUntil(dropPictures(env.BUCKET, hoisted));
@@ -35,11 +36,10 @@ export async function enqueue(job: Job, claim?: string): Promise<Answer> {
 async function submit({ BUCKET, QUEUE }: Job["env"], job: StoredJob, record: StoredRecord): Promise<void> {
   const { id } = job;
   try {
-    await putJob(BUCKET, job, Date.now());
-    await putQueued(BUCKET, record);
+    await all([putJob(BUCKET, job, Date.now()), putQueued(BUCKET, record), putOwned(BUCKET, record)]);
     await send(QUEUE, id);
   } catch (cause) {
-    await Promise.allSettled([dropQueued(BUCKET, id), dropJob(BUCKET, id)]);
+    await Promise.allSettled([dropQueued(BUCKET, id), dropOwned(BUCKET, record), dropJob(BUCKET, id)]);
     const message = "The request could not be queued; nothing was drawn.";
     throw new GatewayError("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
   }
@@ -55,11 +55,4 @@ export async function forget(bucket: R2Bucket, id: string, job: StoredJob | null
   if (job?.tick !== undefined) await endTick(bucket, job.tick, id);
   if (job !== null) await dropPictures(bucket, job.hoisted);
   await dropJob(bucket, id);
-}
-
-/** Lets go of the claim that the job is the answer to: nothing was drawn, and the same can be asked again. */
-export async function letGo(bucket: R2Bucket, id: string, job: StoredJob | null): Promise<void> {
-  if (job?.claim === undefined) return;
-  const held = await find(bucket, job.claim);
-  if (held?.claim.generation === id) await release(bucket, job.claim);
 }

@@ -1,7 +1,8 @@
-import { type ErrorCode, GatewayError } from "../errors.ts";
+import { type ErrorCode, GatewayError, redact } from "../errors.ts";
 import { generate, type Answer } from "../generate.ts";
-import { claim, type Claim, find, type Held, release, takeOver } from "../store/claims.ts";
-import { dropPictures } from "../store/pictures.ts";
+import { log } from "../log.ts";
+import { claim, type Claim, type Held, release, takeOver } from "../store/claims.ts";
+import { areStored, dropPictures } from "../store/pictures.ts";
 import { getRecord, progressOf, type StoredRecord } from "../store/records.ts";
 import type { Job } from "./generation.ts";
 import { enqueue } from "./jobs.ts";
@@ -23,6 +24,8 @@ export interface Once {
   later?: boolean | undefined;
 }
 
+const GONE = "The picture of the request with this key has been deleted here; use a new key.";
+
 /** Between two looks at what another draws: longer each time, and not all at once. */
 const POLL_MS = { first: 200, longest: 1_500, growth: 1.3 };
 
@@ -40,6 +43,8 @@ export async function once(job: Job, what: Once, about: (generation: string) => 
   about(other?.id ?? job.id);
   if (other === undefined) return draw(job, what);
   drop();
+  job.chosen(other);
+  if (what.later !== true && !(await areStored(job.env.BUCKET, other.images))) throw conflict(GONE, {});
   return what.later === true ? { record: publicRecord(other, job.origin) } : answerOf(other, job.origin);
 }
 
@@ -64,11 +69,7 @@ async function settle(job: Job, what: Once): Promise<StoredRecord | undefined> {
       pauseMs = Math.min(POLL_MS.longest, pauseMs * POLL_MS.growth);
       if (seen === "running") continue;
     }
-    const now = await find(BUCKET, what.key);
-    // Let go of. Whoever waited shares what it came to, and does not try again in its turn: they may be hundreds.
-    const ended = now === undefined && seen === "none" ? await endOf(job, held) : undefined;
-    if (ended !== undefined) return ended;
-    held = now ?? (await claim(BUCKET, what.key, offered()));
+    held = await claim(BUCKET, what.key, offered());
   }
   return undefined;
 }
@@ -81,6 +82,9 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   const record = progress.at === "ended" ? progress.record : undefined;
   const over = progress.at === "ended" || progress.at === "lost";
   if (over && now - claim.at >= what.keepMs(record)) return "free";
+  // Whoever came before it ended shares what it came to, and does not try again in its turn: they may be hundreds.
+  const isPast = record?.finishedAt !== undefined && Date.parse(record.finishedAt) < job.receivedAt;
+  if (isPast && record.failure?.uncharged === true) return "free";
   if (claim.fingerprint !== what.fingerprint) throw usedForAnother();
   if (record !== undefined) return record;
   // No vendor was asked, and its owner is gone: it can be drawn without paying twice.
@@ -92,27 +96,30 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   throw conflict(lost, {});
 }
 
-async function endOf(job: Job, { claim }: Held): Promise<StoredRecord | undefined> {
-  const progress = await progressOf(job.env.BUCKET, claim.generation, Date.now(), job.settings.limits.leaseMs);
-  return progress.at === "ended" ? progress.record : undefined;
-}
-
 async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answer> {
   try {
     begin?.();
-    return await (later ? enqueue(job, key) : generate({ ...job, owned: true }));
+    return await (later ? enqueue(job) : generate({ ...job, owned: true }));
   } catch (thrown) {
-    // What could not be queued has left no record that could be the answer.
-    const again = later || (thrown instanceof GatewayError && (thrown.retryable || thrown.elsewhere));
-    if (again) await release(job.env.BUCKET, key);
+    job.waitUntil(letGo(job, key));
     throw thrown;
+  }
+}
+
+/** Lets go of a claim whose generation left no record: others would wait for it until its lease is over. Never throws. */
+async function letGo({ id, env, settings }: Job, key: string): Promise<void> {
+  try {
+    const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
+    if (at === "none") await release(env.BUCKET, key);
+  } catch (error) {
+    log("claim.failed", { generation: id, error: redact(String(error), settings.secrets) });
   }
 }
 
 /** An ended generation as an answer. Throws what it failed with. */
 export function answerOf(record: StoredRecord, origin: string): Answer {
-  const { error } = record;
-  if (error !== undefined) throw new GatewayError(error.code as ErrorCode, error.message);
+  const { error, failure } = record;
+  if (error !== undefined) throw new GatewayError(error.code as ErrorCode, error.message, failure);
   return { record: publicRecord(record, origin) };
 }
 

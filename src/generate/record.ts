@@ -27,7 +27,7 @@ export function newRecord(
 
 /** A record as clients see it. */
 export function publicRecord(record: StoredRecord, origin: string): GenerationRecord {
-  const { principal: _, images, ...rest } = record;
+  const { principal: _, failure: __, images, ...rest } = record;
   return { ...rest, images: images.map((image, n) => ({ ...image, url: `${origin}/images/${record.id}/${n}` })) };
 }
 

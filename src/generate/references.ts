@@ -9,6 +9,7 @@ import {
   type StoredPicture,
   withReferences,
 } from "../image/request.ts";
+import { all } from "../store/again.ts";
 import { getRecord } from "../store/records.ts";
 import { BadBody } from "../stream/bad-body.ts";
 import { Unfetched } from "../vendors/download.ts";
@@ -82,9 +83,7 @@ export class References {
           throw error;
         });
     });
-    await Promise.allSettled(work);
-    clearTimeout(timer);
-    return Promise.all(work);
+    return all(work).finally(() => clearTimeout(timer));
   }
 
   private async prepareOne(wanted: Wanted): Promise<Reference> {

@@ -31,6 +31,7 @@ export interface KeyTerms {
 
 const PREFIX: Record<KeyTerms["kind"], string> = { secret: "ek", publishable: "pk" };
 const KEY = /^(?:ek|pk)_([0-9a-f]{16})_[0-9a-f]{48}$/;
+const TIME = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** A new key of these terms: 192 bits that nobody can guess, to be shown once, and the record to keep. */
 export async function newKey(terms: KeyTerms, now: number): Promise<{ key: string; record: KeyRecord }> {
@@ -54,6 +55,15 @@ export function isKeyId(text: string): boolean {
 export function endOf({ revokedAt, expiresAt }: KeyRecord, now: number): "revoked" | "expired" | undefined {
   if (revokedAt !== undefined) return "revoked";
   return expiresAt !== undefined && Date.parse(expiresAt) <= now ? "expired" : undefined;
+}
+
+/** Milliseconds since 1970 of an ISO 8601 time with its zone; undefined for any other text, and on a day that there is not. */
+export function instantOf(text: string): number | undefined {
+  const [, day = ""] = TIME.exec(text) ?? [];
+  const at = Date.parse(text);
+  if (day === "" || Number.isNaN(at)) return undefined;
+  // Date.parse takes 31 February for 3 March.
+  return new Date(day).toISOString().startsWith(day) ? at : undefined;
 }
 
 /** SHA-256: of what is compared and stored in place of a secret. */

@@ -66,14 +66,17 @@ export const LIMITS = {
 
 export type Limits = typeof LIMITS;
 
-/** LIMITS with what the var `LIMITS` changes. Throws on unknown names and on values that are not positive numbers. */
+/** LIMITS with what the var `LIMITS` changes. Throws on unknown names, and on values that are not whole numbers from 1. */
 export function parseLimits(text: string | undefined): Limits {
   if (text === undefined || text.trim() === "") return LIMITS;
-  const changes = parseVar("LIMITS", text) as Record<string, unknown>;
+  const changes = parseVar("LIMITS", text);
+  if (typeof changes !== "object" || changes === null || Array.isArray(changes))
+    throw new Error('LIMITS must be an object, as in {"keyPerMinute":60}');
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(LIMITS, name))
       throw new Error(`LIMITS.${name} is no limit; there are: ${Object.keys(LIMITS).join(", ")}`);
-    if (typeof value !== "number" || !(value > 0)) throw new Error(`LIMITS.${name} must be a positive number`);
+    // All of them count something. A bucket of half a request would refuse every one.
+    if (!Number.isSafeInteger(value) || value < 1) throw new Error(`LIMITS.${name} must be a whole number, at least 1`);
   }
   return { ...LIMITS, ...changes };
 }

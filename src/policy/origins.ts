@@ -21,7 +21,7 @@ export function originProblem(listed: string): string | undefined {
   if (meant !== one) return `must be written as browsers send it: ${written}`;
   // Every page under .com, say; what else anybody can register names under, nobody can tell without a list.
   if (one !== listed && !/^https?:\/\/any\.(?:.+\.[^.:]|localhost(?::|$))/.test(one))
-    return "leaves too much open: name at least two labels after *.";
+    return "leaves too much open: at least two labels must follow the *, as in https://*.example.com";
   return undefined;
 }
 

@@ -109,8 +109,9 @@ export function applyPreset(
 /** The fields of a query as a request has them, and which they are. Throws invalid_request. */
 export function requestOf(fields: Readonly<Record<string, string>>): { request: ImageRequest; given: string[] } {
   const values = Object.entries(fields).map(([name, text]): [string, unknown] => {
-    const isNumber = NUMBERS.includes(name) && /^-?\d{1,15}$/.test(text);
-    return [name, isNumber ? Number(text) : text];
+    if (!NUMBERS.includes(name)) return [name, text];
+    if (!/^-?\d{1,15}$/.test(text)) throw wrong(name, "must be a number without a fraction, of at most 15 digits");
+    return [name, Number(text)];
   });
   const { prompt = "", model = DEFAULT_MODEL, ...shape } = parseWire(queryWire, Object.fromEntries(values));
   return { request: { ...shape, prompt, model, n: 1, references: [] }, given: Object.keys(fields) };

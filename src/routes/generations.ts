@@ -3,7 +3,8 @@ import { wrong } from "../errors.ts";
 import { longestMs } from "../generate/drawing.ts";
 import { publicRecord } from "../generate/record.ts";
 import { LONGEST_WAIT_SECONDS } from "../policy/prefer.ts";
-import { asOf, getRecord, isUnfinished, listRecords, type StoredRecord } from "../store/records.ts";
+import { listRecords } from "../store/owned.ts";
+import { asOf, getRecord, isUnfinished, type StoredRecord } from "../store/records.ts";
 import { waitForEnd } from "../store/wait.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
 import { notFound } from "./failure.ts";
@@ -11,9 +12,6 @@ import { LOOK_AGAIN_SECONDS } from "./later.ts";
 
 const PAGE = 20;
 const LONGEST_PAGE = 100;
-/** Records read for one page, others' too: each takes up to three of the thousand operations that a request has. */
-const LOOKED_AT = 200;
-const AT_ONCE = 20;
 
 /**
  * `GET /v1/generations/{id}?wait=`: the record, while it is queued or runs and after, for the key that made it; with `wait`
@@ -49,25 +47,9 @@ export async function serveGenerations(c: AppContext): Promise<Response> {
   if (!Number.isInteger(limit) || limit < 1 || limit > LONGEST_PAGE) {
     throw wrong("limit", `must be a whole number from 1 to ${LONGEST_PAGE}`);
   }
-  const { records, cursor } = await listOwn(c, principal.id, limit);
+  const { records, cursor } = await listRecords(c.env.BUCKET, principal.id, limit, c.req.query("cursor"));
   c.header("cache-control", "no-store");
   return c.json({ object: "list", data: records.map((record) => recordWire(shown(c, record))), next: cursor ?? null });
-}
-
-/** Those of a principal, who may have few among many: where it takes too long to find `limit`, the page is short. */
-async function listOwn(c: AppContext, principal: string, limit: number) {
-  const own: StoredRecord[] = [];
-  let cursor = c.req.query("cursor");
-  // One more tells whether there is a next page.
-  const atOnce = Math.max(AT_ONCE, limit + 1);
-  for (let seen = 0; seen < LOOKED_AT; seen += atOnce) {
-    const page = await listRecords(c.env.BUCKET, atOnce, cursor);
-    ({ cursor } = page);
-    own.push(...page.records.filter((record) => record.principal === principal));
-    if (own.length > limit) return { records: own.slice(0, limit), cursor: own[limit - 1]?.id };
-    if (cursor === undefined) break;
-  }
-  return { records: own, cursor };
 }
 
 /** A record as it stands now, with URLs. */

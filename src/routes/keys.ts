@@ -2,8 +2,11 @@ import * as z from "zod/mini";
 import type { Settings } from "../env.ts";
 import { GatewayError, wrong } from "../errors.ts";
 import { offersOf } from "../generate/choose.ts";
-import { TIERS } from "../image/request.ts";
-import { isKeyId, type KeyRecord, type KeyTerms, newKey } from "../policy/keys.ts";
+import { permitted } from "../generate/permitted.ts";
+import { presetOf } from "../generate/preset.ts";
+import { DEFAULT_MODEL } from "../image/catalog.ts";
+import { type Tier, TIERS } from "../image/request.ts";
+import { instantOf, isKeyId, type KeyRecord, type KeyTerms, newKey } from "../policy/keys.ts";
 import { originProblem } from "../policy/origins.ts";
 import { isName, NAME } from "../policy/names.ts";
 import { listKeys, putKey, revokeKey } from "../store/key-records.ts";
@@ -12,13 +15,13 @@ import { adminOf, type AppContext, settings } from "./context.ts";
 import { notFound } from "./failure.ts";
 import { jsonBody } from "./json-body.ts";
 
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+const AT = "must be a time with its zone, on a day that there is, as in 2027-01-31T12:00:00Z";
 const names = z.array(z.string()).check(z.minLength(1, "must not be empty"), z.maxLength(50));
 
 const termsWire = z.strictObject({
   kind: optional(z.enum(["secret", "publishable"])),
   name: optional(z.string().check(z.regex(/^[^\p{C}]{1,100}$/u, "must be 1 to 100 characters on one line"))),
-  expiresAt: optional(z.string().check(z.regex(ISO, "must be a time with its zone, as in 2027-01-31T12:00:00Z"))),
+  expiresAt: optional(z.string().check(z.refine((text) => instantOf(text) !== undefined, AT))),
   models: optional(names),
   presets: optional(names),
   origins: optional(names),
@@ -32,6 +35,7 @@ export async function createKey(c: AppContext): Promise<Response> {
   const now = Date.now();
   const terms = termsOf(await jsonBody(c), settings(c), now);
   const { key, record } = await newKey(terms, now);
+  await Promise.all((terms.presets ?? []).map((_, index) => checkPreset(record, index, c)));
   await putKey(c.env.KV, record, now);
   c.header("cache-control", "no-store");
   return c.json({ ...keyWire(record), key }, 201);
@@ -73,8 +77,8 @@ function termsOf(wire: unknown, config: Settings, now: number): KeyTerms {
   const terms: KeyTerms = { ...asked, kind: asked.kind ?? "secret" };
   const { kind, expiresAt, models, presets, origins, size, perMinute } = terms;
   if (expiresAt !== undefined) {
-    const at = Date.parse(expiresAt);
-    if (!(at > now)) throw wrong("expiresAt", "must be a time to come");
+    const at = instantOf(expiresAt) ?? 0;
+    if (at <= now) throw wrong("expiresAt", "must be a time to come");
     terms.expiresAt = new Date(at).toISOString();
   }
   terms.models = models?.map((model, index) => modelOf(model, `models[${index}]`, config));
@@ -98,6 +102,34 @@ function termsOf(wire: unknown, config: Settings, now: number): KeyTerms {
     throw wrong("size", `${needed}: the largest that may be asked for, one of ${TIERS.join(", ")}`);
   if (perMinute === undefined) throw wrong("perMinute", `${needed}: its requests a minute`);
   return terms;
+}
+
+/** A preset that a key could never draw by is told now, rather than by every request. Throws invalid_request. */
+async function checkPreset(key: KeyRecord, index: number, c: AppContext): Promise<void> {
+  const config = settings(c);
+  const name = key.presets?.[index] ?? "";
+  const preset = await presetOf(name, c.env, config);
+  if (preset === undefined) {
+    const field = `presets[${index}]`;
+    const message = `${field}: The preset ${name} is not known; PUT /v1/presets/{name} or the var PRESETS makes one.`;
+    throw new GatewayError("invalid_request", message, { field });
+  }
+  const { model = DEFAULT_MODEL, size, width, height } = preset;
+  const request = { model, size, width, height, prompt: "", n: 1, references: [] };
+  const asked = { request, warnings: [], preset: { name, given: [] } };
+  const isEnough = (most: Tier) => {
+    try {
+      permitted({ ...key, key: { ...key, size: most } }, asked, config);
+      return true;
+    } catch (error) {
+      if (error instanceof GatewayError) return false;
+      throw error;
+    }
+  };
+  if (key.size === undefined || isEnough(key.size)) return;
+  const least = TIERS.find(isEnough);
+  const mend = `${least === undefined ? "" : `allow ${least}, or `}give that preset a smaller size`;
+  throw wrong("size", `is too small for the preset ${name}: ${mend}`);
 }
 
 /** The canonical model, with the vendor before it where one is named. */

@@ -7,6 +7,7 @@ import type { Principal } from "../policy/credentials.ts";
 import { endOf } from "../policy/keys.ts";
 import { findKey } from "../store/key-records.ts";
 import { madeAt, newId } from "../store/ids.ts";
+import { putOwned } from "../store/owned.ts";
 import { getRecord, putEnd } from "../store/records.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
@@ -96,6 +97,7 @@ async function queueTick(
     // As it is now, nobody can draw it; that is how this tick ends.
     const record = newRecord({ id: generation, dialect: "", principal: schedule.principal, receivedAt }, "failed");
     const { code, message } = error;
-    await putEnd(env.BUCKET, { ...record, error: { code, message }, finishedAt: new Date().toISOString() });
+    const end = { ...record, error: { code, message }, finishedAt: new Date().toISOString() };
+    await Promise.all([putEnd(env.BUCKET, end), putOwned(env.BUCKET, end)]);
   }
 }

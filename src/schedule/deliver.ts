@@ -1,7 +1,7 @@
 import type { Env, Settings } from "../env.ts";
 import { asGatewayError } from "../errors.ts";
 import { AlreadyBegun } from "../generate/generation.ts";
-import { forget, letGo } from "../generate/jobs.ts";
+import { forget } from "../generate/jobs.ts";
 import type { Lanes } from "../generate/lanes.ts";
 import { generate } from "../generate.ts";
 import { log } from "../log.ts";
@@ -74,7 +74,7 @@ async function look(id: string, { env, settings }: Batch): Promise<"over" | "run
   const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
   if (at === "running") return at;
   if (at === "none" || at === "queued") return { job };
-  if (at === "lost") await putFailed(env.BUCKET, id, LOST);
+  if (at === "lost") await putFailed(env.BUCKET, id, LOST, { uncharged: false });
   await forget(env.BUCKET, id, job);
   return "over";
 }
@@ -87,7 +87,18 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
     const chosen = () => undefined;
     const waitUntil = (work: Promise<unknown>) => ctx.waitUntil(work);
     // Its references must outlive a try that failed.
-    await generate({ ...job, hoisted: [], env, settings, owned: true, again, lanes: calls, chosen, waitUntil });
+    await generate({
+      ...job,
+      hoisted: [],
+      env,
+      settings,
+      owned: true,
+      queued: true,
+      again,
+      lanes: calls,
+      chosen,
+      waitUntil,
+    });
   } catch (thrown) {
     if (thrown instanceof AlreadyBegun) return leaseSeconds(batch);
     const error = asGatewayError(thrown);
@@ -101,7 +112,6 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
     // The end record is the commit: where it could not be written, what became of it is seen next time.
     const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
     if (at !== "ended") return leaseSeconds(batch);
-    if (error.retryable || error.elsewhere) await letGo(env.BUCKET, id, job);
   }
   await forget(env.BUCKET, id, job);
   return undefined;
@@ -114,8 +124,7 @@ async function giveUp(
   error: { code: string; message: string },
   { env: { BUCKET } }: Batch,
 ): Promise<void> {
-  await putFailed(BUCKET, id, error);
-  await letGo(BUCKET, id, job);
+  await putFailed(BUCKET, id, error, { uncharged: true });
   await forget(BUCKET, id, job);
 }
 

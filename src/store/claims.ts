@@ -1,4 +1,4 @@
-import { AGAIN_MS } from "./again.ts";
+import { AGAIN_MS, twice } from "./again.ts";
 
 /** Who draws something that must be drawn once: the first who asked, in R2, which is strongly consistent. */
 export interface Claim {
@@ -49,10 +49,19 @@ export async function find(bucket: R2Bucket, key: string): Promise<Held | undefi
 
 /** Puts a claim in the place of one that was seen with `etag`; false where somebody was faster. */
 export async function takeOver(bucket: R2Bucket, key: string, etag: string, offered: Claim): Promise<boolean> {
-  return (await bucket.put(key, JSON.stringify(offered), { onlyIf: { etagMatches: etag } })) !== null;
+  for (let tries = 1; ; tries++) {
+    try {
+      const put = await bucket.put(key, JSON.stringify(offered), { onlyIf: { etagMatches: etag } });
+      // It may be our own, by a put that R2 said had failed.
+      return put !== null || (tries > 1 && (await find(bucket, key))?.claim.generation === offered.generation);
+    } catch (error) {
+      if (tries === TRIES) throw error;
+      await scheduler.wait(AGAIN_MS * (0.5 + Math.random() / 2));
+    }
+  }
 }
 
-/** Lets go of a claim that led to nothing, so that it can be tried again. */
+/** Lets go of a claim that led to nothing, so that it can be tried again. It may have been put within the second. */
 export async function release(bucket: R2Bucket, key: string): Promise<void> {
-  await bucket.delete(key);
+  await twice(() => bucket.delete(key));
 }

@@ -17,8 +17,6 @@ export interface StoredJob {
   hoisted: readonly StoredPicture[];
   /** The tick of a schedule that it is drawn for. */
   tick?: Tick | undefined;
-  /** R2 key of the claim that it is the answer to. */
-  claim?: string | undefined;
 }
 
 const PREFIX = "jobs/";

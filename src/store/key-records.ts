@@ -12,6 +12,8 @@ const STALE_MS = 10 * 60_000;
 const MOST = 2_000;
 /** How long a revoked or expired key is still listed. */
 const LISTED_SECONDS = 30 * 86_400;
+/** What KV takes as an expiration, in seconds since 1970: the end of an int32, in January 2038. */
+const LAST_SECOND = 2 ** 31 - 1;
 /** What one bulk read of KV takes. */
 const BULK = 100;
 
@@ -59,25 +61,48 @@ export async function findKey(kv: KVNamespace, id: string, now: number): Promise
   }
 }
 
-/** Keeps a new record, or a changed one. */
-export async function putKey(kv: KVNamespace, record: KeyRecord, now: number): Promise<void> {
-  const { id, expiresAt, revokedAt } = record;
-  const ended = revokedAt ?? expiresAt;
-  const lifetime = ended && { expiration: Math.ceil(Date.parse(ended) / 1000) + LISTED_SECONDS };
-  await twice(() => kv.put(keyOf(id), JSON.stringify(record), { ...lifetime }));
-  remember(memoryOf(kv).records, id, { record, at: now });
+/** Keeps the record of a new key. Throws internal, to be tried again, while KV does not take it. */
+export function putKey(kv: KVNamespace, record: KeyRecord, now: number): Promise<void> {
+  return write(kv, record, now).catch((cause: unknown) => {
+    throw undone("No key was made", cause);
+  });
 }
 
-/** Ends a key for good and returns its record; null where there is none, or KV does not know of it here yet. */
-export async function revokeKey(kv: KVNamespace, id: string, now: number): Promise<KeyRecord | null> {
+/**
+ * Ends a key for good and returns its record; null where there is none, or KV does not know of it here yet. Throws
+ * internal, to be tried again, while KV fails: the key is as good as before.
+ */
+export function revokeKey(kv: KVNamespace, id: string, now: number): Promise<KeyRecord | null> {
+  return revoke(kv, id, now).catch((cause: unknown) => {
+    throw undone("The key was not revoked", cause);
+  });
+}
+
+async function revoke(kv: KVNamespace, id: string, now: number): Promise<KeyRecord | null> {
   const known = memoryOf(kv).records.get(id)?.record;
   if (known?.revokedAt !== undefined) return known;
   // KV's answer may be older than what was done here.
   const record = (await kv.get<KeyRecord>(keyOf(id), "json")) ?? known;
   if (record === undefined || record.revokedAt !== undefined) return record ?? null;
   const revoked = { ...record, revokedAt: new Date(now).toISOString() };
-  await putKey(kv, revoked, now);
+  await write(kv, revoked, now);
   return revoked;
+}
+
+async function write(kv: KVNamespace, record: KeyRecord, now: number): Promise<void> {
+  const { id, expiresAt, revokedAt } = record;
+  const ended = revokedAt ?? expiresAt;
+  const expiration = ended === undefined ? Infinity : Math.ceil(Date.parse(ended) / 1000) + LISTED_SECONDS;
+  await twice(() => kv.put(keyOf(id), JSON.stringify(record), expiration > LAST_SECOND ? {} : { expiration }));
+  remember(memoryOf(kv).records, id, { record, at: now });
+}
+
+function undone(what: string, cause: unknown): GatewayError {
+  return new GatewayError("internal", `${what}: KV does not answer. Try again.`, {
+    status: 503,
+    retryable: true,
+    cause,
+  });
 }
 
 /** Every record, by id. */

@@ -98,6 +98,12 @@ export async function read(bucket: R2Bucket, key: string): Promise<ReadableStrea
   return object.body;
 }
 
+/** Whether all of them are there. */
+export async function areStored(bucket: R2Bucket, pictures: readonly StoredPicture[]): Promise<boolean> {
+  const found = await Promise.all(pictures.map(({ key }) => bucket.head(key)));
+  return found.every((object) => object !== null);
+}
+
 /** Deletes pictures that are no longer needed. Never throws: what stays behind is unreachable. */
 export async function dropPictures(bucket: R2Bucket, pictures: readonly StoredPicture[]): Promise<void> {
   if (pictures.length > 0) await bucket.delete(pictures.map(({ key }) => key)).catch(() => undefined);

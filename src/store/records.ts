@@ -1,4 +1,4 @@
-import { wrong } from "../errors.ts";
+import type { ErrorDetail } from "../errors.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { twice } from "./again.ts";
@@ -10,6 +10,13 @@ export interface StoredRecord extends Omit<GenerationRecord, "images"> {
   images: StoredPicture[];
   /** When it left the queue, or as `createdAt` where it was in none. */
   startedAt?: string | undefined;
+  /** What else its error says, for whoever asks the same again. */
+  failure?: StoredFailure | undefined;
+}
+
+export interface StoredFailure extends Pick<ErrorDetail, "field" | "retryAfter" | "retryable"> {
+  /** Whether the same may be drawn after all without paying twice: no vendor was asked, or will charge. */
+  uncharged: boolean;
 }
 
 /** A generation that ends sooner has no start record: two writes that nobody would read. */
@@ -49,10 +56,15 @@ export function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<unknown>
 }
 
 /** Ends as failed what nobody else will end; what has ended, or was never noted, stays as it is. */
-export async function putFailed(bucket: R2Bucket, id: string, error: StoredRecord["error"]): Promise<void> {
+export async function putFailed(
+  bucket: R2Bucket,
+  id: string,
+  error: StoredRecord["error"],
+  failure: StoredFailure,
+): Promise<void> {
   const record = await readRecord(bucket, id);
   if (record === null) return;
-  const failed = { ...record, status: "failed", error, finishedAt: new Date().toISOString() } as const;
+  const failed = { ...record, status: "failed", error, failure, finishedAt: new Date().toISOString() } as const;
   await put(bucket, endKey(id), failed, { onlyIf: { etagDoesNotMatch: "*" } });
 }
 
@@ -104,7 +116,8 @@ export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRec
   }
 }
 
-async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
+/** The record as it stands, if it is noted already. */
+export async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
   const object =
     (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id))) ?? (await bucket.get(queuedKey(id)));
   return object === null ? null : await object.json<StoredRecord>();
@@ -136,19 +149,3 @@ export const NEVER_TAKEN = {
   code: "internal",
   message: "The generation was not taken from the queue within a day; nothing was drawn.",
 };
-
-/** Up to `limit` records, newest first; `cursor` is the id after which to go on. Throws invalid_request if it is none. */
-export async function listRecords(
-  bucket: R2Bucket,
-  limit: number,
-  cursor?: string,
-): Promise<{ records: StoredRecord[]; cursor: string | undefined }> {
-  if (cursor !== undefined && !isId(cursor)) {
-    throw wrong("cursor", "must be the `next` of an earlier page");
-  }
-  const after = cursor === undefined ? {} : { startAfter: `${folder(cursor)}~` };
-  const page = await bucket.list({ prefix: "generations/", delimiter: "/", limit, ...after });
-  const ids = page.delimitedPrefixes.map((prefix) => prefix.split("/")[1] ?? "");
-  const records = await Promise.all(ids.map((id) => readRecord(bucket, id)));
-  return { records: records.filter((record) => record !== null), cursor: page.truncated ? ids.at(-1) : undefined };
-}

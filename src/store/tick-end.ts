@@ -1,6 +1,7 @@
 import { find } from "./claims.ts";
 import { jobKey } from "./jobs.ts";
-import { getRecord } from "./records.ts";
+import { dropOwned } from "./owned.ts";
+import { getRecord, readRecord } from "./records.ts";
 import { getSchedule } from "./schedules.ts";
 import { listDrawn, listTicks, putDrawn, type Tick, ticks } from "./ticks.ts";
 
@@ -45,6 +46,8 @@ async function prune(bucket: R2Bucket, schedule: string, keep: number, now: numb
 }
 
 async function dropGeneration(bucket: R2Bucket, id: string): Promise<void> {
+  const record = await readRecord(bucket, id);
+  if (record !== null) await dropOwned(bucket, record);
   const folders = [`pictures/${id}/`, `generations/${id}/`];
   const pages = await Promise.all(folders.map((prefix) => bucket.list({ prefix })));
   const keys = pages.flatMap(({ objects }) => objects.map(({ key }) => key));

@@ -10,7 +10,7 @@ import type { Stage } from "./stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await startStage();
+  stage = await startStage({ faulty: true });
 });
 beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
@@ -122,12 +122,83 @@ describe("a failure", () => {
     expect(calls()).toBe(1);
   });
 
-  it("of the request itself uses no key up", async () => {
-    const key = fresh();
-    expect((await ask(key, { n: 0 })).status).toBe(400);
-    expect((await ask(key)).status).toBe(200);
+  it("of the request itself uses no key up, nor one that no vendor was asked for", async () => {
+    for (const wrong of [{ n: 0 }, { model: "flux-2-pro" }, { size: "512" }]) {
+      const key = fresh();
+      const answer = await ask(key, wrong);
+      expect([wrong, answer.ok]).toEqual([wrong, false]);
+      expect((await ask(key)).status).toBe(200);
+    }
+  });
+
+  it("of R2 before any vendor is asked uses none up either", async () => {
+    for (const prefix of ["generations/", "claims/"]) {
+      const key = fresh();
+      const before = calls();
+      await stage.easel.fault("BUCKET.put", { times: 3, prefix });
+      const answer = await ask(key);
+      await stage.easel.fault("BUCKET.put", { times: 0 });
+      expect([answer.status >= 500, calls()]).toEqual([true, before]);
+      // Its claim is let go of behind the answer.
+      expect((await ask(key)).status).toBe(200);
+      expect(calls()).toBe(before + 1);
+    }
+    const answer = await faulted("generations/", () => ask(fresh()));
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "5"]);
+    expect(await jsonOf(answer)).toMatchObject({ error: { code: "internal" } });
+  });
+
+  it("is told to all who asked at once in the same words, headers too", async () => {
+    for (const failure of [
+      { status: 429, error: {}, headers: { "retry-after": "77" } },
+      { status: 503, error: {} },
+      { status: 400, error: { code: 400, message: "no such thing" } },
+    ])
+      for (const use of Object.values(DIALECTS)) {
+        stage.reset();
+        const key = { ...fresh(), ...use.headers };
+        for (const vendor of [stage.listenhub, stage.linkai]) vendor.always({ ...failure, delayMs: 200 });
+        const answers = await Promise.all(
+          Array.from({ length: 4 }, () => stage.post(use.path, use.ask(undefined), key)),
+        );
+        const told = await Promise.all(
+          answers.map(async (answer) => {
+            const { status, headers } = answer;
+            const names = ["retry-after", "x-should-retry", "easel-vendor", "easel-model", "easel-warnings"];
+            const text = (await answer.text()).replaceAll(headers.get("x-request-id") ?? "-", "");
+            return JSON.stringify([status, ...names.map((name) => headers.get(name)), text]);
+          }),
+        );
+        expect(new Set(told).size).toBe(1);
+      }
   });
 });
+
+it("is told that its picture has been deleted, and never answered without one", async () => {
+  for (const use of Object.values(DIALECTS)) {
+    const key = { ...fresh(), ...use.headers };
+    const drawn = await stage.post(use.path, use.ask(undefined), key);
+    expect(drawn.status).toBe(200);
+    await drawn.arrayBuffer();
+    const pictures = await stage.keys(`pictures/${drawn.headers.get("easel-generation")}/`);
+    expect(pictures).toHaveLength(1);
+    await stage.easel.bucket.delete(pictures);
+    const before = calls();
+    const again = await stage.post(use.path, use.ask(undefined), key);
+    expect([again.ok, calls()]).toEqual([false, before]);
+    expect(await again.text()).toContain("has been deleted here");
+  }
+});
+
+/** What is answered while R2 refuses every put below `prefix`. */
+async function faulted(prefix: string, act: () => Promise<Response>): Promise<Response> {
+  await stage.easel.fault("BUCKET.put", { times: 1e9, prefix });
+  try {
+    return await act();
+  } finally {
+    await stage.easel.fault("BUCKET.put", { times: 0 });
+  }
+}
 
 describe("43. an owner that died", () => {
   const limits = { leaseMs: 600 };

@@ -13,7 +13,8 @@ let stage: Stage;
 /** The project as it is after a first `npm start`. */
 let project: string;
 beforeAll(async () => {
-  stage = await startStage({ vars: { SANDBOX: "fallback" } });
+  const PRESETS = { card: { size: "1K" }, logo: { prompt: "a lighthouse, as a logo", vary: [] } };
+  stage = await startStage({ vars: { SANDBOX: "fallback", PRESETS: JSON.stringify(PRESETS) } });
   project = mkdtempSync(join(tmpdir(), "easel-keys-"));
   for (const name of ["scripts", "package.json", "wrangler.toml"])
     cpSync(join(ROOT, name), join(project, name), { recursive: true });
@@ -91,6 +92,23 @@ it("makes a publishable key, whose curl comes as if from its page", async () => 
   expect(out).toContain("gpt-image-2; up to 1K; 30/min; on https://*.example.com, http://localhost:3000");
 });
 
+it.each([["card"], ["logo", "card"]])(
+  "makes a key for the preset %s, whose curl sends what that lets vary",
+  async (...names) => {
+    const presets = names.flatMap((name) => ["--preset", name]);
+    const { code, out } = await local("create", ...presets, "--size", "1K");
+    expect(code).toBe(0);
+    const curl = /^curl .*$/m.exec(out)?.[0] ?? "";
+    expect(curl).toContain(names[0] === "logo" ? `-d '{"preset":"logo"}'` : `"prompt":`);
+    const { stdout } = await promisify(execFile)("bash", ["-c", `${curl} -sS -w '%{http_code}'`], { cwd: project });
+    expect(stdout).toBe("200");
+  },
+);
+
+it.each([["9999d"], ["9999w"], ["2038-02-01"]])("makes a key that ends after 2037: --expires %s", async (expires) => {
+  expect(await local("create", "--expires", expires)).toMatchObject({ code: 0, err: "" });
+});
+
 describe("says what is wrong", () => {
   const cases: [what: string, run: () => Promise<Ran>, message: string][] = [
     ["no command", () => local(), ""],
@@ -107,6 +125,9 @@ describe("says what is wrong", () => {
     ],
     ["no number", () => local("create", "--per-minute", "many"), "--per-minute takes a whole number"],
     ["no time", () => local("create", "--expires", "soon"), "expiresAt must be a time with its zone"],
+    ["no such day", () => local("create", "--expires", "2027-02-31"), "on a day that there is"],
+    ["no such preset", () => local("create", "--preset", "landscap"), "presets[0]: The preset landscap is not known"],
+    ["no port", () => keys(["list", "--port", "easel"]), '--port takes a number from 1 to 65535, not "easel".'],
     ["no server", () => keys(["list", "--port", "1"]), "Nothing answers on http://localhost:1: is `npm start` running"],
     ["no URL", () => keys(["list", "--remote"], { ADMIN_TOKEN: ADMIN }), "Say where: --remote https://"],
     ["a bad URL", () => keys(["list", "--remote"], { EASEL_URL: "easel", ADMIN_TOKEN: ADMIN }), "easel is no URL"],

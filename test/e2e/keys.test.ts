@@ -4,8 +4,13 @@ import { ADMIN, jsonOf, lastBody, LISTENHUB_PATH, PRO, said, startStage } from "
 import type { Stage } from "./stage.ts";
 
 let stage: Stage;
+const PRESETS = {
+  card: { size: "1K" },
+  wide: { aspectRatio: "16:9", size: "2K" },
+  poster: { width: 2048, height: 3072 },
+};
 beforeAll(async () => {
-  stage = await startStage({ faulty: true });
+  stage = await startStage({ faulty: true, vars: { PRESETS: JSON.stringify(PRESETS) } });
 });
 beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
@@ -97,6 +102,17 @@ describe("making, listing and revoking", () => {
     expect(data.find(({ id }) => id === made.id)?.revokedAt).toBe(revokedAt);
   });
 
+  // Beyond 2038, less the 30 days that it stays listed, KV takes no expiration.
+  it.each(["2037-12-20T03:14:07Z", "2037-12-20T03:14:08Z", "2040-01-01T00:00Z", "9999-12-31T23:59:59Z"])(
+    "one that ends at %s is a key, and can be revoked",
+    async (expiresAt) => {
+      const made = await make({ expiresAt });
+      expect((await stage.get("/v1/models", as(made))).status).toBe(200);
+      expect((await remove(made.id)).status).toBe(200);
+      expect((await stage.get("/v1/models", as(made))).status).toBe(401);
+    },
+  );
+
   it.each(["0123456789abcdef", "x", "admin", "%2e%2e", "ek_0123456789abcdef_0"])("there is no key %s", async (id) => {
     expect((await remove(id)).status).toBe(404);
   });
@@ -130,11 +146,24 @@ describe("making, listing and revoking", () => {
     ["expiresAt must be a time with its zone", "expiresAt", { expiresAt: "tomorrow" }],
     ["expiresAt must be a time with its zone", "expiresAt", { expiresAt: "2030-01-31T12:00:00" }],
     ["expiresAt must be a time to come", "expiresAt", { expiresAt: "2020-01-31T12:00:00Z" }],
-    ["expiresAt must be a time to come", "expiresAt", { expiresAt: "2030-13-31T12:00:00Z" }],
+    ["expiresAt must be a time with its zone, on a day", "expiresAt", { expiresAt: "2030-13-31T12:00:00Z" }],
+    ["expiresAt must be a time with its zone, on a day", "expiresAt", { expiresAt: "2030-02-31T12:00:00Z" }],
     ["models must not be empty", "models", { models: [] }],
     ["models[1]: The model dall-e-9 is not known; known are", "models[1]", { models: [PRO, "dall-e-9"] }],
     ["is no vendor here", "models[0]", { models: [`nobody/${PRO}`] }],
     ["presets[0] must be a preset's name", "presets[0]", { presets: ["a b"] }],
+    [
+      "presets[1]: The preset landscap is not known; PUT /v1/presets/{name} or the var PRESETS makes one.",
+      "presets[1]",
+      { presets: ["card", "landscap"] },
+    ],
+    [
+      "size is too small for the preset wide: allow 2K, or give that preset a smaller size.",
+      "size",
+      { ...PAGE, presets: ["card", "wide"] },
+    ],
+    ["size is too small for the preset wide: allow 2K, or", "size", { presets: ["wide"], size: "512" }],
+    ["size is too small for the preset poster: allow 3K, or", "size", { presets: ["poster"], size: "2K" }],
     ["size must be one of 512, 1K, 2K, 3K, 4K", "size", { size: "8K" }],
     ["perMinute must be at least 1", "perMinute", { perMinute: 0 }],
     ["perMinute must be a whole number", "perMinute", { perMinute: 1.5 }],
@@ -142,7 +171,11 @@ describe("making, listing and revoking", () => {
     ["origins is required for a publishable key", "origins", { ...PAGE, origins: undefined }],
     ["origins must not be empty", "origins", { ...PAGE, origins: [] }],
     ["origins[1] must be an origin", "origins[1]", { ...PAGE, origins: [SITE, "null"] }],
-    ["origins[0] leaves too much open", "origins[0]", { ...PAGE, origins: ["https://*.com"] }],
+    [
+      "origins[0] leaves too much open: at least two labels must follow the *, as in https://*.example.com.",
+      "origins[0]",
+      { ...PAGE, origins: ["https://*.com"] },
+    ],
     ["models or presets is required for a publishable key", "models", { ...PAGE, models: undefined }],
     ["size is required for a publishable key", "size", { ...PAGE, size: undefined }],
     ["perMinute is required for a publishable key", "perMinute", { ...PAGE, perMinute: undefined }],
@@ -223,7 +256,7 @@ describe("what a key may ask", () => {
       "model",
       "model must be linkai/gpt-image-2 with this key.",
     ],
-    ["no preset", { presets: ["hero"] }, "/v1/generations", CAT, "preset", "preset must be hero with this key."],
+    ["no preset", { presets: ["card"] }, "/v1/generations", CAT, "preset", "preset must be card with this key."],
     [
       "a larger size",
       { size: "1K" },
@@ -318,6 +351,16 @@ describe("what a key may ask", () => {
     expect(await ask({ preset: "hero", n: 2 })).toBe(400);
   });
 
+  it("its presets where its size is enough for them, in a tier or in pixels", async () => {
+    await make({ presets: ["card", "wide", "poster"] });
+    const key = as(await make({ ...PAGE, presets: ["card", "wide", "poster"], size: "3K" }));
+    for (const preset of ["card", "wide"]) {
+      const answer = await stage.post("/v1/generations", { preset, prompt: "a cat" }, key);
+      expect(answer.status).toBe(200);
+      await answer.arrayBuffer();
+    }
+  });
+
   it("no larger picture by leaving its size open: a model's own default may be larger", async () => {
     const draw = async (terms: object) => {
       const answer = await stage.post("/v1/generations", { model: PRO, prompt: "a cat" }, as(await make(terms)));
@@ -378,6 +421,29 @@ it("a generation is its key's own: not another key's, nor the operator's; a page
   const { data } = await jsonOf<{ data: { id: string }[] }>(stage.get("/v1/generations", as(mine)));
   expect(data.map(({ id }) => id)).toEqual([first]);
   expect((await stage.get("/v1/generations", as(page))).status).toBe(403);
+});
+
+it("KV takes nothing: no key is made and none revoked, and both may be tried again", async () => {
+  const made = await make();
+  await stage.easel.fault("KV.put", { prefix: "keys/" });
+  const refused = async (answer: Promise<Response>) => {
+    const { status, headers } = await answer;
+    expect([status, headers.get("retry-after"), headers.get("x-should-retry")]).toEqual([503, "5", null]);
+    return jsonOf(answer);
+  };
+  try {
+    expect(await refused(stage.post("/v1/keys", {}))).toMatchObject({
+      error: { code: "internal", message: "No key was made: KV does not answer. Try again." },
+    });
+    expect(await refused(remove(made.id))).toMatchObject({
+      error: { code: "internal", message: "The key was not revoked: KV does not answer. Try again." },
+    });
+    expect((await stage.get("/v1/models", as(made))).status).toBe(200);
+  } finally {
+    await stage.easel.fault("KV.put", { times: 0 });
+  }
+  expect((await remove(made.id)).status).toBe(200);
+  expect((await stage.get("/v1/models", as(made))).status).toBe(401);
 });
 
 it("KV down: the operator and known keys go on, others are told to come again, in their dialect's words", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
-import { FLASH, jsonOf, lastBody, PRO, startStage } from "./stage.ts";
+import { FLASH, jsonOf, lastBody, PRO, startStage, warningsOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 const PRESETS = { fixed: { prompt: "a {prompt} by the sea", model: "gpt-image-2", size: "1K", aspectRatio: "1:1" } };
@@ -116,6 +116,18 @@ describe("a request by a preset", () => {
   it("by one of the var as well", async () => {
     expect((await draw({ preset: "fixed", prompt: "cat" })).status).toBe(200);
     expect(lastBody(stage.linkai.generations())).toMatchObject({ prompt: "a cat by the sea", model: "gpt-image-2" });
+  });
+
+  it("may have pixels beside a size and a ratio: the pixels decide, as in a request, and a warning says so", async () => {
+    const name = fresh();
+    const both = { model: "gpt-image-2", size: "2K", aspectRatio: "1:1", width: 1536, height: 1024 };
+    expect((await call("PUT", name, both)).status).toBe(201);
+    const answers = [await draw({ preset: name, prompt: "a cat" }), await draw({ ...both, prompt: "a cat" })];
+    for (const answer of answers) {
+      expect(answer.status).toBe(200);
+      const warnings = ["size 2K", "aspectRatio 1:1"].map((each) => `${each} was left out: width and height decide`);
+      expect(warningsOf(answer)).toEqual(expect.arrayContaining(warnings));
+    }
   });
 
   it("follows a change at once", async () => {

@@ -342,6 +342,14 @@ describe("a preset", () => {
   });
 });
 
+it("a failure of R2 before any vendor is asked is gone with the next view", async () => {
+  const path = url();
+  await stage.easel.fault("BUCKET.put", { times: 1, prefix: "generations/" });
+  const first = await view(path);
+  expect([first.status, first.headers.get("retry-after"), calls()]).toEqual([503, "5", 0]);
+  expect((await view(path)).status).toBe(200);
+});
+
 it("a picture that was deleted is drawn anew, once for all who look", async () => {
   const path = url();
   await view(path);
@@ -389,6 +397,16 @@ describe("many at once", () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => read(view(path))));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(calls()).toBe(1);
+  });
+
+  it("each is refused the claim of a picture that was deleted, too", async () => {
+    const path = url();
+    await view(path);
+    await stage.easel.bucket.delete(await stage.keys("pictures/"));
+    await stage.easel.fault("BUCKET.put", { times: 5, prefix: "claims/", message: "put: too many requests (10058)" });
+    const answers = await Promise.all(Array.from({ length: 40 }, () => read(view(path))));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(calls()).toBe(2);
   });
 
   it("a claim that R2 wrote although it said it failed is the writer's own", async () => {
@@ -443,6 +461,22 @@ describe("limits", () => {
       }
       for (let i = 0; i < 10; i++) for (const path of drawn) expect((await view(path, {}, few)).status).toBe(200);
       expect(calls(few)).toBe(3);
+    } finally {
+      await few.stop();
+    }
+  });
+
+  it("a bucket that is empty is told at once, also where R2 does not let go of the claim yet", async () => {
+    const few = await startStage({ vars, limits: { signedPerMinute: 1 }, faulty: true });
+    try {
+      expect((await view(url(), {}, few)).status).toBe(200);
+      const path = url();
+      await few.easel.fault("BUCKET.delete", { times: 1, prefix: "claims/" });
+      const from = Date.now();
+      const answers = [await view(path, {}, few), await view(path, {}, few)];
+      expect(answers.map(({ status }) => status)).toEqual([429, 429]);
+      expect(Date.now() - from).toBeLessThan(5_000);
+      await until(async () => (await few.keys("claims/")).length === 1);
     } finally {
       await few.stop();
     }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ImageRequest } from "../../src/image/request.ts";
 import { authenticate } from "../../src/policy/credentials.ts";
-import { endOf, keyIdOf, type KeyRecord, type KeyTerms, newKey } from "../../src/policy/keys.ts";
+import { endOf, instantOf, keyIdOf, type KeyRecord, type KeyTerms, newKey } from "../../src/policy/keys.ts";
 import { permit, type Wanted } from "../../src/policy/permit.ts";
 
 const NOW = Date.UTC(2026, 10, 20);
@@ -24,6 +24,22 @@ describe("a new key", () => {
     expect(new Set(keys.map(({ key }) => key.split("_")[2])).size).toBe(50);
     expect(new Set(keys.map(({ record }) => record.id)).size).toBe(50);
   });
+});
+
+it.each([
+  ["2027-01-31T12:00:00Z", Date.UTC(2027, 0, 31, 12)],
+  ["2027-01-31T12:00+02:00", Date.UTC(2027, 0, 31, 10)],
+  ["2028-02-29T00:00:00.5Z", Date.UTC(2028, 1, 29) + 500],
+  ["2027-02-29T00:00:00Z", undefined],
+  ["2027-02-31T12:00:00Z", undefined],
+  ["2027-04-31T23:00-05:00", undefined],
+  ["2027-13-01T00:00:00Z", undefined],
+  ["2027-01-31T25:00:00Z", undefined],
+  ["2027-01-31T12:00:00", undefined],
+  ["2027-01-31", undefined],
+  ["tomorrow", undefined],
+])("%s is the instant %j", (text, at) => {
+  expect(instantOf(text)).toBe(at);
 });
 
 it("what is no key has no id", async () => {

@@ -202,6 +202,7 @@ describe("a query", () => {
     [{ prompt: "" }, "prompt", /must not be empty/],
     [{ seed: "" }, "seed", /must be a number/],
     [{ seed: "1e3" }, "seed", /must be a number/],
+    [{ seed: "1.5" }, "seed", /must be a number without a fraction, of at most 15 digits/],
     [{ seed: "9".repeat(20) }, "seed", /must be a number/],
     [{ width: "0" }, "width", /must be at least 1/],
     [{ size: "huge" }, "size", /must be one of/],

@@ -4,7 +4,6 @@ import { enqueue } from "../../src/generate/jobs.ts";
 import { getJob, putJob } from "../../src/store/jobs.ts";
 import { TRIES } from "../../src/schedule/deliver.ts";
 import { consume } from "../../src/schedule/queue.ts";
-import { claim, find } from "../../src/store/claims.ts";
 import { endKey, getRecord, progressOf, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
@@ -12,7 +11,6 @@ import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, settled } from "
 
 const { env } = newEnv();
 const DAY = 24 * 60 * 60_000;
-const CLAIM = "claims/idempotency/admin/x";
 
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -87,34 +85,30 @@ describe("a failure that passes", () => {
     expect(due).toBeGreaterThanOrEqual(from + message.delay * 1000);
   });
 
-  it("ends it with the last try, and lets go of its Idempotency-Key", async () => {
+  it("ends it with the last try, after which the same may be asked again", async () => {
     const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
-    await claim(BUCKET, CLAIM, { generation: job.id, fingerprint: "x", at: Date.now() });
-    await enqueue(job, CLAIM);
+    await enqueue(job);
     expect((await deliver(job.id, TRIES - 1)).outcome).toBe("retry");
     expect((await deliver(job.id, TRIES)).outcome).toBe("ack");
-    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "failed", error: { code: "rate_limited" } });
-    expect(await find(BUCKET, CLAIM)).toBeUndefined();
+    expect(await getRecord(BUCKET, job.id)).toMatchObject({
+      status: "failed",
+      error: { code: "rate_limited" },
+      failure: { retryable: true, retryAfter: 2, uncharged: true },
+    });
     expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
-  });
-
-  it("leaves another's Idempotency-Key alone", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:fail:503]" });
-    await claim(BUCKET, CLAIM, { generation: "another", fingerprint: "x", at: Date.now() });
-    await enqueue(job, CLAIM);
-    await deliver(job.id, TRIES);
-    expect(await find(BUCKET, CLAIM)).toMatchObject({ claim: { generation: "another" } });
   });
 });
 
 describe("a failure that stays", () => {
-  it("ends it at once, and holds its Idempotency-Key", async () => {
+  it("ends it at once, and holds for whoever asks the same", async () => {
     const job = jobOf(env, { prompt: "a cat [sandbox:refuse]", hoisted: await pictured() });
-    await claim(BUCKET, CLAIM, { generation: job.id, fingerprint: "x", at: Date.now() });
-    await enqueue(job, CLAIM);
+    await enqueue(job);
     expect((await deliver(job.id)).outcome).toBe("ack");
-    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "failed", error: { code: "content_rejected" } });
-    expect(await find(BUCKET, CLAIM)).toBeDefined();
+    expect(await getRecord(BUCKET, job.id)).toMatchObject({
+      status: "failed",
+      error: { code: "content_rejected" },
+      failure: { uncharged: false },
+    });
     expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
   });
 });
@@ -135,15 +129,14 @@ describe("who may have begun", () => {
     "and gave none is lost: no vendor is asked, and the record says so (%s)",
     async (queue) => {
       const job = jobOf(env, { hoisted: await pictured() });
-      await claim(BUCKET, CLAIM, { generation: job.id, fingerprint: "x", at: Date.now() });
-      await enqueue(job, CLAIM);
+      await enqueue(job);
       await began(job.id, 31_000);
       expect((await deliver(job.id, 1, queue)).outcome).toBe("ack");
       const record = await getRecord(BUCKET, job.id);
       expect(record).toMatchObject({ status: "failed", attempts: [], error: { code: "internal" } });
       expect(record?.error?.message).toContain("may have charged");
       // Who repeats it must not pay twice.
-      expect(await find(BUCKET, CLAIM)).toBeDefined();
+      expect(record?.failure).toEqual({ uncharged: false });
       expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
     },
   );
@@ -173,15 +166,14 @@ describe("what is never drawn", () => {
     expect(await keysOf("references/")).toEqual([]);
   });
 
-  it("ends among the dead letters: its record is failed, its Idempotency-Key free", async () => {
+  it("ends among the dead letters: its record is failed, and the same may be asked again", async () => {
     const job = jobOf(env, { hoisted: await pictured() });
-    await claim(BUCKET, CLAIM, { generation: job.id, fingerprint: "x", at: Date.now() });
-    await enqueue(job, CLAIM);
+    await enqueue(job);
     expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
     const record = await getRecord(BUCKET, job.id);
     expect(record).toMatchObject({ status: "failed", error: { code: "internal" } });
     expect(record?.error?.message).toContain("nothing was drawn");
-    expect(await find(BUCKET, CLAIM)).toBeUndefined();
+    expect(record?.failure).toEqual({ uncharged: true });
     expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
     for (const body of [null, { generation: "0".repeat(40) }]) {
       const message = messageOf(body);

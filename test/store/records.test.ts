@@ -4,7 +4,6 @@ import {
   asOf,
   dropStart,
   getRecord,
-  listRecords,
   progressOf,
   putEnd,
   putFailed,
@@ -13,6 +12,7 @@ import {
   type StoredRecord,
   touch,
 } from "../../src/store/records.ts";
+import { dropOwned, listRecords, putOwned } from "../../src/store/owned.ts";
 import { waitForEnd } from "../../src/store/wait.ts";
 import { failureOf } from "../stream/streams.ts";
 import { BUCKET, watch } from "./bucket.ts";
@@ -86,7 +86,6 @@ describe("a record", () => {
     await putEnd(BUCKET, record(id, { status: "succeeded" }));
     await putStart(BUCKET, record(id));
     expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
-    expect((await listRecords(BUCKET, 10)).records).toMatchObject([{ status: "succeeded" }]);
   });
 
   it("is waited for while it may not have been noted, and no longer", async () => {
@@ -164,10 +163,11 @@ describe("a record that waits in the queue", () => {
     const [id, ended, none] = [newId(NOW), newId(NOW), newId(NOW)];
     await putQueued(BUCKET, queued(id));
     await putEnd(BUCKET, record(ended, { status: "succeeded" }));
-    for (const each of [id, ended, none]) await putFailed(BUCKET, each, error);
+    for (const each of [id, ended, none]) await putFailed(BUCKET, each, error, { uncharged: true });
     expect(await getRecord(BUCKET, id)).toMatchObject({
       status: "failed",
       error,
+      failure: { uncharged: true },
       finishedAt: expect.any(String) as string,
     });
     expect(await getRecord(BUCKET, ended)).toEqual(record(ended, { status: "succeeded" }));
@@ -196,24 +196,29 @@ describe("waitForEnd", () => {
 });
 
 describe("listRecords", () => {
-  it("gives every record once, newest first, page by page", async () => {
-    const ids = Array.from({ length: 7 }, (_, n) => newId(NOW + n * 1_000)).toReversed();
-    for (const [n, id] of ids.entries()) {
-      if (n % 2 === 0) await putStart(BUCKET, record(id));
-      if (n % 3 === 0) await putEnd(BUCKET, record(id, { status: "succeeded" }));
-      else await putStart(BUCKET, record(id));
+  /** Records of a principal, newest first. */
+  const made = async (count: number, principal = "admin") => {
+    const ids = Array.from({ length: count }, (_, n) => newId(NOW + n * 1_000)).toReversed();
+    for (const id of ids) {
+      await putStart(BUCKET, record(id, { principal }));
+      await putOwned(BUCKET, { id, principal });
     }
-    await BUCKET.put("pictures/x/0", "x");
-    await BUCKET.put("spills/x", "x");
+    return ids;
+  };
+
+  it("gives every record of a principal once, newest first, page by page, and nothing of another's", async () => {
+    const ids = await made(7);
+    const others = await made(9, "other");
     for (const limit of [1, 2, 3, 7, 10]) {
       const seen: string[] = [];
       let pages = 0;
       let cursor: string | undefined;
       do {
-        const page = await listRecords(BUCKET, limit, cursor);
+        const page = await listRecords(BUCKET, "admin", limit, cursor);
         expect(page.records.length).toBeLessThanOrEqual(limit);
         seen.push(...page.records.map(({ id }) => id));
         cursor = page.cursor;
+        expect(others).not.toContain(cursor);
         pages++;
       } while (cursor !== undefined && pages < 20);
       expect(seen).toEqual(ids);
@@ -222,18 +227,27 @@ describe("listRecords", () => {
   });
 
   it("goes on where it was, although new records came before", async () => {
-    const ids = Array.from({ length: 4 }, (_, n) => newId(NOW + n * 1_000)).toReversed();
-    for (const id of ids) await putStart(BUCKET, record(id));
-    const first = await listRecords(BUCKET, 2);
-    await putStart(BUCKET, record(newId(NOW + 60_000)));
-    const second = await listRecords(BUCKET, 2, first.cursor);
-    expect([...first.records, ...second.records].map(({ id }) => id)).toEqual(ids);
+    const ids = await made(4);
+    const first = await listRecords(BUCKET, "admin", 2);
+    const id = newId(NOW + 60_000);
+    await putStart(BUCKET, record(id));
+    await putOwned(BUCKET, { id, principal: "admin" });
+    const second = await listRecords(BUCKET, "admin", 2, first.cursor);
+    expect([...first.records, ...second.records].map((each) => each.id)).toEqual(ids);
+  });
+
+  it("passes over what is gone", async () => {
+    const [gone = "", ...left] = await made(3);
+    await BUCKET.delete(`generations/${gone}/start.json`);
+    expect((await listRecords(BUCKET, "admin", 5)).records.map(({ id }) => id)).toEqual(left);
+    await dropOwned(BUCKET, { id: gone, principal: "admin" });
+    expect((await BUCKET.list({ prefix: "owned/" })).objects).toHaveLength(2);
   });
 
   it("gives nothing where there is nothing, and refuses a cursor that is none", async () => {
-    expect(await listRecords(BUCKET, 5)).toEqual({ records: [], cursor: undefined });
+    expect(await listRecords(BUCKET, "admin", 5)).toEqual({ records: [], cursor: undefined });
     for (const cursor of ["", "x", "../../pictures/", "%00"]) {
-      expect(await failureOf(listRecords(BUCKET, 5, cursor))).toMatchObject({
+      expect(await failureOf(listRecords(BUCKET, "admin", 5, cursor))).toMatchObject({
         code: "invalid_request",
         field: "cursor",
       });

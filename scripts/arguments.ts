@@ -1,0 +1,24 @@
+// The command lines of `npm run keys` and `npm run sign`.
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+import { fail } from "./gateway.ts";
+
+export const TEXT = { type: "string" } as const;
+export const FLAG = { type: "boolean" } as const;
+
+const UNIT_MS: Record<string, number> = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
+
+/** The options and the words of a command line; one that is none ends the command, with its help. */
+export function read<T extends ParseArgsOptionsConfig>(args: string[], options: T, help: string) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    return fail(`${(error as Error).message}\n\n${help}`);
+  }
+}
+
+/** As ISO 8601: `12h`, `30d` and `6w` from now, and `2027-01-31`, which begins at midnight UTC; other text as it is. */
+export function timeOf(text: string): string {
+  const [, count, unit = ""] = /^(\d{1,4})([hdw])$/.exec(text) ?? [];
+  if (count !== undefined) return new Date(Date.now() + Number(count) * (UNIT_MS[unit] ?? 0)).toISOString();
+  return /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text;
+}
