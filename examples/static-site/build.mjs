@@ -1,30 +1,51 @@
-// Copies site/ to dist/ and fills in what its pages have in {{…}}: a value of the environment, {{EASEL_URL}}, or a picture,
-// {{preset?prompt=…}}, as a signed URL. No dependency; Node 20 or newer.
+// Copies site/ to dist/ and fills in what its pages have in {{…}}: a value, {{EASEL_URL}}, or a picture,
+// {{preset?prompt=…}}, as a signed URL. No dependency; Node 20.6 or newer.
 import { createHmac } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
-const { EASEL_URL = "http://localhost:8787", EASEL_KEY = "", SIGNING_KEY = "" } = process.env;
-const [kid, secret] = SIGNING_KEY.split(/:(.+)/s);
-if (!secret) {
-  console.error("SIGNING_KEY must be kid:secret, one of the gateway's SIGNING_KEYS.");
-  process.exit(1);
-}
+const { EASEL_URL = "http://localhost:8787", EASEL_KEY = "", SIGNING_KEYS = "" } = process.env;
+/** What a signed URL may say; how much of it, the preset's `vary` says. */
+const FIELDS = ["prompt", "model", "size", "aspectRatio", "width", "height", "seed", "quality", "outputFormat", "exp"];
+const WRITTEN = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'" };
 
-const values = { EASEL_URL: new URL(EASEL_URL).origin, EASEL_KEY };
+const origin = URL.canParse(EASEL_URL) ? new URL(EASEL_URL).origin : "";
+if (!/^https?:/.test(origin)) fail(`EASEL_URL must begin with https:// or http://, and is ${EASEL_URL}`);
+if (!/^(pk_|$)/.test(EASEL_KEY)) fail("EASEL_KEY must be a publishable key, pk_…: everybody can read it in the page.");
+const values = new Map(Object.entries({ EASEL_URL: origin, EASEL_KEY }));
+const [kid, secret] = firstKey();
+
 const site = new URL("site/", import.meta.url);
 const dist = new URL("dist/", import.meta.url);
+const names = readdirSync(site, { recursive: true }).filter((name) => name.endsWith(".html"));
+const pages = names.map((name) => [name, filled(name)]);
 rmSync(dist, { recursive: true, force: true });
 cpSync(site, dist, { recursive: true });
-for (const name of readdirSync(dist, { recursive: true }).filter((name) => name.endsWith(".html"))) {
-  const page = readFileSync(new URL(name, dist), "utf8");
-  const built = page.replaceAll(/\{\{(.+?)\}\}/g, (_, what) => (values[what] ?? signed(what)).replaceAll("&", "&amp;"));
-  writeFileSync(new URL(name, dist), built);
+for (const [name, page] of pages) writeFileSync(new URL(name, dist), page);
+
+/** The page of that name with everything in {{…}} filled in. */
+function filled(name) {
+  return readFileSync(new URL(name, site), "utf8").replaceAll(/\{\{(.*?)\}\}/gs, (placeholder, inside) => {
+    const what = inside
+      .trim()
+      .replaceAll(/\s+/g, " ")
+      .replaceAll(/&(?:amp|lt|gt|quot|#39);/g, (each) => WRITTEN[each]);
+    const value = values.get(what) ?? picture(what, (problem) => fail(`site/${name}: ${placeholder}: ${problem}`));
+    return value.replaceAll("&", "&amp;").replaceAll("'", "&#39;");
+  });
 }
 
-/** `preset?field=value&…` → the URL of that picture, which nobody can alter. */
-function signed(what) {
-  const [preset, fields] = what.split(/\?(.*)/s);
-  return values.EASEL_URL + sign(preset, Object.fromEntries(new URLSearchParams(fields)), kid, secret);
+/** `preset?field=value&field=value` → the URL of that picture. Only an & that has name= behind it ends a value. */
+function picture(what, wrong) {
+  const [, preset, query] = /^([a-z0-9-]{1,64})\?(.*)$/.exec(what) ?? [];
+  if (preset === undefined) wrong(`must be ${[...values.keys()].join(", ")} or a picture, preset?prompt=…`);
+  const fields = {};
+  for (const part of query === "" ? [] : query.split(/&(?=\w+=)/)) {
+    const [, field, value] = /^(\w+)=(.*)$/.exec(part) ?? wrong(`${part} must be field=value`);
+    if (!FIELDS.includes(field)) wrong(`${field} is no field; there are ${FIELDS.join(", ")}`);
+    if (field in fields) wrong(`${field} is there twice`);
+    fields[field] = value;
+  }
+  return origin + sign(preset, fields, kid, secret);
 }
 
 /** As docs/sign.mjs does. */
@@ -36,4 +57,20 @@ function sign(preset, fields, kid, secret) {
     .join("&");
   const sig = createHmac("sha256", secret).update(`GET\n${path}\n${query}`).digest("base64url");
   return `${path}?${query}&sig=${sig}`;
+}
+
+/** The name and the secret of the first of SIGNING_KEYS. */
+function firstKey() {
+  try {
+    const [[kid, secret]] = Object.entries(JSON.parse(SIGNING_KEYS));
+    if (SIGNING_KEYS.trim().startsWith("{") && secret !== "" && typeof secret === "string") return [kid, secret];
+  } catch {
+    // What JSON.parse says would have a piece of the secret in it.
+  }
+  return fail('SIGNING_KEYS must be what the gateway has, JSON of names and secrets, as in {"main":"…"}');
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
 }

@@ -36,7 +36,9 @@ export async function enqueue(job: Job): Promise<Answer> {
 async function submit({ BUCKET, QUEUE }: Job["env"], job: StoredJob, record: StoredRecord): Promise<void> {
   const { id } = job;
   try {
-    await all([putJob(BUCKET, job, Date.now()), putQueued(BUCKET, record), putOwned(BUCKET, record)]);
+    // First: whoever finds a record relies on its job.
+    await putJob(BUCKET, job, Date.now());
+    await all([putQueued(BUCKET, record), putOwned(BUCKET, record)]);
     await send(QUEUE, id);
   } catch (cause) {
     await Promise.allSettled([dropQueued(BUCKET, id), dropOwned(BUCKET, record), dropJob(BUCKET, id)]);

@@ -4,11 +4,12 @@ import type { StoredJob } from "../store/jobs.ts";
 import type { StoredRecord } from "../store/records.ts";
 
 /** What a record says from the start; `asked` is absent where it could not be read. */
-type Begun = Pick<StoredJob, "id" | "dialect" | "principal" | "receivedAt"> & { asked?: StoredJob["asked"] };
+type Begun = Pick<StoredJob, "id" | "dialect" | "principal" | "receivedAt" | "attempts"> &
+  Partial<Pick<StoredJob, "asked">>;
 
 /** The record of a request before any vendor is asked. */
 export function newRecord(
-  { id, dialect, principal, asked, receivedAt }: Begun,
+  { id, dialect, principal, asked, receivedAt, attempts = [] }: Begun,
   status: StoredRecord["status"],
 ): StoredRecord {
   return {
@@ -20,7 +21,7 @@ export function newRecord(
     model: asked?.request.model ?? "",
     images: [],
     warnings: asked?.warnings ?? [],
-    attempts: [],
+    attempts,
     createdAt: new Date(receivedAt).toISOString(),
   };
 }

@@ -56,6 +56,9 @@ export const LIMITS = {
   /** Whoever draws something once for many gives a sign this often at least; after that its owner counts as lost. */
   leaseMs: 30_000,
 
+  /** Ticks of schedules that the event of a minute begins: each takes about nine operations, and 10,000 are allowed. */
+  ticksPerEvent: 1_000,
+
   /** Token buckets, in requests a minute; a bucket holds as much as a minute brings. */
   keyPerMinute: 300,
   globalPerMinute: 1_500,

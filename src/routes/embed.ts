@@ -8,12 +8,17 @@ const COMMENTS = /^\s*(?:\/\/.*|\/\*(?:[^*]|\*(?!\/))*\*\/)$/gm;
 const INDENTATION = /^\s+/gm;
 
 /** What is sent to browsers: the same code, less what only its readers need. */
-const script =
-  "// <easel-image>, by the gateway it came from\n" + source.replace(COMMENTS, "").replace(INDENTATION, "");
-const etag = `"${createHash("sha256").update(script).digest("hex").slice(0, 32)}"`;
+let served: { script: string; etag: string } | undefined;
+
+/** Made for the first who asks: whatever is done as the Worker loads, every cold start waits for. */
+function make(): NonNullable<typeof served> {
+  const script = `// <easel-image>, by the gateway it came from\n${source.replace(COMMENTS, "").replace(INDENTATION, "")}`;
+  return { script, etag: `"${createHash("sha256").update(script).digest("hex").slice(0, 32)}"` };
+}
 
 /** `GET /embed.js`: defines `<easel-image>` in any page that loads it. */
 export function serveEmbed(c: AppContext): Response {
+  const { script, etag } = (served ??= make());
   c.header("access-control-allow-origin", "*");
   c.header("cross-origin-resource-policy", "cross-origin");
   c.header("x-content-type-options", "nosniff");

@@ -11,9 +11,8 @@ import { putOwned } from "../store/owned.ts";
 import { getRecord, putEnd } from "../store/records.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
+import { MINUTE_MS } from "./due.ts";
 import { askedAt } from "./request.ts";
-
-export const MINUTE_MS = 60_000;
 
 /** What a tick is begun with. */
 export interface Place {
@@ -73,7 +72,7 @@ async function queueTick(
   { env, waitUntil }: Place,
 ): Promise<void> {
   const settings = settingsOf(env);
-  const count = await nextCount(env.BUCKET, schedule.id);
+  const count = await nextCount(env.BUCKET, schedule.id, generation);
   const receivedAt = Date.now();
   try {
     const { asked, dialect } = await askedAt(schedule, at, count, owner, { env, settings });

@@ -2,9 +2,10 @@ import { type Env, settingsOf } from "../env.ts";
 import { redact } from "../errors.ts";
 import { Lanes } from "../generate/lanes.ts";
 import { log } from "../log.ts";
-import { type Due, getSchedule, getThrough, listSchedules, putThrough } from "../store/schedules.ts";
+import { type Due, type DueTick, getClock, getSchedule, listSchedules, putClock } from "../store/schedules.ts";
 import { resendStale } from "./resend.ts";
-import { beginTick, MINUTE_MS, type Place } from "./begin.ts";
+import { beginTick, type Place } from "./begin.ts";
+import { isDue, MINUTE_MS, minuteOf } from "./due.ts";
 import { lastTime } from "./times.ts";
 
 /** How far back a missed tick is caught up. */
@@ -24,33 +25,42 @@ export async function scheduled(
 }
 
 /**
- * Begins the ticks of the minute of `time`; and where minutes before it had no event, or their ticks could not be begun, of
- * each schedule the last one that was missed. An event that comes late, or twice, is for its own minute only.
+ * Begins the ticks of the minute of `time`, those that could not be begun before, and of each schedule whose ticks had no
+ * event the last one. An event that comes late, or twice, is for its own minute only.
  */
 async function tickAll(time: number, place: Place): Promise<void> {
   const { BUCKET } = place.env;
   const minute = time - (time % MINUTE_MS);
-  const through = await getThrough(BUCKET);
-  const after = Math.max(through ?? 0, minute - CAUGHT_UP_MS);
+  const { through, left } = await getClock(BUCKET);
+  const after = Math.max(through, minute - CAUGHT_UP_MS);
+  const due = await dueTicks(after, minute, place);
+  const earlier = left.filter(
+    ({ id, at }) => at > minute - CAUGHT_UP_MS && !due.some((tick) => tick.id === id && tick.at === at),
+  );
+  // Those that wait come first, so that whoever is behind catches up.
+  const ticks = [...earlier, ...due];
+  const { ticksPerEvent } = settingsOf(place.env).limits;
   const lanes = new Lanes(PARALLEL);
-  let begun = true;
-  const work: Promise<void>[] = [];
-  for await (const schedules of listSchedules(BUCKET)) {
+  const failed = await Promise.all(ticks.slice(0, ticksPerEvent).map((tick) => lanes.run(() => begin(tick, place))));
+  const rest = lastOfEach([...failed.flat(), ...ticks.slice(ticksPerEvent)]);
+  if (through !== minute || left.length + rest.length > 0) await putClock(BUCKET, { through: minute, left: rest });
+}
+
+/** What is due in the minute, or had no event since `after`. */
+async function dueTicks(after: number, minute: number, { env }: Place): Promise<DueTick[]> {
+  const ticks: DueTick[] = [];
+  for await (const schedules of listSchedules(env.BUCKET))
     for (const due of schedules) {
-      const at = dueAt(due, after, minute);
-      if (at === undefined) continue;
-      const begin = lanes.run(() => beginDue(due, at, place));
-      work.push(
-        begin.catch((error: unknown) => {
-          begun = false;
-          tellOf("tick.failed", error, place.env, { schedule: due.name, tick: new Date(at).toISOString() });
-        }),
-      );
+      const { name, id } = due;
+      try {
+        const at = dueAt(due, after, minute);
+        if (at !== undefined) ticks.push({ name, id, at });
+      } catch (error) {
+        // One that cannot be read is not to stop the others' clock.
+        tellOf("tick.failed", error, env, { schedule: name });
+      }
     }
-  }
-  await Promise.all(work);
-  // Whatever failed is looked at again next minute; for the others that is one look at their claim.
-  if (begun && through !== minute) await putThrough(BUCKET, minute);
+  return ticks;
 }
 
 /**
@@ -58,15 +68,28 @@ async function tickAll(time: number, place: Place): Promise<void> {
  * for a minute before the one in which the schedule was made, or enabled again.
  */
 function dueAt({ cron, timezone, enabled, since }: Due, after: number, minute: number): number | undefined {
-  const begins = since - (since % MINUTE_MS) - 1;
-  const from = Math.max(begins, Math.min(Math.max(after, since), minute - 1));
+  const from = Math.max(minuteOf(since) - 1, Math.min(Math.max(after, since), minute - 1));
   return enabled && from < minute ? lastTime(cron, timezone, from, minute) : undefined;
 }
 
-/** The schedule as it is now: it may have been changed or deleted since it was listed. */
-async function beginDue({ name, id }: Due, at: number, place: Place): Promise<void> {
-  const found = await getSchedule(place.env.BUCKET, name);
-  if (found?.schedule.id === id && found.schedule.enabled) await beginTick(found.schedule, at, place);
+/** Begins a tick of the schedule as it is now: it may have been changed or deleted. Those that could not be begun are returned. */
+async function begin(tick: DueTick, place: Place): Promise<DueTick[]> {
+  const { name, id, at } = tick;
+  try {
+    const found = await getSchedule(place.env.BUCKET, name);
+    if (found !== null && isDue(found.schedule, { schedule: id, at })) await beginTick(found.schedule, at, place);
+    return [];
+  } catch (error) {
+    tellOf("tick.failed", error, place.env, { schedule: name, tick: new Date(at).toISOString() });
+    return [tick];
+  }
+}
+
+/** Of what could not be begun, only the last tick of each schedule: pictures by the clock are for now. */
+function lastOfEach(ticks: readonly DueTick[]): DueTick[] {
+  const last = new Map<string, DueTick>();
+  for (const tick of ticks) if ((last.get(tick.id)?.at ?? 0) < tick.at) last.set(tick.id, tick);
+  return [...last.values()];
 }
 
 function tellOf(event: string, error: unknown, env: Env, about: Record<string, unknown> = {}): void {

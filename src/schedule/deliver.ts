@@ -9,16 +9,15 @@ import { retryDelay } from "../policy/retry.ts";
 import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
 import { isId } from "../store/ids.ts";
 import { LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
+import { type GivenUp, UNDELIVERABLE, withdrawn } from "./given-up.ts";
 
 /** How often a job is tried; wrangler.toml's max_retries is one less. */
 export const TRIES = 10;
 /** Cloudflare ends a batch after 15 minutes; a job whose vendor takes as long as it may must be over by then. */
 const BATCH_MS = 14 * 60_000;
 
-const UNDELIVERABLE = {
-  code: "internal",
-  message: "The generation could not be begun, however often it was tried; nothing was drawn.",
-};
+/** However long a vendor may take, a batch that has just come begins what it can. */
+const BEGINNING_MS = 60_000;
 
 /** What never will be a job. */
 export class Poison extends Error {}
@@ -56,7 +55,12 @@ export async function draw(message: Message, batch: Batch): Promise<number | und
     await giveUp(id, found.job, NEVER_TAKEN, batch);
     return undefined;
   }
-  if (now - batch.from > Math.max(0, BATCH_MS - batch.settings.limits.answerMs)) return 1;
+  if (now - batch.from > Math.max(BEGINNING_MS, BATCH_MS - batch.settings.limits.answerMs)) return 1;
+  const reason = await withdrawn(found.job, batch.env);
+  if (reason !== undefined) {
+    await giveUp(id, found.job, reason, batch);
+    return undefined;
+  }
   return attempt(found.job, message.attempts, batch);
 }
 
@@ -83,6 +87,8 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
   const { env, settings, ctx, calls } = batch;
   const { id } = job;
   const again = tries < TRIES;
+  // Each try adds its own, in the job as it is kept for the next one.
+  job.attempts ??= [];
   try {
     const chosen = () => undefined;
     const waitUntil = (work: Promise<unknown>) => ctx.waitUntil(work);
@@ -118,12 +124,7 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
 }
 
 /** Ends as failed what no vendor has drawn, nor will. */
-async function giveUp(
-  id: string,
-  job: StoredJob | null,
-  error: { code: string; message: string },
-  { env: { BUCKET } }: Batch,
-): Promise<void> {
+async function giveUp(id: string, job: StoredJob | null, error: GivenUp, { env: { BUCKET } }: Batch): Promise<void> {
   await putFailed(BUCKET, id, error, { uncharged: true });
   await forget(BUCKET, id, job);
 }

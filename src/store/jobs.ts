@@ -1,3 +1,4 @@
+import type { Attempt } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import type { Asked } from "../vendors/vendor.ts";
 import type { Tick } from "./ticks.ts";
@@ -15,6 +16,8 @@ export interface StoredJob {
   receivedAt: number;
   /** Pictures that came with the request; dropped when the generation has ended. */
   hoisted: readonly StoredPicture[];
+  /** Calls to vendors in tries that came to nothing. */
+  attempts?: Attempt[] | undefined;
   /** The tick of a schedule that it is drawn for. */
   tick?: Tick | undefined;
 }

@@ -29,8 +29,8 @@ export interface Due {
 
 const PREFIX = "schedules/";
 const keyOf = (name: string) => `${PREFIX}${name}.json`;
-/** Up to when every tick has been dealt with. */
-const THROUGH = "cron.json";
+/** How far the clock is. */
+const CLOCK = "cron.json";
 
 /** A schedule with its ETag; null where there is none of this name. */
 export async function getSchedule(
@@ -84,12 +84,23 @@ function dueOf({ key, customMetadata = {} }: R2Object): Due {
   return { name, id, cron, timezone, enabled: enabled === "true", since: Number(since) };
 }
 
-/** Up to when every tick of every schedule has been dealt with, in milliseconds since the epoch. */
-export async function getThrough(bucket: R2Bucket): Promise<number | undefined> {
-  const object = await bucket.get(THROUGH);
-  return object === null ? undefined : (await object.json<{ through: number }>()).through;
+/** A tick of a schedule that is due: by its name and id, and when, in milliseconds since the epoch. */
+export interface DueTick extends Pick<Due, "name" | "id"> {
+  at: number;
 }
 
-export async function putThrough(bucket: R2Bucket, through: number): Promise<void> {
-  await bucket.put(THROUGH, JSON.stringify({ through }), { httpMetadata: { contentType: "application/json" } });
+/** Up to which minute ticks have been dealt with, and those of them that are still to be begun. */
+export interface Clock {
+  through: number;
+  left: DueTick[];
+}
+
+/** How far the clock is; at the beginning of time where it never went. */
+export async function getClock(bucket: R2Bucket): Promise<Clock> {
+  const object = await bucket.get(CLOCK);
+  return object === null ? { through: 0, left: [] } : await object.json<Clock>();
+}
+
+export async function putClock(bucket: R2Bucket, clock: Clock): Promise<void> {
+  await bucket.put(CLOCK, JSON.stringify(clock), { httpMetadata: { contentType: "application/json" } });
 }

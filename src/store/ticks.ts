@@ -30,6 +30,14 @@ export const ticks = {
   mark: (schedule: string, tick: number) => ticks.drawn(schedule) + inverse(tick),
 };
 
+/** How many ticks of a schedule have a number, and those of the latest generations. */
+interface Numbers {
+  count: number;
+  latest: (readonly [generation: string, count: number])[];
+}
+
+/** Whose beginning fails is begun again within minutes. */
+const REMEMBERED = 20;
 const TRIES = 5;
 /** What a listing and a deletion take at once. */
 const PAGE = 1_000;
@@ -40,14 +48,18 @@ export function claimTick(bucket: R2Bucket, schedule: string, tick: number, gene
   return claim(bucket, ticks.claim(schedule, tick), { generation, fingerprint: "", at: Date.now() });
 }
 
-/** The number of the next tick that is drawn, from 1 on; never the same twice. */
-export async function nextCount(bucket: R2Bucket, schedule: string): Promise<number> {
+/** The number of a tick's generation, from 1 on in the order in which they are begun: never the same for two, and the same again for one. */
+export async function nextCount(bucket: R2Bucket, schedule: string, generation: string): Promise<number> {
   const key = ticks.count(schedule);
   for (let tries = 1; ; tries++) {
     const seen = await bucket.get(key);
-    const count = 1 + (seen === null ? 0 : await seen.json<number>());
+    const { count: before, latest } = seen === null ? { count: 0, latest: [] } : await seen.json<Numbers>();
+    const own = latest.find(([id]) => id === generation);
+    if (own !== undefined) return own[1];
+    const count = before + 1;
+    const numbers: Numbers = { count, latest: [[generation, count] as const, ...latest].slice(0, REMEMBERED) };
     const onlyIf = seen === null ? { etagDoesNotMatch: "*" } : { etagMatches: seen.etag };
-    const put = await bucket.put(key, JSON.stringify(count), { onlyIf }).catch(async (error: unknown) => {
+    const put = await bucket.put(key, JSON.stringify(numbers), { onlyIf }).catch(async (error: unknown) => {
       if (tries === TRIES) throw error;
       await scheduler.wait(AGAIN_MS);
     });

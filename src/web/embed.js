@@ -17,27 +17,31 @@
   /** How often a picture is tried again by itself, and the longest wait for that. */
   const RETRIES = 5;
   const LONGEST_SECONDS = 600;
+  /** Of the element and of the <img> inside: what may change. */
+  const ATTRIBUTES = "src srcset alt width height preset prompt key data-key endpoint ratio lazy".split(" ");
   /** Time for a screen reader to say that a picture is ready. */
   const SAID_MS = 5_000;
 
-  const script = document.currentScript ?? document.querySelector('script[src*="/embed.js"]');
-  const HOME = (script instanceof HTMLScriptElement && script.src) || document.baseURI;
+  // Where this came from: import.meta would say it to modules only, a script's tag to other scripts only.
+  const HOME = /https?:\S+(?=:\d+:\d+)/.exec(new Error().stack ?? "")?.[0] ?? document.baseURI;
 
-  // A strict Content-Security-Policy stops <style> and style="", but not this.
+  // A strict Content-Security-Policy stops <style> and style="", but not this. All that is seen is laid over the room;
+  // ::after is what makes the room as wide as other boxes without a size of their own, and gives way as pictures do.
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
-    :host { display: block; position: relative; overflow: hidden; container-type: inline-size }
+    :host { display: block; position: relative; contain: content; min-height: 0 }
+    :host::after { content: ""; display: grid; grid-template-columns: minmax(5em, 300px) }
     :host([hidden]), [hidden] { display: none }
     :host(:not([state=ready])) { background: var(--easel-background, #8882) }
     img, ::slotted(*) { position: absolute !important; inset: 0 !important; width: 100% !important;
       height: 100% !important; object-fit: var(--easel-fit, cover) }
     :host(:not([state=ready])) img, :host(:not([state=ready])) ::slotted(*) { opacity: 0 }
-    div { position: absolute; inset: 0; padding: min(1em, 6cqw); outline: 0; overflow: auto;
+    div { position: absolute; inset: 0; padding: min(1em, 6%); outline: 0; overflow: auto; container-type: inline-size;
       display: flex; flex-flow: column; align-items: center; justify-content: safe center; gap: .75em;
-      font-size: clamp(.7em, 8cqw, .875em); line-height: 1.4;
-      text-align: center; text-wrap: balance; overflow-wrap: anywhere }
+      line-height: 1.4; text-align: center; text-wrap: balance; overflow-wrap: anywhere }
     :host([state=ready]) div { clip-path: inset(50%); pointer-events: none }
-    button { font: inherit; color: inherit; background: none; border: 1px solid; border-radius: .4em; padding: .4em 1em }
+    span, button { font: inherit; font-size: clamp(.7em, 9cqw, .875em) }
+    button { color: inherit; background: none; border: 1px solid; border-radius: .4em; padding: .4em 1em }
     @media (prefers-reduced-motion: no-preference) {
       img, ::slotted(*) { transition: opacity .3s }
       :host([state=loading]) span { animation: appear .3s .3s backwards }
@@ -120,21 +124,6 @@
   };
 
   /**
-   * Resolves once `image` shows `url`, loaded anew if so told.
-   * @param {HTMLImageElement} image
-   * @param {string} url
-   * @param {AbortSignal} signal
-   * @param {boolean} anew
-   */
-  const show = (image, url, signal, anew) =>
-    new Promise((resolve, reject) => {
-      image.addEventListener("load", resolve, { signal });
-      image.addEventListener("error", () => reject(problem("failed")), { signal });
-      if (anew || image.src !== url) image.src = url;
-      else if (image.complete) (image.naturalWidth > 0 ? resolve : reject)(problem("failed"));
-    });
-
-  /**
    * Resolves once `element` is near the viewport.
    * @param {Element} element
    * @param {AbortSignal} signal
@@ -158,7 +147,6 @@
   };
 
   class EaselImage extends HTMLElement {
-    static observedAttributes = ["src", "preset", "prompt", "key", "data-key", "endpoint", "ratio", "alt", "lazy"];
     static texts = texts;
 
     #room = new CSSStyleSheet();
@@ -167,6 +155,11 @@
     #image = this.#own;
     #status = make("div", "status");
     #button = make("button", "retry");
+    #watch = new MutationObserver((changes) => {
+      // Perhaps the same words, and yet another picture.
+      if (changes.some(({ attributeName }) => attributeName?.startsWith("src"))) this.#wanted = "";
+      this.#plan();
+    });
     #stop = new AbortController();
     #planned = false;
     #wanted = "";
@@ -176,7 +169,7 @@
       super();
       const root = this.attachShadow({ mode: "open" });
       root.adoptedStyleSheets = [sheet, this.#room];
-      this.#slot.addEventListener("slotchange", () => this.#plan());
+      this.#watch.observe(this, { subtree: true, childList: true, attributeFilter: ATTRIBUTES });
       this.#status.tabIndex = -1;
       this.#button.addEventListener("click", () => {
         // The button goes; focus stays here.
@@ -191,10 +184,6 @@
     }
 
     disconnectedCallback() {
-      this.#plan();
-    }
-
-    attributeChangedCallback() {
       this.#plan();
     }
 
@@ -218,7 +207,8 @@
     #update() {
       if (!this.isConnected) {
         this.#stop.abort();
-        this.#wanted = "";
+        // What is ready is so when it comes back.
+        if (this.getAttribute("state") !== "ready") this.#wanted = "";
         return;
       }
       const inner = this.querySelector("img");
@@ -230,10 +220,12 @@
       if (inner === null) this.#status.before(this.#own);
       else this.#own.remove();
       this.#reserve();
-      const alt = this.getAttribute("alt") ?? inner?.getAttribute("alt") ?? this.getAttribute("prompt") ?? "";
-      image.alt = alt;
-      // Nobody needs to be told about a decoration.
+      const alt = this.getAttribute("alt") ?? inner?.getAttribute("alt") ?? this.getAttribute("prompt");
+      if (alt === null) image.removeAttribute("alt");
+      else if (alt !== image.getAttribute("alt")) image.alt = alt;
+      // Nobody needs to be told about a decoration; that alt was forgotten does not make one.
       this.#status.role = alt === "" ? null : "status";
+      if (alt === "") image.ariaBusy = null;
       if (this.hasAttribute("lazy")) image.loading = "lazy";
       const wish = this.#wish();
       const wanted = JSON.stringify(wish);
@@ -286,11 +278,31 @@
           detail = { generation: drawn.generation };
         }
         if (signal.aborted) return;
-        await show(image, url, signal, anew).catch(() => check().then(() => show(image, url, signal, true)));
+        const shown = (/** @type {boolean} */ again) => this.#show(url, signal, again);
+        await shown(anew).catch(() => check().then(() => shown(true)));
         if (!signal.aborted) this.#tell("ready", this.hasAttribute("state") ? texts.ready : "", detail);
       } catch (thrown) {
         if (!signal.aborted) this.#fail(wish, thrown, signal);
       }
+    }
+
+    /**
+     * Resolves once the image shows `url`, loaded anew if so told.
+     * @param {string} url
+     * @param {AbortSignal} signal
+     * @param {boolean} anew
+     */
+    #show(url, signal, anew) {
+      const image = this.#image;
+      return new Promise((resolve, reject) => {
+        image.addEventListener("load", resolve, { signal });
+        image.addEventListener("error", () => reject(problem("failed")), { signal });
+        if (anew || image.src !== url) image.src = url;
+        else if (image.complete) (image.naturalWidth > 0 ? resolve : reject)(problem("failed"));
+        // It was us who changed it; what else has changed is looked at.
+        this.#watch.takeRecords();
+        this.#plan();
+      });
     }
 
     /**
@@ -322,7 +334,7 @@
     #tell(state, text, detail, retry = false) {
       this.setAttribute("state", state);
       // On a decoration it would make something of it.
-      this.#image.ariaBusy = state === "loading" && this.#image.alt !== "" ? "true" : null;
+      this.#image.ariaBusy = state === "loading" && this.#status.role ? "true" : null;
       this.#button.textContent = texts.retry;
       // New, because words that change where they stand count as a layout shift.
       const words = make("span", "text");

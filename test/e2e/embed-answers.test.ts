@@ -1,29 +1,11 @@
 // What <easel-image> makes of its answers, in a real Chromium: Easel serves the script, the answers are the tests' own.
-import type { Request } from "playwright-core";
-import { afterEach, describe, expect, it } from "vitest";
-import { scripted } from "../web/scripted.ts";
+import { describe, expect, it } from "vitest";
+import { ASKS, scripted, SOON } from "../web/scripted.ts";
 import type { Answers, Refusal } from "../web/scripted.ts";
-import { stand } from "../web/stand.ts";
 import type { PageOptions } from "../web/stand.ts";
-import type { Visit } from "../web/visit.ts";
 
-const s = stand();
-let v: Visit;
-let seen: Request[];
-afterEach(() => v.leave());
-
-/** Opens a page; what it asks for is answered so. */
-async function open(body: string, answers: Answers = ["good"], options: PageOptions = {}): Promise<void> {
-  ({ v, seen } = await scripted(s, body, answers, options));
-}
-
-const ASKS = 'preset="hero" prompt="a lighthouse" key="pk_a_b" ratio="16:9"';
-/** For what takes a while on a machine that is busy. */
-const SOON = { timeout: 10_000 };
-const states = async (id: string) => (await v.told(id)).map(({ state }) => state);
-const settle = () => v.page.waitForTimeout(300);
-const run = (code: string) => v.page.evaluate(code);
-const src = (name = "x") => `${s.easel.url}/i/${name}`;
+const t = scripted();
+const { s, open, states, settle, run, src } = t;
 
 describe("limited", () => {
   const limited = (retryAfter?: string): Refusal => ({ status: 429, ...(retryAfter !== undefined && { retryAfter }) });
@@ -46,49 +28,53 @@ describe("limited", () => {
     [{ status: 409, retryAfter: "2" }, 2],
   ])("%j: asks again by itself, not before %i s and not long after", async (answer, seconds) => {
     await open429(answer, "good");
-    await v.becomes("#a", "limited");
-    expect((await v.told("a")).at(-1)).toMatchObject({ state: "limited", status: answer.status, retryAfter: seconds });
-    expect(await v.page.getByRole("status").textContent()).toMatch(
+    await t.v.becomes("#a", "limited");
+    expect((await t.v.told("a")).at(-1)).toMatchObject({
+      state: "limited",
+      status: answer.status,
+      retryAfter: seconds,
+    });
+    expect(await t.v.page.getByRole("status").textContent()).toMatch(
       /^The picture has to wait\. Trying again in \d+\u00a0s\.$/,
     );
-    await v.page.clock.runFor(seconds * 1000 - 50);
+    await t.v.page.clock.runFor(seconds * 1000 - 50);
     expect(await states("a")).toEqual(["loading", "limited"]);
-    await v.page.clock.runFor(seconds * 250 + 100);
-    await v.becomes("#a", "ready");
-    expect(seen).toHaveLength(2);
+    await t.v.page.clock.runFor(seconds * 250 + 100);
+    await t.v.becomes("#a", "ready");
+    expect(t.seen).toHaveLength(2);
   });
   it("takes a date", async () => {
     await open429(limited(new Date(NOW + 30_000).toUTCString()), "good");
-    await v.becomes("#a", "limited");
-    expect((await v.told("a")).at(-1)?.retryAfter).toBe(30);
+    await t.v.becomes("#a", "limited");
+    expect((await t.v.told("a")).at(-1)?.retryAfter).toBe(30);
   });
   it("gives up after five times, and leaves it to the visitor", async () => {
     await open429(limited("1"));
     for (let n = 1; n <= 5; n++) {
-      await expect.poll(() => seen.length, SOON).toBe(n);
-      await v.becomes("#a", "limited");
+      await expect.poll(() => t.seen.length, SOON).toBe(n);
+      await t.v.becomes("#a", "limited");
       await expect.poll(async () => (await states("a")).at(-1), SOON).toBe("limited");
-      expect(await v.page.getByRole("button").count()).toBe(0);
-      await v.page.clock.runFor(1300);
+      expect(await t.v.page.getByRole("button").count()).toBe(0);
+      await t.v.page.clock.runFor(1300);
     }
-    await v.page.getByRole("button", { name: "Try again" }).waitFor();
-    await v.page.clock.runFor(60_000);
-    expect(seen).toHaveLength(6);
-    await v.page.getByRole("button", { name: "Try again" }).click();
-    await expect.poll(() => seen.length, SOON).toBe(7);
+    await t.v.page.getByRole("button", { name: "Try again" }).waitFor();
+    await t.v.page.clock.runFor(60_000);
+    expect(t.seen).toHaveLength(6);
+    await t.v.page.getByRole("button", { name: "Try again" }).click();
+    await expect.poll(() => t.seen.length, SOON).toBe(7);
   });
   it("does not wait for an hour", async () => {
     await open429(limited("3600"));
-    await v.page.getByRole("button", { name: "Try again" }).waitFor();
-    expect(await v.page.getByRole("status").textContent()).not.toContain("Trying");
-    await v.page.clock.runFor(5_000_000);
-    expect(seen).toHaveLength(1);
+    await t.v.page.getByRole("button", { name: "Try again" }).waitFor();
+    expect(await t.v.page.getByRole("status").textContent()).not.toContain("Trying");
+    await t.v.page.clock.runFor(5_000_000);
+    expect(t.seen).toHaveLength(1);
   });
   it("is what an <img> does not say: its URL is asked", async () => {
     await open(`<easel-image id="a" src="${src()}" alt="x"></easel-image>`, [limited("1"), limited("1"), "good"]);
-    await v.becomes("#a", "ready");
+    await t.v.becomes("#a", "ready");
     expect(await states("a")).toEqual(["loading", "limited", "loading", "ready"]);
-    expect(seen.length).toBeLessThanOrEqual(4);
+    expect(t.seen.length).toBeLessThanOrEqual(4);
   });
 });
 
@@ -112,36 +98,36 @@ describe("which state", () => {
     await open(`<easel-image id="a" ${ASKS}></easel-image><easel-image id="b" src="${src()}"></easel-image>`, [
       { status },
     ]);
-    await v.becomes("#a", state);
-    await v.becomes("#b", state);
-    expect((await v.told("a")).at(-1)).toMatchObject({ status, message: "No." });
-    expect(await v.page.locator("#a").getByRole("status").textContent()).toMatch(
+    await t.v.becomes("#a", state);
+    await t.v.becomes("#b", state);
+    expect((await t.v.told("a")).at(-1)).toMatchObject({ status, message: "No." });
+    expect(await t.v.page.locator("#a").getByRole("status").textContent()).toMatch(
       state === "refused" ? /^No\.$/ : /not be loaded/,
     );
   });
   it("a page in place of a picture has failed", async () => {
     await open(`<easel-image id="a" src="${s.site.put("/no.png", { type: "text/html", body: "<p>" })}"></easel-image>`);
-    await v.becomes("#a", "failed");
+    await t.v.becomes("#a", "failed");
   });
 });
 
 describe("paid once", () => {
-  const key = (index: number) => seen[index]?.headers()["idempotency-key"];
-  const again = () => v.page.getByRole("button", { name: "Try again" }).click();
+  const key = (index: number) => t.seen[index]?.headers()["idempotency-key"];
+  const again = () => t.v.page.getByRole("button", { name: "Try again" }).click();
 
   it("elements that ask for the same share one request, and its failure", async () => {
     const one = (id: string, prompt: string) =>
       `<easel-image id="${id}" preset="hero" prompt="${prompt}" key="pk_a_b" alt=""></easel-image>`;
     await open(one("a", "x") + one("b", "x") + one("c", "y"), [{ status: 500 }, { status: 500 }, "good"]);
-    await Promise.all(["#a", "#b", "#c"].map((id) => v.becomes(id, "failed")));
-    expect(seen).toHaveLength(2);
-    await v.page.locator("#a").getByRole("button").click();
-    await v.becomes("#a", "ready");
-    await v.page.locator("#b").getByRole("button").click();
-    await v.becomes("#b", "ready");
+    await Promise.all(["#a", "#b", "#c"].map((id) => t.v.becomes(id, "failed")));
+    expect(t.seen).toHaveLength(2);
+    await t.v.page.locator("#a").getByRole("button").click();
+    await t.v.becomes("#a", "ready");
+    await t.v.page.locator("#b").getByRole("button").click();
+    await t.v.becomes("#b", "ready");
     await run(`document.body.insertAdjacentHTML("beforeend", ${JSON.stringify(one("d", "x"))})`);
-    await v.becomes("#d", "ready");
-    expect(seen).toHaveLength(3);
+    await t.v.becomes("#d", "ready");
+    expect(t.seen).toHaveLength(3);
   });
   it("a request that nobody answered is asked again by its name", async () => {
     await open(`<easel-image id="a" ${ASKS}></easel-image>`, [
@@ -150,12 +136,12 @@ describe("paid once", () => {
       { status: 500 },
       "good",
     ]);
-    await v.becomes("#a", "failed");
+    await t.v.becomes("#a", "failed");
     await again();
-    await expect.poll(() => seen.length, SOON).toBe(3);
-    await v.becomes("#a", "failed");
+    await expect.poll(() => t.seen.length, SOON).toBe(3);
+    await t.v.becomes("#a", "failed");
     await again();
-    await v.becomes("#a", "ready");
+    await t.v.becomes("#a", "ready");
     expect(key(0)).toMatch(/^[\d-]{10,}$/);
     expect([key(1), key(2)]).toEqual([key(0), key(0)]);
     // It was answered: what comes now is another.
@@ -164,16 +150,16 @@ describe("paid once", () => {
   it("ends its request when the last element has gone, and not when one has moved", async () => {
     const one = (id: string) => `<easel-image id="${id}" ${ASKS}></easel-image>`;
     await open(one("a") + one("b"), ["never", "good"]);
-    await expect.poll(() => seen.length, SOON).toBe(1);
+    await expect.poll(() => t.seen.length, SOON).toBe(1);
     await run(`document.querySelector("#b").remove()`);
     await run(`window.a = document.querySelector("#a"); a.remove(); document.body.prepend(a)`);
     await settle();
-    expect(seen[0]?.failure()).toBe(null);
+    expect(t.seen[0]?.failure()).toBe(null);
     await run(`a.remove()`);
-    await expect.poll(() => seen[0]?.failure()?.errorText, SOON).toBe("net::ERR_ABORTED");
+    await expect.poll(() => t.seen[0]?.failure()?.errorText, SOON).toBe("net::ERR_ABORTED");
     await run(`document.body.append(a)`);
-    await v.becomes("#a", "ready");
-    expect(seen).toHaveLength(2);
+    await t.v.becomes("#a", "ready");
+    expect(t.seen).toHaveLength(2);
     expect(key(1)).toBe(key(0));
     expect(await states("a")).toEqual(["loading", "loading", "ready"]);
   });

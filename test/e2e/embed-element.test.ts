@@ -1,29 +1,11 @@
 // <easel-image> in its page, in a real Chromium: Easel serves the script, the answers to it are the tests' own.
-import type { Request } from "playwright-core";
-import { afterEach, describe, expect, it } from "vitest";
-import { scripted } from "../web/scripted.ts";
+import { describe, expect, it } from "vitest";
+import { ASKS, scripted, SOON } from "../web/scripted.ts";
 import type { Answers } from "../web/scripted.ts";
-import { stand } from "../web/stand.ts";
 import type { PageOptions } from "../web/stand.ts";
-import type { Visit } from "../web/visit.ts";
 
-const s = stand();
-let v: Visit;
-let seen: Request[];
-afterEach(() => v.leave());
-
-/** Opens a page; what it asks for is answered so. */
-async function open(body: string, answers: Answers = ["good"], options: PageOptions = {}): Promise<void> {
-  ({ v, seen } = await scripted(s, body, answers, options));
-}
-
-const ASKS = 'preset="hero" prompt="a lighthouse" key="pk_a_b" ratio="16:9"';
-/** For what takes a while on a machine that is busy. */
-const SOON = { timeout: 10_000 };
-const states = async (id: string) => (await v.told(id)).map(({ state }) => state);
-const settle = () => v.page.waitForTimeout(300);
-const run = (code: string) => v.page.evaluate(code);
-const src = (name = "x") => `${s.easel.url}/i/${name}`;
+const t = scripted();
+const { s, open, states, settle, run, src } = t;
 
 describe("an <img> inside", () => {
   const inside = (more = "") =>
@@ -31,97 +13,97 @@ describe("an <img> inside", () => {
 
   it("is shown as it is, asked for once, in its own room", async () => {
     await open(inside());
-    await v.becomes("#a", "ready");
+    await t.v.becomes("#a", "ready");
     await settle();
-    expect(seen).toHaveLength(1);
-    expect(await v.page.getByRole("img").count()).toBe(1);
-    expect(await v.page.locator("#a > img").boundingBox()).toMatchObject({ width: 400, height: 225 });
-    expect(await v.shift()).toBe(0);
+    expect(t.seen).toHaveLength(1);
+    expect(await t.v.page.getByRole("img").count()).toBe(1);
+    expect(await t.v.page.locator("#a > img").boundingBox()).toMatchObject({ width: 400, height: 225 });
+    expect(await t.v.shift()).toBe(0);
   });
   it("fills the room, whatever the page does to pictures", async () => {
     await open(inside(), ["good"], { css: "#a img { position: static; width: 90px; height: 90px }" });
-    await v.becomes("#a", "ready");
-    const room = await v.page.locator("#a").boundingBox();
+    await t.v.becomes("#a", "ready");
+    const room = await t.v.page.locator("#a").boundingBox();
     expect(room).toMatchObject({ width: 400, height: 225 });
-    expect(await v.page.locator("#a > img").boundingBox()).toEqual(room);
+    expect(await t.v.page.locator("#a > img").boundingBox()).toEqual(room);
   });
   it("that is there before the script is there is not asked for again", async () => {
     await open(inside(), ["good"], { script: "" });
-    await v.page.getByRole("img", { name: "A lighthouse" }).waitFor();
+    await t.v.page.getByRole("img", { name: "A lighthouse" }).waitFor();
     await expect.poll(() => run("document.images[0].complete"), SOON).toBe(true);
-    await v.page.addScriptTag({ url: `${s.easel.url}/embed.js` });
-    await v.becomes("#a", "ready");
+    await t.v.page.addScriptTag({ url: `${s.easel.url}/embed.js` });
+    await t.v.becomes("#a", "ready");
     // Nobody waited, so nobody is told.
     expect(await states("a")).toEqual(["ready"]);
-    expect(await v.page.getByRole("status").textContent()).toBe("");
+    expect(await t.v.page.getByRole("status").textContent()).toBe("");
     await settle();
-    expect(seen).toHaveLength(1);
+    expect(t.seen).toHaveLength(1);
   });
   it("that was broken before the script came is looked into", async () => {
     await open(inside(), [{ status: 403, message: "The signature is not right." }]);
-    await v.becomes("#a", "refused");
-    expect(await v.page.getByRole("status").textContent()).toBe("The signature is not right.");
-    expect(seen.map((request) => request.resourceType())).toEqual(["image", "fetch"]);
-    // What a browser draws in place of a picture is not seen.
+    await t.v.becomes("#a", "refused");
+    expect(await t.v.page.getByRole("status").textContent()).toBe("The signature is not right.");
+    expect(t.seen.map((request) => request.resourceType())).toEqual(["image", "fetch"]);
+    // What a browser draws in place of a picture is not t.seen.
     await expect.poll(() => run("getComputedStyle(document.images[0]).opacity"), SOON).toBe("0");
   });
   it("is the page's own to load late", async () => {
     await open(`<div style="height: 5000px"></div>${inside('loading="lazy"')}`);
-    await v.becomes("#a", "loading");
+    await t.v.becomes("#a", "loading");
     await settle();
-    expect(seen).toHaveLength(0);
-    await v.page.locator("#a").scrollIntoViewIfNeeded();
-    await v.becomes("#a", "ready");
-    expect(seen).toHaveLength(1);
+    expect(t.seen).toHaveLength(0);
+    await t.v.page.locator("#a").scrollIntoViewIfNeeded();
+    await t.v.becomes("#a", "ready");
+    expect(t.seen).toHaveLength(1);
   });
   it("comes in time where the script is read before it", async () => {
     const both = inside().replace("<easel-image", `<easel-image src="${src()}"`);
     await open(both, ["good"], { script: `<script src="${s.easel.url}/embed.js"></script>` });
-    await v.becomes("#a", "ready");
+    await t.v.becomes("#a", "ready");
     await settle();
-    expect(seen).toHaveLength(1);
-    expect(await v.page.getByRole("img").count()).toBe(1);
+    expect(t.seen).toHaveLength(1);
+    expect(await t.v.page.getByRole("img").count()).toBe(1);
   });
   it("may come later than its element", async () => {
     await open(`<easel-image id="a" ${ASKS}></easel-image>`);
-    await v.becomes("#a", "ready");
+    await t.v.becomes("#a", "ready");
     await run(`document.querySelector("#a").innerHTML = '<img alt="later">'`);
-    await v.page.getByRole("img", { name: "later" }).waitFor();
-    await expect.poll(() => v.page.locator("#a > img").getAttribute("src"), SOON).toMatch(/\/images\/g1\/0$/);
-    expect(seen).toHaveLength(1);
+    await t.v.page.getByRole("img", { name: "later" }).waitFor();
+    await expect.poll(() => t.v.page.locator("#a > img").getAttribute("src"), SOON).toMatch(/\/images\/g1\/0$/);
+    expect(t.seen).toHaveLength(1);
   });
 });
 
 describe("what stands in it for who has no script", () => {
   it("is not shown beside the picture", async () => {
     await open(`<easel-image id="a" ${ASKS}>\n  A lighthouse, <b>if you had script</b>.\n</easel-image>`);
-    await v.becomes("#a", "ready");
-    expect(await v.page.getByText("if you had script").isVisible()).toBe(false);
-    expect(await v.page.getByRole("img", { name: "a lighthouse" }).isVisible()).toBe(true);
+    await t.v.becomes("#a", "ready");
+    expect(await t.v.page.getByText("if you had script").isVisible()).toBe(false);
+    expect(await t.v.page.getByRole("img", { name: "a lighthouse" }).isVisible()).toBe(true);
   });
 });
 
 describe("attributes", () => {
   it("another prompt is another picture; another alt is not", async () => {
     await open(`<easel-image id="a" ${ASKS}></easel-image>`);
-    await v.becomes("#a", "ready");
+    await t.v.becomes("#a", "ready");
     await run(`document.querySelector("#a").setAttribute("alt", "Night")`);
-    await v.page.getByRole("img", { name: "Night" }).waitFor();
-    expect(seen).toHaveLength(1);
+    await t.v.page.getByRole("img", { name: "Night" }).waitFor();
+    expect(t.seen).toHaveLength(1);
     await run(`document.querySelector("#a").setAttribute("prompt", "night")`);
-    await expect.poll(() => seen.length, SOON).toBe(2);
-    expect(seen[1]?.postDataJSON()).toEqual({ preset: "hero", prompt: "night" });
-    expect(seen[1]?.headers()["authorization"]).toBe("Bearer pk_a_b");
+    await expect.poll(() => t.seen.length, SOON).toBe(2);
+    expect(t.seen[1]?.postDataJSON()).toEqual({ preset: "hero", prompt: "night" });
+    expect(t.seen[1]?.headers()["authorization"]).toBe("Bearer pk_a_b");
     await expect.poll(() => states("a"), SOON).toEqual(["loading", "ready", "loading", "ready"]);
   });
   it("src can change, and several at once are one change", async () => {
     await open(`<easel-image id="a" src="${src("one")}"></easel-image>`);
-    await v.becomes("#a", "ready");
+    await t.v.becomes("#a", "ready");
     await run(
       `for (const name of ["two", "three"]) document.querySelector("#a").setAttribute("src", "${src()}" + name)`,
     );
-    await expect.poll(() => seen.length, SOON).toBe(2);
-    expect(seen[1]?.url()).toMatch(/three$/);
+    await expect.poll(() => t.seen.length, SOON).toBe(2);
+    expect(t.seen[1]?.url()).toMatch(/three$/);
   });
   it("ratio keeps the room, whatever the picture", async () => {
     const one = (id: string, more: string, inside = "") =>
@@ -139,8 +121,8 @@ describe("attributes", () => {
     );
     const heights = { a: 300, b: 200, c: 400, d: 400, e: 100, f: 100, g: 50 };
     for (const [id, height] of Object.entries(heights)) {
-      await v.becomes(`#${id}`, "ready");
-      expect(await v.page.locator(`#${id}`).boundingBox(), id).toMatchObject({ width: 400, height });
+      await t.v.becomes(`#${id}`, "ready");
+      expect(await t.v.page.locator(`#${id}`).boundingBox(), id).toMatchObject({ width: 400, height });
     }
   });
   it("endpoint is where Easel is, and data-key a key", async () => {
@@ -148,75 +130,91 @@ describe("attributes", () => {
     await open(
       `<easel-image id="a" ${more("https://img.example")}></easel-image><easel-image id="b" ${more("/sub/")}></easel-image>`,
     );
-    await v.becomes("#a", "ready");
-    await v.becomes("#b", "ready");
-    const urls = seen.map((request) => request.url()).toSorted();
+    await t.v.becomes("#a", "ready");
+    await t.v.becomes("#b", "ready");
+    const urls = t.seen.map((request) => request.url()).toSorted();
     expect(urls).toEqual([`${s.site.origin}/sub/v1/generations`, "https://img.example/v1/generations"]);
-    expect(seen[0]?.headers()["authorization"]).toBe("Bearer pk_c_d");
-    expect(seen[0]?.postDataJSON()).toEqual({ preset: "hero" });
+    expect(t.seen[0]?.headers()["authorization"]).toBe("Bearer pk_c_d");
+    expect(t.seen[0]?.postDataJSON()).toEqual({ preset: "hero" });
   });
   it("lazy: nothing is asked until it is nearly in view", async () => {
     const far = '<div style="height: 5000px"></div>';
     await open(
       `${far}<easel-image id="a" ${ASKS} lazy></easel-image><easel-image id="b" src="${src()}" lazy></easel-image>`,
     );
-    await v.becomes("#a", "loading");
+    await t.v.becomes("#a", "loading");
     await settle();
-    expect(seen).toHaveLength(0);
-    await v.page.locator("#b").scrollIntoViewIfNeeded();
-    await v.becomes("#a", "ready");
-    await v.becomes("#b", "ready");
-    expect(seen).toHaveLength(2);
-    expect(await v.page.getByRole("img").last().getAttribute("loading")).toBe("lazy");
+    expect(t.seen).toHaveLength(0);
+    await t.v.page.locator("#b").scrollIntoViewIfNeeded();
+    await t.v.becomes("#a", "ready");
+    await t.v.becomes("#b", "ready");
+    expect(t.seen).toHaveLength(2);
+    expect(await t.v.page.getByRole("img").last().getAttribute("loading")).toBe("lazy");
   });
   it("none of them: nothing is asked, and nothing said", async () => {
     await open(`<easel-image id="a" alt="x"></easel-image>`);
     await settle();
-    expect(await v.told()).toEqual([]);
-    expect(await v.page.locator("#a").getAttribute("state")).toBe(null);
+    expect(await t.v.told()).toEqual([]);
+    expect(await t.v.page.locator("#a").getAttribute("state")).toBe(null);
   });
 });
 
 describe("for everybody", () => {
   it("a decoration is announced to nobody, and its button still works", async () => {
     await open(`<easel-image id="a" ${ASKS} alt=""></easel-image>`, ["lost", "never"]);
-    await v.becomes("#a", "failed");
-    expect(await v.page.getByRole("status").count()).toBe(0);
-    await v.page.getByRole("button", { name: "Try again" }).click();
-    await v.becomes("#a", "loading");
-    expect(seen).toHaveLength(2);
-    expect(await v.page.getByRole("img").count()).toBe(0);
+    await t.v.becomes("#a", "failed");
+    expect(await t.v.page.getByRole("status").count()).toBe(0);
+    await t.v.page.getByRole("button", { name: "Try again" }).click();
+    await t.v.becomes("#a", "loading");
+    expect(t.seen).toHaveLength(2);
+    expect(await t.v.page.getByRole("img").count()).toBe(0);
+  });
+  it.each([
+    ["src", () => `src="${src()}"`, ""],
+    ["preset without prompt", () => 'preset="hero" key="pk_a_b"', ""],
+    ["an <img> inside", () => "", "img"],
+  ])("a forgotten alt is no decoration: by %s", async (_, asks, inside) => {
+    const img = inside && `<img src="${src()}" width="4" height="4">`;
+    await open(`<easel-image id="a" ${asks()}>${img}</easel-image>`, [{ status: 500 }]);
+    await t.v.becomes("#a", "failed");
+    await t.v.page.getByRole("status").getByText("The picture could not be loaded.").waitFor();
+    expect(await t.v.page.locator("#a img").getAttribute("alt")).toBe(null);
+    await run(`document.querySelector("#a").setAttribute("alt", "")`);
+    await expect.poll(() => t.v.page.getByRole("status").count(), SOON).toBe(0);
+    await run(`document.querySelector("#a").removeAttribute("alt")`);
+    // An <img> inside keeps what the element gave it.
+    await expect.poll(() => t.v.page.getByRole("status").count(), SOON).toBe(inside === "" ? 1 : 0);
   });
   it("alt is that of the element, of the <img> inside, or the prompt", async () => {
     const one = (more: string, inside = "") => `<easel-image ${more}>${inside}</easel-image>`;
     const img = `<img src="${src()}" width="4" height="4" alt="inside">`;
     await open(one(`${ASKS} alt="outside"`) + one("", img) + one('alt="over it"', img) + one(ASKS));
     for (const name of ["outside", "inside", "over it", "a lighthouse"])
-      await v.page.getByRole("img", { name, exact: true }).waitFor();
+      await t.v.page.getByRole("img", { name, exact: true }).waitFor();
   });
   it("the word that it is ready goes once it has been said", async () => {
     await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["good"], { before: (page) => page.clock.install() });
-    await v.becomes("#a", "ready");
-    expect(await v.page.getByRole("status").textContent()).toBe("The picture is ready.");
-    await v.page.clock.runFor(5_100);
-    expect(await v.page.getByRole("status").textContent()).toBe("");
+    await t.v.becomes("#a", "ready");
+    expect(await t.v.page.getByRole("status").textContent()).toBe("The picture is ready.");
+    await t.v.page.clock.runFor(5_100);
+    expect(await t.v.page.getByRole("status").textContent()).toBe("");
   });
   it("nothing moves where the visitor prefers it so", async () => {
     const moving = () => run("document.getAnimations().length");
     await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["never"], { reducedMotion: "reduce" });
-    await v.becomes("#a", "loading");
-    expect(await v.page.getByText("Loading the picture…").isVisible()).toBe(true);
+    await t.v.becomes("#a", "loading");
+    expect(await t.v.page.getByText("Loading the picture…").isVisible()).toBe(true);
     expect(await moving()).toBe(0);
-    await v.page.emulateMedia({ reducedMotion: "no-preference" });
+    await t.v.page.emulateMedia({ reducedMotion: "no-preference" });
     await expect.poll(moving, SOON).toBeGreaterThan(0);
   });
   it("its words can be others", async () => {
     await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["lost"]);
-    await v.becomes("#a", "failed");
+    await t.v.becomes("#a", "failed");
     await run(`Object.assign(customElements.get("easel-image").texts, { failed: "Kein Bild.", retry: "Noch einmal" })`);
-    await v.page.getByRole("button").click();
-    await v.page.getByRole("button", { name: "Noch einmal" }).waitFor();
-    expect(await v.page.getByRole("status").textContent()).toBe("Kein Bild.Noch einmal");
+    await t.v.page.getByRole("button").click();
+    await t.v.page.getByRole("button", { name: "Noch einmal" }).waitFor();
+    expect(await t.v.page.getByRole("status").textContent()).toBe("Kein Bild.Noch einmal");
   });
   it("its parts and properties can be styled", async () => {
     await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["lost"], {
@@ -224,9 +222,9 @@ describe("for everybody", () => {
         ::part(status) { padding: 7px } ::part(text) { color: rgb(4, 5, 6) } ::part(retry) { color: rgb(7, 8, 9) }
         ::part(image) { filter: sepia(1) }`,
     });
-    await v.becomes("#a", "failed");
+    await t.v.becomes("#a", "failed");
     const style = (selector: string, property: string) =>
-      v.page.locator(selector).evaluate((element: never, name) => {
+      t.v.page.locator(selector).evaluate((element: never, name) => {
         const { getComputedStyle } = globalThis as unknown as { getComputedStyle(of: never): Record<string, string> };
         return getComputedStyle(element)[name];
       }, property);
@@ -271,10 +269,10 @@ describe("nothing moves, however late the script", () => {
       script: script(),
     });
     await come();
-    await v.becomes("#a", "ready");
-    await v.becomes("#b", "ready");
+    await t.v.becomes("#a", "ready");
+    await t.v.becomes("#b", "ready");
     await settle();
-    expect(await v.shift()).toBe(0);
+    expect(await t.v.shift()).toBe(0);
   });
   it("a page with the rule of the documentation, and pictures of nearly its ratio, or none", async () => {
     const answers: Answers = ["good", { status: 500 }];
@@ -284,11 +282,11 @@ describe("nothing moves, however late the script", () => {
       script: script(),
     });
     await come();
-    await v.becomes("#a", "ready");
-    await v.becomes("#b", "failed");
-    await v.becomes("#c", "failed");
+    await t.v.becomes("#a", "ready");
+    await t.v.becomes("#b", "failed");
+    await t.v.becomes("#c", "failed");
     await settle();
-    expect(await v.shift()).toBe(0);
+    expect(await t.v.shift()).toBe(0);
   });
 });
 
@@ -299,12 +297,31 @@ describe("the script", () => {
     ["twice", (url: string) => `<script defer src="${url}"></script><script defer src="${url}?again"></script>`],
   ])("%s", async (_, tag) => {
     await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["good"], { script: tag(`${s.easel.url}/embed.js`) });
-    await v.becomes("#a", "ready");
-    expect(seen.map((request) => request.url())).toEqual([`${s.easel.url}/v1/generations`]);
-    expect(v.console).toEqual([]);
+    await t.v.becomes("#a", "ready");
+    expect(t.seen.map((request) => request.url())).toEqual([`${s.easel.url}/v1/generations`]);
+    expect(t.v.console).toEqual([]);
     expect(await run("[typeof texts, typeof sheet, typeof HOME, typeof EaselImage]")).toEqual(
       Array.from({ length: 4 }, () => "undefined"),
     );
+  });
+  it.each([
+    ["import", (url: string) => `<script type="module">import "${url}"</script>`],
+    [
+      "import, beside another's embed.js",
+      (url: string) =>
+        `<script src="/other/embed.js"></script><script type="module">await import("${url}?version=2")</script>`,
+    ],
+    [
+      "a script that puts it into the page",
+      (url: string) =>
+        `<script>document.head.append(Object.assign(document.createElement("script"), { src: "${url}" }))</script>`,
+    ],
+  ])("by %s: asks where it came from", async (_, tag) => {
+    s.site.put("/other/embed.js", { type: "text/javascript", body: "" });
+    await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["good"], { script: tag(`${s.easel.url}/embed.js`) });
+    await t.v.becomes("#a", "ready");
+    expect(t.seen.map((request) => request.url())).toEqual([`${s.easel.url}/v1/generations`]);
+    expect(t.v.console).toEqual([]);
   });
   it("needs nothing that a strict policy forbids", async () => {
     const { url } = s.easel;
@@ -314,21 +331,21 @@ describe("the script", () => {
       [{ status: 500 }, { status: 500 }, { status: 500 }, "good"],
       { csp, css: "#b { aspect-ratio: 4 }" },
     );
-    await v.becomes("#a", "failed");
-    await v.becomes("#b", "failed");
-    expect(await v.page.locator("#a").boundingBox()).toMatchObject({ height: 225 });
-    expect(await v.page.locator("#b").boundingBox()).toMatchObject({ height: 100 });
-    await v.page.locator("#a").getByRole("button").click();
-    await v.becomes("#a", "ready");
-    expect(v.console.filter((line) => !line.startsWith("Failed to load resource"))).toEqual([]);
-    expect(await v.shift()).toBe(0);
+    await t.v.becomes("#a", "failed");
+    await t.v.becomes("#b", "failed");
+    expect(await t.v.page.locator("#a").boundingBox()).toMatchObject({ height: 225 });
+    expect(await t.v.page.locator("#b").boundingBox()).toMatchObject({ height: 100 });
+    await t.v.page.locator("#a").getByRole("button").click();
+    await t.v.becomes("#a", "ready");
+    expect(t.v.console.filter((line) => !line.startsWith("Failed to load resource"))).toEqual([]);
+    expect(await t.v.shift()).toBe(0);
   });
   it("tells why where the policy lets nothing be asked", async () => {
     const { url } = s.easel;
     await open(`<easel-image id="a" ${ASKS}></easel-image>`, ["good"], {
       csp: `default-src 'self'; script-src ${url}`,
     });
-    await v.becomes("#a", "failed");
-    expect(seen).toHaveLength(0);
+    await t.v.becomes("#a", "failed");
+    expect(t.seen).toHaveLength(0);
   });
 });

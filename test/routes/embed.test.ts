@@ -1,6 +1,12 @@
-import { expect, it } from "vitest";
+import { createHash } from "node:crypto";
+import { expect, it, vi } from "vitest";
 import { app } from "../../src/app.ts";
 import source from "../../src/web/embed.js" with { type: "text" };
+
+vi.mock(import("node:crypto"), async (original) => {
+  const real = await original();
+  return { ...real, createHash: vi.fn<typeof createHash>(real.createHash) };
+});
 
 const get = (headers: Record<string, string> = {}, method = "GET") => app.request("/embed.js", { method, headers });
 
@@ -8,6 +14,13 @@ async function gzipped(text: string): Promise<number> {
   const packed = new Response(text).body?.pipeThrough(new CompressionStream("gzip"));
   return (await new Response(packed).arrayBuffer()).byteLength;
 }
+
+it("costs a cold start nothing: it is made for the first who asks, once", async () => {
+  expect(createHash).not.toHaveBeenCalled();
+  await get();
+  await get();
+  expect(createHash).toHaveBeenCalledTimes(1);
+});
 
 it("is a script for every page, and kept by browsers", async () => {
   const answer = await get();

@@ -1,7 +1,14 @@
 import type { Page, Request } from "playwright-core";
+import { afterEach } from "vitest";
 import { png } from "../sim/index.ts";
+import { stand } from "./stand.ts";
 import type { PageOptions, Stand } from "./stand.ts";
 import type { Visit } from "./visit.ts";
+
+/** What an element asks for, in the tests that do not mind what. */
+export const ASKS = 'preset="hero" prompt="a lighthouse" key="pk_a_b" ratio="16:9"';
+/** For what takes a while on a machine that is busy. */
+export const SOON = { timeout: 10_000 };
 
 export interface Refusal {
   status: number;
@@ -18,20 +25,43 @@ const CORS = { "access-control-allow-origin": "*", "access-control-expose-header
 /** One after the other, and the last of them ever after. */
 export type Answers = [Answer, ...Answer[]];
 
-/** Opens a page that asks for pictures, and answers it in place of Easel; `seen` is what it asked. */
-export async function scripted(
-  { open }: Stand,
-  body: string,
-  answers: Answers,
-  options: PageOptions,
-): Promise<{ v: Visit; seen: Request[] }> {
-  let seen: Request[] = [];
-  const before: PageOptions["before"] = async (page) => {
-    await options.before?.(page);
-    seen = await answer(page, answers);
+/** The page of the test that runs. */
+interface Scripted {
+  s: Stand;
+  v: Visit;
+  /** What the page asked for, beside the pictures that were drawn for it. */
+  seen: Request[];
+  /** Opens the page, and answers it in place of Easel. */
+  open(body: string, answers?: Answers, options?: PageOptions): Promise<void>;
+  /** The states that an element told of. */
+  states(id: string): Promise<string[]>;
+  run(code: string): Promise<unknown>;
+  settle(): Promise<void>;
+  /** A URL that is answered. */
+  src(name?: string): string;
+}
+
+/** For the tests of one file: Easel serves the script, and the answers to it are the tests' own. */
+export function scripted(): Scripted {
+  const s = stand();
+  const made: Scripted = {
+    s,
+    v: {} as Visit,
+    seen: [],
+    open: async (body, answers = ["good"], options = {}) => {
+      const before: PageOptions["before"] = async (page) => {
+        await options.before?.(page);
+        made.seen = await answer(page, answers);
+      };
+      made.v = await s.open(body, { ...options, before });
+    },
+    states: async (id) => (await made.v.told(id)).map(({ state }) => state),
+    run: (code) => made.v.page.evaluate(code),
+    settle: () => made.v.page.waitForTimeout(300),
+    src: (name = "x") => `${s.easel.url}/i/${name}`,
   };
-  const v = await open(body, { ...options, before });
-  return { v, seen };
+  afterEach(() => made.v.leave());
+  return made;
 }
 
 /** What is asked for a picture that was drawn (`/images/…`) is always answered, and not among what is returned. */

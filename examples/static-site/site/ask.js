@@ -3,7 +3,8 @@ const section = document.querySelector("section");
 const form = section.querySelector("form");
 const picture = section.querySelector("easel-image");
 
-section.hidden = false;
+// Built without EASEL_KEY, there is nothing to ask with.
+section.hidden = picture.dataset.key === "";
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   picture.setAttribute("preset", "hero");

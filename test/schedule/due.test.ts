@@ -1,0 +1,23 @@
+import { describe, expect, it } from "vitest";
+import { isDue, MINUTE_MS } from "../../src/schedule/due.ts";
+
+const at = Date.parse("2026-11-20T08:00:00Z");
+const schedule = { id: "one", enabled: true, since: at - 10 * MINUTE_MS };
+const tick = { schedule: "one", at };
+
+describe("a tick", () => {
+  it("is its schedule's, as long as that is the same, enabled, and has these times since before", () => {
+    expect(isDue(schedule, tick)).toBe(true);
+    expect(isDue({ ...schedule, id: "another" }, tick)).toBe(false);
+    expect(isDue({ ...schedule, enabled: false }, tick)).toBe(false);
+    expect(isDue({ ...schedule, since: at + MINUTE_MS }, tick)).toBe(false);
+    // Made in that very minute.
+    expect(isDue({ ...schedule, since: at + 20_000 }, tick)).toBe(true);
+  });
+
+  it("that was run by hand is due whatever the clock says, but of the same schedule", () => {
+    const byHand = { ...tick, at: at + 1 };
+    expect(isDue({ ...schedule, enabled: false, since: at + MINUTE_MS }, byHand)).toBe(true);
+    expect(isDue({ ...schedule, id: "another" }, byHand)).toBe(false);
+  });
+});
