@@ -1,6 +1,7 @@
 import { routesFor } from "./generate/choose.ts";
 import { Drawing } from "./generate/drawing.ts";
-import { Generation, type Job } from "./generate/generation.ts";
+import { Generation } from "./generate/generation.ts";
+import type { Job } from "./generate/job.ts";
 import { isPassThrough, passThrough, type Raw } from "./generate/pass-through.ts";
 import { References } from "./generate/references.ts";
 import type { GenerationRecord } from "./image/record.ts";

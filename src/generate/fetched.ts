@@ -3,7 +3,7 @@ import { dropPictures, keys, PictureUpload } from "../store/pictures.ts";
 import { newId } from "../store/ids.ts";
 import { BadBody } from "../stream/bad-body.ts";
 import { follow, Unfetched } from "../vendors/download.ts";
-import type { Job } from "./generation.ts";
+import type { Job } from "./job.ts";
 
 type For = Pick<Job, "id" | "env" | "settings">;
 

@@ -1,76 +1,32 @@
-import type { Env, Settings } from "../env.ts";
-import { asGatewayError, GatewayError, redact } from "../errors.ts";
+import { asGatewayError, type GatewayError, redact } from "../errors.ts";
+import type { GenerationRecord, Stages } from "../image/record.ts";
+import { log } from "../log.ts";
+import { dropPictures } from "../store/pictures.ts";
+import type { StoredRecord } from "../store/records.ts";
 import type { Route } from "./choose.ts";
 import type { Exchanged } from "./exchange.ts";
-import type { GenerationRecord, Stages } from "../image/record.ts";
-import type { Lanes } from "./lanes.ts";
-import { log } from "../log.ts";
-import { twice } from "../store/again.ts";
-import type { StoredJob } from "../store/jobs.ts";
-import { putOwned } from "../store/owned.ts";
-import { dropPictures } from "../store/pictures.ts";
+import type { Job } from "./job.ts";
+import { NotBegun, Notes } from "./notes.ts";
 import { newRecord, publicRecord, usageOf } from "./record.ts";
-import { madeAt } from "../store/ids.ts";
-import { dropStart, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
 
-/** One accepted request. */
-export interface Job extends StoredJob {
-  env: Env;
-  settings: Settings;
-  /** Set where others rely on it being drawn once: its start is noted before any vendor is asked, and kept alive. */
-  owned?: boolean | undefined;
-  /** Set where it is begun again after a failure that may pass: such a failure does not end it. */
-  again?: boolean | undefined;
-  /** Set where it comes from the queue, and is listed as its owner's since then. */
-  queued?: boolean | undefined;
-  /** Set where several generations share one invocation, and so its connections. */
-  lanes?: Lanes | undefined;
-  /** Told as soon as it is known who draws, so that an error can say so too. */
-  chosen(record: Pick<GenerationRecord, "vendor" | "model" | "warnings">): void;
-  /** Keeps the isolate at work after the answer, or after the client left. */
-  waitUntil(work: Promise<unknown>): void;
-}
-
-/** Thrown where a generation could not begin: no vendor was asked, and there is no record of that. */
-class NotBegun extends GatewayError {}
-
-/** Thrown where somebody else has begun the same generation: its record is theirs. */
-export class AlreadyBegun extends NotBegun {
-  constructor() {
-    super("idempotency_conflict", "This generation is being drawn already.", { retryable: true });
-  }
-}
-
-/** A generation while it runs, and the keeper of its record. */
+/** A generation while it runs, and its record. */
 export class Generation {
   readonly job: Job;
   readonly record: StoredRecord;
   private readonly stages: Stages = { request: 0, references: 0, drawing: 0, converting: 0, total: 0 };
-  private readonly timer: ReturnType<typeof setTimeout>;
-  private heartbeat: ReturnType<typeof setInterval> | undefined;
-  private listed: Promise<void> | undefined;
+  private readonly notes: Notes;
 
   constructor(job: Job) {
     const now = Date.now();
     this.job = job;
     this.stages.request = now - job.receivedAt;
     this.record = { ...newRecord(job, "running"), startedAt: new Date(now).toISOString() };
-    // One that ends sooner is recorded once, at its end.
-    this.timer = setTimeout(() => job.waitUntil(this.note()), Math.max(0, madeAt(job.id) + NOTED_AFTER_MS - now));
+    this.notes = new Notes(job, this.record);
   }
 
   /** To be called before any vendor is asked. Where others rely on it, throws NotBegun. */
-  async begin(): Promise<void> {
-    const { id, env, owned, settings, waitUntil } = this.job;
-    if (owned !== true) return;
-    clearTimeout(this.timer);
-    const [began] = await Promise.all([putStart(env.BUCKET, this.record), this.list()]).catch((cause: unknown) => {
-      const message = "The generation could not be noted; nothing was drawn.";
-      throw new NotBegun("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
-    });
-    if (!began) throw new AlreadyBegun();
-    const sign = () => waitUntil(touch(env.BUCKET, id).catch((error: unknown) => this.logLost(error)));
-    this.heartbeat = setInterval(sign, settings.limits.leaseMs / 3);
+  begin(): Promise<void> {
+    return this.notes.begin();
   }
 
   /** The record as clients see it. */
@@ -114,7 +70,7 @@ export class Generation {
     const error = asGatewayError(thrown);
     if (error instanceof NotBegun) return error;
     if (this.job.again === true && error.retryable) {
-      await this.takeBack();
+      await this.notes.takeBack();
       return error;
     }
     const { code, message, field, retryAfter, retryable, elsewhere } = error;
@@ -124,40 +80,13 @@ export class Generation {
     // Only a record that could not be written gets here with pictures; nobody will ask for them.
     await dropPictures(this.job.env.BUCKET, this.record.images);
     this.record.images = [];
-    await this.end("failed", undefined, error).catch((failure: unknown) => this.logLost(failure));
+    await this.end("failed", undefined, error).catch((failure: unknown) => this.tellLost(failure));
     return error;
   }
 
   /** Tells the operator of a record that could not be written. */
-  logLost(error: unknown): void {
-    log("record.failed", { generation: this.job.id, error: redact(String(error), this.job.settings.secrets) });
-  }
-
-  /** As if it had not begun: it will be, another time. */
-  private async takeBack(): Promise<void> {
-    this.rest();
-    const { id, env } = this.job;
-    await dropStart(env.BUCKET, id).catch((error: unknown) => this.logLost(error));
-  }
-
-  private rest(): void {
-    clearTimeout(this.timer);
-    clearInterval(this.heartbeat);
-  }
-
-  /** Notes that it runs; a note that fails is no reason to stop. */
-  private async note(): Promise<void> {
-    const start = putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
-    await Promise.all([start, this.list()]);
-  }
-
-  /** Notes whose it is, once; it is there by its id all the same. */
-  private list(): Promise<void> {
-    const { queued, env } = this.job;
-    this.listed ??= queued
-      ? Promise.resolve()
-      : putOwned(env.BUCKET, this.record).catch((error: unknown) => this.logLost(error));
-    return this.listed;
+  tellLost(error: unknown): void {
+    this.notes.tellLost(error);
   }
 
   private async end(
@@ -165,13 +94,11 @@ export class Generation {
     vendorUsage: Record<string, unknown> | undefined,
     error?: GatewayError,
   ): Promise<void> {
-    const { env } = this.job;
-    this.rest();
     this.record.status = status;
     this.record.finishedAt = new Date().toISOString();
     this.record.usage = usageOf(this.record, { ...this.stages, total: Date.now() - this.job.receivedAt }, vendorUsage);
     this.log(error);
-    await Promise.all([twice(() => putEnd(env.BUCKET, this.record)), this.list()]);
+    await this.notes.end();
   }
 
   private log(error: GatewayError | undefined): void {

@@ -7,7 +7,7 @@ import { dropPictures } from "../store/pictures.ts";
 import { dropQueued, putQueued, type StoredRecord } from "../store/records.ts";
 import { endTick } from "../store/tick-end.ts";
 import { routesFor } from "./choose.ts";
-import type { Job } from "./generation.ts";
+import type { Job } from "./job.ts";
 import { newRecord, publicRecord } from "./record.ts";
 
 /** What goes through the queue. */

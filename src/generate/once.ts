@@ -4,7 +4,7 @@ import { log } from "../log.ts";
 import { claim, type Claim, type Held, release, takeOver } from "../store/claims.ts";
 import { areStored, dropPictures } from "../store/pictures.ts";
 import { getRecord, progressOf, type StoredRecord } from "../store/records.ts";
-import type { Job } from "./generation.ts";
+import type { Job } from "./job.ts";
 import { enqueue } from "./jobs.ts";
 import { publicRecord } from "./record.ts";
 

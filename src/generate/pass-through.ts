@@ -2,7 +2,8 @@ import { spillTo } from "../store/pictures.ts";
 import { Tap } from "../stream/tap.ts";
 import type { Route } from "./choose.ts";
 import type { Drawing } from "./drawing.ts";
-import type { Generation, Job } from "./generation.ts";
+import type { Generation } from "./generation.ts";
+import type { Job } from "./job.ts";
 
 /** A vendor's bytes on their way to the client. */
 export interface Raw {
@@ -27,7 +28,7 @@ export async function passThrough(generation: Generation, drawing: Drawing): Pro
   const done = drawing.exchange({ n: asked.request.n, at: 0, until }, tap).then(
     async (result) => {
       // The client has its picture, whether or not that can be noted.
-      await generation.succeed([result]).catch((error: unknown) => generation.logLost(error));
+      await generation.succeed([result]).catch((error: unknown) => generation.tellLost(error));
       await tap.close();
     },
     async (thrown: unknown) => {

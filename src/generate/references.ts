@@ -14,7 +14,7 @@ import { getRecord } from "../store/records.ts";
 import { BadBody } from "../stream/bad-body.ts";
 import { Unfetched } from "../vendors/download.ts";
 import { Fetched } from "./fetched.ts";
-import type { Job } from "./generation.ts";
+import type { Job } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 
 const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;

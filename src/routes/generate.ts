@@ -1,5 +1,5 @@
 import { type Answer, generate } from "../generate.ts";
-import type { Job } from "../generate/generation.ts";
+import type { Job } from "../generate/job.ts";
 import { enqueue } from "../generate/jobs.ts";
 import { once, type Once } from "../generate/once.ts";
 import { prepare } from "../generate/prepare.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.ts";
 import { check } from "../generate/check.ts";
 import { routesFor } from "../generate/choose.ts";
-import type { Job } from "../generate/generation.ts";
+import type { Job } from "../generate/job.ts";
 import { once } from "../generate/once.ts";
 import { presetOf, recalledPreset } from "../generate/preset.ts";
 import type { ImageRequest } from "../image/request.ts";

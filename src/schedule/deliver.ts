@@ -1,6 +1,6 @@
 import type { Env, Settings } from "../env.ts";
 import { asGatewayError } from "../errors.ts";
-import { AlreadyBegun } from "../generate/generation.ts";
+import { AlreadyBegun } from "../generate/notes.ts";
 import { forget } from "../generate/jobs.ts";
 import type { Lanes } from "../generate/lanes.ts";
 import { generate } from "../generate.ts";
