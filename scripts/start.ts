@@ -3,7 +3,7 @@ import { watchFile } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { adminToken } from "./admin-token.ts";
-import { everyMinute } from "./every-minute.ts";
+import { everyMinute, withPatience } from "./every-minute.ts";
 import { quiet } from "./quiet.ts";
 
 const HELP = `npm start                  serve on http://localhost:8787
@@ -75,15 +75,18 @@ for (const file of [".dev.vars", ".env"]) {
 await Promise.all([worker.ready, loaded]);
 ready = true;
 const origin = (await worker.url).origin;
+// What Cloudflare's cron trigger does where it is deployed; `worker.scheduled` looks for the Worker in the wrong place.
+const send = withPatience(async (minute, signal) => {
+  const query = new URLSearchParams({ cron: "* * * * *", time: String(minute.getTime()) });
+  const answer = await worker.fetch(`${origin}/cdn-cgi/local/scheduled?${query.toString()}`, { signal });
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+});
 stopTicks = everyMinute((minute) => void tick(minute));
 console.log(`\nEasel is ready on ${origin} (Ctrl-C stops it).\n\n${admin.advice(origin)}\n`);
 
-/** What Cloudflare's cron trigger does where it is deployed; `worker.scheduled` looks for the Worker in the wrong place. */
 async function tick(minute: Date): Promise<void> {
-  const query = new URLSearchParams({ cron: "* * * * *", time: String(minute.getTime()) });
   try {
-    const answer = await worker.fetch(`${origin}/cdn-cgi/local/scheduled?${query.toString()}`);
-    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+    await send(minute);
   } catch (error) {
     if (!stopping) console.error(`The tick of ${minute.toISOString()} failed: ${messageOf(error)}`);
   }

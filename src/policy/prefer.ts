@@ -1,6 +1,10 @@
 /** However long a client would wait for an end, a connection is held this long at most. */
 export const LONGEST_WAIT_SECONDS = 30;
 
+/** What stands between commas, and before the first semicolon; those in a quoted string, which may be left open, are text. */
+const PREFERENCES = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
+const WITHOUT_PARAMETERS = /^(?:[^;"]|"(?:[^"\\]|\\.)*"?)*/;
+
 /**
  * How long a client would wait before it is answered that its picture will be drawn later, in milliseconds: of
  * `Prefer: respond-async` none, of `respond-async, wait=10` ten seconds. Undefined where it wants its picture at once.
@@ -8,12 +12,17 @@ export const LONGEST_WAIT_SECONDS = 30;
  */
 export function asyncWaitMs(headers: Headers): number | undefined {
   const preferences = new Map<string, string>();
-  for (const preference of (headers.get("prefer") ?? "").split(",")) {
-    const [token = ""] = preference.split(";");
+  for (const [preference] of (headers.get("prefer") ?? "").matchAll(PREFERENCES)) {
+    const [token = ""] = WITHOUT_PARAMETERS.exec(preference) ?? [];
     const [name = "", value = ""] = token.split("=").map((part) => part.trim());
-    if (!preferences.has(name.toLowerCase())) preferences.set(name.toLowerCase(), value.replace(/^"(.*)"$/, "$1"));
+    if (!preferences.has(name.toLowerCase())) preferences.set(name.toLowerCase(), unquoted(value));
   }
   if (!preferences.has("respond-async")) return undefined;
   const wait = preferences.get("wait") ?? "";
   return /^\d{1,9}$/.test(wait) ? Math.min(LONGEST_WAIT_SECONDS, Number(wait)) * 1000 : 0;
+}
+
+function unquoted(value: string): string {
+  const [, quoted] = /^"(.*)"$/.exec(value) ?? [];
+  return quoted?.replace(/\\(.)/g, "$1") ?? value;
 }

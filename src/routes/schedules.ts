@@ -1,3 +1,4 @@
+import type { Env } from "../env.ts";
 import { GatewayError, wrong } from "../errors.ts";
 import type { Principal } from "../policy/credentials.ts";
 import { Gate } from "../policy/gate.ts";
@@ -6,7 +7,14 @@ import { checkRequest } from "../schedule/request.ts";
 import { readTerms, scheduleWireOf } from "../schedule/schedule.ts";
 import { ownerOf } from "../schedule/begin.ts";
 import { newId } from "../store/ids.ts";
-import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
+import {
+  deleteSchedule,
+  type Due,
+  getSchedule,
+  listSchedules,
+  putSchedule,
+  type Schedule,
+} from "../store/schedules.ts";
 import { dropTicks } from "../store/ticks.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
 import { notFound } from "./failure.ts";
@@ -48,7 +56,8 @@ export async function replaceSchedule(c: AppContext): Promise<Response> {
     const etag = await putSchedule(c.env.BUCKET, schedule, found?.etag);
     if (etag === undefined) continue;
     c.header("etag", etag);
-    return answer(c, schedule, found === null ? 201 : 200);
+    if (found === null) c.status(201);
+    return answer(c, schedule);
   }
   const message = "The schedule is being changed by others; try again.";
   throw new GatewayError("invalid_request", message, { status: 409, retryAfter: 1, retryable: true });
@@ -59,7 +68,7 @@ export async function serveSchedule(c: AppContext): Promise<Response> {
   const found = await own(c, await principalOf(c));
   if (found === undefined) return notFound(c, NONE);
   c.header("etag", found.etag);
-  return answer(c, found.schedule, 200);
+  return answer(c, found.schedule, await isStopped(found.schedule, c.env));
 }
 
 /** `GET /v1/schedules`: the caller's, by name; the operator sees all. */
@@ -82,7 +91,12 @@ export async function removeSchedule(c: AppContext): Promise<Response> {
   checkMatch(c, found.etag);
   await deleteSchedule(c.env.BUCKET, found.schedule.name);
   c.executionCtx.waitUntil(dropTicks(c.env.BUCKET, found.schedule.id));
-  return answer(c, { ...found.schedule, enabled: false }, 200);
+  return answer(c, { ...found.schedule, enabled: false });
+}
+
+/** Whether it draws nothing because its key is good no longer. While keys cannot be looked up, nobody knows: it is taken for good. */
+export async function isStopped(due: Pick<Due, "principal">, env: Env): Promise<boolean> {
+  return (await ownerOf(due, env).catch(() => due)) === undefined;
 }
 
 /** The schedule in the path; undefined where it is not the principal's. */
@@ -115,15 +129,18 @@ async function checkCount(c: AppContext, { id, key }: Principal): Promise<void> 
 
 function checkMatch(c: AppContext, etag: string | undefined): void {
   const wanted = c.req.header("if-match");
-  if (wanted === undefined || (etag !== undefined && matches(wanted, etag))) return;
-  throw wrong("If-Match", "is not the ETag of the schedule as it is now", { status: 412 });
+  const there = (tags: string | undefined) => etag !== undefined && matches(tags, etag);
+  if (wanted !== undefined && !there(wanted))
+    throw wrong("If-Match", "is not the ETag of the schedule as it is now", { status: 412 });
+  if (there(c.req.header("if-none-match")))
+    throw wrong("If-None-Match", "asks that there be no such schedule, and there is one", { status: 412 });
 }
 
 function refuseName(says: string): never {
   throw new GatewayError("forbidden", `name ${says}.`, { field: "name" });
 }
 
-function answer(c: AppContext, schedule: Schedule, status: 200 | 201): Response {
+function answer(c: AppContext, schedule: Schedule, stopped = false): Response {
   c.header("cache-control", "no-store");
-  return c.json(scheduleWireOf(schedule, publicOrigin(c), Date.now()), status);
+  return c.json(scheduleWireOf(schedule, publicOrigin(c), Date.now(), stopped));
 }

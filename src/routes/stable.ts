@@ -1,3 +1,4 @@
+import { isName } from "../policy/names.ts";
 import { timesToCome } from "../schedule/schedule.ts";
 import { nextTimes } from "../schedule/times.ts";
 import { find } from "../store/claims.ts";
@@ -10,6 +11,7 @@ import { type AppContext, publicOrigin } from "./context.ts";
 import { notFound } from "./failure.ts";
 import { shown } from "./generations.ts";
 import { sendPicture } from "./pictures.ts";
+import { isStopped } from "./schedules.ts";
 
 /** The latest picture is asked for again after this, or at the next tick. */
 const LATEST_SECONDS = 60;
@@ -52,9 +54,10 @@ export async function serveHistory(c: AppContext): Promise<Response> {
     throw wrong("before", "must be a tick, as in 2027-01-31T12:00Z");
   const { BUCKET } = c.env;
   const { name, cron, timezone } = schedule;
-  const [claimed, drawn] = await Promise.all([
+  const [claimed, drawn, stopped] = await Promise.all([
     listTicks(BUCKET, schedule.id, limit, before),
     listDrawn(BUCKET, schedule.id, limit, before),
+    isStopped(schedule, c.env),
   ]);
   const byTick = new Map(drawn.map((each) => [each.at, each]));
   const rows = await Promise.all(claimed.map((at) => rowOf(c, schedule, at, byTick.get(at))));
@@ -64,7 +67,7 @@ export async function serveHistory(c: AppContext): Promise<Response> {
     name,
     cron,
     timezone,
-    next: timesToCome(schedule, Date.now()),
+    next: timesToCome(schedule, Date.now(), stopped),
     latest: `${publicOrigin(c)}/s/${name}`,
     ticks: rows.filter((row) => row !== undefined),
     more: claimed.length < limit || last === undefined ? null : tickText(last),
@@ -93,8 +96,9 @@ function openToAll(c: AppContext): void {
   c.header("access-control-expose-headers", "*");
 }
 
+/** R2 is not asked for what no schedule is called: it takes no key as long as a path may be. */
 async function scheduleOf(c: AppContext, name = ""): Promise<Due | null> {
-  return findSchedule(c.env.BUCKET, name);
+  return isName(name) ? findSchedule(c.env.BUCKET, name) : null;
 }
 
 /** No longer than until another may be there. */

@@ -9,7 +9,7 @@ import { findKey } from "../store/key-records.ts";
 import { madeAt, newId } from "../store/ids.ts";
 import { putOwned } from "../store/owned.ts";
 import { getRecord, putEnd } from "../store/records.ts";
-import type { Schedule } from "../store/schedules.ts";
+import type { Due, Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
 import { MINUTE_MS } from "./due.ts";
 import { askedAt } from "./request.ts";
@@ -57,7 +57,7 @@ export async function runNow(schedule: Schedule, generation: string, place: Plac
 }
 
 /** Who a schedule draws for; undefined where the key is good no longer: what it began must end with it. */
-export async function ownerOf({ principal }: Schedule, { KV }: Env): Promise<Principal | undefined> {
+export async function ownerOf({ principal }: Pick<Due, "principal">, { KV }: Env): Promise<Principal | undefined> {
   if (principal === "admin") return { id: principal, kind: "admin" };
   const now = Date.now();
   const key = await findKey(KV, principal, now);

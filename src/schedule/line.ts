@@ -5,6 +5,8 @@ interface Field {
   to: number;
   /** The names of its values, of the first one on. */
   names?: readonly string[];
+  /** What else may stand in it, as its refusals tell. */
+  besides?: string;
 }
 
 const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
@@ -13,12 +15,14 @@ const WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 const FIELDS: readonly Field[] = [
   { name: "minute", from: 0, to: 59 },
   { name: "hour", from: 0, to: 23 },
-  { name: "day of the month", from: 1, to: 31 },
+  { name: "day of the month", from: 1, to: 31, besides: "; L is the last day" },
   { name: "month", from: 1, to: 12, names: MONTHS },
   // Both ends of a week are Sunday.
-  { name: "weekday", from: 0, to: 7, names: WEEKDAYS },
+  { name: "weekday", from: 0, to: 7, names: WEEKDAYS, besides: "; FRI#2 is the second Friday, FRI#L the last" },
 ];
 const LAYOUT = "minute, hour, day of the month, month, weekday";
+const STEP = "a step follows * or a range, as in */5";
+const ENDS = "a range has two ends, as in 1-5";
 
 /** What is wrong with a text in a field, and how far into the text. */
 interface Fault {
@@ -32,6 +36,9 @@ interface Fault {
  */
 export function faultIn(line: string): string | undefined {
   const found = [...line.matchAll(/\S+/g)];
+  const [word] = found;
+  if (word?.[0].startsWith("@"))
+    return `at character ${word.index + 1}: there are no words as ${quoted(word[0])}, but five fields, ${LAYOUT}: every day is 0 0 * * *`;
   const extra = found[FIELDS.length];
   if (extra !== undefined) return `at character ${extra.index + 1}: there are five fields only, ${LAYOUT}`;
   for (const [index, { 0: text, index: start }] of found.entries()) {
@@ -59,10 +66,11 @@ function faultInField(text: string, field: Field): Fault | undefined {
 function faultInItem(item: string, field: Field): Fault | undefined {
   if (item === "") return { at: 0, says: "a value is missing" };
   const slash = item.indexOf("/");
+  if (slash === 0) return { at: 0, says: STEP };
   const range = slash < 0 ? item : item.slice(0, slash);
   const fault = faultInRange(range, field);
   if (fault !== undefined || slash < 0) return fault;
-  if (range !== "*" && !/^\w+-\w+$/.test(range)) return { at: slash, says: "a step follows * or a range, as in */5" };
+  if (range !== "*" && !/^\w+-\w+$/.test(range)) return { at: slash, says: STEP };
   const step = item.slice(slash + 1);
   const most = field.to - field.from + (field.names === WEEKDAYS ? 0 : 1);
   const good = /^\d{1,2}$/.test(step) && Number(step) >= 1 && Number(step) <= most;
@@ -74,10 +82,11 @@ function faultInRange(range: string, field: Field): Fault | undefined {
   if (range === "*" || (field.name === "day of the month" && range.toUpperCase() === "L")) return undefined;
   const nth = names === WEEKDAYS ? /^([^#]*)#(.*)$/.exec(range) : null;
   const [first = "", ...more] = (nth?.[1] ?? range).split("-");
-  const allowed = `${from}-${to}${names === undefined ? "" : ` or ${names[0]}-${names.at(-1)}`}`;
+  const allowed = `${from}-${to}${names === undefined ? "" : ` or ${names[0]}-${names.at(-1)}`}${field.besides ?? ""}`;
   const wrong = (text: string, at: number): Fault => ({ at, says: `${quoted(text)} is not ${allowed}` });
   const start = valueOf(first, field);
-  if (start === undefined) return wrong(first, 0);
+  // Nothing before a dash is a number below zero.
+  if (start === undefined) return wrong(first === "" ? range : first, 0);
   if (nth !== null) {
     const at = first.length + 1;
     if (more.length > 0) return { at: first.length, says: "# follows one weekday, as in FRI#2" };
@@ -86,10 +95,13 @@ function faultInRange(range: string, field: Field): Fault | undefined {
   const [last, extra] = more;
   if (last === undefined) return undefined;
   const at = first.length + 1;
+  if (last === "") return { at, says: ENDS };
   // A week that ends on Sunday.
-  const end = last.toUpperCase() === "SUN" ? to : valueOf(last, field);
+  const sunday = names === WEEKDAYS && last.toUpperCase() === "SUN";
+  if (sunday && start === from) return { at: 0, says: `${range} may be one day or all: write SUN or *` };
+  const end = sunday ? to : valueOf(last, field);
   if (end === undefined) return wrong(last, at);
-  if (extra !== undefined) return { at: at + last.length, says: "a range has two ends" };
+  if (extra !== undefined) return { at: at + last.length, says: ENDS };
   return start > end ? { at: 0, says: `${range} runs backwards` } : undefined;
 }
 

@@ -9,7 +9,7 @@ import { vendors } from "../vendors/index.ts";
 import { parseWire } from "../vendors/strict.ts";
 import type { Asked, Dialect } from "../vendors/vendor.ts";
 import { localTime } from "./times.ts";
-import { checkVariables, fill } from "./variables.ts";
+import { checkVariables, fill, fillText } from "./variables.ts";
 
 const dialects = new Map(
   vendors
@@ -20,10 +20,13 @@ const dialects = new Map(
 /** In whose words a request without `dialect` is. */
 const OWN = "easel";
 
-const inDialect = z.strictObject({
-  dialect: z.enum([...dialects.keys()]),
-  body: z.record(z.string(), z.unknown(), "must be an object"),
-});
+/** As it came: what zod copies loses a field that is called __proto__, and then nobody refuses it. */
+export const jsonObject = z.custom<Record<string, unknown>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  { error: ({ input }) => (input === undefined ? "is required" : "must be an object") },
+);
+
+const inDialect = z.strictObject({ dialect: z.enum([...dialects.keys()]), body: jsonObject });
 
 /** What a schedule draws, of the schedule itself. */
 type Drawing = Pick<Schedule, "request" | "rotate" | "timezone">;
@@ -38,9 +41,10 @@ export async function askedAt(
 ): Promise<{ asked: Asked; dialect: string }> {
   const { request, rotate = [], timezone } = schedule;
   const { dialect, body, path } = dialectOf(request);
+  const values = { ...localTime(at, timezone), counter: String(count) };
   const item = rotate[(count - 1) % rotate.length];
   try {
-    const wire = fill(body, { ...localTime(at, timezone), counter: String(count), item });
+    const wire = fill(body, { ...values, item: item && fillText(item, values) });
     const asked = await prepare(dialect.decode(wire, [], new Headers()), owner, [], place);
     return { asked, dialect: dialect.name };
   } catch (thrown) {

@@ -3,6 +3,7 @@ import { GatewayError } from "../errors.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { optional, parseWire } from "../vendors/strict.ts";
 import { faultIn } from "./line.ts";
+import { jsonObject } from "./request.ts";
 import { nextTimes } from "./times.ts";
 import { nearZones, zoneOf } from "./zones.ts";
 
@@ -10,16 +11,20 @@ const DEFAULT_ZONE = "UTC";
 /** How many times to come an answer shows. */
 const SHOWN = 5;
 /** What an answer has besides: it may be sent back as it came. */
-const ANSWERED = ["createdAt", "updatedAt", "next", "latest", "history"];
+const ANSWERED = ["createdAt", "updatedAt", "next", "stopped", "latest", "history"];
+const STOPPED = "The key that it draws with was revoked or has expired; the operator takes it up by PUT.";
 
 const IANA = "must be an IANA name, as in Europe/Berlin";
 
 const scheduleWire = z.strictObject({
   cron: z.string().check(z.maxLength(200, "must have at most 200 characters")),
   timezone: optional(z.string().check(z.minLength(1, IANA), z.maxLength(64, IANA))),
-  request: z.record(z.string(), z.unknown(), "must be an object"),
+  request: jsonObject,
   rotate: optional(z.array(z.string()).check(z.minLength(1, "must have at least one text"), z.maxLength(366))),
-  keep: optional(z.int().check(z.minimum(1), z.maximum(1_000))),
+  // An int would have bounds of its own, which say nothing here.
+  keep: optional(
+    z.number().check(z.minimum(1), z.maximum(1_000), z.refine(Number.isInteger, "must be a whole number")),
+  ),
   enabled: optional(z.boolean()),
 });
 
@@ -43,8 +48,8 @@ export function readTerms(wire: unknown, now: number): Terms {
   return { cron, timezone, enabled, ...terms };
 }
 
-/** A schedule as its owner sees it, with its next times. */
-export function scheduleWireOf(schedule: Schedule, origin: string, now: number) {
+/** A schedule as its owner sees it, with its next times, or why there are none. */
+export function scheduleWireOf(schedule: Schedule, origin: string, now: number, stopped: boolean) {
   const { name, cron, timezone, request, rotate, keep, enabled, createdAt, updatedAt } = schedule;
   const url = `${origin}/s/${name}`;
   return {
@@ -57,15 +62,20 @@ export function scheduleWireOf(schedule: Schedule, origin: string, now: number) 
     enabled,
     createdAt,
     updatedAt,
-    next: timesToCome(schedule, now),
+    next: timesToCome(schedule, now, stopped),
+    stopped: stopped ? STOPPED : null,
     latest: url,
     history: `${url}.json`,
   };
 }
 
-/** Its next times, in ISO 8601 and UTC; none while it is not enabled. */
-export function timesToCome({ cron, timezone, enabled }: Pick<Schedule, "cron" | "timezone" | "enabled">, now: number) {
-  return enabled ? nextTimes(cron, timezone, now, SHOWN).map((time) => new Date(time).toISOString()) : [];
+/** Its next times, in ISO 8601 and UTC; none while it is not enabled, or stopped with its key. */
+export function timesToCome(
+  { cron, timezone, enabled }: Pick<Schedule, "cron" | "timezone" | "enabled">,
+  now: number,
+  stopped: boolean,
+) {
+  return enabled && !stopped ? nextTimes(cron, timezone, now, SHOWN).map((time) => new Date(time).toISOString()) : [];
 }
 
 /** What a client says itself, of a body that may be an earlier answer. */

@@ -9,31 +9,41 @@ export interface Values extends LocalTime {
   item?: string | undefined;
 }
 
-const NAMES = ["date", "time", "weekday", "counter", "item"] as const;
+const EVERYWHERE = ["date", "time", "weekday", "counter"];
 const VARIABLE = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
 /** A request's JSON with the variables in all its texts replaced, once: what comes in is text and nothing else. */
 export function fill(wire: unknown, values: Values): unknown {
-  return mapTexts(wire, "", (text) =>
-    text.replace(VARIABLE, (whole, name: string) => values[name as keyof Values] ?? whole),
-  );
+  return mapTexts(wire, "", (text) => fillText(text, values));
 }
 
-/** Throws invalid_request for a variable that there is none of; `field` is what the request is called. */
+/** One text with its variables replaced; those of the list to rotate have no `item`. */
+export function fillText(text: string, values: Values): string {
+  return text.replace(VARIABLE, (whole, name: string) => values[name as keyof Values] ?? whole);
+}
+
+/** Throws invalid_request for a variable that there is none of, in the request, which is called `field`, or the texts to rotate. */
 export function checkVariables(wire: unknown, field: string, rotate: readonly string[] | undefined): void {
   let used = false;
   mapTexts(wire, field, (text, path) => {
-    for (const [whole, name = ""] of text.matchAll(VARIABLE)) {
-      if (name === "item") used = true;
-      if (name === "item" && rotate === undefined) throw wrong(path, "has {{item}}, which needs a list in rotate");
-      if (NAMES.every((known) => known !== name)) {
-        const known = NAMES.map((each) => `{{${each}}}`).join(", ");
-        throw wrong(path, `has ${whole.slice(0, 60)}, which is no variable; there are ${known}`);
-      }
-    }
+    used ||= namesIn(text).includes("item");
+    if (used && rotate === undefined) throw wrong(path, "has {{item}}, which needs a list in rotate");
+    checkText(text, path, [...EVERYWHERE, "item"]);
     return text;
   });
+  for (const [index, text] of rotate?.entries() ?? []) checkText(text, `rotate[${index}]`, EVERYWHERE);
   if (rotate !== undefined && !used) throw wrong("rotate", "is used nowhere: put {{item}} where its texts go");
+}
+
+function namesIn(text: string): string[] {
+  return [...text.matchAll(VARIABLE)].map(([, name = ""]) => name);
+}
+
+function checkText(text: string, path: string, known: readonly string[]): void {
+  const unknown = namesIn(text).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const allowed = known.map((name) => `{{${name}}}`).join(", ");
+  throw wrong(path, `has {{${unknown.slice(0, 60)}}}, which is no variable here; there are ${allowed}`);
 }
 
 /** The same JSON with each of its texts changed; `path` is that of the value itself. */

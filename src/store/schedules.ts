@@ -1,7 +1,5 @@
 /** A schedule as R2 has it, in one object: what is to be drawn, and when. */
 export interface Schedule extends Due {
-  /** Whose it is, and whose generations its ticks are. */
-  principal: string;
   /** As it came: `{dialect, body}`, or the canonical request. */
   request: Record<string, unknown>;
   /** Texts for `{{item}}`, in turn. */
@@ -20,6 +18,8 @@ export interface Due {
   name: string;
   /** Made anew for each schedule: nothing of one that was deleted is ever taken for that of a later one of its name. */
   id: string;
+  /** Whose it is, and whose generations its ticks are. */
+  principal: string;
   cron: string;
   timezone: string;
   enabled: boolean;
@@ -68,20 +68,20 @@ export async function deleteSchedule(bucket: R2Bucket, name: string): Promise<vo
 }
 
 /** All schedules, a page of up to a thousand at a time. */
-export async function* listSchedules(bucket: R2Bucket): AsyncGenerator<(Due & { principal: string })[]> {
+export async function* listSchedules(bucket: R2Bucket): AsyncGenerator<Due[]> {
   let cursor: string | undefined;
   do {
     const options = { prefix: PREFIX, include: ["customMetadata" as const], ...(cursor !== undefined && { cursor }) };
     const page = await bucket.list(options);
-    yield page.objects.map((object) => ({ ...dueOf(object), principal: object.customMetadata?.["principal"] ?? "" }));
+    yield page.objects.map(dueOf);
     cursor = page.truncated ? page.cursor : undefined;
   } while (cursor !== undefined);
 }
 
 function dueOf({ key, customMetadata = {} }: R2Object): Due {
-  const { id = "", cron = "", timezone = "", enabled, since } = customMetadata;
+  const { id = "", principal = "", cron = "", timezone = "", enabled, since } = customMetadata;
   const name = key.slice(PREFIX.length, -".json".length);
-  return { name, id, cron, timezone, enabled: enabled === "true", since: Number(since) };
+  return { name, id, principal, cron, timezone, enabled: enabled === "true", since: Number(since) };
 }
 
 /** A tick of a schedule that is due: by its name and id, and when, in milliseconds since the epoch. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { everyMinute } from "../../scripts/every-minute.ts";
+import { everyMinute, withPatience } from "../../scripts/every-minute.ts";
 
 beforeEach(() => void vi.useFakeTimers({ now: new Date("2026-11-20T08:00:17.250Z") }));
 afterEach(() => void vi.useRealTimers());
@@ -38,4 +38,18 @@ it("does not come before its minute where timers are ahead of the clock", () => 
   expect(minutes).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(minutes).toEqual(["08:01:00.000Z"]);
+});
+
+it("tells of a runtime that does not answer, once until it answers again, and of what it answers each time", async () => {
+  vi.useRealTimers();
+  const silent = (_: Date, signal: AbortSignal) =>
+    new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  const failing = () => Promise.reject(new Error("500"));
+  const fine = () => Promise.resolve();
+  const runs = [silent, silent, fine, failing, failing, silent];
+  const tick = withPatience((minute, signal) => (runs.shift() ?? fine)(minute, signal), 20);
+  const told: string[] = [];
+  while (runs.length > 0) told.push(await tick(new Date()).then(String, ({ message }: Error) => message));
+  const gone = "the runtime does not answer; start it again";
+  expect(told).toEqual([gone, "undefined", "undefined", "500", "500", gone]);
 });

@@ -229,18 +229,13 @@ describe("GET /v1/generations/{id}?wait=", () => {
   });
 
   it("is for the key that asked: nobody else waits", async () => {
+    const made = await jsonOf<{ key: string }>(stage.post("/v1/keys", {}));
+    stage.listenhub.next({ delayMs: 4_000 });
     const id = await queued(ask());
-    await stage.ended(id);
-    const key = `generations/${id}/end.json`;
-    const theirs = JSON.parse((await (await stage.easel.bucket.get(key))?.text()) ?? "") as object;
-    await stage.easel.bucket.put(
-      `generations/${id}/queued.json`,
-      JSON.stringify({ ...theirs, status: "queued", principal: "x" }),
-    );
-    await stage.easel.bucket.delete([key, `generations/${id}/start.json`]);
     const from = Date.now();
-    const answer = await get(id, "?wait=10");
+    const answer = await stage.get(`/v1/generations/${id}?wait=10`, { authorization: `Bearer ${made.key}` });
     expect([answer.status, Date.now() - from < 1_000]).toEqual([404, true]);
     expect((await stage.easel.fetch(`/v1/generations/${id}?wait=10`)).status).toBe(401);
+    await stage.ended(id);
   });
 });

@@ -63,11 +63,19 @@ describe("GET /v1/generations/{id}", () => {
     expect(record).toMatchObject({ status: "failed", error: { code: "model_not_found" }, attempts: [] });
   });
 
-  it("is for the key that made it: all else is one and the same 404", async () => {
+  it("is for the operator too, whose list stays their own", async () => {
+    const made = await jsonOf<{ key: string }>(stage.post("/v1/keys", {}));
+    const drawn = await stage.post("/v1/generations", { prompt: PROMPT }, { authorization: `Bearer ${made.key}` });
+    const id = drawn.headers.get("easel-generation") ?? "";
+    expect(await stage.record(id)).toMatchObject({ id, status: "succeeded" });
+    const { data } = await jsonOf<Page>(stage.get("/v1/generations"));
+    expect(data.map((each) => each.id)).not.toContain(id);
+  });
+
+  it("is for the key that made it: to another all else is one and the same 404", async () => {
     const id = await draw();
-    const key = `generations/${id}/end.json`;
-    const theirs = JSON.parse((await (await stage.easel.bucket.get(key))?.text()) ?? "") as object;
-    await stage.easel.bucket.put(key, JSON.stringify({ ...theirs, principal: "somebody else" }));
+    const made = await jsonOf<{ key: string }>(stage.post("/v1/keys", {}));
+    const headers = { authorization: `Bearer ${made.key}` };
     for (const other of [
       id,
       `${id.slice(0, -1)}${id.endsWith("0") ? "1" : "0"}`,
@@ -76,7 +84,7 @@ describe("GET /v1/generations/{id}", () => {
       "%00",
       id.toUpperCase(),
     ]) {
-      const answer = await stage.get(`/v1/generations/${other}`);
+      const answer = await stage.get(`/v1/generations/${other}`, headers);
       expect([other, answer.status]).toEqual([other, 404]);
       expect(answer.headers.get("cache-control")).toBe("no-store");
       expect(await answer.json()).toEqual({ error: { code: "not_found", message: "There is no such generation." } });

@@ -25,6 +25,7 @@ interface ScheduleWire {
   keep: number | null;
   enabled: boolean;
   next: string[];
+  stopped: string | null;
   latest: string;
 }
 
@@ -51,6 +52,7 @@ describe("a schedule", () => {
       request: cat,
       keep: 30,
       enabled: true,
+      stopped: null,
       latest: `${stage.easel.url}/s/daily`,
       history: `${stage.easel.url}/s/daily.json`,
     });
@@ -87,6 +89,16 @@ describe("a schedule", () => {
     expect((await remove(stage, "matched", { "if-match": etag })).status).toBe(412);
     expect((await put(stage, "unmade", {}, { "if-match": etag })).status).toBe(412);
     expect((await jsonOf<ScheduleWire>(stage.get("/v1/schedules/matched"))).keep).toBe(3);
+  });
+
+  it("is made only where there is none, with If-None-Match: *", async () => {
+    const none = { "if-none-match": "*" };
+    expect((await put(stage, "new", {}, none)).status).toBe(201);
+    const there = await put(stage, "new", { keep: 4 }, none);
+    expect([there.status, await jsonOf(there)]).toMatchObject([412, { error: { field: "If-None-Match" } }]);
+    expect((await jsonOf<ScheduleWire>(stage.get("/v1/schedules/new"))).keep).toBeNull();
+    const raced = await Promise.all(Array.from({ length: 5 }, () => put(stage, "raced-new", {}, none)));
+    expect(raced.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 412, 412, 412, 412]);
   });
 
   it("is one, however many make it at once", async () => {
@@ -139,6 +151,24 @@ describe("what is wrong with a schedule is told by its field", () => {
     ["a zone like none", { timezone: "Mars/Base" }, "timezone", "it must be an IANA name, as in Europe/Berlin"],
     ["an offset", { timezone: "+02:00" }, "timezone", "is not known"],
     ["a request that is none", { request: "a cat" }, "request", "request must be an object."],
+    ["no request", { request: undefined }, "request", "request is required."],
+    [
+      "a field that JavaScript knows",
+      { request: JSON.parse('{"prompt":"a","__proto__":1}') as object },
+      "request.__proto__",
+      "request.__proto__ is not a field here",
+    ],
+    [
+      "the same in a dialect's body",
+      {
+        request: {
+          dialect: "easel",
+          body: JSON.parse('{"prompt":"a","__proto__":1}') as object,
+        },
+      },
+      "request.body.__proto__",
+      "request.body.__proto__ is not a field here",
+    ],
     ["no prompt", { request: {} }, "request.prompt", "request.prompt is required."],
     ["a field", { request: { ...cat, colour: "red" } }, "request.colour", "request.colour is not a field here"],
     ["a size", { request: { ...cat, size: "9K" } }, "request.size", "request.size must be one of 512, 1K"],
@@ -152,7 +182,8 @@ describe("what is wrong with a schedule is told by its field", () => {
     ],
     ["too many", { request: { ...cat, n: 11 } }, "request.n", "request.n must be at most 10"],
     ["a dialect", { request: { dialect: "dall", body: {} } }, "request.dialect", "request.dialect must be one of "],
-    ["no body", { request: { dialect: "openai" } }, "request.body", "request.body must be an object."],
+    ["no body", { request: { dialect: "openai" } }, "request.body", "request.body is required."],
+    ["a body that is none", { request: { dialect: "openai", body: [] } }, "request.body", "must be an object."],
     [
       "a field in its dialect's own words",
       {
@@ -170,9 +201,18 @@ describe("what is wrong with a schedule is told by its field", () => {
     ["a variable", { request: { prompt: "{{day}}" } }, "request.prompt", "request.prompt has {{day}}, which is no"],
     ["an item of nothing", { request: { prompt: "{{item}}" } }, "request.prompt", "needs a list in rotate"],
     ["a list for nothing", { rotate: ["a"] }, "rotate", "rotate is used nowhere"],
+    [
+      "a variable in a text to rotate",
+      { request: { prompt: "{{item}}" }, rotate: ["a", "{{day}}"] },
+      "rotate[1]",
+      "rotate[1] has {{day}}, which is no variable here; there are {{date}}",
+    ],
+    ["an item in an item", { request: { prompt: "{{item}}" }, rotate: ["{{item}}"] }, "rotate[0]", "has {{item}}"],
     ["an empty list", { rotate: [] }, "rotate", "rotate must have at least one text."],
     ["an item", { request: { ...cat, model: "{{item}}" }, rotate: [PRO, "x"] }, "request.model", "The model x is not"],
-    ["keep", { keep: 0 }, "keep", "keep must be at least 1"],
+    ["keep", { keep: 0 }, "keep", "keep must be at least 1."],
+    ["a large keep", { keep: 1e30 }, "keep", "keep must be at most 1000."],
+    ["half a picture", { keep: 1.5 }, "keep", "keep must be a whole number."],
     ["enabled", { enabled: "yes" }, "enabled", "enabled must be a boolean."],
     ["an unknown field", { every: "day" }, "every", "every is not a field here; the fields are cron, timezone"],
   ];
@@ -218,10 +258,10 @@ describe("a key", () => {
     expect(await jsonOf(stage.get("/v1/schedules", one.headers))).toMatchObject({ data: [{ name: "ours" }] });
     // The operator changes it, and it is still the key's: its generations too.
     expect((await put(stage, "ours", { keep: 2 })).status).toBe(200);
-    const generation = (await run("ours")).headers.get("easel-generation");
+    const location = (await run("ours")).headers.get("location") ?? "";
     await idle(stage);
-    expect((await stage.get(`/v1/generations/${generation}`, one.headers)).status).toBe(200);
-    expect((await stage.get(`/v1/generations/${generation}`)).status).toBe(404);
+    const seen = async (headers?: Record<string, string>) => (await stage.get(location, headers)).status;
+    expect([await seen(one.headers), await seen(), await seen(two.headers)]).toEqual([200, 200, 404]);
   });
 
   it("that is publishable, or none, has none", async () => {
@@ -273,6 +313,9 @@ describe("a key", () => {
       method: "DELETE",
       headers: { authorization: "Bearer admin-token-of-the-test" },
     });
+    const stopped = await jsonOf<ScheduleWire>(stage.get("/v1/schedules/ended"));
+    expect(stopped).toMatchObject({ enabled: true, next: [], stopped: expect.stringContaining("revoked") as string });
+    expect((await history(stage, "ended")).next).toEqual([]);
     await event(stage, at + HOUR);
     await idle(stage);
     expect(await drawn(stage, "ended")).toEqual([tickOf(at)]);
@@ -280,7 +323,10 @@ describe("a key", () => {
     expect((await run("ended")).status).toBe(403);
     expect(said(stage.easel)).toContain(`{"event":"schedule.stopped","schedule":"ended","key":"${id}"}`);
     // Who puts it anew takes it up, or it would never draw again.
-    expect((await put(stage, "ended", {})).status).toBe(200);
+    const takenUp = await put(stage, "ended", stopped);
+    expect(takenUp.status).toBe(200);
+    const again = await jsonOf<ScheduleWire>(takenUp);
+    expect([again.stopped, again.next.length, (await history(stage, "ended")).next.length]).toEqual([null, 5, 5]);
     await event(stage, at + 2 * HOUR);
     await idle(stage);
     expect(await drawn(stage, "ended")).toEqual([tickOf(at), tickOf(at + 2 * HOUR)]);
@@ -303,6 +349,16 @@ describe("POST /v1/schedules/{name}/run", () => {
     await idle(stage);
     expect(stage.listenhub.seen).toHaveLength(calls);
     expect((await history(stage, "keyed")).ticks).toEqual(ticks);
+  });
+
+  it("draws a text to rotate with its own variables", async () => {
+    const request = { model: PRO, prompt: "see {{item}}" };
+    await put(stage, "turning", { request, rotate: ["no. {{counter}}", "{date} {{ counter }}"] });
+    await run("turning");
+    await idle(stage);
+    await run("turning");
+    await idle(stage);
+    expect(prompts(stage)).toEqual(["see no. 1", "see {date} 2"]);
   });
 
   it("draws at once, beside the clock, and counts", async () => {

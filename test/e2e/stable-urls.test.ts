@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
-import { hashOf, jsonOf, PRO, startStage } from "./stage.ts";
+import { hashOf, jsonOf, PRO, said, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 import { drawn, event, freshHour, history, HOUR, idle, MINUTE, put, removeAll, tickOf } from "./ticking.ts";
 
@@ -55,6 +55,11 @@ describe("GET /s/{name}", () => {
     expect(await hashOf(get(`/s/latest/${encodeURIComponent(tickOf(at))}`))).toBe(before);
     for (const path of [`/s/latest/${tickOf(at + MINUTE)}`, "/s/latest/yesterday", "/s/none", `/s/none/${tickOf(at)}`])
       expect((await get(path)).status).toBe(404);
+    const long = "x".repeat(1_100);
+    for (const path of [`/s/${long}`, `/s/${long}.json`, `/s/${long}/${tickOf(at)}`, "/s/A", "/s/a.b", "/s/%00.json"])
+      expect([path, (await get(path)).status]).toEqual([path, 404]);
+    expect(await (await get(`/s/${long}.json`)).text()).toBe(await (await get("/s/none.json")).text());
+    expect(said(stage.easel)).not.toContain(long);
     const preflight = await stage.easel.fetch("/s/latest", { method: "OPTIONS" });
     expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([204, "*"]);
   });

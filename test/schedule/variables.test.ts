@@ -20,10 +20,20 @@ describe("variables", () => {
   });
 
   it.each([
-    [{ prompt: "{{datum}}" }, undefined, "request.prompt has {{datum}}, which is no variable; there are {{date}},"],
+    [
+      { prompt: "{{datum}}" },
+      undefined,
+      "request.prompt has {{datum}}, which is no variable here; there are {{date}}, {{time}}, {{weekday}}, {{counter}}, {{item}}.",
+    ],
     [{ a: [{ b: "{{toString}}" }] }, undefined, "request.a[0].b has {{toString}}"],
     [{ prompt: "{{}}" }, undefined, "request.prompt has {{}}"],
     [{ prompt: "{{item}}" }, undefined, "request.prompt has {{item}}, which needs a list in rotate"],
+    [{ prompt: "{{item}}" }, ["{{date}}", "{{datum}}"], "rotate[1] has {{datum}}, which is no variable here"],
+    [
+      { prompt: "{{item}}" },
+      ["a {{ item }}"],
+      "rotate[0] has {{item}}, which is no variable here; there are {{date}}, {{time}}, {{weekday}}, {{counter}}.",
+    ],
     [{ prompt: "a cat" }, ["a"], "rotate is used nowhere: put {{item}}"],
   ])("are refused where there is none of the name: %j", (wire, rotate, says) => {
     expect(() => checkVariables(wire, "request", rotate)).toThrow(says);
