@@ -18,8 +18,8 @@ export function adminToken(vars: () => Vars): Admin {
     return { advice: (origin) => `A picture, saved as first.png:\n\n${curl(origin, token)}` };
   }
   const fresh = randomBytes(24).toString("hex");
-  // With .dev.vars present wrangler does not read .env, so a new one would hide what stands there.
-  const file = [".dev.vars", ".env"].find((name) => existsSync(name));
+  // A new .dev.vars would hide what stands in .env.
+  const file = varsFile();
   if (file === undefined) {
     writeFileSync(
       ".dev.vars",
@@ -39,6 +39,11 @@ export function adminToken(vars: () => Vars): Admin {
       `printf '\\nADMIN_TOKEN=${fresh}\\n' >> ${file}\n\n` +
       `Then, for a picture saved as first.png:\n\n${curl(origin, fresh)}`,
   };
+}
+
+/** The file that wrangler reads the local vars from: with .dev.vars present it does not read .env. */
+export function varsFile(): string | undefined {
+  return [".dev.vars", ".env"].find((name) => existsSync(name));
 }
 
 /** A line for .dev.vars. */

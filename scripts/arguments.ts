@@ -1,6 +1,6 @@
 // The command lines of `npm run keys` and `npm run sign`.
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
-import { fail } from "./gateway.ts";
+import { fail } from "./fail.ts";
 
 export const TEXT = { type: "string" } as const;
 export const FLAG = { type: "boolean" } as const;

@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fail } from "./fail.ts";
 import { quiet } from "./quiet.ts";
 
 interface Config {
@@ -110,9 +111,4 @@ function ask(...args: string[]): { status: number; output: string } {
 /** Runs wrangler in front of the user. */
 function wrangler(...args: string[]): number {
   return spawnSync(process.execPath, [WRANGLER, ...args], { stdio: "inherit" }).status ?? 1;
-}
-
-function fail(message: string): never {
-  console.error(message);
-  process.exit(1);
 }

@@ -1,4 +1,5 @@
 // The gateway that a command speaks to: the one of `npm start`, or a deployed one.
+import { fail } from "./fail.ts";
 
 export interface Gateway {
   origin: string;
@@ -61,10 +62,4 @@ function gateway(origin: string, token: string, said: { silent: string; refused:
     return fail(message ?? `${origin} answered ${answer.status} to ${method} ${path}.`);
   };
   return { origin, call };
-}
-
-/** Ends the command, in words. */
-export function fail(message: string): never {
-  console.error(message);
-  process.exit(1);
 }

@@ -1,8 +1,9 @@
 // `npm run keys -- create|list|revoke`: the gateway's API keys, over its own HTTP.
 import { join } from "node:path";
-import { fail, type Gateway, localGateway, remoteGateway } from "./gateway.ts";
-import { curlOf, type Key, table } from "./key-lines.ts";
 import { FLAG, read, TEXT, timeOf } from "./arguments.ts";
+import { fail } from "./fail.ts";
+import { type Gateway, localGateway, remoteGateway } from "./gateway.ts";
+import { curlOf, type Key, table } from "./key-lines.ts";
 import { quiet } from "./quiet.ts";
 
 const HELP = `npm run keys -- create [options]   make a key; it is shown once

@@ -3,7 +3,7 @@ import { type Env, settingsOf } from "../src/env.ts";
 import { GatewayError } from "../src/errors.ts";
 import { parseRatio } from "../src/image/size.ts";
 import { applyPreset, type Preset, requestOf } from "../src/policy/presets.ts";
-import { fail } from "./gateway.ts";
+import { fail } from "./fail.ts";
 
 /**
  * Ends the command where the URL could only ever be refused. The presets looked at are those of the vars: others are in a

@@ -1,13 +1,14 @@
 // `npm run sign -- PRESET --prompt …`: the signed URL of a picture, which is drawn when it is first viewed.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { sign } from "../docs/sign.mjs";
 import { instantOf } from "../src/policy/keys.ts";
 import { parseSigningKeys, type SigningKeys, weakKeys } from "../src/policy/signatures.ts";
-import { signingKeys } from "./admin-token.ts";
-import { fail, localOrigin } from "./gateway.ts";
+import { signingKeys, varsFile } from "./admin-token.ts";
 import { FLAG, read, TEXT, timeOf } from "./arguments.ts";
+import { fail } from "./fail.ts";
+import { localOrigin } from "./gateway.ts";
 import { quiet } from "./quiet.ts";
 import { checkFields } from "./sign-fields.ts";
 
@@ -75,9 +76,9 @@ function originOf(url: string): string {
   return origin;
 }
 
-/** With .dev.vars present wrangler does not read .env, and neither do we. */
+/** SIGNING_KEYS of the environment, else as wrangler reads it. */
 function keysHere(): SigningKeys {
-  const file = [".dev.vars", ".env"].find((each) => existsSync(each));
+  const file = varsFile();
   const text = process.env["SIGNING_KEYS"] ?? (file && parseEnv(readFileSync(file, "utf8"))["SIGNING_KEYS"]);
   if (text === undefined || text === "") {
     return fail(

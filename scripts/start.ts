@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { adminToken } from "./admin-token.ts";
 import { everyMinute, withPatience } from "./every-minute.ts";
+import { fail } from "./fail.ts";
 import { quiet } from "./quiet.ts";
 
 const HELP = `npm start                  serve on http://localhost:8787
@@ -126,9 +127,4 @@ function portFrom(args: string[]): number {
 function messageOf(thrown: unknown): string {
   const { cause, message, reason } = thrown as { cause?: unknown; message?: string; reason?: string };
   return cause === undefined ? (message ?? reason ?? String(thrown)) : messageOf(cause);
-}
-
-function fail(message: string): never {
-  console.error(message);
-  process.exit(1);
 }

@@ -1,8 +1,8 @@
 import { Hono } from "hono/tiny";
-import { forPages } from "./routes/cors.ts";
+import { allowPicture, forPages } from "./routes/cors.ts";
 import { createKey, deleteKey, serveKeys } from "./routes/keys.ts";
 import { serveEmbed } from "./routes/embed.ts";
-import { allowPicture, servePicture } from "./routes/pictures.ts";
+import { servePicture } from "./routes/pictures.ts";
 import type { AppContext, HonoEnv } from "./routes/context.ts";
 import { failure, notFound } from "./routes/failure.ts";
 import { serve } from "./routes/generate.ts";

@@ -97,14 +97,21 @@ export function inWordsOf(
   { fields = {} }: { fields?: Readonly<Record<string, string>> | undefined },
   error: GatewayError,
 ): GatewayError {
-  const { message, field = "" } = error;
+  const { field = "" } = error;
   const [one = "", canonical = ""] = /^(\w+)(?:\[\d+\])?/.exec(field) ?? [];
   // A client's own unknown field may be called as anything, toString too.
   const known = [one, canonical].find((each) => Object.hasOwn(fields, each));
   if (known === undefined) return error;
-  const theirs = fields[known] + field.slice(known.length);
-  const renamed = message.startsWith(field) ? theirs + message.slice(field.length) : message;
-  return refine(error, { message: renamed, field: theirs });
+  return renamed(error, fields[known] + field.slice(known.length));
+}
+
+/** The error with its field called otherwise, where its message begins with it too. */
+export function renamed(error: GatewayError, name: string): GatewayError {
+  const { message, field = "" } = error;
+  return refine(error, {
+    message: message.startsWith(field) ? name + message.slice(field.length) : message,
+    field: name,
+  });
 }
 
 /** Text without the secrets in it. */

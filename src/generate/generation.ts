@@ -42,7 +42,7 @@ export class Generation {
     record.model = request.model;
     const moved = before && `${before.vendor} did not draw it (${before.error.code}); ${name} was asked`;
     this.warn(...warnings, ...(moved === undefined ? [] : [moved]));
-    job.chosen(record);
+    job.chosen?.(record);
   }
 
   /** Notes what was dropped or rewritten, once. */

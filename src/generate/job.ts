@@ -16,7 +16,7 @@ export interface Job extends StoredJob {
   /** Set where several generations share one invocation, and so its connections. */
   lanes?: Lanes | undefined;
   /** Told as soon as it is known who draws, so that an error can say so too. */
-  chosen(record: Pick<GenerationRecord, "vendor" | "model" | "warnings">): void;
+  chosen?(record: Pick<GenerationRecord, "vendor" | "model" | "warnings">): void;
   /** Keeps the isolate at work after the answer, or after the client left. */
   waitUntil(work: Promise<unknown>): void;
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, GatewayError, redact } from "../errors.ts";
+import { type ErrorCode, type ErrorDetail, GatewayError, redact } from "../errors.ts";
 import { generate, type Answer } from "../generate.ts";
 import { log } from "../log.ts";
 import { claim, type Claim, type Held, release, takeOver } from "../store/claims.ts";
@@ -43,9 +43,10 @@ export async function once(job: Job, what: Once, about: (generation: string) => 
   about(other?.id ?? job.id);
   if (other === undefined) return draw(job, what);
   drop();
-  job.chosen(other);
-  if (what.later !== true && !(await areStored(job.env.BUCKET, other.images))) throw conflict(GONE, {});
-  return what.later === true ? { record: publicRecord(other, job.origin) } : answerOf(other, job.origin);
+  job.chosen?.(other);
+  if (what.later === true) return { record: publicRecord(other, job.origin) };
+  if (!(await areStored(job.env.BUCKET, other.images))) throw conflict(GONE);
+  return answerOf(other, job.origin);
 }
 
 /** The record of who came first, once it has ended, or `later` as it stands; undefined where it is up to us. */
@@ -93,7 +94,7 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   // Of a job the consumer notes what became of it; until then its record is the answer, as it was before.
   if (what.later === true) return "running";
   const lost = "What became of the request with this key is not known, and it may have been charged; use a new key.";
-  throw conflict(lost, {});
+  throw conflict(lost);
 }
 
 async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answer> {
@@ -128,10 +129,7 @@ export function usedForAnother(): GatewayError {
   return conflict("This key was used for another request; use a new one.", { status: 422 });
 }
 
-function conflict(
-  message: string,
-  { status = 409, retryAfter }: { status?: number; retryAfter?: number },
-): GatewayError {
+function conflict(message: string, { status = 409, retryAfter }: Pick<ErrorDetail, "status" | "retryAfter"> = {}) {
   const detail = { status, retryAfter, retryable: retryAfter !== undefined };
   return new GatewayError("idempotency_conflict", message, detail);
 }

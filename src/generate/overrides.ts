@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import type { ModelSpec } from "../image/models.ts";
 import { OUTPUT_FORMATS, TIERS } from "../image/request.ts";
+import { isObject } from "../image/wire.ts";
 import { parseVar } from "../policy/vars.ts";
 import { parseWire } from "../vendors/strict.ts";
 import type { Provider } from "../vendors/vendor.ts";
@@ -104,7 +105,7 @@ export function parseOverrides(json: string | undefined, providers: readonly Pro
 }
 
 function members(value: unknown, path: string): [string, unknown][] {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return Object.entries(value);
+  if (isObject(value)) return Object.entries(value);
   throw new Error(`${path} must be an object`);
 }
 

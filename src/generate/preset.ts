@@ -7,13 +7,16 @@ import type { Asked } from "../vendors/vendor.ts";
 
 type Found = (name: string, env: Pick<Env, "BUCKET">, settings: Settings) => Promise<Preset | undefined>;
 
+const foundBy =
+  (read: typeof readPreset): Found =>
+  async (name, { BUCKET }, { presets }) =>
+    presets.get(name) ?? (isName(name) ? read(BUCKET, name, Date.now()) : undefined);
+
 /** The preset of a name as it is now: that of the var PRESETS, else the stored one. */
-export const presetOf: Found = async (name, { BUCKET }, { presets }) =>
-  presets.get(name) ?? (isName(name) ? readPreset(BUCKET, name, Date.now()) : undefined);
+export const presetOf = foundBy(readPreset);
 
 /** The same without a read where one was made half a minute ago. */
-export const recalledPreset: Found = async (name, { BUCKET }, { presets }) =>
-  presets.get(name) ?? (isName(name) ? recallPreset(BUCKET, name, Date.now()) : undefined);
+export const recalledPreset = foundBy(recallPreset);
 
 /** What was asked, with the preset that it names filled in. Throws invalid_request. */
 export async function withPreset(asked: Asked, env: Env, settings: Settings): Promise<Asked> {

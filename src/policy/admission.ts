@@ -2,6 +2,7 @@ import { putBack, take } from "./bucket.ts";
 import type { Policy } from "./bucket.ts";
 import { createExchange, newCounted } from "./counts.ts";
 import type { CountedBucket, ExchangeSettings } from "./counts.ts";
+import { setLatest } from "./recent.ts";
 
 /** One bucket a request must pass: `name` is shown to clients, `id` says whose it is (no secret: it is in KV keys). */
 export interface BucketUse {
@@ -97,16 +98,9 @@ export function createAdmission(settings: AdmissionSettings) {
 
   function entryOf(name: string, id: string, policy: Policy, now: number): Entry {
     const key = `${name}/${id}`;
-    let entry = entries.get(key);
-    if (entry === undefined) {
-      entry = { ...newCounted(name, id, policy, now), asked: 0, exchangedAt: -Infinity };
-      const oldest = entries.size < maxBuckets ? undefined : entries.keys().next().value;
-      if (oldest !== undefined) entries.delete(oldest);
-    } else {
-      entries.delete(key);
-      entry.policy = policy;
-    }
-    entries.set(key, entry);
+    const entry = entries.get(key) ?? { ...newCounted(name, id, policy, now), asked: 0, exchangedAt: -Infinity };
+    entry.policy = policy;
+    setLatest(entries, key, entry, maxBuckets);
     return entry;
   }
 

@@ -1,3 +1,4 @@
+import { isObject } from "../image/wire.ts";
 import { parseVar } from "./vars.ts";
 
 const KiB = 1024;
@@ -73,13 +74,13 @@ export type Limits = typeof LIMITS;
 export function parseLimits(text: string | undefined): Limits {
   if (text === undefined || text.trim() === "") return LIMITS;
   const changes = parseVar("LIMITS", text);
-  if (typeof changes !== "object" || changes === null || Array.isArray(changes))
-    throw new Error('LIMITS must be an object, as in {"keyPerMinute":60}');
+  if (!isObject(changes)) throw new Error('LIMITS must be an object, as in {"keyPerMinute":60}');
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(LIMITS, name))
       throw new Error(`LIMITS.${name} is no limit; there are: ${Object.keys(LIMITS).join(", ")}`);
     // All of them count something. A bucket of half a request would refuse every one.
-    if (!Number.isSafeInteger(value) || value < 1) throw new Error(`LIMITS.${name} must be a whole number, at least 1`);
+    if (!Number.isSafeInteger(value) || Number(value) < 1)
+      throw new Error(`LIMITS.${name} must be a whole number, at least 1`);
   }
   return { ...LIMITS, ...changes };
 }

@@ -1,4 +1,5 @@
 import { wrong } from "../errors.ts";
+import { isObject } from "../image/wire.ts";
 
 /** What a name that stands in a URL may be. */
 export const NAME = "1 to 64 of a-z, 0-9 and -";
@@ -16,8 +17,8 @@ export function nameIn(path: string | undefined): string {
 
 /** A body without the name that our answers have in it. Throws invalid_request where it is another than the path's. */
 export function withoutName(wire: unknown, name: string): unknown {
-  if (typeof wire !== "object" || wire === null || Array.isArray(wire)) return wire;
-  const { name: given, ...rest } = wire as { name?: unknown };
+  if (!isObject(wire)) return wire;
+  const { name: given, ...rest } = wire;
   if (given !== undefined && given !== name) throw wrong("name", `must be ${name}, as in the path, or be left out`);
   return rest;
 }

@@ -3,6 +3,7 @@ import { GatewayError, wrong } from "../errors.ts";
 import { DEFAULT_MODEL } from "../image/catalog.ts";
 import type { ImageRequest } from "../image/request.ts";
 import { parseRatio } from "../image/size.ts";
+import { isObject } from "../image/wire.ts";
 import { readUrl } from "../vendors/references.ts";
 import { modelName, optional, parseWire, promptText, shapeFields } from "../vendors/strict.ts";
 import type { Limits } from "./limits.ts";
@@ -119,6 +120,6 @@ export function requestOf(fields: Readonly<Record<string, string>>): { request: 
 
 function members(json: string | undefined): object {
   const value = json === undefined ? {} : parseVar("PRESETS", json);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  if (isObject(value)) return value;
   throw new Error("PRESETS must be an object: name to preset");
 }

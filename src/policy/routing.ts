@@ -1,3 +1,4 @@
+import { isObject } from "../image/wire.ts";
 import { parseVar } from "./vars.ts";
 
 /** Who is asked next: one vendor, or several with weights, of which one is drawn first and the others after it. */
@@ -26,10 +27,6 @@ function checkStep(step: unknown, path: string, vendors: readonly string[]): voi
     const weight = isObject(step) ? step[name] : 1;
     if (typeof weight !== "number" || !(weight >= 0)) throw new Error(`${path}.${name} must be a weight, 0 or more`);
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { GatewayError, wrong } from "../errors.ts";
+import { isObject } from "../image/wire.ts";
 
 /** The keys that sign URLs: by the name that stands in the URL, the secret. */
 export type SigningKeys = ReadonlyMap<string, string>;
@@ -93,7 +94,7 @@ function members(json: string | undefined): object {
   if (json === undefined) return {};
   try {
     const value: unknown = JSON.parse(json);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+    if (isObject(value)) return value;
   } catch {
     // Its message would have a piece of the text in it.
   }

@@ -32,6 +32,21 @@ export function forPages(method: "GET" | "POST"): (c: AppContext, next: Next) =>
   };
 }
 
+/** Lets every page read an answer, its headers too: what needs no key. */
+export function openToAll(c: AppContext): void {
+  c.header("access-control-allow-origin", "*");
+  c.header("access-control-expose-headers", "*");
+}
+
+/** `OPTIONS` of a picture, wherever it is: pages may read it, also by a client that adds headers to every request. */
+export function allowPicture(c: AppContext): Response {
+  c.header("access-control-allow-origin", "*");
+  c.header("access-control-allow-methods", "GET, HEAD");
+  c.header("access-control-allow-headers", "authorization, if-none-match, if-range, range");
+  c.header("access-control-max-age", String(MAX_AGE_SECONDS));
+  return c.body(null, 204);
+}
+
 /** A browser asks before it sends the key, and so the answer is the same for every page. */
 function preflight(c: AppContext, methods: readonly string[]): Response {
   const origin = c.req.header("origin") ?? "";

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import source from "../web/embed.js" with { type: "text" };
 import type { AppContext } from "./context.ts";
-import { matches } from "./range.ts";
+import { etagOf, matches } from "./etag.ts";
 
 /** Comments that have their lines for themselves. */
 const COMMENTS = /^\s*(?:\/\/.*|\/\*(?:[^*]|\*(?!\/))*\*\/)$/gm;
@@ -13,7 +12,7 @@ let served: { script: string; etag: string } | undefined;
 /** Made for the first who asks: whatever is done as the Worker loads, every cold start waits for. */
 function make(): NonNullable<typeof served> {
   const script = `// <easel-image>, by the gateway it came from\n${source.replace(COMMENTS, "").replace(INDENTATION, "")}`;
-  return { script, etag: `"${createHash("sha256").update(script).digest("hex").slice(0, 32)}"` };
+  return { script, etag: etagOf(script) };
 }
 
 /** `GET /embed.js`: defines `<easel-image>` in any page that loads it. */

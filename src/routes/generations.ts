@@ -1,7 +1,7 @@
-import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { wrong } from "../errors.ts";
 import { longestMs } from "../generate/drawing.ts";
 import { publicRecord } from "../generate/record.ts";
+import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { LONGEST_WAIT_SECONDS } from "../policy/prefer.ts";
 import { listRecords } from "../store/owned.ts";
 import { asOf, getRecord, isUnfinished, type StoredRecord } from "../store/records.ts";
@@ -9,6 +9,7 @@ import { waitForEnd } from "../store/wait.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
 import { notFound } from "./failure.ts";
 import { LOOK_AGAIN_SECONDS } from "./later.ts";
+import { limitOf } from "./limit.ts";
 
 const PAGE = 20;
 const LONGEST_PAGE = 100;
@@ -44,10 +45,7 @@ function waitOf(c: AppContext): number {
 /** `GET /v1/generations?limit=&cursor=`: the caller's records, newest first; `next` is the cursor of the next page. */
 export async function serveGenerations(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
-  const limit = Number(c.req.query("limit") ?? PAGE);
-  if (!Number.isInteger(limit) || limit < 1 || limit > LONGEST_PAGE) {
-    throw wrong("limit", `must be a whole number from 1 to ${LONGEST_PAGE}`);
-  }
+  const limit = limitOf(c, PAGE, LONGEST_PAGE);
   const { records, cursor } = await listRecords(c.env.BUCKET, principal.id, limit, c.req.query("cursor"));
   c.header("cache-control", "no-store");
   return c.json({ object: "list", data: records.map((record) => recordWire(shown(c, record))), next: cursor ?? null });

@@ -35,7 +35,7 @@ export async function createKey(c: AppContext): Promise<Response> {
   const now = Date.now();
   const terms = termsOf(await jsonBody(c), settings(c), now);
   const { key, record } = await newKey(terms, now);
-  await Promise.all((terms.presets ?? []).map((_, index) => checkPreset(record, index, c)));
+  await Promise.all((terms.presets ?? []).map((name, index) => checkPreset(record, name, `presets[${index}]`, c)));
   await putKey(c.env.KV, record, now);
   c.header("cache-control", "no-store");
   return c.json({ ...keyWire(record), key }, 201);
@@ -105,12 +105,10 @@ function termsOf(wire: unknown, config: Settings, now: number): KeyTerms {
 }
 
 /** A preset that a key could never draw by is told now, rather than by every request. Throws invalid_request. */
-async function checkPreset(key: KeyRecord, index: number, c: AppContext): Promise<void> {
+async function checkPreset(key: KeyRecord, name: string, field: string, c: AppContext): Promise<void> {
   const config = settings(c);
-  const name = key.presets?.[index] ?? "";
   const preset = await presetOf(name, c.env, config);
   if (preset === undefined) {
-    const field = `presets[${index}]`;
     const message = `${field}: The preset ${name} is not known; PUT /v1/presets/{name} or the var PRESETS makes one.`;
     throw new GatewayError("invalid_request", message, { field });
   }

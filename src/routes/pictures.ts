@@ -1,10 +1,11 @@
-import { createHash } from "node:crypto";
 import type { StoredPicture } from "../image/request.ts";
 import { getRecord, isUnfinished } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
+import { openToAll } from "./cors.ts";
+import { etagOf, matches } from "./etag.ts";
 import { notFound } from "./failure.ts";
 import { shown } from "./generations.ts";
-import { matches, rangeOf } from "./range.ts";
+import { rangeOf } from "./range.ts";
 
 /** What keeps a stored picture a picture and nothing else, wherever it is opened. */
 const SAFE = {
@@ -18,8 +19,7 @@ const NUMBER = /^(0|[1-9]\d?)(?:\.(?:png|jpe?g|webp|gif|avif|heic))?$/;
 
 /** `GET /images/{id}/{n}`: picture n of a generation, for whoever has the URL; an extension may follow. */
 export async function servePicture(c: AppContext): Promise<Response> {
-  c.header("access-control-allow-origin", "*");
-  c.header("access-control-expose-headers", "*");
+  openToAll(c);
   const n = NUMBER.exec(c.req.param("n") ?? "")?.[1];
   const record = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
   const picture = record?.images[Number(n)];
@@ -28,15 +28,6 @@ export async function servePicture(c: AppContext): Promise<Response> {
   const unfinished = record !== null && isUnfinished(shown(c, record));
   if (unfinished) c.header("retry-after", "1");
   return notFound(c, unfinished ? "This picture is still being drawn." : "There is no such picture.");
-}
-
-/** `OPTIONS /images/{id}/{n}`: pages may read pictures, also by a client that adds headers to every request. */
-export function allowPicture(c: AppContext): Response {
-  c.header("access-control-allow-origin", "*");
-  c.header("access-control-allow-methods", "GET, HEAD");
-  c.header("access-control-allow-headers", "authorization, if-none-match, if-range, range");
-  c.header("access-control-max-age", "86400");
-  return c.body(null, 204);
 }
 
 /** A picture as an answer to POST: always whole. */
@@ -48,7 +39,7 @@ export async function sendWhole(c: AppContext, picture: StoredPicture): Promise<
 export async function sendPicture(c: AppContext, picture: StoredPicture, cacheControl = FOREVER): Promise<Response> {
   // A key is never written twice, so it names the bytes as well as a hash of them would. Itself it is for nobody to know
   // who has a signed URL only, that may end.
-  const etag = `"${createHash("sha256").update(picture.key).digest("hex").slice(0, 32)}"`;
+  const etag = etagOf(picture.key);
   const has = matches(c.req.header("if-none-match"), etag);
   const sameAsBefore = (c.req.header("if-range") ?? etag) === etag;
   // Range means something for GET only (RFC 9110 14.2).

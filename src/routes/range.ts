@@ -21,9 +21,3 @@ export function rangeOf(header: string | undefined, size: number): ByteRange | "
   if (to !== "" && Number(to) < offset) return undefined;
   return offset >= size ? "unsatisfiable" : { offset, length: last - offset + 1 };
 }
-
-/** Whether an `If-None-Match` header names `etag` (weakly compared, RFC 9110 13.1.2). */
-export function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.trim() === "*" || header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
-}

@@ -1,25 +1,17 @@
-import type { Env } from "../env.ts";
 import { GatewayError, wrong } from "../errors.ts";
 import type { Principal } from "../policy/credentials.ts";
 import { Gate } from "../policy/gate.ts";
 import { nameIn, withoutName } from "../policy/names.ts";
+import { isStopped, ownerOf } from "../schedule/owner.ts";
 import { checkRequest } from "../schedule/request.ts";
 import { readTerms, scheduleWireOf } from "../schedule/schedule.ts";
-import { ownerOf } from "../schedule/begin.ts";
 import { newId } from "../store/ids.ts";
-import {
-  deleteSchedule,
-  type Due,
-  getSchedule,
-  listSchedules,
-  putSchedule,
-  type Schedule,
-} from "../store/schedules.ts";
+import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
 import { dropTicks } from "../store/ticks.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
+import { matches } from "./etag.ts";
 import { notFound } from "./failure.ts";
 import { jsonBody } from "./json-body.ts";
-import { matches } from "./range.ts";
 
 export const NONE = "There is no such schedule.";
 /** Somebody else may be writing the same one. */
@@ -38,16 +30,14 @@ export async function replaceSchedule(c: AppContext): Promise<Response> {
     if (found !== null && !mayUse(principal, found.schedule)) refuseName(`${name} is taken by another key`);
     checkMatch(c, found?.etag);
     if (found === null) await checkCount(c, principal);
-    // The owner stays, whose key it is drawn with.
-    const owner = found === null ? principal : await ownerOf(found.schedule, c.env);
-    await checkRequest(terms, now, owner ?? principal, { env: c.env, settings: config });
-    // One whose key is good no longer goes to who takes it up, or it would never draw.
-    const before = found && { ...found.schedule, principal: (owner ?? principal).id };
-    const schedule = changed(before ?? undefined, {
+    // The owner stays, whose key it is drawn with; where that is good no longer, it is who takes the schedule up.
+    const owner = (found && (await ownerOf(found.schedule, c.env))) ?? principal;
+    await checkRequest(terms, now, owner, { env: c.env, settings: config });
+    const schedule = changed(found?.schedule, {
       ...terms,
       name,
       id: newId(now),
-      principal: principal.id,
+      principal: owner.id,
       origin: publicOrigin(c),
       since: now,
       createdAt: new Date(now).toISOString(),
@@ -94,11 +84,6 @@ export async function removeSchedule(c: AppContext): Promise<Response> {
   return answer(c, { ...found.schedule, enabled: false });
 }
 
-/** Whether it draws nothing because its key is good no longer. While keys cannot be looked up, nobody knows: it is taken for good. */
-export async function isStopped(due: Pick<Due, "principal">, env: Env): Promise<boolean> {
-  return (await ownerOf(due, env).catch(() => due)) === undefined;
-}
-
 /** The schedule in the path; undefined where it is not the principal's. */
 export async function own(c: AppContext, principal: Principal) {
   const found = await getSchedule(c.env.BUCKET, nameIn(c.req.param("name")));
@@ -109,12 +94,12 @@ function mayUse({ kind, id }: Principal, schedule: Pick<Schedule, "principal">):
   return kind === "admin" || schedule.principal === id;
 }
 
-/** What of the schedule before it stays: whose it is, what it drew, and what is due where its times are the same. */
+/** What of the schedule before it stays: what it drew, and what is due where its times are the same. */
 function changed(before: Schedule | undefined, schedule: Schedule): Schedule {
   if (before === undefined) return schedule;
-  const { id, principal, createdAt, cron, timezone, enabled, since } = before;
+  const { id, createdAt, cron, timezone, enabled, since } = before;
   const goesOn = enabled && schedule.cron === cron && schedule.timezone === timezone;
-  return { ...schedule, id, principal, createdAt, since: goesOn ? since : schedule.since };
+  return { ...schedule, id, createdAt, since: goesOn ? since : schedule.since };
 }
 
 /** Each of them is due once a minute at most, so that together they draw no more than their key's bucket holds. */

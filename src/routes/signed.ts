@@ -13,6 +13,7 @@ import { find } from "../store/claims.ts";
 import { newId } from "../store/ids.ts";
 import { progressOf, type StoredRecord } from "../store/records.ts";
 import { type AppContext, publicOrigin, settings } from "./context.ts";
+import { openToAll } from "./cors.ts";
 import { failure, notFound } from "./failure.ts";
 import { answerWithin, LOOK_AGAIN_SECONDS } from "./later.ts";
 import { sendPicture } from "./pictures.ts";
@@ -32,8 +33,7 @@ type Params = ReadonlyMap<string, string>;
  * after. HEAD draws nothing.
  */
 export async function serveSigned(c: AppContext): Promise<Response> {
-  c.header("access-control-allow-origin", "*");
-  c.header("access-control-expose-headers", "*");
+  openToAll(c);
   try {
     const { pathname, search } = new URL(c.req.url);
     const params = readQuery(search.slice(1));
@@ -95,7 +95,6 @@ async function draw(c: AppContext, params: Params, { name, preset, gone, later }
     settings: config,
     receivedAt: now,
     hoisted: [],
-    chosen: () => undefined,
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   };
   const key = claimKey(name, preset, params);

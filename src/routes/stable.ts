@@ -1,17 +1,19 @@
+import { wrong } from "../errors.ts";
 import { isName } from "../policy/names.ts";
+import { isStopped } from "../schedule/owner.ts";
 import { timesToCome } from "../schedule/schedule.ts";
+import { readTick, tickText } from "../schedule/tick-text.ts";
 import { nextTimes } from "../schedule/times.ts";
 import { find } from "../store/claims.ts";
 import { getRecord } from "../store/records.ts";
 import { type Due, findSchedule } from "../store/schedules.ts";
 import { type Drawn, getDrawn, listDrawn, listTicks, ticks } from "../store/ticks.ts";
-import { readTick, tickText } from "../schedule/tick-text.ts";
-import { wrong } from "../errors.ts";
 import { type AppContext, publicOrigin } from "./context.ts";
+import { openToAll } from "./cors.ts";
 import { notFound } from "./failure.ts";
 import { shown } from "./generations.ts";
+import { limitOf } from "./limit.ts";
 import { sendPicture } from "./pictures.ts";
-import { isStopped } from "./schedules.ts";
 
 /** The latest picture is asked for again after this, or at the next tick. */
 const LATEST_SECONDS = 60;
@@ -46,12 +48,10 @@ export async function serveHistory(c: AppContext): Promise<Response> {
   openToAll(c);
   const schedule = await scheduleOf(c, c.req.param("file")?.slice(0, -".json".length));
   if (schedule === null) return notFound(c, "There is no such schedule.");
-  const limit = Number(c.req.query("limit") ?? SHOWN);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
-    throw wrong("limit", `must be a whole number from 1 to ${MOST}`);
-  const before = c.req.query("before") === undefined ? undefined : readTick(c.req.query("before") ?? "");
-  if (before === undefined && c.req.query("before") !== undefined)
-    throw wrong("before", "must be a tick, as in 2027-01-31T12:00Z");
+  const limit = limitOf(c, SHOWN, MOST);
+  const asked = c.req.query("before");
+  const before = asked === undefined ? undefined : readTick(asked);
+  if (asked !== undefined && before === undefined) throw wrong("before", "must be a tick, as in 2027-01-31T12:00Z");
   const { BUCKET } = c.env;
   const { name, cron, timezone } = schedule;
   const [claimed, drawn, stopped] = await Promise.all([
@@ -89,11 +89,6 @@ async function rowOf(c: AppContext, { name, id }: Due, at: number, drawn: Drawn 
   // Its picture is to be seen in a moment.
   if (status === "succeeded") return { tick, status: "running", generation };
   return { tick, status, generation, ...(error && { error: error.code }) };
-}
-
-function openToAll(c: AppContext): void {
-  c.header("access-control-allow-origin", "*");
-  c.header("access-control-expose-headers", "*");
 }
 
 /** R2 is not asked for what no schedule is called: it takes no key as long as a path may be. */

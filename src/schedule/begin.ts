@@ -4,14 +4,13 @@ import { enqueue } from "../generate/jobs.ts";
 import { newRecord } from "../generate/record.ts";
 import { log } from "../log.ts";
 import type { Principal } from "../policy/credentials.ts";
-import { endOf } from "../policy/keys.ts";
-import { findKey } from "../store/key-records.ts";
 import { madeAt, newId } from "../store/ids.ts";
 import { putOwned } from "../store/owned.ts";
 import { getRecord, putEnd } from "../store/records.ts";
-import type { Due, Schedule } from "../store/schedules.ts";
+import type { Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
 import { MINUTE_MS } from "./due.ts";
+import { ownerOf } from "./owner.ts";
 import { askedAt } from "./request.ts";
 
 /** What a tick is begun with. */
@@ -56,14 +55,6 @@ export async function runNow(schedule: Schedule, generation: string, place: Plac
   }
 }
 
-/** Who a schedule draws for; undefined where the key is good no longer: what it began must end with it. */
-export async function ownerOf({ principal }: Pick<Due, "principal">, { KV }: Env): Promise<Principal | undefined> {
-  if (principal === "admin") return { id: principal, kind: "admin" };
-  const now = Date.now();
-  const key = await findKey(KV, principal, now);
-  return key === null || endOf(key, now) !== undefined ? undefined : { id: principal, kind: key.kind, key };
-}
-
 async function queueTick(
   schedule: Schedule,
   at: number,
@@ -87,7 +78,6 @@ async function queueTick(
       receivedAt,
       hoisted: [],
       tick: { name: schedule.name, schedule: schedule.id, at },
-      chosen: () => undefined,
       waitUntil,
     });
   } catch (thrown) {

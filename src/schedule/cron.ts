@@ -3,9 +3,9 @@ import { redact } from "../errors.ts";
 import { Lanes } from "../generate/lanes.ts";
 import { log } from "../log.ts";
 import { type Due, type DueTick, getClock, getSchedule, listSchedules, putClock } from "../store/schedules.ts";
-import { resendStale } from "./resend.ts";
 import { beginTick, type Place } from "./begin.ts";
 import { isDue, MINUTE_MS, minuteOf } from "./due.ts";
+import { resendStale } from "./resend.ts";
 import { lastTime } from "./times.ts";
 
 /** How far back a missed tick is caught up. */
@@ -30,7 +30,7 @@ export async function scheduled(
  */
 async function tickAll(time: number, place: Place): Promise<void> {
   const { BUCKET } = place.env;
-  const minute = time - (time % MINUTE_MS);
+  const minute = minuteOf(time);
   const { through, left } = await getClock(BUCKET);
   const after = Math.max(through, minute - CAUGHT_UP_MS);
   const due = await dueTicks(after, minute, place);

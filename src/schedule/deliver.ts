@@ -1,13 +1,13 @@
 import type { Env, Settings } from "../env.ts";
 import { asGatewayError } from "../errors.ts";
-import { AlreadyBegun } from "../generate/notes.ts";
 import { forget } from "../generate/jobs.ts";
 import type { Lanes } from "../generate/lanes.ts";
+import { AlreadyBegun } from "../generate/notes.ts";
 import { generate } from "../generate.ts";
 import { log } from "../log.ts";
 import { retryDelay } from "../policy/retry.ts";
-import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
 import { isId } from "../store/ids.ts";
+import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
 import { LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
 import { type GivenUp, UNDELIVERABLE, withdrawn } from "./given-up.ts";
 
@@ -15,7 +15,6 @@ import { type GivenUp, UNDELIVERABLE, withdrawn } from "./given-up.ts";
 export const TRIES = 10;
 /** Cloudflare ends a batch after 15 minutes; a job whose vendor takes as long as it may must be over by then. */
 const BATCH_MS = 14 * 60_000;
-
 /** However long a vendor may take, a batch that has just come begins what it can. */
 const BEGINNING_MS = 60_000;
 
@@ -51,17 +50,10 @@ export async function draw(message: Message, batch: Batch): Promise<number | und
   if (found === "running") return leaseSeconds(batch);
   if (found.job === null) throw new Poison("there is no such job");
   const now = Date.now();
-  if (now - found.job.receivedAt >= QUEUED_LONGEST_MS) {
-    await giveUp(id, found.job, NEVER_TAKEN, batch);
-    return undefined;
-  }
+  if (now - found.job.receivedAt >= QUEUED_LONGEST_MS) return giveUp(id, found.job, NEVER_TAKEN, batch);
   if (now - batch.from > Math.max(BEGINNING_MS, BATCH_MS - batch.settings.limits.answerMs)) return 1;
   const reason = await withdrawn(found.job, batch.env);
-  if (reason !== undefined) {
-    await giveUp(id, found.job, reason, batch);
-    return undefined;
-  }
-  return attempt(found.job, message.attempts, batch);
+  return reason === undefined ? attempt(found.job, message.attempts, batch) : giveUp(id, found.job, reason, batch);
 }
 
 /** Ends the record of what the queue has given up, unless somebody is drawing it after all. */
@@ -90,7 +82,6 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
   // Each try adds its own, in the job as it is kept for the next one.
   job.attempts ??= [];
   try {
-    const chosen = () => undefined;
     const waitUntil = (work: Promise<unknown>) => ctx.waitUntil(work);
     // Its references must outlive a try that failed.
     await generate({
@@ -102,7 +93,6 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
       queued: true,
       again,
       lanes: calls,
-      chosen,
       waitUntil,
     });
   } catch (thrown) {
@@ -124,7 +114,12 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
 }
 
 /** Ends as failed what no vendor has drawn, nor will. */
-async function giveUp(id: string, job: StoredJob | null, error: GivenUp, { env: { BUCKET } }: Batch): Promise<void> {
+async function giveUp(
+  id: string,
+  job: StoredJob | null,
+  error: GivenUp,
+  { env: { BUCKET } }: Batch,
+): Promise<undefined> {
   await putFailed(BUCKET, id, error, { uncharged: true });
   await forget(BUCKET, id, job);
 }

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
 import type { Env, Settings } from "../env.ts";
-import { asGatewayError, type GatewayError, inWordsOf, refine, wrong } from "../errors.ts";
+import { asGatewayError, type GatewayError, inWordsOf, renamed, wrong } from "../errors.ts";
 import { routesFor } from "../generate/choose.ts";
 import { prepare } from "../generate/prepare.ts";
+import { isObject } from "../image/wire.ts";
 import type { Principal } from "../policy/credentials.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { vendors } from "../vendors/index.ts";
@@ -21,10 +22,9 @@ const dialects = new Map(
 const OWN = "easel";
 
 /** As it came: what zod copies loses a field that is called __proto__, and then nobody refuses it. */
-export const jsonObject = z.custom<Record<string, unknown>>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  { error: ({ input }) => (input === undefined ? "is required" : "must be an object") },
-);
+export const jsonObject = z.custom<Record<string, unknown>>(isObject, {
+  error: ({ input }) => (input === undefined ? "is required" : "must be an object"),
+});
 
 const inDialect = z.strictObject({ dialect: z.enum([...dialects.keys()]), body: jsonObject });
 
@@ -94,9 +94,5 @@ function under(path: string, dialect: Dialect, error: GatewayError): GatewayErro
 }
 
 function prefixed(path: string, error: GatewayError): GatewayError {
-  const { field, message } = error;
-  if (field === undefined) return error;
-  const whole = `${path}.${field}`;
-  const renamed = message.startsWith(field) ? whole + message.slice(field.length) : message;
-  return refine(error, { field: whole, message: renamed });
+  return error.field === undefined ? error : renamed(error, `${path}.${error.field}`);
 }

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
+import { isObject } from "../image/wire.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { optional, parseWire } from "../vendors/strict.ts";
 import { faultIn } from "./line.ts";
@@ -80,7 +81,7 @@ export function timesToCome(
 
 /** What a client says itself, of a body that may be an earlier answer. */
 function said(wire: unknown): unknown {
-  if (typeof wire !== "object" || wire === null || Array.isArray(wire)) return wire;
+  if (!isObject(wire)) return wire;
   return Object.fromEntries(Object.entries(wire).filter(([name]) => !ANSWERED.includes(name)));
 }
 

@@ -1,6 +1,8 @@
 import type { Attempt } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import type { Asked } from "../vendors/vendor.ts";
+import { putJson } from "./json.ts";
+import { pagesOf } from "./pages.ts";
 import type { Tick } from "./ticks.ts";
 
 /** What a job is when nobody holds it: as JSON in R2, because a message has room for its id only. */
@@ -27,8 +29,7 @@ export const jobKey = (id: string) => `${PREFIX}${id}.json`;
 
 /** Notes when its message is to come; `resendStale` goes by that. */
 export async function putJob(bucket: R2Bucket, job: StoredJob, due: number): Promise<void> {
-  const options = { httpMetadata: { contentType: "application/json" }, customMetadata: { due: String(due) } };
-  await bucket.put(jobKey(job.id), JSON.stringify(job), options);
+  await putJson(bucket, jobKey(job.id), job, { customMetadata: { due: String(due) } });
 }
 
 /** The job; null where there is none any more, or none that can be read. */
@@ -48,19 +49,11 @@ export async function isOutstanding(bucket: R2Bucket, id: string): Promise<boole
 
 /** Every job that has not ended, and when its message was to come, in milliseconds since the epoch. */
 export async function* outstanding(bucket: R2Bucket): AsyncGenerator<{ id: string; due: number }> {
-  let cursor: string | undefined;
-  do {
-    const page = await bucket.list({
-      prefix: PREFIX,
-      include: ["customMetadata"],
-      ...(cursor !== undefined && { cursor }),
-    });
-    for (const { key, customMetadata, uploaded } of page.objects) {
+  for await (const page of pagesOf(bucket, { prefix: PREFIX, include: ["customMetadata"] }))
+    for (const { key, customMetadata, uploaded } of page) {
       const due = Number(customMetadata?.["due"] ?? uploaded.getTime());
       yield { id: key.slice(PREFIX.length).replace(/\.json$/, ""), due };
     }
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
 }
 
 export async function dropJob(bucket: R2Bucket, id: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { GatewayError } from "../errors.ts";
 import type { KeyRecord } from "../policy/keys.ts";
+import { setLatest } from "../policy/recent.ts";
 import { twice } from "./again.ts";
 
 /** An isolate asks KV for a record again after this. KV's own copies are renewed as often: it takes no less. */
@@ -42,7 +43,7 @@ export async function findKey(kv: KVNamespace, id: string, now: number): Promise
   const { records, misses } = memoryOf(kv);
   const known = records.get(id);
   if (known !== undefined && isFresh(known, now)) {
-    remember(records, id, known);
+    setLatest(records, id, known, MOST);
     return known.record;
   }
   const missedAt = misses.get(id);
@@ -52,8 +53,8 @@ export async function findKey(kv: KVNamespace, id: string, now: number): Promise
     // Revoked here while KV was asked: that is the later word.
     const later = records.get(id);
     if (later?.record.revokedAt !== undefined) return later.record;
-    if (record === null) remember(misses, id, now);
-    else remember(records, id, { record, at: now });
+    if (record === null) setLatest(misses, id, now, MOST);
+    else setLatest(records, id, { record, at: now }, MOST);
     return record;
   } catch (cause) {
     if (known !== undefined && Math.abs(now - known.at) < STALE_MS) return known.record;
@@ -94,7 +95,7 @@ async function write(kv: KVNamespace, record: KeyRecord, now: number): Promise<v
   const ended = revokedAt ?? expiresAt;
   const expiration = ended === undefined ? Infinity : Math.ceil(Date.parse(ended) / 1000) + LISTED_SECONDS;
   await twice(() => kv.put(keyOf(id), JSON.stringify(record), expiration > LAST_SECOND ? {} : { expiration }));
-  remember(memoryOf(kv).records, id, { record, at: now });
+  setLatest(memoryOf(kv).records, id, { record, at: now }, MOST);
 }
 
 function undone(what: string, cause: unknown): GatewayError {
@@ -130,12 +131,4 @@ function memoryOf(kv: KVNamespace): Memory {
 function isFresh({ record, at }: Known, now: number): boolean {
   // A revocation is never undone, whatever an older copy in KV says.
   return record.revokedAt !== undefined || Math.abs(now - at) < FRESH_MS;
-}
-
-/** As the one used last. */
-function remember<T>(map: Map<string, T>, id: string, value: T): void {
-  map.delete(id);
-  const oldest = map.size < MOST ? undefined : map.keys().next().value;
-  if (oldest !== undefined) map.delete(oldest);
-  map.set(id, value);
 }

@@ -1,5 +1,8 @@
 import type { Preset } from "../policy/presets.ts";
+import { setLatest } from "../policy/recent.ts";
 import { twice } from "./again.ts";
+import { putJson } from "./json.ts";
+import { pagesOf } from "./pages.ts";
 
 /** An isolate that shows what is drawn already asks R2 for its preset again after this. */
 const FRESH_MS = 30_000;
@@ -30,8 +33,7 @@ export async function recallPreset(bucket: R2Bucket, name: string, now: number):
 
 /** Keeps a preset, in place of one of the same name. */
 export async function putPreset(bucket: R2Bucket, name: string, preset: Preset, now: number): Promise<void> {
-  const httpMetadata = { contentType: "application/json" };
-  await twice(() => bucket.put(keyOf(name), JSON.stringify(preset), { httpMetadata }));
+  await twice(() => putJson(bucket, keyOf(name), preset));
   remember(bucket, name, preset, now);
 }
 
@@ -43,12 +45,8 @@ export async function deletePreset(bucket: R2Bucket, name: string, now: number):
 /** Every preset there is, by name. */
 export async function listPresets(bucket: R2Bucket): Promise<Map<string, Preset>> {
   const names: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await bucket.list({ prefix: PREFIX, ...(cursor !== undefined && { cursor }) });
-    names.push(...page.objects.map(({ key }) => key.slice(PREFIX.length, -".json".length)));
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+  for await (const page of pagesOf(bucket, { prefix: PREFIX }))
+    names.push(...page.map(({ key }) => key.slice(PREFIX.length, -".json".length)));
   const now = Date.now();
   const presets = await Promise.all(names.map(async (name) => [name, await readPreset(bucket, name, now)] as const));
   return new Map(presets.flatMap(([name, preset]) => (preset === undefined ? [] : [[name, preset] as const])));
@@ -58,8 +56,5 @@ export async function listPresets(bucket: R2Bucket): Promise<Map<string, Preset>
 function remember(bucket: R2Bucket, name: string, preset: Preset | undefined, at: number): void {
   const memory: Memory = memories.get(bucket) ?? new Map();
   memories.set(bucket, memory);
-  memory.delete(name);
-  const oldest = memory.size < MOST ? undefined : memory.keys().next().value;
-  if (oldest !== undefined) memory.delete(oldest);
-  memory.set(name, { preset, at });
+  setLatest(memory, name, { preset, at }, MOST);
 }

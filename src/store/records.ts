@@ -3,6 +3,7 @@ import type { GenerationRecord } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { twice } from "./again.ts";
 import { isId, madeAt } from "./ids.ts";
+import { putJson } from "./json.ts";
 
 /** A record as R2 has it: whose it is, and pictures by key, since URLs depend on who asks. */
 export interface StoredRecord extends Omit<GenerationRecord, "images"> {
@@ -37,7 +38,7 @@ const aliveKey = (id: string) => `${folder(id)}alive`;
 
 /** Notes that a generation waits in the queue. */
 export function putQueued(bucket: R2Bucket, record: StoredRecord): Promise<unknown> {
-  return put(bucket, queuedKey(record.id), record);
+  return putJson(bucket, queuedKey(record.id), record);
 }
 
 /** Takes it back: it could not be queued. */
@@ -47,12 +48,12 @@ export async function dropQueued(bucket: R2Bucket, id: string): Promise<void> {
 
 /** Notes that a generation began; from here on a vendor may have been asked. False where somebody else has begun it. */
 export async function putStart(bucket: R2Bucket, record: StoredRecord): Promise<boolean> {
-  return (await put(bucket, startKey(record.id), record, { onlyIf: { etagDoesNotMatch: "*" } })) !== null;
+  return (await putJson(bucket, startKey(record.id), record, { onlyIf: { etagDoesNotMatch: "*" } })) !== null;
 }
 
 /** Notes how it ended; from here on its pictures can be seen. */
 export function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<unknown> {
-  return put(bucket, endKey(record.id), record);
+  return putJson(bucket, endKey(record.id), record);
 }
 
 /** Ends as failed what nobody else will end; what has ended, or was never noted, stays as it is. */
@@ -65,11 +66,7 @@ export async function putFailed(
   const record = await readRecord(bucket, id);
   if (record === null) return;
   const failed = { ...record, status: "failed", error, failure, finishedAt: new Date().toISOString() } as const;
-  await put(bucket, endKey(id), failed, { onlyIf: { etagDoesNotMatch: "*" } });
-}
-
-function put(bucket: R2Bucket, key: string, record: StoredRecord, options: R2PutOptions = {}): Promise<unknown> {
-  return bucket.put(key, JSON.stringify(record), { ...options, httpMetadata: { contentType: "application/json" } });
+  await putJson(bucket, endKey(id), failed, { onlyIf: { etagDoesNotMatch: "*" } });
 }
 
 /** Takes the start back: no vendor drew anything, and it is to be begun again. */

@@ -1,3 +1,6 @@
+import { putJson } from "./json.ts";
+import { pagesOf } from "./pages.ts";
+
 /** A schedule as R2 has it, in one object: what is to be drawn, and when. */
 export interface Schedule extends Due {
   /** As it came: `{dialect, body}`, or the canonical request. */
@@ -54,9 +57,8 @@ export async function putSchedule(
   etag: string | undefined,
 ): Promise<string | undefined> {
   const { name, id, cron, timezone, enabled, since, principal } = schedule;
-  const put = await bucket.put(keyOf(name), JSON.stringify(schedule), {
+  const put = await putJson(bucket, keyOf(name), schedule, {
     onlyIf: etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: etag.replaceAll('"', "") },
-    httpMetadata: { contentType: "application/json" },
     customMetadata: { id, cron, timezone, enabled: String(enabled), since: String(since), principal },
   });
   return put?.httpEtag;
@@ -69,13 +71,7 @@ export async function deleteSchedule(bucket: R2Bucket, name: string): Promise<vo
 
 /** All schedules, a page of up to a thousand at a time. */
 export async function* listSchedules(bucket: R2Bucket): AsyncGenerator<Due[]> {
-  let cursor: string | undefined;
-  do {
-    const options = { prefix: PREFIX, include: ["customMetadata" as const], ...(cursor !== undefined && { cursor }) };
-    const page = await bucket.list(options);
-    yield page.objects.map(dueOf);
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+  for await (const page of pagesOf(bucket, { prefix: PREFIX, include: ["customMetadata"] })) yield page.map(dueOf);
 }
 
 function dueOf({ key, customMetadata = {} }: R2Object): Due {
@@ -102,5 +98,5 @@ export async function getClock(bucket: R2Bucket): Promise<Clock> {
 }
 
 export async function putClock(bucket: R2Bucket, clock: Clock): Promise<void> {
-  await bucket.put(CLOCK, JSON.stringify(clock), { httpMetadata: { contentType: "application/json" } });
+  await putJson(bucket, CLOCK, clock);
 }

@@ -1,11 +1,10 @@
 // What vendors send, read loosely: whatever a value is, what is asked for or what is empty in its place.
-import { hoistedIndex } from "../image/wire.ts";
+import { hoistedIndex, isObject } from "../image/wire.ts";
 import type { Carrier } from "./vendor.ts";
 
 /** The object, or an empty one. */
 export function object(value: unknown): Record<string, unknown> {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Record<string, unknown>) : {};
+  return isObject(value) ? value : {};
 }
 
 /** The list, or an empty one. */

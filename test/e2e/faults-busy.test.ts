@@ -1,16 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
-import { CAT, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { CAT, staged } from "./stage.ts";
 
 /** docs/faults.md 15, 16, 18, 19: a vendor that is busy, down, or late; Easel asks once, and clients retry. */
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"], limits: { headersMs: 500 } });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"], limits: { headersMs: 500 } });
 
 /** Retry-After of the vendor → what ours may be. */
 const WAITS: [name: string, value: () => string | undefined, least: number, most: number][] = [

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { depthBomb, png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { CAT, staged } from "./stage.ts";
 
 /** docs/faults.md 7, 8, 24: answers that are packed, far too large, or far too deep. */
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"], limits: { answerBytes: 8_000_000, pictureBytes: 4_000_000 } });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"], limits: { answerBytes: 8_000_000, pictureBytes: 4_000_000 } });
 
 const pictures = [png({ bytes: 300_000 })];
 

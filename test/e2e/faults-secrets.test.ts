@@ -1,18 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { ADMIN, CAT, LISTENHUB_KEY, LISTENHUB_PATH, read, said, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { ADMIN, CAT, LISTENHUB_KEY, LISTENHUB_PATH, read, said, staged, startStage } from "./stage.ts";
 
 /** docs/faults.md 25 and 59: what must be found nowhere. */
 const PROMPT = "planted-prompt 一只特别的猫 \u{1f98a} planted-prompt-end";
 const SIGNED = "https://example.com/private.png?signature=planted-signature";
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"], faulty: true, limits: { headersMs: 400 } });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"], faulty: true, limits: { headersMs: 400 } });
 
 const asked = {
   ...CAT,

@@ -1,20 +1,14 @@
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { writeGemini } from "../sim/gemini.ts";
 import { jpeg, png, sha256, until } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { ADMIN, CAT, LISTENHUB_PATH, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { ADMIN, CAT, LISTENHUB_PATH, staged } from "./stage.ts";
 
 /** docs/faults.md 28: a client that takes its answer slowly, or not at all for a while. */
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"], limits: { clientStallMs: 200 }, faulty: true });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"], limits: { clientStallMs: 200 }, faulty: true });
 
 /** More than sockets on loopback hold. */
 const picture = png({ bytes: 24_000_000 });

@@ -1,19 +1,13 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, PRO, read, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { CAT, PRO, read, staged, startStage } from "./stage.ts";
 
 /** docs/faults.md 1 to 10: what may go wrong below JSON, between Easel and a vendor. */
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"], limits: { headersMs: 600, firstByteMs: 900, answerMs: 1_500 } });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"], limits: { headersMs: 600, firstByteMs: 900, answerMs: 1_500 } });
 
 const pictures = [png({ bytes: 300_000 })];
 

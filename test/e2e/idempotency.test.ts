@@ -1,19 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
 import { DIALECTS } from "./dialects.ts";
-import { CAT, jsonOf, LISTENHUB_PATH, PRO, read, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { twoLives } from "./lives.ts";
+import { CAT, jsonOf, LISTENHUB_PATH, PRO, read, staged, startStage } from "./stage.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ faulty: true });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ faulty: true });
 
 let last = 0;
 const fresh = () => ({ "idempotency-key": `key-${++last}` });
@@ -75,9 +67,8 @@ describe("one key", () => {
 
   it("42. is another caller's own", async () => {
     const key = fresh();
-    const made = await stage.post("/v1/keys", { name: "another" });
-    const { key: other } = await jsonOf<{ key: string }>(made);
-    const [one, two] = [await ask(key), await ask({ ...key, authorization: `Bearer ${other}` }, { prompt: "a dog" })];
+    const other = await stage.newKey();
+    const [one, two] = [await ask(key), await ask({ ...key, ...other.headers }, { prompt: "a dog" })];
     expect([one.status, two.status, calls()]).toEqual([200, 200, 2]);
     expect(two.headers.get("easel-generation")).not.toBe(one.headers.get("easel-generation"));
   });
@@ -95,11 +86,8 @@ describe("one key", () => {
     expect(calls()).toBe(1);
   });
 
-  it.each([" ", "ключ", "x".repeat(256)])("must be printable: %j", async (key) => {
-    // Node itself refuses what is no header at all.
-    const answer = await ask({
-      "idempotency-key": encodeURIComponent(key) === key ? key : `${key.length}\t\u00e9`,
-    });
+  it.each(["a\tb", "caf\u00e9", "x".repeat(256)])("must be short and printable ASCII: %j", async (key) => {
+    const answer = await ask({ "idempotency-key": key });
     expect(await jsonOf(answer)).toMatchObject({ error: { code: "invalid_request", field: "Idempotency-Key" } });
   });
 });
@@ -135,9 +123,7 @@ describe("a failure", () => {
     for (const prefix of ["generations/", "claims/"]) {
       const key = fresh();
       const before = calls();
-      await stage.easel.fault("BUCKET.put", { times: 3, prefix });
-      const answer = await ask(key);
-      await stage.easel.fault("BUCKET.put", { times: 0 });
+      const answer = await faulted(prefix, () => ask(key));
       expect([answer.status >= 500, calls()]).toEqual([true, before]);
       // Its claim is let go of behind the answer.
       expect((await ask(key)).status).toBe(200);
@@ -202,37 +188,28 @@ async function faulted(prefix: string, act: () => Promise<Response>): Promise<Re
 
 describe("43. an owner that died", () => {
   const limits = { leaseMs: 600 };
-  const restart = async (delayMs: number, key: Record<string, string>, run: (again: Stage) => Promise<void>) => {
-    const persist = await mkdtemp(join(tmpdir(), "easel-once-"));
-    const first = await startStage({ persist, limits });
-    first.listenhub.next({ delayMs });
-    const left = first.post("/v1/generations", body, key).catch(() => undefined);
-    await sleep(400);
-    expect(first.listenhub.seen).toHaveLength(1);
-    await first.stop();
-    await left;
-    const second = await startStage({ persist, limits });
-    try {
-      await run(second);
-    } finally {
-      await second.stop();
-      await rm(persist, { recursive: true, force: true });
-    }
-  };
-
   it("after the vendor was asked: nobody pays twice, and the caller is told so", async () => {
     const key = fresh();
-    await restart(5_000, key, async (again) => {
-      await sleep(700);
-      const answer = await again.post("/v1/generations", body, key);
-      expect([answer.status, answer.headers.get("retry-after"), answer.headers.get("x-should-retry")]).toEqual([
-        409,
-        null,
-        "false",
-      ]);
-      expect((await jsonOf<{ error: { message: string } }>(answer)).error.message).toContain("may have been charged");
-      expect(again.listenhub.seen).toEqual([]);
-    });
+    await twoLives(
+      [{ limits }, { limits }],
+      async (first) => {
+        first.listenhub.next({ delayMs: 5_000 });
+        void first.post("/v1/generations", body, key).catch(() => undefined);
+        await sleep(400);
+        expect(first.listenhub.seen).toHaveLength(1);
+      },
+      async (again) => {
+        await sleep(700);
+        const answer = await again.post("/v1/generations", body, key);
+        expect([answer.status, answer.headers.get("retry-after"), answer.headers.get("x-should-retry")]).toEqual([
+          409,
+          null,
+          "false",
+        ]);
+        expect((await jsonOf<{ error: { message: string } }>(answer)).error.message).toContain("may have been charged");
+        expect(again.listenhub.seen).toEqual([]);
+      },
+    );
   });
 
   it("before any vendor was asked: another draws it", async () => {

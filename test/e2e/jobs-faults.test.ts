@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
-import { heard, jsonOf, LISTENHUB_PATH, PRO, startStage } from "./stage.ts";
-import type { RecordWire, Stage, StageOptions } from "./stage.ts";
+import { twoLives } from "./lives.ts";
+import { heard, jsonOf, LISTENHUB_PATH, PRO, staged } from "./stage.ts";
+import type { RecordWire, Stage } from "./stage.ts";
 
 const limits = { leaseMs: 1_000 };
 const ASYNC = { prefer: "respond-async" };
@@ -19,12 +17,7 @@ const send = async (on: Stage, message: unknown) => {
 };
 
 let last = 0;
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ faulty: true, limits });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ faulty: true, limits });
 
 describe("46. a message that comes more than once", () => {
   it("at once: one vendor call, one end", async () => {
@@ -133,58 +126,43 @@ describe("a refusal", () => {
 });
 
 describe("a runtime that is killed", () => {
-  const restart = async (
-    options: StageOptions,
-    begin: (first: Stage) => Promise<string[]>,
-    run: (again: Stage, ids: string[], calls: number) => Promise<void>,
-  ) => {
-    const persist = await mkdtemp(join(tmpdir(), "easel-jobs-"));
-    const first = await startStage({ persist, limits, ...options });
-    const ids = await begin(first);
-    const calls = first.listenhub.seen.length;
-    await first.stop();
-    const second = await startStage({ persist, limits });
-    try {
-      await run(second, ids, calls);
-    } finally {
-      await second.stop();
-      await rm(persist, { recursive: true, force: true });
-    }
-  };
-
   it("in the middle of a job never asks twice: the record says that it may be charged", async () => {
-    await restart(
-      {},
+    await twoLives(
+      [{ limits }, { limits }],
       async (first) => {
         first.listenhub.always({ delayMs: 20_000 });
         const ids = [await queued(first), await queued(first)];
         await until(() => first.listenhub.seen.length === 2);
         return ids;
       },
-      async (again, ids, calls) => {
+      async (again, ids) => {
         await sleep(1_200);
         await again.easel.scheduled();
         for (const id of ids) {
           expect(await again.ended(id)).toMatchObject({ status: "failed", error: { code: "internal" } });
           expect((await again.record(id)).error?.message).toContain("may have charged");
         }
-        expect([calls, again.listenhub.seen.length, await again.keys("jobs/")]).toEqual([2, 0, []]);
+        expect([again.listenhub.seen, await again.keys("jobs/")]).toEqual([[], []]);
       },
     );
   });
 
   it("before the queue had a job taken: it is sent again, and drawn once", async () => {
-    await restart(
-      { queue: { maxBatchTimeout: 30 } },
-      (first) => Promise.all([queued(first), queued(first), queued(first)]),
-      async (again, ids, calls) => {
+    await twoLives(
+      [{ limits, queue: { maxBatchTimeout: 30 } }, { limits }],
+      async (first) => {
+        const ids = await Promise.all([queued(first), queued(first), queued(first)]);
+        expect(first.listenhub.seen).toEqual([]);
+        return ids;
+      },
+      async (again, ids) => {
         expect((await again.record(ids[0] ?? "")).status).toBe("queued");
         await sleep(1_200);
         await Promise.all([again.easel.scheduled(), again.easel.scheduled()]);
         await again.easel.scheduled();
         for (const id of ids) expect(await again.ended(id)).toMatchObject({ status: "succeeded" });
         await sleep(1_500);
-        expect([calls, again.listenhub.seen.length]).toEqual([0, 3]);
+        expect(again.listenhub.seen).toHaveLength(3);
         await until(async () => (await again.keys("jobs/")).length === 0);
       },
     );

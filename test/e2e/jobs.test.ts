@@ -1,16 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
 import { DIALECTS } from "./dialects.ts";
-import { CAT, heard, jsonOf, LISTENHUB_PATH, PRO, read, said, startStage } from "./stage.ts";
-import type { RecordWire, Stage } from "./stage.ts";
+import { CAT, heard, jsonOf, LISTENHUB_PATH, PRO, read, said, staged, startStage } from "./stage.ts";
+import type { RecordWire } from "./stage.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged();
 
 const ASYNC = { prefer: "respond-async" };
 const calls = () => stage.listenhub.seen.length + stage.linkai.generations().length;
@@ -229,11 +224,11 @@ describe("GET /v1/generations/{id}?wait=", () => {
   });
 
   it("is for the key that asked: nobody else waits", async () => {
-    const made = await jsonOf<{ key: string }>(stage.post("/v1/keys", {}));
+    const other = await stage.newKey();
     stage.listenhub.next({ delayMs: 4_000 });
     const id = await queued(ask());
     const from = Date.now();
-    const answer = await stage.get(`/v1/generations/${id}?wait=10`, { authorization: `Bearer ${made.key}` });
+    const answer = await stage.get(`/v1/generations/${id}?wait=10`, other.headers);
     expect([answer.status, Date.now() - from < 1_000]).toEqual([404, true]);
     expect((await stage.easel.fetch(`/v1/generations/${id}?wait=10`)).status).toBe(401);
     await stage.ended(id);

@@ -1,19 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
-import { ADMIN, jsonOf, lastBody, LISTENHUB_PATH, PRO, said, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { jsonOf, lastBody, LISTENHUB_PATH, PRO, said, staged } from "./stage.ts";
 
-let stage: Stage;
 const PRESETS = {
   card: { size: "1K" },
   wide: { aspectRatio: "16:9", size: "2K" },
   poster: { width: 2048, height: 3072 },
 };
-beforeAll(async () => {
-  stage = await startStage({ faulty: true, vars: { PRESETS: JSON.stringify(PRESETS) } });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ faulty: true, vars: { PRESETS: JSON.stringify(PRESETS) } });
 
 interface Made {
   id: string;
@@ -34,8 +28,7 @@ const as = ({ key }: Made, origin = SITE) => ({
   authorization: `Bearer ${key}`,
   ...(key.startsWith("pk") && { origin }),
 });
-const remove = (id: string, authorization = `Bearer ${ADMIN}`) =>
-  stage.easel.fetch(`/v1/keys/${id}`, { method: "DELETE", headers: { authorization } });
+const remove = (id: string) => stage.call("DELETE", `/v1/keys/${id}`);
 const REFERENCE = `data:image/png;base64,${png({ bytes: 5_000 }).bytes.toString("base64")}`;
 const vendorsSaw = () => stage.listenhub.seen.length + stage.linkai.seen.length;
 
@@ -122,7 +115,7 @@ describe("making, listing and revoking", () => {
     const answers = [secret, page].flatMap((key) => [
       stage.post("/v1/keys", {}, as(key)),
       stage.get("/v1/keys", as(key)),
-      stage.easel.fetch(`/v1/keys/${page.id}`, { method: "DELETE", headers: as(key) }),
+      stage.call("DELETE", `/v1/keys/${page.id}`, undefined, as(key)),
     ]);
     for (const answer of await Promise.all(answers)) {
       expect(answer.status).toBe(403);
@@ -334,9 +327,8 @@ describe("what a key may ask", () => {
 
   it("its presets, as they are", async () => {
     const put = (name: string) => {
-      const body = JSON.stringify({ prompt: "{prompt}, flat", model: "gpt-image-2", size: "1K" });
-      const headers = { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" };
-      return stage.easel.fetch(`/v1/presets/${name}`, { method: "PUT", headers, body });
+      const preset = { prompt: "{prompt}, flat", model: "gpt-image-2", size: "1K" };
+      return stage.call("PUT", `/v1/presets/${name}`, preset);
     };
     expect([(await put("hero")).status, (await put("other")).status]).toEqual([201, 201]);
     const page = await make({ ...PAGE, models: undefined, presets: ["hero"] });

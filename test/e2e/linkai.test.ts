@@ -1,17 +1,11 @@
 import OpenAI from "openai";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { HTML_PAGE, png, webp } from "../sim/index.ts";
 import type { LinkAIBehaviour } from "../sim/index.ts";
-import { ADMIN, hashOf, jsonOf, lastBody, LINKAI_KEY, startStage, warningsOf } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { ADMIN, hashOf, jsonOf, lastBody, LINKAI_KEY, staged, warningsOf } from "./stage.ts";
 
 const PATH = "/linkai/v1/images/generations";
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ cdnElsewhere: true });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ cdnElsewhere: true });
 
 interface Answer {
   data: { url: string }[];

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { writeGemini } from "../sim/gemini.ts";
 import { jpeg, png, sha256, webp } from "../sim/index.ts";
 import { noise } from "../sim/pictures.ts";
 import type { ListenHubBehaviour, Picture } from "../sim/index.ts";
-import { CAT, PRO, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { CAT, PRO, staged } from "./stage.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"] });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"] });
 
 /** Sizes around base64's quads, the reads' and the blocks' ends, and over two parts of an R2 upload. */
 const small = png({ bytes: 100_003 });

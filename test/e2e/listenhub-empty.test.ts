@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { depthBomb, disguised, HTML_PAGE, jpeg, png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { CAT, staged } from "./stage.ts";
 
 /** docs/faults.md 11 to 14: a vendor says 200, and there is no picture. Never a 200 of ours. */
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"] });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"] });
 
 const raw = (value: unknown): ListenHubBehaviour => ({
   body: typeof value === "string" ? value : JSON.stringify(value),

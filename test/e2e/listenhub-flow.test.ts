@@ -1,17 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { writeGemini } from "../sim/gemini.ts";
 import { png, sha256, until } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, PRO, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { CAT, PRO, staged } from "./stage.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"] });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"] });
 
 /** Reads in the background, and tells how much has come. */
 function follow(response: Response): { parts: Buffer[]; received: () => number; done: Promise<void> } {

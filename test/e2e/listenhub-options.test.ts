@@ -1,13 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { CAT, FLASH, PRO, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { describe, expect, it } from "vitest";
+import { CAT, FLASH, PRO, staged, startStage } from "./stage.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"] });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"] });
 
 /** 支持的宽高比. */
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9"];

@@ -1,14 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { disguised, png } from "../sim/index.ts";
-import { CAT, lastBody, LISTENHUB_KEY, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { CAT, lastBody, LISTENHUB_KEY, staged } from "./stage.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"] });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"] });
 
 const file = { fileData: { fileUri: "https://example.com/my-photo.jpg", mimeType: "image/jpeg" } };
 const base64 = png({ bytes: 5_000 }).bytes.toString("base64");

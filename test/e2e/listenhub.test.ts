@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { jpeg, png, sha256, webp } from "../sim/index.ts";
 import type { Picture } from "../sim/index.ts";
 import { writeGemini } from "../sim/gemini.ts";
-import { ADMIN, CAT, lastBody, LISTENHUB_KEY, LISTENHUB_PATH, PRO, read, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { ADMIN, CAT, lastBody, LISTENHUB_KEY, LISTENHUB_PATH, PRO, read, staged } from "./stage.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"] });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vendors: ["listenhub"] });
 
 const inline = (picture: Picture) => ({
   inlineData: { data: picture.bytes.toString("base64"), mimeType: picture.type },

@@ -1,6 +1,6 @@
 import OpenAI from "openai";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ADMIN, FLASH, heard, jsonOf, lastBody, PRO, startStage } from "./stage.ts";
+import { describe, expect, it } from "vitest";
+import { ADMIN, FLASH, heard, jsonOf, lastBody, PRO, staged, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 interface Model {
@@ -25,12 +25,7 @@ async function withModels(models: unknown, use: (stage: Stage) => Promise<void>)
 const listOf = async (stage: Stage, path = "/v1/models") => (await jsonOf<{ data: Model[] }>(stage.get(path))).data;
 const modelOf = (stage: Stage, id: string) => jsonOf<Model>(stage.get(`/v1/models/${id}`));
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged();
 
 describe("GET /v1/models", () => {
   it("lists what is drawn here, and by whom", async () => {

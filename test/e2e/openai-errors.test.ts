@@ -1,17 +1,11 @@
 import OpenAI from "openai";
 import type { ClientOptions } from "openai";
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { LinkAIBehaviour } from "../sim/index.ts";
-import { ADMIN, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { ADMIN, staged, startStage } from "./stage.ts";
 import { refused } from "./refused.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged();
 
 function clientOf(options: ClientOptions = {}): OpenAI {
   return new OpenAI({ apiKey: ADMIN, baseURL: `${stage.easel.url}/openai/v1`, maxRetries: 0, ...options });

@@ -1,19 +1,13 @@
 import OpenAI from "openai";
 import type { ClientOptions, Uploadable } from "openai";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { jpeg, png, sha256, until } from "../sim/index.ts";
-import { ADMIN, lastBody, PRO, read, said, startStage, warningsOf } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { ADMIN, lastBody, PRO, read, said, staged, warningsOf } from "./stage.ts";
 import { refused } from "./refused.ts";
 
 const QUIET_MS = 400;
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ faulty: true, limits: { streamQuietMs: QUIET_MS } });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ faulty: true, limits: { streamQuietMs: QUIET_MS } });
 
 function clientOf(options: ClientOptions = {}): OpenAI {
   return new OpenAI({ apiKey: ADMIN, baseURL: `${stage.easel.url}/v1`, maxRetries: 0, ...options });

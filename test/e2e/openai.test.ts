@@ -1,17 +1,11 @@
 import OpenAI from "openai";
 import type { ClientOptions } from "openai";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { jpeg, png, sha256 } from "../sim/index.ts";
-import { ADMIN, hashOf, lastBody, PRO, startStage, warningsOf } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { ADMIN, hashOf, lastBody, PRO, staged, startStage, warningsOf } from "./stage.ts";
 import { refused } from "./refused.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged();
 
 function clientOf(options: ClientOptions & { at?: string } = {}): OpenAI {
   const { at = "/openai/v1", ...rest } = options;

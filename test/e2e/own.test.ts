@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { jpeg, png, webp } from "../sim/index.ts";
-import { hashOf, jsonOf, lastBody, PRO, startStage, warningsOf } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { hashOf, jsonOf, lastBody, PRO, staged, warningsOf } from "./stage.ts";
 
 const PATH = "/v1/generations";
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged();
 
 const ask = (more: object = {}, headers?: Record<string, string>) =>
   stage.post(PATH, { prompt: "a cat", ...more }, headers);

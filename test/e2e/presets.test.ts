@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
-import { FLASH, jsonOf, lastBody, PRO, startStage, warningsOf } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { FLASH, jsonOf, lastBody, PRO, staged, startStage, warningsOf } from "./stage.ts";
 
 const PRESETS = { fixed: { prompt: "a {prompt} by the sea", model: "gpt-image-2", size: "1K", aspectRatio: "1:1" } };
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vars: { PRESETS: JSON.stringify(PRESETS) } });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vars: { PRESETS: JSON.stringify(PRESETS) } });
 
 interface PresetWire {
   name: string;
@@ -19,12 +13,8 @@ interface PresetWire {
 const HERO = { prompt: "{prompt}, in watercolour", model: PRO, aspectRatio: "16:9", vary: ["prompt", "size"] };
 let last = 0;
 const fresh = () => `preset-${++last}`;
-const call = (method: string, name: string, body?: unknown, headers: Record<string, string> = {}) =>
-  stage.easel.fetch(`/v1/presets/${name}`, {
-    method,
-    headers: { authorization: "Bearer admin-token-of-the-test", ...headers },
-    ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
-  });
+const call = (method: string, name: string, body?: unknown, headers?: Record<string, string>) =>
+  stage.call(method, `/v1/presets/${name}`, body, headers);
 const draw = (more: object) => stage.post("/v1/generations", more);
 const toListenHub = () => lastBody(stage.listenhub.seen);
 const list = async () => (await jsonOf<{ data: PresetWire[] }>(stage.get("/v1/presets"))).data;
@@ -86,8 +76,7 @@ describe("PUT, GET and DELETE", () => {
   });
 
   it("are for the operator; a server's key reads", async () => {
-    const { key } = await jsonOf<{ key: string }>(stage.post("/v1/keys", {}));
-    const headers = { authorization: `Bearer ${key}` };
+    const { headers } = await stage.newKey();
     expect((await call("PUT", "hero", HERO, headers)).status).toBe(403);
     expect((await call("DELETE", "fixed", undefined, headers)).status).toBe(403);
     expect((await call("GET", "fixed", undefined, headers)).status).toBe(200);
@@ -178,8 +167,8 @@ describe("a page's key", () => {
   const SITE = "https://example.com";
   const keyFor = async (terms: object) => {
     const page = { kind: "publishable", origins: [SITE], size: "2K", perMinute: 5, ...terms };
-    const { key } = await jsonOf<{ key: string }>(stage.post("/v1/keys", page));
-    return { authorization: `Bearer ${key}`, origin: SITE };
+    const { headers } = await stage.newKey(page);
+    return { ...headers, origin: SITE };
   };
 
   it("draws by its presets, whatever models those have, and by no other", async () => {

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ADMIN, heard, jsonOf, LINKAI_KEY, LISTENHUB_KEY, said, startStage } from "./stage.ts";
-import type { RecordWire, Stage } from "./stage.ts";
+import { describe, expect, it } from "vitest";
+import { ADMIN, heard, jsonOf, LINKAI_KEY, LISTENHUB_KEY, said, staged } from "./stage.ts";
+import type { RecordWire } from "./stage.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged();
 
 interface Page {
   object: string;
@@ -64,8 +59,8 @@ describe("GET /v1/generations/{id}", () => {
   });
 
   it("is for the operator too, whose list stays their own", async () => {
-    const made = await jsonOf<{ key: string }>(stage.post("/v1/keys", {}));
-    const drawn = await stage.post("/v1/generations", { prompt: PROMPT }, { authorization: `Bearer ${made.key}` });
+    const { headers } = await stage.newKey();
+    const drawn = await stage.post("/v1/generations", { prompt: PROMPT }, headers);
     const id = drawn.headers.get("easel-generation") ?? "";
     expect(await stage.record(id)).toMatchObject({ id, status: "succeeded" });
     const { data } = await jsonOf<Page>(stage.get("/v1/generations"));
@@ -74,8 +69,7 @@ describe("GET /v1/generations/{id}", () => {
 
   it("is for the key that made it: to another all else is one and the same 404", async () => {
     const id = await draw();
-    const made = await jsonOf<{ key: string }>(stage.post("/v1/keys", {}));
-    const headers = { authorization: `Bearer ${made.key}` };
+    const { headers } = await stage.newKey();
     for (const other of [
       id,
       `${id.slice(0, -1)}${id.endsWith("0") ? "1" : "0"}`,
@@ -116,8 +110,7 @@ describe("GET /v1/generations", () => {
 
   it("shows a key its own, and not so much as the id of another's", async () => {
     const theirs = await Promise.all(Array.from({ length: 5 }, () => draw()));
-    const made = await jsonOf<{ key: string }>(stage.post("/v1/keys", {}));
-    const headers = { authorization: `Bearer ${made.key}` };
+    const { headers } = await stage.newKey();
     const page = async (query: string) =>
       jsonOf<Page>(stage.easel.fetch(`/v1/generations?limit=1${query}`, { headers }));
     expect(await page("")).toEqual({ object: "list", data: [], next: null });

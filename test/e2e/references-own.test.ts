@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { jpeg, png, sha256, until } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { FLASH, hashOf, lastBody, LISTENHUB_PATH, PRO, read, said, startStage } from "./stage.ts";
-import type { Answered, Stage } from "./stage.ts";
+import { FLASH, hashOf, lastBody, LISTENHUB_PATH, PRO, read, said, staged } from "./stage.ts";
+import type { Answered } from "./stage.ts";
 
 /** A vendor that would rather have URLs gets ours; for pictures that we have nobody is asked. */
 const PUBLIC_URL = "https://img.example.com";
 const one = png({ bytes: 70_000, seed: 3 });
 const two = jpeg(2);
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vars: { PUBLIC_URL } });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vars: { PUBLIC_URL } });
 
 const data = ({ bytes }: { bytes: Buffer }) => ({ data: bytes.toString("base64") });
 const ask = (model: string, ...references: unknown[]): Promise<Answered> =>

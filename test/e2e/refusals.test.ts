@@ -89,6 +89,19 @@ const OPENAI: Shape["body"] = (message, [, type, code]) => ({ error: { message, 
 const INVALID = "invalid_request_error";
 const SERVER = "server_error";
 
+/** The cells that are the same wherever errors are OpenAI's. */
+const OPENAI_TABLE = {
+  empty: [502, SERVER, "no_image"],
+  credit: [402, "insufficient_quota", "insufficient_quota"],
+  model: [404, INVALID, "model_not_found"],
+  rate: [429, "requests", "rate_limit_exceeded"],
+  failed: [502, SERVER, "vendor_error"],
+  proxy: [502, SERVER, "vendor_error"],
+  html: [502, SERVER, "vendor_error"],
+  timeout: [504, SERVER, "vendor_timeout"],
+  invalid: [400, INVALID, null],
+} as const;
+
 /** By hand, from the documents (errors, 错误码, 错误响应) and openai-node's errors. */
 const SHAPES: Record<string, Shape> = {
   listenhub: {
@@ -114,15 +127,7 @@ const SHAPES: Record<string, Shape> = {
     table: {
       moderated: [400, INVALID, "content_policy_violation"],
       blocked: [400, INVALID, "content_policy_violation"],
-      empty: [502, SERVER, "no_image"],
-      credit: [402, "insufficient_quota", "insufficient_quota"],
-      model: [404, INVALID, "model_not_found"],
-      rate: [429, "requests", "rate_limit_exceeded"],
-      failed: [502, SERVER, "vendor_error"],
-      proxy: [502, SERVER, "vendor_error"],
-      html: [502, SERVER, "vendor_error"],
-      timeout: [504, SERVER, "vendor_timeout"],
-      invalid: [400, INVALID, null],
+      ...OPENAI_TABLE,
     },
   },
   atalk: {
@@ -182,15 +187,7 @@ const SHAPES: Record<string, Shape> = {
     table: {
       moderated: [400, "image_generation_user_error", "moderation_blocked"],
       blocked: [400, "image_generation_user_error", "moderation_blocked"],
-      empty: [502, SERVER, "no_image"],
-      credit: [402, "insufficient_quota", "insufficient_quota"],
-      model: [404, INVALID, "model_not_found"],
-      rate: [429, "requests", "rate_limit_exceeded"],
-      failed: [502, SERVER, "vendor_error"],
-      proxy: [502, SERVER, "vendor_error"],
-      html: [502, SERVER, "vendor_error"],
-      timeout: [504, SERVER, "vendor_timeout"],
-      invalid: [400, INVALID, null],
+      ...OPENAI_TABLE,
     },
   },
   easel: {

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { until } from "../sim/index.ts";
+import { twoLives } from "./lives.ts";
 import { jsonOf, said, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 import { drawn, event, freshHour, history, HOUR, idle, MINUTE, prompts, put, removeAll, tickOf } from "./ticking.ts";
@@ -79,23 +77,7 @@ describe("a tick, when R2 or the queue fails", () => {
 });
 
 describe("the runtime, killed in the middle of a tick", () => {
-  const limits = { leaseMs: 600 };
-  /** Two lives over the same storage. */
-  const lives = async (first: (stage: Stage) => Promise<void>, second: (stage: Stage) => Promise<void>) => {
-    const persist = await mkdtemp(join(tmpdir(), "easel-ticks-"));
-    try {
-      for (const life of [first, second]) {
-        const stage = await startStage({ persist, faulty: true, limits });
-        try {
-          await life(stage);
-        } finally {
-          await stage.stop();
-        }
-      }
-    } finally {
-      await rm(persist, { recursive: true, force: true });
-    }
-  };
+  const options = { faulty: true, limits: { leaseMs: 600 } };
 
   it.each([
     ["before it has a number", "ticks/", "/count"],
@@ -103,17 +85,17 @@ describe("the runtime, killed in the middle of a tick", () => {
     ["before it is queued", "generations/", ""],
   ])("43. %s: the same event draws it, once", async (_, prefix, end) => {
     const at = freshHour();
-    await lives(
+    await twoLives(
+      [options, options],
       async (stage) => {
         await event(stage, at - MINUTE);
         await put(stage, "killed", {});
         const hung = end === "" ? prefix : `${prefix}${await idOf(stage, "killed")}${end}`;
         await stage.easel.fault("BUCKET.put", { delayMs: 60_000, prefix: hung });
-        const left = event(stage, at).catch(() => undefined);
+        void event(stage, at).catch(() => undefined);
         await until(async () => (await stage.keys("ticks/")).some((key) => key.includes("/claims/")), 5_000);
         await sleep(300);
         expect(stage.listenhub.seen).toEqual([]);
-        void left;
       },
       async (stage) => {
         await Promise.all([event(stage, at), event(stage, at + MINUTE), event(stage, at)]);
@@ -127,19 +109,20 @@ describe("the runtime, killed in the middle of a tick", () => {
 
   it("after the vendor was asked: it is not asked again, and the picture before stays", async () => {
     const at = freshHour();
-    let good: string | null = null;
-    await lives(
+    await twoLives(
+      [options, options],
       async (stage) => {
         await event(stage, at - MINUTE);
         await put(stage, "killed", {});
         await event(stage, at);
         await idle(stage);
-        good = (await stage.easel.fetch("/s/killed")).headers.get("etag");
+        const { headers } = await stage.easel.fetch("/s/killed");
         stage.listenhub.next({ delayMs: 30_000 });
         await event(stage, at + HOUR);
-        await until(() => Promise.resolve(stage.listenhub.seen.length === 2), 10_000);
+        await until(() => stage.listenhub.seen.length === 2, 10_000);
+        return headers.get("etag");
       },
-      async (stage) => {
+      async (stage, good) => {
         await sleep(1_000);
         await event(stage, at + HOUR);
         await event(stage, at + HOUR + MINUTE);
@@ -164,7 +147,8 @@ describe("the runtime, killed in the middle of a tick", () => {
 
   it("once the picture was there, before it was noted as the latest: the next event notes it", async () => {
     const at = freshHour();
-    await lives(
+    await twoLives(
+      [options, options],
       async (stage) => {
         await event(stage, at - MINUTE);
         await put(stage, "killed", {});

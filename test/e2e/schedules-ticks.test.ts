@@ -1,17 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { prng } from "../policy/prng.ts";
 import { until } from "../sim/index.ts";
-import { jsonOf, PRO, said, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
-import { drawn, event, freshHour, history, HOUR, idle, MINUTE, prompts, put, removeAll, tickOf } from "./ticking.ts";
+import { jsonOf, PRO, said } from "./stage.ts";
+import { clocked, drawn, event, freshHour, history, HOUR, idle, MINUTE, prompts, put, tickOf } from "./ticking.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterEach(() => removeAll(stage));
-afterAll(() => stage.stop());
+const stage = clocked();
 
 /** From when on missed ticks of a schedule count. */
 async function since(name: string): Promise<number> {
@@ -192,18 +185,13 @@ describe("a tick that fails", () => {
 
   it("because nobody can draw it any more asks no vendor", async () => {
     const at = freshHour();
-    const preset = (method: string, body?: object) =>
-      stage.easel.fetch("/v1/presets/passing", {
-        method,
-        headers: { authorization: `Bearer admin-token-of-the-test` },
-        ...(body && { body: JSON.stringify(body) }),
-      });
-    expect((await preset("PUT", { prompt: "a fox", vary: [], model: PRO })).status).toBe(201);
+    const path = "/v1/presets/passing";
+    expect((await stage.call("PUT", path, { prompt: "a fox", vary: [], model: PRO })).status).toBe(201);
     expect((await put(stage, "preset", { request: { preset: "passing" } })).status).toBe(201);
     await event(stage, at);
     await idle(stage);
     expect(prompts(stage)).toEqual(["a fox"]);
-    await preset("DELETE");
+    await stage.call("DELETE", path);
     await event(stage, at + HOUR);
     await idle(stage);
     const { ticks } = await history(stage, "preset");

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { until } from "../sim/index.ts";
-import { ADMIN, jsonOf, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { startStage } from "./stage.ts";
 import {
+  clocked,
   drawn,
   event,
   freshHour,
@@ -13,27 +13,14 @@ import {
   prompts,
   put,
   remove,
-  removeAll,
   tickOf,
 } from "./ticking.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vendors: ["listenhub"], faulty: true, limits: { ticksPerEvent: 5 } });
-});
-beforeEach(() => stage.reset());
-afterEach(() => removeAll(stage));
-afterAll(() => stage.stop());
+const stage = clocked({ vendors: ["listenhub"], faulty: true, limits: { ticksPerEvent: 5 } });
 
-const asAdmin = { authorization: `Bearer ${ADMIN}` };
 const numbered = { prompt: "{{item}} {{counter}}" };
 
-async function key(): Promise<{ id: string; headers: Record<string, string> }> {
-  const made = await jsonOf<{ id: string; key: string }>(stage.post("/v1/keys", {}));
-  return { id: made.id, headers: { authorization: `Bearer ${made.key}` } };
-}
-
-const revoke = (id: string) => stage.easel.fetch(`/v1/keys/${id}`, { method: "DELETE", headers: asAdmin });
+const revoke = (id: string) => stage.call("DELETE", `/v1/keys/${id}`);
 
 describe("a tick that waits for its next try", () => {
   const name = "waiting";
@@ -48,7 +35,7 @@ describe("a tick that waits for its next try", () => {
     ["its request is changed", (_, headers) => put(stage, name, { request: { prompt: "a dog" } }, headers), true],
   ];
   it.each(changes)("when %s: drawn is what its owner still wants", async (_, change, isDrawn) => {
-    const { id, headers } = await key();
+    const { id, headers } = await stage.newKey();
     await put(stage, name, {}, headers);
     stage.listenhub.next({ status: 429, error: {}, headers: { "retry-after": "2" } });
     await event(stage, freshHour());
@@ -69,7 +56,7 @@ describe("a tick that waits for its next try", () => {
   });
 
   it("a job of a key that is revoked is not drawn either, and its record says so", async () => {
-    const { id, headers } = await key();
+    const { id, headers } = await stage.newKey();
     stage.listenhub.next({ status: 429, error: {}, headers: { "retry-after": "2" } });
     const answer = await stage.post("/v1/generations", { prompt: "a cat" }, { ...headers, prefer: "respond-async" });
     await until(() => stage.listenhub.seen.length === 1);

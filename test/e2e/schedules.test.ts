@@ -1,17 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
-import { jsonOf, PRO, said, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
-import { HOUR, drawn, event, freshHour, history, idle, prompts, put, remove, removeAll, tickOf } from "./ticking.ts";
+import { jsonOf, PRO, said } from "./stage.ts";
+import { clocked, HOUR, drawn, event, freshHour, history, idle, prompts, put, remove, tickOf } from "./ticking.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterEach(() => removeAll(stage));
-afterAll(() => stage.stop());
+const stage = clocked();
 
 interface ErrorWire {
   error: { code: string; message: string; field?: string };
@@ -30,12 +23,6 @@ interface ScheduleWire {
 }
 
 const cat = { model: PRO, prompt: "a cat" };
-
-/** A key's Authorization header, and its id. */
-async function key(terms: object = {}) {
-  const made = await jsonOf<{ id: string; key: string }>(stage.post("/v1/keys", terms));
-  return { id: made.id, headers: { authorization: `Bearer ${made.key}` } };
-}
 
 const run = (name: string, headers: Record<string, string> = {}) =>
   stage.post(`/v1/schedules/${name}/run`, "", headers);
@@ -126,7 +113,7 @@ describe("a schedule", () => {
     await put(stage, "leaving", {});
     stage.listenhub.next({ delayMs: 1_500 });
     await event(stage, at);
-    await until(() => Promise.resolve(stage.listenhub.seen.length === 1), 10_000);
+    await until(() => stage.listenhub.seen.length === 1, 10_000);
     await remove(stage, "leaving");
     await put(stage, "leaving", {});
     await idle(stage);
@@ -243,7 +230,7 @@ describe("what is wrong with a schedule is told by its field", () => {
 
 describe("a key", () => {
   it("has schedules of its own; others see none of them, the operator all", async () => {
-    const [one, two] = [await key(), await key()];
+    const [one, two] = [await stage.newKey(), await stage.newKey()];
     expect((await put(stage, "ours", {}, one.headers)).status).toBe(201);
     expect(await jsonOf<ErrorWire>(put(stage, "ours", {}, two.headers))).toMatchObject({
       error: { code: "forbidden" },
@@ -265,7 +252,7 @@ describe("a key", () => {
   });
 
   it("that is publishable, or none, has none", async () => {
-    const page = await key({
+    const page = await stage.newKey({
       kind: "publishable",
       origins: ["https://a.example"],
       models: [PRO],
@@ -280,10 +267,10 @@ describe("a key", () => {
   });
 
   it("may draw by the clock what it may draw by hand", async () => {
-    const bound = await key({ models: ["gpt-image-2"] });
+    const bound = await stage.newKey({ models: ["gpt-image-2"] });
     const answer = await put(stage, "bound", {}, bound.headers);
     expect([answer.status, await jsonOf(answer)]).toMatchObject([403, { error: { field: "request.model" } }]);
-    const small = await key({ size: "1K" });
+    const small = await stage.newKey({ size: "1K" });
     expect((await put(stage, "bound", { request: { ...cat, size: "4K" } }, small.headers)).status).toBe(403);
     expect((await put(stage, "bound", {}, small.headers)).status).toBe(201);
     // Not by the operator's hand either.
@@ -291,7 +278,7 @@ describe("a key", () => {
   });
 
   it("may have as many as its bucket takes requests a minute", async () => {
-    const { headers } = await key({ perMinute: 60 });
+    const { headers } = await stage.newKey({ perMinute: 60 });
     const names = Array.from({ length: 60 }, (_, n) => `no-${n}`);
     const made = await Promise.all(names.map((name) => put(stage, name, {}, headers)));
     expect(made.every(({ status }) => status === 201)).toBe(true);
@@ -305,14 +292,11 @@ describe("a key", () => {
 
   it("that is revoked ends what it began", async () => {
     const at = freshHour();
-    const { id, headers } = await key();
+    const { id, headers } = await stage.newKey();
     await put(stage, "ended", {}, headers);
     await event(stage, at);
     await idle(stage);
-    await stage.easel.fetch(`/v1/keys/${id}`, {
-      method: "DELETE",
-      headers: { authorization: "Bearer admin-token-of-the-test" },
-    });
+    await stage.call("DELETE", `/v1/keys/${id}`);
     const stopped = await jsonOf<ScheduleWire>(stage.get("/v1/schedules/ended"));
     expect(stopped).toMatchObject({ enabled: true, next: [], stopped: expect.stringContaining("revoked") as string });
     expect((await history(stage, "ended")).next).toEqual([]);

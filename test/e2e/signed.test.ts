@@ -1,12 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { sign } from "../../docs/sign.mjs";
 import { jpeg, png, until } from "../sim/index.ts";
-import { ADMIN, hashOf, heard, jsonOf, lastBody, PRO, read, said, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { twoLives } from "./lives.ts";
+import { ADMIN, hashOf, heard, jsonOf, lastBody, PRO, read, said, staged, startStage } from "./stage.ts";
 
 const KEYS = { main: "a-secret-of-the-tests-with-40-characters", next: "another-secret-of-the-tests-of-40-chars." };
 const PRESETS = {
@@ -22,12 +19,7 @@ const SAFE = {
   "cross-origin-resource-policy": "cross-origin",
 };
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage({ vars, limits, faulty: true });
-});
-beforeEach(() => stage.reset());
-afterAll(() => stage.stop());
+const stage = staged({ vars, limits, faulty: true });
 
 type Fields = Record<string, string | number>;
 let last = 0;
@@ -285,12 +277,7 @@ describe("what is signed but cannot be drawn", () => {
 });
 
 describe("a preset", () => {
-  const put = (name: string, body: object) =>
-    stage.easel.fetch(`/v1/presets/${name}`, {
-      method: "PUT",
-      headers: { authorization: `Bearer ${ADMIN}` },
-      body: JSON.stringify(body),
-    });
+  const put = (name: string, body: object) => stage.call("PUT", `/v1/presets/${name}`, body);
 
   it("that changes leaves what is drawn, until its version changes", async () => {
     const fields = { prompt: fresh() };
@@ -326,7 +313,7 @@ describe("a preset", () => {
     const path = url({ prompt: fresh() }, "passing");
     await put("passing", { prompt: "{prompt}" });
     const first = await hashOf(view(path));
-    await stage.easel.fetch("/v1/presets/passing", { method: "DELETE", headers: { authorization: `Bearer ${ADMIN}` } });
+    await stage.call("DELETE", "/v1/presets/passing");
     expect((await view(path)).status).toBe(404);
     await put("passing", { prompt: "{prompt}" });
     expect(await hashOf(view(path))).toBe(first);
@@ -420,29 +407,26 @@ describe("many at once", () => {
 });
 
 it("a view whose isolate died is not the last one: the next ones have it drawn, once", async () => {
-  const persist = await mkdtemp(join(tmpdir(), "easel-signed-"));
   const path = url();
-  const options = { vars, limits: { ...limits, leaseMs: 600 }, persist };
-  const first = await startStage(options);
-  first.listenhub.next({ delayMs: 5_000 });
-  const left = view(path, {}, first).catch(() => undefined);
-  await until(() => calls(first) === 1);
-  await first.stop();
-  await left;
-  const second = await startStage(options);
-  try {
-    await sleep(700);
-    const answers = await Promise.all(Array.from({ length: 10 }, () => view(path, {}, second)));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    expect(calls(second)).toBe(1);
-    // By the queue, which does not end with a visit.
-    expect((await second.keys("generations/")).filter((key) => key.endsWith("/queued.json"))).toHaveLength(1);
-    expect((await view(path, {}, second)).status).toBe(200);
-    expect(calls(second)).toBe(1);
-  } finally {
-    await second.stop();
-    await rm(persist, { recursive: true, force: true });
-  }
+  const options = { vars, limits: { ...limits, leaseMs: 600 } };
+  await twoLives(
+    [options, options],
+    async (first) => {
+      first.listenhub.next({ delayMs: 5_000 });
+      void view(path, {}, first).catch(() => undefined);
+      await until(() => calls(first) === 1);
+    },
+    async (second) => {
+      await sleep(700);
+      const answers = await Promise.all(Array.from({ length: 10 }, () => view(path, {}, second)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(calls(second)).toBe(1);
+      // By the queue, which does not end with a visit.
+      expect((await second.keys("generations/")).filter((key) => key.endsWith("/queued.json"))).toHaveLength(1);
+      expect((await view(path, {}, second)).status).toBe(200);
+      expect(calls(second)).toBe(1);
+    },
+  );
 });
 
 describe("limits", () => {

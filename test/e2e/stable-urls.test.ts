@@ -1,16 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
-import { hashOf, jsonOf, PRO, said, startStage } from "./stage.ts";
-import type { Stage } from "./stage.ts";
-import { drawn, event, freshHour, history, HOUR, idle, MINUTE, put, removeAll, tickOf } from "./ticking.ts";
+import { hashOf, jsonOf, PRO, said } from "./stage.ts";
+import { clocked, drawn, event, freshHour, history, HOUR, idle, MINUTE, put, tickOf } from "./ticking.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await startStage();
-});
-beforeEach(() => stage.reset());
-afterEach(() => removeAll(stage));
-afterAll(() => stage.stop());
+const stage = clocked();
 
 const get = (path: string, headers: Record<string, string> = {}) => stage.easel.fetch(path, { headers });
 

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll, beforeEach } from "vitest";
 import { startEasel } from "../harness/worker.ts";
 import type { Easel, EaselOptions } from "../harness/worker.ts";
 import { sha256, startAtalk, startLinkAI, startListenHub, startNebula, startXty, until } from "../sim/index.ts";
@@ -62,14 +63,16 @@ export interface Stage {
   atalk: Atalk;
   linkai: LinkAI;
   nebula: Nebula;
-  /** POSTs with the admin's key: JSON, or text, bytes and streams as they are. */
+  /** Asks with the admin's key, unless the headers have another: JSON, or text, bytes and streams as they are. */
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
-  /** GETs with the admin's key. */
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   /** POSTs in ListenHub's dialect; `how` is what ListenHub does next. */
   ask(body: unknown, how?: ListenHubBehaviour): Promise<Response>;
   /** The same, read to its end; rejects where the body breaks off. `CAT` unless told. */
   draw(body?: unknown, how?: ListenHubBehaviour): Promise<Answered>;
+  /** Makes an API key: its id, and the header of who has it. */
+  newKey(terms?: object): Promise<{ id: string; headers: { authorization: string } }>;
   record(id: string): Promise<RecordWire>;
   /** The record once the generation has ended. */
   ended(id: string): Promise<RecordWire>;
@@ -122,15 +125,17 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   });
   const authorization = `Bearer ${ADMIN}`;
 
-  const post: Stage["post"] = (path, body, headers) => {
+  const call: Stage["call"] = (method, path, body, headers) => {
+    if (body === undefined) return easel.fetch(path, { method, headers: { authorization, ...headers } });
     const raw = typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
     return easel.fetch(path, {
-      method: "POST",
+      method,
       headers: { authorization, "content-type": "application/json", ...headers },
       body: raw ? (body as BodyInit) : JSON.stringify(body),
     });
   };
-  const get: Stage["get"] = (path, headers) => easel.fetch(path, { headers: { authorization, ...headers } });
+  const post: Stage["post"] = (path, body, headers) => call("POST", path, body, headers);
+  const get: Stage["get"] = (path, headers) => call("GET", path, undefined, headers);
   const ask: Stage["ask"] = (body, how) => {
     if (how !== undefined) listenhub.next(how);
     return post(LISTENHUB_PATH, body);
@@ -139,10 +144,15 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   return {
     easel,
     ...sims,
+    call,
     post,
     get,
     ask,
     draw: (body = CAT, how) => read(ask(body, how)),
+    newKey: async (terms = {}) => {
+      const { id, key } = await jsonOf<{ id: string; key: string }>(post("/v1/keys", terms));
+      return { id, headers: { authorization: `Bearer ${key}` } };
+    },
     record,
     ended: async (id) => {
       await until(async () => ["succeeded", "failed"].includes((await record(id)).status), 15_000);
@@ -159,6 +169,17 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       await Promise.all(Object.values(sims).map((sim) => sim.stop()));
     },
   };
+}
+
+/** The stage of one file's tests: no vendor knows in one test of another, and all is gone after them. */
+export function staged(options?: StageOptions): Stage {
+  const stage = {} as Stage;
+  beforeAll(async () => {
+    Object.assign(stage, await startStage(options));
+  });
+  beforeEach(() => stage.reset());
+  afterAll(() => stage.stop());
+  return stage;
 }
 
 /** Reads an answer to its end; rejects where it breaks off. */

@@ -1,6 +1,7 @@
+import { afterEach } from "vitest";
 import { until } from "../sim/index.ts";
-import { ADMIN, jsonOf, PRO } from "./stage.ts";
-import type { Stage } from "./stage.ts";
+import { jsonOf, PRO, staged } from "./stage.ts";
+import type { Stage, StageOptions } from "./stage.ts";
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -29,6 +30,13 @@ export function tickOf(at: number): string {
   return new Date(at).toISOString().replace(":00.000Z", "Z");
 }
 
+/** The stage of one file's tests, whose schedules are gone after each: none is due in the next. */
+export function clocked(options?: StageOptions): Stage {
+  const stage = staged(options);
+  afterEach(() => removeAll(stage));
+  return stage;
+}
+
 let latest = 0;
 /** A whole hour that no test before this one has come near: who was not looked after is caught up for a day. */
 export function freshHour(): number {
@@ -37,19 +45,13 @@ export function freshHour(): number {
 }
 
 /** Makes a schedule, or another of it, with the admin's key unless told. */
-export function put(stage: Stage, name: string, schedule: object, headers: Record<string, string> = {}) {
-  return stage.easel.fetch(`/v1/schedules/${name}`, {
-    method: "PUT",
-    headers: { authorization: `Bearer ${ADMIN}`, "content-type": "application/json", ...headers },
-    body: JSON.stringify({ cron: "0 * * * *", request: { model: PRO, prompt: "a cat" }, ...schedule }),
-  });
+export function put(stage: Stage, name: string, schedule: object, headers?: Record<string, string>) {
+  const hourly = { cron: "0 * * * *", request: { model: PRO, prompt: "a cat" } };
+  return stage.call("PUT", `/v1/schedules/${name}`, { ...hourly, ...schedule }, headers);
 }
 
-export function remove(stage: Stage, name: string, headers: Record<string, string> = {}) {
-  return stage.easel.fetch(`/v1/schedules/${name}`, {
-    method: "DELETE",
-    headers: { authorization: `Bearer ${ADMIN}`, ...headers },
-  });
+export function remove(stage: Stage, name: string, headers?: Record<string, string>) {
+  return stage.call("DELETE", `/v1/schedules/${name}`, undefined, headers);
 }
 
 /** Deletes every schedule, so that none is due in the next test. */

@@ -34,7 +34,6 @@ export function jobOf(env: Env, change: { prompt?: string; receivedAt?: number; 
     settings: settingsOf(env),
     receivedAt,
     hoisted,
-    chosen: () => undefined,
     ...ctx,
   };
 }
