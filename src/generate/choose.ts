@@ -33,8 +33,9 @@ export function routesFor(
   dialect: string,
   { env, settings }: { env: Pick<Env, "IMAGES">; settings: Settings },
 ): [Route, ...Route[]] {
-  const circumstances = { converts: env.IMAGES !== undefined, assumed, most };
   const { model, offers } = offersOf(request.model, settings, dialect, Math.random);
+  const { pixels } = registryOf(settings).entryOf(model);
+  const circumstances = { converts: env.IMAGES !== undefined, assumed, most, pixels };
   let refusal: GatewayError | undefined;
   const routes: (Route & { lost: number })[] = [];
   for (const { provider, spec } of offers) {

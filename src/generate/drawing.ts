@@ -7,7 +7,7 @@ import type { Tap } from "../stream/tap.ts";
 import type { Route } from "./choose.ts";
 import { convert } from "./convert.ts";
 import { exchange, type Exchanged } from "./exchange.ts";
-import { mayMoveOn } from "./failover.ts";
+import { mayMoveOn, withCause } from "./failover.ts";
 import type { Generation } from "./generation.ts";
 import { Lanes, PARALLEL } from "./lanes.ts";
 import type { References } from "./references.ts";
@@ -49,7 +49,7 @@ export class Drawing {
     const { n } = this.generation.job.asked.request;
     const drawn = await this.split({ n, at, until });
     const made = drawn.reduce((sum, { pictures }) => sum + pictures.length, 0);
-    const error = mostTelling(this.failures);
+    const { error } = this;
     if (made === 0 && error !== undefined) throw error;
     if (made < n) {
       const why = error === undefined ? "" : ` (${error.code})`;
@@ -76,14 +76,21 @@ export class Drawing {
 
   /** The next route, once the error of the one before allows it; undefined where that was all. */
   async next(thrown: unknown, { at, until }: { at: number; until: number }): Promise<number | undefined> {
-    const error = asGatewayError(thrown);
-    this.failures.push(error);
+    const { owned, settings } = this.generation.job;
     const { target } = this.route(at);
     const next = this.routes[at + 1];
-    if (next === undefined || Date.now() >= until) return undefined;
-    if (!(await mayMoveOn(error, target, this.generation.job.settings.failover))) return undefined;
+    // Whether it may be charged matters to another vendor, and to who asks the same again.
+    const matters = next !== undefined || owned === true;
+    const error = matters ? await withCause(asGatewayError(thrown), target) : asGatewayError(thrown);
+    this.failures.push(error);
+    if (next === undefined || Date.now() >= until || !mayMoveOn(error, settings.failover)) return undefined;
     this.generation.ask(next, { vendor: target.provider.name, error });
     return at + 1;
+  }
+
+  /** Of all that failed, the error to tell. */
+  get error(): GatewayError | undefined {
+    return mostTelling(this.failures);
   }
 
   private route(at: number): Route {

@@ -94,7 +94,7 @@ async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
     await uploads.discard();
     if (lost !== undefined) {
       const message = "A reference picture could not be read back; nothing was drawn.";
-      throw new GatewayError("internal", message, { cause: lost.error });
+      throw new GatewayError("internal", message, { retryable: true, cause: lost.error });
     }
     throw explain(thrown, work, deadline, retryAfter);
   } finally {

@@ -1,13 +1,18 @@
-import type { GatewayError } from "../errors.ts";
+import { type GatewayError, refine } from "../errors.ts";
 import type { Failover } from "../policy/failover.ts";
 import { isThere, type Target } from "../vendors/send.ts";
 
-/** Whether the next vendor may be asked after this error of a call to `target`. */
-export async function mayMoveOn(error: GatewayError, target: Target, failover: Failover): Promise<boolean> {
+/**
+ * The error of a call to `target`, as one of a vendor that never saw the request where that is so. The runtime tells a
+ * connection that was refused no better than one that broke off once the request was sent.
+ */
+export async function withCause(error: GatewayError, target: Target): Promise<GatewayError> {
+  if (!error.unreached || error.elsewhere || (await isThere(target))) return error;
+  return refine(error, { elsewhere: true });
+}
+
+/** Whether the next vendor may be asked after this error. */
+export function mayMoveOn({ code, elsewhere }: GatewayError, failover: Failover): boolean {
   if (failover === "off") return false;
-  if (error.elsewhere) return true;
-  if (error.code !== "vendor_error" && error.code !== "vendor_timeout") return false;
-  if (failover === "always") return true;
-  // The runtime tells a connection that was refused no better than one that broke off once the request was sent.
-  return error.unreached && !(await isThere(target));
+  return elsewhere || (failover === "always" && (code === "vendor_error" || code === "vendor_timeout"));
 }

@@ -1,6 +1,6 @@
 import { GatewayError, redact } from "../errors.ts";
 import { log } from "../log.ts";
-import { twice } from "../store/again.ts";
+import { all, twice } from "../store/again.ts";
 import { madeAt } from "../store/ids.ts";
 import { putOwned } from "../store/owned.ts";
 import { dropStart, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
@@ -35,10 +35,12 @@ export class Notes {
 
   /** Where others rely on it, notes that it begins; throws NotBegun where that cannot be. */
   async begin(): Promise<void> {
-    const { id, env, owned, settings, waitUntil } = this.job;
+    const { id, env, owned, queued, settings, waitUntil } = this.job;
     if (owned !== true) return;
     clearTimeout(this.timer);
-    const [began] = await Promise.all([putStart(env.BUCKET, this.record), this.list()]).catch((cause: unknown) => {
+    const [began] = await all([putStart(env.BUCKET, this.record), this.list()]).catch(async (cause: unknown) => {
+      // It may be there all the same. A message that came twice has two who begin, and it may be the other's.
+      if (queued !== true) await this.takeBack();
       const message = "The generation could not be noted; nothing was drawn.";
       throw new NotBegun("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
     });

@@ -2,11 +2,12 @@ import { type ErrorCode, type ErrorDetail, GatewayError, redact } from "../error
 import { generate, type Answer } from "../generate.ts";
 import { log } from "../log.ts";
 import { claim, type Claim, type Held, release, takeOver } from "../store/claims.ts";
+import { isOutstanding } from "../store/jobs.ts";
 import { areStored, dropPictures } from "../store/pictures.ts";
-import { getRecord, progressOf, type StoredRecord } from "../store/records.ts";
+import { getRecord, progressOf, putStart, type StoredRecord } from "../store/records.ts";
 import type { Job } from "./job.ts";
 import { enqueue } from "./jobs.ts";
-import { publicRecord } from "./record.ts";
+import { newRecord, publicRecord } from "./record.ts";
 
 /** What is to be drawn once for all who ask for it. */
 export interface Once {
@@ -68,7 +69,6 @@ async function settle(job: Job, what: Once): Promise<StoredRecord | undefined> {
       // Each waits by itself: the runtime cancels a request that waits for what another one has begun.
       await scheduler.wait(pauseMs * (0.75 + Math.random() / 2));
       pauseMs = Math.min(POLL_MS.longest, pauseMs * POLL_MS.growth);
-      if (seen === "running") continue;
     }
     held = await claim(BUCKET, what.key, offered());
   }
@@ -88,13 +88,19 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   if (isPast && record.failure?.uncharged === true) return "free";
   if (claim.fingerprint !== what.fingerprint) throw usedForAnother();
   if (record !== undefined) return record;
-  // No vendor was asked, and its owner is gone: it can be drawn without paying twice.
-  if (progress.at === "none") return now - claim.at > leaseMs ? "free" : "none";
+  // No vendor was asked, and its owner is gone, or so slow that it is kept from asking any: nobody pays twice.
+  if (progress.at === "none") return now - claim.at > leaseMs && (await disown(job, claim)) ? "free" : "none";
   if (progress.at === "running" || progress.at === "queued") return "running";
   // Of a job the consumer notes what became of it; until then its record is the answer, as it was before.
-  if (what.later === true) return "running";
+  if (what.later === true && (await isOutstanding(job.env.BUCKET, claim.generation))) return "running";
   const lost = "What became of the request with this key is not known, and it may have been charged; use a new key.";
   throw conflict(lost);
+}
+
+/** Keeps a generation that has not begun from beginning, as if it had failed; false where it has begun after all. */
+async function disown(job: Job, { generation }: Claim): Promise<boolean> {
+  const error = { code: "internal", message: "The generation was too slow to begin; another was drawn in its place." };
+  return putStart(job.env.BUCKET, { ...newRecord({ ...job, id: generation }, "failed"), error });
 }
 
 async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answer> {
@@ -111,7 +117,7 @@ async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answ
 async function letGo({ id, env, settings }: Job, key: string): Promise<void> {
   try {
     const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
-    if (at === "none") await release(env.BUCKET, key);
+    if (at === "none") await release(env.BUCKET, key, id);
   } catch (error) {
     log("claim.failed", { generation: id, error: redact(String(error), settings.secrets) });
   }

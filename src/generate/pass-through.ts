@@ -42,7 +42,7 @@ export async function passThrough(generation: Generation, drawing: Drawing): Pro
     await Promise.race([tap.flowing, done]);
   } catch (thrown) {
     const at = await drawing.next(thrown, { at: 0, until });
-    if (at === undefined) throw thrown;
+    if (at === undefined) throw drawing.error ?? thrown;
     return drawing.draw(at, until);
   }
   return { body: tap.readable, contentType: tap.contentType, done };

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.ts";
 import { shown } from "./fitting.ts";
-import type { ModelSpec } from "./models.ts";
+import type { ModelSpec, PixelTable } from "./models.ts";
 import { type ImageRequest, TIERS, type Tier } from "./request.ts";
 
 /** Whether a tier is larger than another. */
@@ -8,30 +8,40 @@ export function isAbove(tier: Tier, most: Tier): boolean {
   return TIERS.indexOf(tier) > TIERS.indexOf(most);
 }
 
-/** What a model can do without drawing more than `most`. Throws forbidden where it draws nothing so small. */
-export function upTo(most: Tier, spec: ModelSpec, model: string): ModelSpec {
-  const sizes = spec.sizes.filter((tier) => !isAbove(tier, most));
-  const isTooLarge = spec.sizes.length > 0 ? sizes.length === 0 : !takesSize(spec) && isAbove(unasked(spec), most);
-  if (isTooLarge) {
+/** The largest size that a caller may have of a model at a vendor. */
+export class Bound {
+  private readonly most: Tier;
+  private readonly spec: ModelSpec;
+  /** What is drawn where no size is sent; of what nobody has published, 1K. */
+  private readonly unasked: Tier;
+  /** Whether a size can be asked for at all. */
+  private readonly takesSize: boolean;
+
+  /** `published` is what is known of the model's pixels, whoever draws it. */
+  constructor(most: Tier, spec: ModelSpec, published: PixelTable = {}) {
+    const { sizes, dimensions, defaultSize, pixels = published } = spec;
+    this.most = most;
+    this.spec = spec;
+    this.unasked = defaultSize ?? TIERS.find((tier) => pixels[tier] !== undefined) ?? "1K";
+    this.takesSize = sizes.length > 0 || dimensions !== undefined;
+  }
+
+  /** What the model can do without drawing more. Throws forbidden where it draws nothing so small. */
+  within(model: string): ModelSpec {
+    const { most, spec } = this;
+    const sizes = spec.sizes.filter((tier) => !isAbove(tier, most));
+    const isTooLarge = this.takesSize ? spec.sizes.length > 0 && sizes.length === 0 : isAbove(this.unasked, most);
+    if (!isTooLarge) return { ...spec, sizes };
     const message = `size may be ${most} at most with this key, and ${shown(model)} draws nothing so small here.`;
     throw new GatewayError("forbidden", message, { field: "size" });
   }
-  return { ...spec, sizes };
-}
 
-/** The size to ask for where nobody says one and the model's own would be more than `most`; undefined where it is not. */
-export function sizeInPlace(most: Tier, spec: ModelSpec, { size, width, height }: ImageRequest): Tier | undefined {
-  const isOpen = size === undefined && width === undefined && height === undefined;
-  if (!isOpen || !takesSize(spec) || !isAbove(unasked(spec), most)) return undefined;
-  return TIERS.findLast((tier) => spec.sizes.includes(tier) && !isAbove(tier, most)) ?? most;
-}
-
-/** Whether a size can be asked for at all. */
-function takesSize({ sizes, dimensions }: ModelSpec): boolean {
-  return sizes.length > 0 || dimensions !== undefined;
-}
-
-/** What is drawn where no size is sent; of what nobody has published, 1K. */
-function unasked({ defaultSize, pixels = {} }: ModelSpec): Tier {
-  return defaultSize ?? TIERS.find((tier) => pixels[tier] !== undefined) ?? "1K";
+  /** Says a size where none is said and the model's own would be more. */
+  fillIn(request: ImageRequest): void {
+    const { size, width, height } = request;
+    const isOpen = size === undefined && width === undefined && height === undefined;
+    if (!isOpen || !this.takesSize || !isAbove(this.unasked, this.most)) return;
+    const largest = TIERS.findLast((tier) => this.spec.sizes.includes(tier) && !isAbove(tier, this.most));
+    request.size = largest ?? this.most;
+  }
 }

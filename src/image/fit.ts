@@ -1,7 +1,7 @@
-import { sizeInPlace, upTo } from "./bound.ts";
+import { Bound } from "./bound.ts";
 import { leftOut, list, lost, refuse, shown, type Work } from "./fitting.ts";
 import { fitShape } from "./fit-shape.ts";
-import type { ModelSpec } from "./models.ts";
+import type { ModelSpec, PixelTable } from "./models.ts";
 import { type ImageRequest, namedReferences, type Reference, referencesOf, type Tier, type Turn } from "./request.ts";
 
 /** Words that vendors use for the same step; only used where the vendor lacks the word that was sent. */
@@ -29,6 +29,8 @@ export interface Circumstances {
   assumed?: readonly ("size" | "aspectRatio")[] | undefined;
   /** The largest size that the caller may have. */
   most?: Tier | undefined;
+  /** What is published of the model's pixels, whoever draws it. */
+  pixels?: PixelTable | undefined;
 }
 
 /**
@@ -39,18 +41,20 @@ export interface Circumstances {
 export function fit(
   request: ImageRequest,
   whole: ModelSpec,
-  { converts = false, assumed = [], most }: Circumstances = {},
+  { converts = false, assumed = [], most, pixels }: Circumstances = {},
 ): Fitted {
-  const spec = most === undefined ? whole : upTo(most, whole, request.model);
+  const bound = most === undefined ? undefined : new Bound(most, whole, pixels);
+  const spec = bound?.within(request.model) ?? whole;
   const work: Work = { request: { ...request }, spec, warnings: [], lost: 0 };
   for (const field of assumed) {
     const allowed: readonly (string | undefined)[] = field === "size" ? spec.sizes : spec.ratios;
     if (!allowed.includes(request[field])) delete work.request[field];
   }
-  const size = most && sizeInPlace(most, whole, work.request);
-  if (size !== undefined) work.request.size = size;
+  bound?.fillIn(work.request);
   fitTurns(work);
   fitShape(work);
+  // Pixels that the model does not take are gone by now.
+  bound?.fillIn(work.request);
   fitQuality(work);
   fitExtras(work, converts);
   checkReferences(work, request);

@@ -3,6 +3,7 @@ import { Gate } from "../policy/gate.ts";
 import { claimKeyOf } from "../policy/idempotency.ts";
 import { runNow } from "../schedule/begin.ts";
 import { type Claim, claim as claimAt, takeOver } from "../store/claims.ts";
+import { readRecord } from "../store/records.ts";
 import { newId } from "../store/ids.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
 import { notFound } from "./failure.ts";
@@ -28,10 +29,13 @@ export async function runSchedule(c: AppContext): Promise<Response> {
   return c.json({ name: schedule.name, generation, latest: `${publicOrigin(c)}/s/${schedule.name}` }, 202);
 }
 
-/** The claim that holds for an Idempotency-Key: an old one has had its day. */
+/** The claim that holds for an Idempotency-Key: an old one has had its day, and one of a failure without a charge too. */
 async function claimFor(c: AppContext, key: string, offered: Claim): Promise<Claim> {
   const held = await claimAt(c.env.BUCKET, key, offered);
-  if (held.mine || offered.at - held.claim.at < settings(c).limits.idempotencyMs) return held.claim;
+  if (held.mine) return held.claim;
+  const record = await readRecord(c.env.BUCKET, held.claim.generation);
+  const isOver = offered.at - held.claim.at >= settings(c).limits.idempotencyMs;
+  if (!isOver && record?.failure?.uncharged !== true) return held.claim;
   if (await takeOver(c.env.BUCKET, key, held.etag, offered)) return offered;
   return (await claimAt(c.env.BUCKET, key, offered)).claim;
 }

@@ -9,7 +9,7 @@ import { putOwned } from "../store/owned.ts";
 import { getRecord, putEnd } from "../store/records.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
-import { MINUTE_MS } from "./due.ts";
+import { isByHand } from "./due.ts";
 import { ownerOf } from "./owner.ts";
 import { askedAt } from "./request.ts";
 
@@ -44,7 +44,7 @@ export async function runNow(schedule: Schedule, generation: string, place: Plac
   // The same generation, asked for again, is the same tick.
   for (let at = madeAt(generation); ; at++) {
     // A whole minute is the clock's.
-    if (at % MINUTE_MS === 0) continue;
+    if (!isByHand(at)) continue;
     const { claim, mine } = await claimTick(BUCKET, schedule.id, at, generation);
     // Pruned: what is gone is not drawn again.
     if (claim.generation === "") return;
@@ -77,7 +77,7 @@ async function queueTick(
       settings,
       receivedAt,
       hoisted: [],
-      tick: { name: schedule.name, schedule: schedule.id, at },
+      tick: { name: schedule.name, schedule: schedule.id, at, since: isByHand(at) ? undefined : schedule.since },
       waitUntil,
     });
   } catch (thrown) {

@@ -2,9 +2,10 @@ import { type Env, settingsOf } from "../env.ts";
 import { redact } from "../errors.ts";
 import { Lanes } from "../generate/lanes.ts";
 import { log } from "../log.ts";
-import { type Due, type DueTick, getClock, getSchedule, listSchedules, putClock } from "../store/schedules.ts";
+import { type DueTick, getClock, setClock } from "../store/clock.ts";
+import { type Due, getSchedule, listSchedules } from "../store/schedules.ts";
 import { beginTick, type Place } from "./begin.ts";
-import { isDue, MINUTE_MS, minuteOf } from "./due.ts";
+import { isWanted, MINUTE_MS, minuteOf } from "./due.ts";
 import { resendStale } from "./resend.ts";
 import { lastTime } from "./times.ts";
 
@@ -31,19 +32,19 @@ export async function scheduled(
 async function tickAll(time: number, place: Place): Promise<void> {
   const { BUCKET } = place.env;
   const minute = minuteOf(time);
-  const { through, left } = await getClock(BUCKET);
-  const after = Math.max(through, minute - CAUGHT_UP_MS);
-  const due = await dueTicks(after, minute, place);
-  const earlier = left.filter(
-    ({ id, at }) => at > minute - CAUGHT_UP_MS && !due.some((tick) => tick.id === id && tick.at === at),
-  );
-  // Those that wait come first, so that whoever is behind catches up.
-  const ticks = [...earlier, ...due];
+  const clock = await getClock(BUCKET);
+  const due = await dueTicks(Math.max(clock.through, minute - CAUGHT_UP_MS), minute, place);
+  const isSame = (one: DueTick) => (other: DueTick) => one.id === other.id && one.at === other.at;
+  const left = clock.left.filter((tick) => tick.at > minute - CAUGHT_UP_MS && !due.some(isSame(tick)));
+  // Who has waited for its turn comes first, and who had it in vain last: neither is to keep the others from theirs.
+  const ticks = [...left.filter(({ failed }) => !failed), ...due, ...left.filter(({ failed }) => failed)];
   const { ticksPerEvent } = settingsOf(place.env).limits;
+  const turns = ticks.slice(0, ticksPerEvent);
   const lanes = new Lanes(PARALLEL);
-  const failed = await Promise.all(ticks.slice(0, ticksPerEvent).map((tick) => lanes.run(() => begin(tick, place))));
-  const rest = lastOfEach([...failed.flat(), ...ticks.slice(ticksPerEvent)]);
-  if (through !== minute || left.length + rest.length > 0) await putClock(BUCKET, { through: minute, left: rest });
+  const failed = (await Promise.all(turns.map((tick) => lanes.run(() => begin(tick, place))))).flat();
+  const rest = [...failed, ...ticks.slice(ticksPerEvent)];
+  if (clock.through === minute && clock.left.length + rest.length === 0) return;
+  await setClock(BUCKET, clock, { through: minute, left: rest }, (tick) => turns.some(isSame(tick)));
 }
 
 /** What is due in the minute, or had no event since `after`. */
@@ -77,19 +78,12 @@ async function begin(tick: DueTick, place: Place): Promise<DueTick[]> {
   const { name, id, at } = tick;
   try {
     const found = await getSchedule(place.env.BUCKET, name);
-    if (found !== null && isDue(found.schedule, { schedule: id, at })) await beginTick(found.schedule, at, place);
+    if (found !== null && isWanted(found.schedule, { schedule: id, at })) await beginTick(found.schedule, at, place);
     return [];
   } catch (error) {
     tellOf("tick.failed", error, place.env, { schedule: name, tick: new Date(at).toISOString() });
-    return [tick];
+    return [{ ...tick, failed: true }];
   }
-}
-
-/** Of what could not be begun, only the last tick of each schedule: pictures by the clock are for now. */
-function lastOfEach(ticks: readonly DueTick[]): DueTick[] {
-  const last = new Map<string, DueTick>();
-  for (const tick of ticks) if ((last.get(tick.id)?.at ?? 0) < tick.at) last.set(tick.id, tick);
-  return [...last.values()];
 }
 
 function tellOf(event: string, error: unknown, env: Env, about: Record<string, unknown> = {}): void {

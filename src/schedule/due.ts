@@ -8,12 +8,18 @@ export function minuteOf(time: number): number {
   return time - (time % MINUTE_MS);
 }
 
-/** Whether a tick is still one of this schedule: it may have been changed, disabled, or made anew under the same name. */
-export function isDue(
+/** Whether a tick was run by hand, whatever the clock says: a whole minute is the clock's. */
+export function isByHand(at: number): boolean {
+  return at % MINUTE_MS !== 0;
+}
+
+/** Whether a tick is still wanted of a schedule that may have been changed, disabled, or made anew under the same name. */
+export function isWanted(
   { id, enabled, since }: Pick<Due, "id" | "enabled" | "since">,
-  { schedule, at }: Pick<Tick, "schedule" | "at">,
+  tick: Omit<Tick, "name">,
 ): boolean {
-  // One between the minutes was run by hand, whatever the clock says.
-  const isByHand = at % MINUTE_MS !== 0;
-  return id === schedule && (isByHand || (enabled && at >= minuteOf(since)));
+  if (id !== tick.schedule) return false;
+  // One that is queued has noted which times it is of; before that, the minute in which they began counts.
+  const isOfThese = tick.since === undefined ? tick.at >= minuteOf(since) : tick.since === since;
+  return isByHand(tick.at) || (enabled && isOfThese);
 }

@@ -4,7 +4,7 @@ import type { StoredJob } from "../store/jobs.ts";
 import { findKey } from "../store/key-records.ts";
 import type { StoredRecord } from "../store/records.ts";
 import { findSchedule } from "../store/schedules.ts";
-import { isDue } from "./due.ts";
+import { isWanted } from "./due.ts";
 
 /** Why a job is given up before any vendor is asked. */
 export type GivenUp = NonNullable<StoredRecord["error"]>;
@@ -31,5 +31,5 @@ export async function withdrawn(
   const key = isKeyId(principal) ? await findKey(env.KV, principal, Date.now()).catch(() => null) : null;
   if (key?.revokedAt !== undefined) return REVOKED;
   const schedule = tick && (await findSchedule(env.BUCKET, tick.name));
-  return tick === undefined || (schedule && isDue(schedule, tick)) ? undefined : STOPPED;
+  return tick === undefined || (schedule && isWanted(schedule, tick)) ? undefined : STOPPED;
 }

@@ -61,7 +61,9 @@ export async function takeOver(bucket: R2Bucket, key: string, etag: string, offe
   }
 }
 
-/** Lets go of a claim that led to nothing, so that it can be tried again. It may have been put within the second. */
-export async function release(bucket: R2Bucket, key: string): Promise<void> {
-  await twice(() => bucket.delete(key));
+/** Lets go of a generation's claim that led to nothing, so that it can be tried again; of nobody else's. */
+export async function release(bucket: R2Bucket, key: string, generation: string): Promise<void> {
+  const held = await find(bucket, key);
+  // It may have been put within the second.
+  if (held?.claim.generation === generation) await twice(() => bucket.delete(key));
 }

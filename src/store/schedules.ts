@@ -32,8 +32,6 @@ export interface Due {
 
 const PREFIX = "schedules/";
 const keyOf = (name: string) => `${PREFIX}${name}.json`;
-/** How far the clock is. */
-const CLOCK = "cron.json";
 
 /** A schedule with its ETag; null where there is none of this name. */
 export async function getSchedule(
@@ -78,25 +76,4 @@ function dueOf({ key, customMetadata = {} }: R2Object): Due {
   const { id = "", principal = "", cron = "", timezone = "", enabled, since } = customMetadata;
   const name = key.slice(PREFIX.length, -".json".length);
   return { name, id, principal, cron, timezone, enabled: enabled === "true", since: Number(since) };
-}
-
-/** A tick of a schedule that is due: by its name and id, and when, in milliseconds since the epoch. */
-export interface DueTick extends Pick<Due, "name" | "id"> {
-  at: number;
-}
-
-/** Up to which minute ticks have been dealt with, and those of them that are still to be begun. */
-export interface Clock {
-  through: number;
-  left: DueTick[];
-}
-
-/** How far the clock is; at the beginning of time where it never went. */
-export async function getClock(bucket: R2Bucket): Promise<Clock> {
-  const object = await bucket.get(CLOCK);
-  return object === null ? { through: 0, left: [] } : await object.json<Clock>();
-}
-
-export async function putClock(bucket: R2Bucket, clock: Clock): Promise<void> {
-  await putJson(bucket, CLOCK, clock);
 }

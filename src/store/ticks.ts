@@ -8,6 +8,8 @@ export interface Tick {
   name: string;
   schedule: string;
   at: number;
+  /** Since when the schedule had the times that this is one of; absent where it was run by hand. */
+  since?: number | undefined;
 }
 
 /** What a schedule drew at a tick: its first picture. */
@@ -39,6 +41,7 @@ interface Numbers {
 /** Whose beginning fails is begun again within minutes. */
 const REMEMBERED = 20;
 const TRIES = 5;
+const MOST_TRIES = 100;
 /** What a listing and a deletion take at once. */
 const PAGE = 1_000;
 const PAGES = 50;
@@ -53,18 +56,26 @@ export async function nextCount(bucket: R2Bucket, schedule: string, generation: 
   const key = ticks.count(schedule);
   for (let tries = 1; ; tries++) {
     const seen = await bucket.get(key);
-    const { count: before, latest } = seen === null ? { count: 0, latest: [] } : await seen.json<Numbers>();
+    const { count: before, latest } = await numbersIn(seen);
     const own = latest.find(([id]) => id === generation);
     if (own !== undefined) return own[1];
     const count = before + 1;
     const numbers: Numbers = { count, latest: [[generation, count] as const, ...latest].slice(0, REMEMBERED) };
     const onlyIf = seen === null ? { etagDoesNotMatch: "*" } : { etagMatches: seen.etag };
     const put = await bucket.put(key, JSON.stringify(numbers), { onlyIf }).catch(async (error: unknown) => {
-      if (tries === TRIES) throw error;
+      if (tries >= TRIES) throw error;
       await scheduler.wait(AGAIN_MS);
     });
     if (put) return count;
+    // Of many at once each waits for its number.
+    if (tries >= MOST_TRIES) throw new Error("others took every number");
   }
+}
+
+/** None so far where there is nothing, or nothing that can be read. */
+async function numbersIn(object: R2ObjectBody | null): Promise<Numbers> {
+  const numbers = await object?.json<Partial<Numbers> | null>().catch(() => null);
+  return { count: Number(numbers?.count) || 0, latest: Array.isArray(numbers?.latest) ? numbers.latest : [] };
 }
 
 /** Notes what was drawn at a tick, where the latest picture is found by one listing. */

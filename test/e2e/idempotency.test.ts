@@ -228,3 +228,67 @@ describe("43. an owner that died", () => {
     }
   });
 });
+
+describe("an owner that is slow", () => {
+  const slowly = { delayMs: 2_500, prefix: "generations/" };
+  it.each([
+    ["begins after all", { ...slowly, times: 0 }],
+    ["and then cannot begin", { ...slowly, times: 1 }],
+  ])("%s: whoever took its place is the only one who draws", async (_, fault) => {
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+    try {
+      const key = fresh();
+      const draw = () => slow.post("/v1/generations", body, key);
+      await slow.easel.fault("BUCKET.put", fault);
+      const first = draw();
+      await sleep(1_000);
+      await slow.easel.fault("BUCKET.put", { times: 0 });
+      const second = await read(draw());
+      const late = await first;
+      await late.arrayBuffer();
+      const third = await read(draw());
+      expect([second.status, late.ok, third.status, third.id]).toEqual([200, false, 200, second.id]);
+      expect(slow.listenhub.seen).toHaveLength(1);
+    } finally {
+      await slow.stop();
+    }
+  });
+});
+
+describe("a vendor that was not there", () => {
+  it.each([
+    ["/v1/generations", body],
+    [LISTENHUB_PATH, CAT],
+  ])("charges nothing: %s is drawn once it is", async (path, request) => {
+    const key = { "idempotency-key": "while it is away" };
+    const gone = { vars: { LISTENHUB_BASE_URL: "http://127.0.0.1:1/openapi" }, vendors: ["listenhub" as const] };
+    await twoLives(
+      [gone, { vendors: ["listenhub"] }],
+      async (away) => {
+        expect((await away.post(path, request, key)).ok).toBe(false);
+        await sleep(20);
+      },
+      async (back) => {
+        expect((await back.post(path, request, key)).status).toBe(200);
+        expect(back.listenhub.seen).toHaveLength(1);
+      },
+    );
+  });
+});
+
+it("a start that R2 wrote although it said it did not is taken back", async () => {
+  const key = fresh();
+  await stage.easel.fault("BUCKET.put", { times: 1, after: true, prefix: "generations/" });
+  expect((await ask(key)).status).toBe(503);
+  expect((await ask(key)).status).toBe(200);
+  expect(calls()).toBe(1);
+});
+
+it("a reference that cannot be read back once is read the next time", async () => {
+  const key = fresh();
+  const reference = { references: [{ data: png({ bytes: 5_000 }).bytes.toString("base64") }] };
+  await stage.easel.fault("BUCKET.get", { times: 3, prefix: "references/" });
+  expect((await ask(key, reference)).ok).toBe(false);
+  await stage.easel.fault("BUCKET.get", { times: 0 });
+  expect((await ask(key, reference)).status).toBe(200);
+});

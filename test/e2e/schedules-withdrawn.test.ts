@@ -99,6 +99,22 @@ describe("more ticks than one event begins", () => {
 });
 
 describe("a tick that could not be begun", () => {
+  it("waits behind those that were not tried: many of them keep no other from its turn", async () => {
+    const at = freshHour();
+    const broken = Array.from({ length: 5 }, (_, n) => `a-broken-${n}`);
+    for (const name of broken) await put(stage, name, {});
+    await put(stage, "b-fine", { cron: "* * * * *" });
+    await stage.easel.fault("BUCKET.get", { times: 1e9, prefix: "schedules/a-broken" });
+    for (let minute = 0; minute < 4; minute++) await event(stage, at + minute * MINUTE);
+    await idle(stage);
+    expect((await drawn(stage, "b-fine")).slice(-3)).toEqual([1, 2, 3].map((minute) => tickOf(at + minute * MINUTE)));
+    await stage.easel.fault("BUCKET.get", { times: 0 });
+    await event(stage, at + 4 * MINUTE);
+    await event(stage, at + 5 * MINUTE);
+    await idle(stage);
+    for (const name of broken) expect(await drawn(stage, name)).toEqual([tickOf(at)]);
+  });
+
   it("keeps its number and its text, and is drawn beside the one that is due by then", async () => {
     const at = freshHour();
     await put(stage, "counted", { cron: "* * * * *", request: numbered, rotate: ["a fox", "a crow"] });

@@ -386,6 +386,18 @@ describe("POST /v1/schedules/{name}/run", () => {
     await idle(stage);
     expect(stage.listenhub.seen).toHaveLength(1);
   });
+
+  it("with the Idempotency-Key of one that failed without a charge is another", async () => {
+    await put(stage, "again", { request: { model: `listenhub/${PRO}`, prompt: "a cat" } });
+    const headers = { "idempotency-key": "again" };
+    stage.listenhub.next({ status: 401, error: {} });
+    const first = (await run("again", headers)).headers.get("location");
+    await idle(stage);
+    const second = (await run("again", headers)).headers.get("location");
+    await idle(stage);
+    expect([(await run("again", headers)).headers.get("location"), second === first]).toEqual([second, false]);
+    expect((await history(stage, "again")).ticks.map(({ status }) => status)).toEqual(["succeeded", "failed"]);
+  });
 });
 
 it("an event for a time before a schedule was made draws nothing", async () => {

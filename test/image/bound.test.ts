@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
 import { isAbove } from "../../src/image/bound.ts";
 import { fit } from "../../src/image/fit.ts";
-import type { ModelSpec } from "../../src/image/models.ts";
+import type { ModelSpec, PixelTable } from "../../src/image/models.ts";
 import { type ImageRequest, TIERS, type Tier } from "../../src/image/request.ts";
 import { pixelsOf } from "../../src/image/size.ts";
 import { providers } from "../../src/vendors/index.ts";
@@ -51,6 +51,20 @@ describe("the largest size that a key may have", () => {
       expect(thrown).toBeInstanceOf(GatewayError);
       expect(thrown).toMatchObject({ code: "forbidden", field: "size" });
     }
+  });
+
+  it("is asked for where a model takes no pixels, and they are left out", () => {
+    const square: ModelSpec = { ...spec(PRO), ratios: [], defaultSize: "2K" };
+    expect(fit(asked({ width: 1024, height: 1024 }), square, { most: "1K" }).request.size).toBe("1K");
+  });
+
+  it("counts what is published of a model of which the vendor says nothing", () => {
+    const silent: ModelSpec = { ...spec("linkai/gemini-2.5-flash-image") };
+    delete silent.defaultSize;
+    delete silent.pixels;
+    const draw = (pixels: PixelTable) => () => fit(asked({}), silent, { most: "1K", pixels });
+    expect(draw({ "2K": { "1:1": "2048x2048" } })).toThrow(/nothing so small/);
+    expect(draw({})).not.toThrow();
   });
 
   it("holds for every model of every vendor, whatever is asked", () => {

@@ -13,6 +13,18 @@ describe("variables", () => {
     });
   });
 
+  it("are looked for in a time that grows with the text, whatever is in it", () => {
+    for (const text of [
+      `{{${" ".repeat(60_000)}`,
+      "{{ ".repeat(20_000),
+      "{".repeat(60_000),
+      `{{${" x".repeat(30_000)}`,
+    ]) {
+      expect(fill({ prompt: text }, values)).toEqual({ prompt: text });
+      expect(() => checkVariables({ prompt: text }, "request", undefined)).not.toThrow();
+    }
+  });
+
   it("leave everything else as it is", () => {
     const wire = { prompt: "{date} { {date} } {{}", seed: 4, flag: null };
     expect(fill(wire, values)).toEqual(wire);
