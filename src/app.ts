@@ -97,6 +97,8 @@ function readAt(path: string, handler: (c: AppContext) => Promise<Response>): vo
 
 /** The methods that a path is served with; none where there is nothing. */
 function methodsAt(path: string): string[] {
+  // What no pattern here can match, it would take long to find out.
+  if (/[\n\r\u2028\u2029]/.test(path)) return [];
   const methods = app.routes
     .filter((route) => new RegExp(`^${route.path.replace(/:\w+(?:\{.+\})?/g, ".+")}/?$`).test(path))
     .flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : method === "ALL" ? [] : [method]));

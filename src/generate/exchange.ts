@@ -130,8 +130,10 @@ function explain(
   const told = own
     .filter(({ length }) => length >= TELLING)
     .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
-  const sent = [...settings.secrets, ...told];
-  const message = redact(error.message, sent).slice(0, 1000);
+  const sent = [...new Set([...settings.secrets, ...told])];
+  // Cut before it is searched, but not within anything that is to be found in what is left.
+  const longest = sent.reduce((most, { length }) => Math.max(most, length), 0);
+  const message = redact(error.message.slice(0, 1000 + longest), sent).slice(0, 1000);
   return refine(error, { message, retryAfter: error.retryAfter ?? retryAfter });
 }
 

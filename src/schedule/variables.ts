@@ -23,11 +23,22 @@ export function fillText(text: string, values: Values): string {
   return text.replace(VARIABLE, (whole, name: string) => values[name.trim() as keyof Values] ?? whole);
 }
 
+/** What a request may come to once its texts to rotate are in it, and all of those requests together, in characters. */
+const MOST_CHARS = 128 * 1024;
+const MOST_CHARS_IN_ALL = 2 * 1024 * 1024;
+
 /** Throws invalid_request for a variable that there is none of, in the request, which is called `field`, or the texts to rotate. */
 export function checkVariables(wire: unknown, field: string, rotate: readonly string[] | undefined): void {
   let used = false;
+  let chars = JSON.stringify(wire).length;
+  if (chars * (rotate?.length ?? 1) > MOST_CHARS_IN_ALL)
+    throw wrong("rotate", "has too many texts for so long a request");
+  const longest = Math.max(0, ...(rotate ?? []).map(({ length }) => length));
   mapTexts(wire, field, (text, path) => {
-    used ||= namesIn(text).includes("item");
+    const items = namesIn(text).filter((name) => name === "item").length;
+    used ||= items > 0;
+    chars += items * longest;
+    if (chars > MOST_CHARS) throw wrong(path, "is too long with the texts of rotate in it");
     if (used && rotate === undefined) throw wrong(path, "has {{item}}, which needs a list in rotate");
     checkText(text, path, [...EVERYWHERE, "item"]);
     return text;

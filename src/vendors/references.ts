@@ -57,8 +57,17 @@ function pictureBehind(text: string, pictures: readonly StoredPicture[]): Stored
   return index === undefined ? undefined : pictures[index];
 }
 
+/** A name has 253 characters at most; to read one takes a time that grows with its square. */
+const LONGEST_HOST = 300;
+
+/** A URL; null where it is none. */
+export function parseUrl(text: string): URL | null {
+  const [, host = ""] = /^\s*[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(text) ?? [];
+  return host.length > LONGEST_HOST ? null : URL.parse(text);
+}
+
 function isUrl(text: string, schemes: readonly string[]): boolean {
-  const url = URL.parse(text);
+  const url = parseUrl(text);
   return url !== null && schemes.includes(url.protocol.slice(0, -1));
 }
 

@@ -36,7 +36,7 @@ export const shapeFields = {
 
 /** Reads a client's JSON by a schema; throws invalid_request that names the field and what is allowed there. */
 export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {
-  const parsed = schema.safeParse(wire);
+  const parsed = safely(schema, wire);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   if (issue === undefined) throw new GatewayError("invalid_request", "The body is not valid.");
@@ -44,6 +44,16 @@ export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {
   const field = fieldName(issue.path);
   const message = `${field === "" ? "The body" : field} ${explain(issue, valueAt(wire, issue.path))}.`;
   throw new GatewayError("invalid_request", message, { field: field === "" ? undefined : field });
+}
+
+/** Zod keeps an issue for each entry that is wrong, and breaks where there are too many of them. */
+function safely<T>(schema: z.ZodMiniType<T>, wire: unknown) {
+  try {
+    return schema.safeParse(wire);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new GatewayError("invalid_request", "The body has a list with very many entries that are not valid.");
+  }
 }
 
 /** `a.b[2].c` of a path. */

@@ -25,6 +25,20 @@ describe("variables", () => {
     }
   });
 
+  it("are refused where the texts to rotate make too much of a request", () => {
+    const many = { prompt: "x", user: "{{item}}".repeat(4_000) };
+    expect(() => checkVariables(many, "request", ["y".repeat(100)])).toThrow("request.user is too long");
+    expect(() => checkVariables(many, "request", ["y".repeat(10)])).not.toThrow();
+    const long = { prompt: "{{item}}", user: "z".repeat(50_000) };
+    expect(() =>
+      checkVariables(
+        long,
+        "request",
+        Array.from({ length: 366 }, () => "a"),
+      ),
+    ).toThrow("rotate has too many");
+  });
+
   it("leave everything else as it is", () => {
     const wire = { prompt: "{date} { {date} } {{}", seed: 4, flag: null };
     expect(fill(wire, values)).toEqual(wire);

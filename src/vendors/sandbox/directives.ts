@@ -38,7 +38,9 @@ export function directed(text: string): Directed {
   const outcome = (value: Directed["outcome"]) => {
     if (found.outcome === "draw") found.outcome = value;
   };
-  const rest = text.replace(/\[\s*sandbox\s*:([^\]]*)\]/gi, (directive: string, inside: string) => {
+  // What nothing closes is no directive, and is not looked at from each of its beginnings.
+  const end = text.lastIndexOf("]") + 1;
+  const rest = text.slice(0, end).replace(/\[\s*sandbox\s*:([^\]]*)\]/gi, (directive: string, inside: string) => {
     const [name = "", value, ...more] = inside.split(":").map((part) => part.trim().toLowerCase());
     if (more.length > 0) throw unknown(directive);
     if (name === "slow" && value !== undefined && /^\d+$/.test(value)) {
@@ -58,7 +60,7 @@ export function directed(text: string): Directed {
     }
     return " ";
   });
-  return { ...found, prompt: rest.replace(/\s+/g, " ").trim() };
+  return { ...found, prompt: (rest + text.slice(end)).replace(/\s+/g, " ").trim() };
 }
 
 function unknown(directive: string): GatewayError {

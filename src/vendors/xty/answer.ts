@@ -63,10 +63,9 @@ function joined(pieces: readonly Record<string, unknown>[]): Record<string, unkn
   const contents = pieces.map(({ content }) => content);
   const words = contents.map((each) => (typeof each === "string" ? each : ""));
   const content = contents.some(Array.isArray) ? contents.flat() : words.join("");
-  return Object.assign({}, ...pieces, {
-    content,
-    images: pieces.flatMap(({ images }) => images ?? []),
-  }) as (typeof pieces)[0];
+  const whole: Record<string, unknown> = {};
+  for (const piece of pieces) Object.assign(whole, piece);
+  return { ...whole, content, images: pieces.flatMap(({ images }) => images ?? []) };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { hoistedIndex } from "../../image/wire.ts";
+import { parseUrl } from "../references.ts";
 import type { Carrier } from "../vendor.ts";
 
 // Texts come from a vendor and may be long: they are searched forwards, never by a pattern that could go back.
@@ -94,7 +95,7 @@ function links(text: string): Found[] {
     while (to < text.length && !AFTER.test(text.charAt(to))) to++;
     const begins = from === 0 || BEFORE.test(text.charAt(from - 1));
     const link = text.slice(from, to).replace(ENDING, "");
-    const path = begins ? URL.parse(link)?.pathname : undefined;
+    const path = begins ? parseUrl(link)?.pathname : undefined;
     if (path !== undefined && /^https?:/.test(link) && /\.(?:png|jpe?g|webp)$/i.test(path))
       found.push({ from, to: from + link.length, carrier: { url: link } });
     from = text.indexOf("http", to);

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { app } from "../../src/app.ts";
+import { GatewayError } from "../../src/errors.ts";
+import { parseUrl } from "../../src/vendors/references.ts";
+import { parseWire } from "../../src/vendors/strict.ts";
+import { readText } from "../../src/vendors/xty/text.ts";
+import { directed } from "../../src/vendors/sandbox/directives.ts";
+
+/** Each of these took minutes, or a time that nobody would wait for, where it was looked for by going back. */
+describe("long input takes a time that grows with it", () => {
+  it("in a path that nothing is at", async () => {
+    for (const path of [`/s/${"/".repeat(200_000)}%0A`, `/images/${"/".repeat(200_000)}%E2%80%A8`])
+      for (const method of ["GET", "OPTIONS"]) {
+        const ctx = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
+        const answer = await app.request(`http://easel.test${path}`, { method }, {}, ctx);
+        expect(answer.status).toBe(404);
+      }
+  });
+
+  it("in a URL's host", () => {
+    const distinct = (from: number) => Array.from({ length: 5_000 }, (_, n) => String.fromCodePoint(from + n)).join("");
+    const links = Array.from({ length: 500 }, (_, n) => `https://${distinct(0x4e00 + n)}.example/a.png`);
+    for (const link of links) expect(parseUrl(link)).toBeNull();
+    expect(readText(links.join(" ")).pictures).toEqual([]);
+    expect(parseUrl("https://例え.example/a.png")?.host).toBe("xn--r8jz45g.example");
+  });
+
+  it("in a prompt that opens directives and closes none", () => {
+    const prompt = "[sandbox:".repeat(60_000);
+    expect(directed(prompt).prompt).toBe(prompt);
+    expect(directed(`[sandbox:refuse] a cat [sandbox:`)).toMatchObject({
+      outcome: "refuse",
+      prompt: "a cat [sandbox:",
+    });
+  });
+});
+
+it("a list of very many entries that are wrong is refused, and no fault of ours", () => {
+  const schema = z.strictObject({ nested: z.array(z.strictObject({ text: z.string() })) });
+  expect(() => parseWire(schema, { nested: Array.from({ length: 300_000 }, () => 1) })).toThrow(GatewayError);
+});
