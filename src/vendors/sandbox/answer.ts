@@ -22,7 +22,7 @@ export async function answer(request: Request): Promise<Response> {
   const url = new URL(request.url);
   try {
     if (request.method === "POST" && url.pathname.endsWith("/draw")) return await drawn(request, url);
-    if (request.method === "GET" && url.pathname.endsWith("/picture")) return await picture(url);
+    if (request.method === "GET" && url.pathname.endsWith("/picture")) return picture(url);
     return failed(404, "not_found", "The sandbox knows POST /draw and GET /picture.");
   } catch (thrown) {
     if (request.signal.aborted) throw thrown;
@@ -66,10 +66,10 @@ async function drawn(request: Request, url: URL): Promise<Response> {
   return Response.json({ pictures } satisfies Answer);
 }
 
-async function picture(url: URL): Promise<Response> {
+function picture(url: URL): Response {
   const { subject, seed, index, broken, ...scene } = parseWire(PictureQuery, Object.fromEntries(url.searchParams));
   const paint = draw({ ...scene, key: `${subject}/${seed}/${index}` });
-  const bytes = await png(scene.width, scene.height, paint, broken ? 0.5 : undefined);
+  const bytes = png(scene.width, scene.height, paint, broken ? 0.5 : undefined);
   return new Response(bytes, { headers: { "content-type": "image/png" } });
 }
 

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { constants, crc32, deflateRawSync } from "node:zlib";
 
 /** Writes row `y` as RGB samples. Rows are asked for once each, from the top. */
 export type PaintRow = (y: number, row: Uint8ClampedArray) => void;
@@ -18,14 +19,7 @@ const LEVEL = 4;
  * A PNG as a byte stream, drawn only as far as it is read: each pull paints, compresses and sends one band of rows.
  * With `breakAt` (0 to 1) the stream fails at that part of the rows.
  */
-export async function png(
-  width: number,
-  height: number,
-  paint: PaintRow,
-  breakAt = Infinity,
-): Promise<ReadableStream<Uint8Array>> {
-  // Loading it takes as long as half of all else at a start of the Worker, and few of them draw here.
-  const { constants, crc32, deflateRawSync } = await import("node:zlib");
+export function png(width: number, height: number, paint: PaintRow, breakAt = Infinity): ReadableStream<Uint8Array> {
   const stride = width * 3;
   const most = Math.min(height, Math.ceil(BAND_BYTES / (stride + 1)));
   const buffer = new Uint8Array(most * (stride + 1));
@@ -43,12 +37,6 @@ export async function png(
       for (let k = 0; k < stride; k++) bytes[at++] = (row[k] ?? 0) - (row[k - 3] ?? 0);
     }
     return bytes;
-  };
-
-  // Length, type, data and the checksum of the last two (www.w3.org/TR/png-3/#5Chunk-layout).
-  const chunk = (type: string, data: Uint8Array[]): Uint8Array => {
-    const body = join([new TextEncoder().encode(type), ...data]);
-    return join([uint32(body.length - 4), body, uint32(crc32(body))]);
   };
 
   // Not a CompressionStream: in workerd that takes all it is given however little is read, and each band is its own
@@ -91,6 +79,12 @@ function adler32(bytes: Uint8Array, from: number): number {
     b %= 65521;
   }
   return ((b << 16) | a) >>> 0;
+}
+
+/** Length, type, data and the checksum of the last two (www.w3.org/TR/png-3/#5Chunk-layout). */
+function chunk(type: string, data: Uint8Array[]): Uint8Array {
+  const body = join([new TextEncoder().encode(type), ...data]);
+  return join([uint32(body.length - 4), body, uint32(crc32(body))]);
 }
 
 function uint32(value: number): Uint8Array {

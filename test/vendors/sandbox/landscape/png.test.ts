@@ -15,7 +15,7 @@ describe("png", () => {
     [16384, 16],
     [16, 4000],
   ])("writes %i × %i pixels as painted", async (width, height) => {
-    const picture = readPng(await drain(await png(width, height, pattern)));
+    const picture = readPng(await drain(png(width, height, pattern)));
     expect([picture.width, picture.height]).toEqual([width, height]);
     const row = new Uint8ClampedArray(width * 3);
     for (const y of [0, height >> 1, height - 1]) {
@@ -26,13 +26,13 @@ describe("png", () => {
 
   it("asks for each row once, from the top", async () => {
     const rows: number[] = [];
-    await drain(await png(1024, 300, (y) => rows.push(y)));
+    await drain(png(1024, 300, (y) => rows.push(y)));
     expect(rows).toEqual(Array.from({ length: 300 }, (_, y) => y));
   });
 
   it("draws no further than it is read", async () => {
     let painted = 0;
-    const stream = await png(4096, 4096, (y, row) => {
+    const stream = png(4096, 4096, (y, row) => {
       painted = y + 1;
       pattern(y, row);
     });
@@ -53,7 +53,7 @@ describe("png", () => {
   });
 
   it("can be read into the reader's own buffer", async () => {
-    const reader = (await png(64, 64, pattern)).getReader({ mode: "byob" });
+    const reader = png(64, 64, pattern).getReader({ mode: "byob" });
     const parts: number[] = [];
     for (;;) {
       const { done, value } = await reader.read(new Uint8Array(1000));
@@ -64,7 +64,7 @@ describe("png", () => {
   });
 
   it.each([16, 1024])("fails in the middle of %i rows when told to", async (side) => {
-    const reader = (await png(side, side, pattern, 0.5)).getReader();
+    const reader = png(side, side, pattern, 0.5).getReader();
     let size = 0;
     const all = (async () => {
       for (;;) size += (await reader.read()).value?.length ?? 0;
