@@ -6,7 +6,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 const { EASEL_URL = "http://localhost:8787", EASEL_KEY = "", SIGNING_KEYS = "" } = process.env;
 /** What a signed URL may say; how much of it, the preset's `vary` says. */
 const FIELDS = ["prompt", "model", "size", "aspectRatio", "width", "height", "seed", "quality", "outputFormat", "exp"];
-const WRITTEN = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'" };
+const WRITTEN = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#x27;": "'" };
 
 const origin = URL.canParse(EASEL_URL) ? new URL(EASEL_URL).origin : "";
 if (!/^https?:/.test(origin)) fail(`EASEL_URL must begin with https:// or http://, and is ${EASEL_URL}`);
@@ -28,7 +28,7 @@ function filled(name) {
     const what = inside
       .trim()
       .replaceAll(/\s+/g, " ")
-      .replaceAll(/&(?:amp|lt|gt|quot|#39);/g, (each) => WRITTEN[each]);
+      .replaceAll(/&(?:amp|lt|gt|quot|#39|#x27);/g, (each) => WRITTEN[each]);
     const value = values.get(what) ?? picture(what, (problem) => fail(`site/${name}: ${placeholder}: ${problem}`));
     return value.replaceAll("&", "&amp;").replaceAll("'", "&#39;");
   });
@@ -43,6 +43,7 @@ function picture(what, wrong) {
     const [, field, value] = /^(\w+)=(.*)$/.exec(part) ?? wrong(`${part} must be field=value`);
     if (!FIELDS.includes(field)) wrong(`${field} is no field; there are ${FIELDS.join(", ")}`);
     if (field in fields) wrong(`${field} is there twice`);
+    if (value === "") wrong(`${field} is empty`);
     fields[field] = value;
   }
   return origin + sign(preset, fields, kid, secret);

@@ -138,6 +138,7 @@ describe("the build", () => {
     ["{{hero?constructor=x}}", /constructor is no field/],
     ["{{hero?a lighthouse}}", /a lighthouse must be field=value/],
     ["{{hero?prompt=x&prompt=y}}", /prompt is there twice/],
+    ["{{hero?prompt=}}", /prompt is empty/],
   ])("%s: says where, and what there is", async (placeholder, says) => {
     const before = await readdir(join(copy, "dist"));
     const failed = await built(`<p>${placeholder}`).catch((error: { code: number; stderr: string }) => error);
