@@ -80,7 +80,7 @@ export class Drawing {
     const { target } = this.route(at);
     const next = this.routes[at + 1];
     // Whether it may be charged matters to another vendor, and to who asks the same again.
-    const matters = next !== undefined || owned === true;
+    const matters = settings.failover !== "off" && (next !== undefined || owned === true);
     const error = matters ? await withCause(asGatewayError(thrown), target) : asGatewayError(thrown);
     this.failures.push(error);
     if (next === undefined || Date.now() >= until || !mayMoveOn(error, settings.failover)) return undefined;

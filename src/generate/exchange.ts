@@ -20,6 +20,8 @@ export interface Exchanged {
 
 /** A shorter prompt is a word or two, and words are in any message. */
 const TELLING = 16;
+/** How much of a vendor's message is searched for what it must not repeat. */
+const SEARCHED = 64 * 1024;
 
 const breakers = new Breakers();
 
@@ -131,10 +133,17 @@ function explain(
     .filter(({ length }) => length >= TELLING)
     .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
   const sent = [...new Set([...settings.secrets, ...told])];
-  // Cut before it is searched, but not within anything that is to be found in what is left.
-  const longest = sent.reduce((most, { length }) => Math.max(most, length), 0);
-  const message = redact(error.message.slice(0, 1000 + longest), sent).slice(0, 1000);
+  const message = redactedStart(error.message, sent);
   return refine(error, { message, retryAfter: error.retryAfter ?? retryAfter });
+}
+
+/** The first thousand characters without the secrets; of a very long text its end is not looked at. */
+function redactedStart(text: string, secrets: readonly string[]): string {
+  const clean = redact(text.slice(0, SEARCHED), secrets);
+  // The cut may have gone through a secret, which was not found then, and stands nearer the beginning by now.
+  const longest = secrets.reduce((most, { length }) => Math.max(most, length), 0);
+  const whole = text.length > SEARCHED ? clean.slice(0, Math.max(0, clean.length - longest)) : clean;
+  return whole.slice(0, 1000);
 }
 
 /** What a failed call tells of the vendor's health; an answer that cannot be used tells nothing of the next. */

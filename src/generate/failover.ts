@@ -7,7 +7,9 @@ import { isThere, type Target } from "../vendors/send.ts";
  * connection that was refused no better than one that broke off once the request was sent.
  */
 export async function withCause(error: GatewayError, target: Target): Promise<GatewayError> {
-  if (!error.unreached || error.elsewhere || (await isThere(target))) return error;
+  // A vendor inside this process has no host.
+  const isKnown = !error.unreached || error.elsewhere || target.provider.answer !== undefined;
+  if (isKnown || (await isThere(target))) return error;
   return refine(error, { elsewhere: true });
 }
 

@@ -4,7 +4,7 @@ import { log } from "../log.ts";
 import { claim, type Claim, type Held, release, takeOver } from "../store/claims.ts";
 import { isOutstanding } from "../store/jobs.ts";
 import { areStored, dropPictures } from "../store/pictures.ts";
-import { getRecord, progressOf, putStart, type StoredRecord } from "../store/records.ts";
+import { getRecord, DISOWNED, disown, progressOf, type StoredRecord } from "../store/records.ts";
 import type { Job } from "./job.ts";
 import { enqueue } from "./jobs.ts";
 import { newRecord, publicRecord } from "./record.ts";
@@ -63,7 +63,8 @@ async function settle(job: Job, what: Once): Promise<StoredRecord | undefined> {
     if (seen === "free") {
       if (await takeOver(BUCKET, what.key, held.etag, offered())) return undefined;
     } else {
-      const record = what.later === true ? await getRecord(BUCKET, held.claim.generation) : null;
+      const isNoted = what.later === true && seen === "running";
+      const record = isNoted ? await getRecord(BUCKET, held.claim.generation) : null;
       if (record !== null) return record;
       if (Date.now() >= until) throw conflict("A request with this key is being drawn.", { retryAfter: 2 });
       // Each waits by itself: the runtime cancels a request that waits for what another one has begun.
@@ -89,7 +90,11 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   if (claim.fingerprint !== what.fingerprint) throw usedForAnother();
   if (record !== undefined) return record;
   // No vendor was asked, and its owner is gone, or so slow that it is kept from asking any: nobody pays twice.
-  if (progress.at === "none") return now - claim.at > leaseMs && (await disown(job, claim)) ? "free" : "none";
+  if (progress.at === "disowned") return "free";
+  if (progress.at === "none") {
+    const isOurs = now - claim.at > leaseMs && (await disown(job.env.BUCKET, inPlaceOf(job, claim)));
+    return isOurs ? "free" : "none";
+  }
   if (progress.at === "running" || progress.at === "queued") return "running";
   // Of a job the consumer notes what became of it; until then its record is the answer, as it was before.
   if (what.later === true && (await isOutstanding(job.env.BUCKET, claim.generation))) return "running";
@@ -97,10 +102,9 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   throw conflict(lost);
 }
 
-/** Keeps a generation that has not begun from beginning, as if it had failed; false where it has begun after all. */
-async function disown(job: Job, { generation }: Claim): Promise<boolean> {
-  const error = { code: "internal", message: "The generation was too slow to begin; another was drawn in its place." };
-  return putStart(job.env.BUCKET, { ...newRecord({ ...job, id: generation }, "failed"), error });
+/** The record of a generation that is kept from beginning. */
+function inPlaceOf(job: Job, { generation }: Claim): StoredRecord {
+  return { ...newRecord({ ...job, id: generation }, "failed"), error: DISOWNED, failure: { uncharged: true } };
 }
 
 async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answer> {

@@ -8,7 +8,7 @@ import { log } from "../log.ts";
 import { retryDelay } from "../policy/retry.ts";
 import { isId } from "../store/ids.ts";
 import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
-import { LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
+import { DISOWNED, LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
 import { type GivenUp, UNDELIVERABLE, withdrawn } from "./given-up.ts";
 
 /** How often a job is tried; wrangler.toml's max_retries is one less. */
@@ -71,6 +71,7 @@ async function look(id: string, { env, settings }: Batch): Promise<"over" | "run
   if (at === "running") return at;
   if (at === "none" || at === "queued") return { job };
   if (at === "lost") await putFailed(env.BUCKET, id, LOST, { uncharged: false });
+  if (at === "disowned") await putFailed(env.BUCKET, id, DISOWNED, { uncharged: true });
   await forget(env.BUCKET, id, job);
   return "over";
 }

@@ -1,4 +1,5 @@
 import { twice } from "./again.ts";
+import { isObject } from "../image/wire.ts";
 import { putJson } from "./json.ts";
 import type { Due } from "./schedules.ts";
 
@@ -23,7 +24,7 @@ export async function getClock(bucket: R2Bucket): Promise<Clock & { etag?: strin
   const object = await bucket.get(KEY);
   if (object === null) return { through: 0, left: [] };
   const clock = await object.json<Partial<Clock> | null>().catch(() => null);
-  const left = Array.isArray(clock?.left) ? clock.left : [];
+  const left = Array.isArray(clock?.left) ? clock.left.filter(isObject) : [];
   return { through: Number(clock?.through) || 0, left, etag: object.etag };
 }
 
@@ -41,11 +42,13 @@ export async function setClock(
   let all = left;
   for (let tries = 0; tries < TRIES; tries++) {
     const onlyIf = before.etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: before.etag };
-    const clock: Clock = { through, left: lastOfEach(all) };
+    // An event that comes late sets it back, unless a later one has been faster meanwhile.
+    const clock: Clock = { through: tries === 0 ? through : Math.max(through, before.through), left: lastOfEach(all) };
     if ((await twice(() => putJson(bucket, KEY, clock, { onlyIf }))) !== null) return;
     before = await getClock(bucket);
     all = [...before.left.filter((tick) => !isDone(tick)), ...left];
   }
+  throw new Error("other events set the clock each time");
 }
 
 /** Of what could not be begun, only the last tick of each schedule: pictures by the clock are for now. */

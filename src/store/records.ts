@@ -56,6 +56,12 @@ export function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<unknown>
   return putJson(bucket, endKey(record.id), record);
 }
 
+/** Keeps a generation that has not begun from beginning; false where it has begun, or is kept from it already. */
+export async function disown(bucket: R2Bucket, record: StoredRecord): Promise<boolean> {
+  const options = { onlyIf: { etagDoesNotMatch: "*" }, customMetadata: { disowned: "true" } };
+  return (await twice(() => putJson(bucket, startKey(record.id), record, options))) !== null;
+}
+
 /** Ends as failed what nobody else will end; what has ended, or was never noted, stays as it is. */
 export async function putFailed(
   bucket: R2Bucket,
@@ -81,15 +87,15 @@ export async function touch(bucket: R2Bucket, id: string): Promise<void> {
 }
 
 /**
- * How far a generation with an owner is: `none` or `queued` where no vendor was asked yet, `lost` where one may have been,
- * and its owner gave no sign for `leaseMs`.
+ * How far a generation with an owner is: `none` or `queued` where no vendor was asked yet, `disowned` where none will be,
+ * `lost` where one may have been, and its owner gave no sign for `leaseMs`.
  */
 export async function progressOf(
   bucket: R2Bucket,
   id: string,
   now: number,
   leaseMs: number,
-): Promise<{ at: "none" | "queued" | "running" | "lost" } | { at: "ended"; record: StoredRecord }> {
+): Promise<{ at: "none" | "queued" | "disowned" | "running" | "lost" } | { at: "ended"; record: StoredRecord }> {
   const [end, start, alive, queued] = await Promise.all([
     bucket.get(endKey(id)),
     bucket.head(startKey(id)),
@@ -98,6 +104,7 @@ export async function progressOf(
   ]);
   if (end !== null) return { at: "ended", record: await end.json<StoredRecord>() };
   if (start === null) return { at: queued === null ? "none" : "queued" };
+  if (start.customMetadata?.["disowned"] !== undefined) return { at: "disowned" };
   const sign = Math.max(start.uploaded.getTime(), alive?.uploaded.getTime() ?? 0);
   return { at: now - sign < leaseMs ? "running" : "lost" };
 }
@@ -141,6 +148,10 @@ export function asOf(record: StoredRecord, now: number, longestMs: number): Stor
 export const LOST = {
   code: "internal",
   message: "The generation was lost before it ended; the vendor may have charged for it.",
+};
+export const DISOWNED = {
+  code: "internal",
+  message: "The generation was too slow to begin; another was drawn in its place.",
 };
 export const NEVER_TAKEN = {
   code: "internal",

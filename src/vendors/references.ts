@@ -62,7 +62,8 @@ const LONGEST_HOST = 300;
 
 /** A URL; null where it is none. */
 export function parseUrl(text: string): URL | null {
-  const [, host = ""] = /^\s*[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(text) ?? [];
+  // As URLs are read: without line breaks, and with any number of slashes, either way round.
+  const [, host = ""] = /^[^a-z]*[a-z][a-z0-9+.-]*:[/\\]*([^/?#\\]*)/i.exec(text.replace(/[\t\n\r]/g, "")) ?? [];
   return host.length > LONGEST_HOST ? null : URL.parse(text);
 }
 

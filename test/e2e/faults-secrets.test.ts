@@ -112,3 +112,18 @@ it("25. a key that a vendor repeats in what was used is in no record, and its nu
     await other.stop();
   }
 });
+
+it.each([900, 40_000])(
+  "no part of the key shows where an error of %s characters is cut, whatever stands before it",
+  async (length) => {
+    const prompt = "p".repeat(Math.min(length, 30_000));
+    for (let shift = 0; shift < 40; shift += 3) {
+      const twice = `bad: ${prompt}; again ${prompt}; `;
+      const until = length < 1_000 ? 1_000 + prompt.length : 64 * 1024;
+      const message = `${twice}${" ".repeat(Math.max(0, until - twice.length - shift))}${LISTENHUB_KEY} and more`;
+      stage.listenhub.next({ status: 400, error: { message } });
+      const { body } = await read(stage.post(LISTENHUB_PATH, { ...CAT, prompt }));
+      expect(body.toString()).not.toContain(LISTENHUB_KEY.slice(0, 4));
+    }
+  },
+);

@@ -255,6 +255,52 @@ describe("an owner that is slow", () => {
   });
 });
 
+describe("an owner that hangs before it begins", () => {
+  it.each([
+    ["whoever takes over cannot at first", { times: 3, prefix: "claims/" }, {}],
+    ["R2 says that it was not kept from beginning", { times: 1, after: true, prefix: "generations/" }, {}],
+    ["the same, to be drawn later", { times: 3, prefix: "claims/" }, { prefer: "respond-async, wait=20" }],
+  ])("holds its key no longer than its lease: %s", async (_, fault, prefer) => {
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+    try {
+      const key = { ...fresh(), ...prefer };
+      const draw = async () => (await read(slow.post("/v1/generations", body, key))).status;
+      await slow.easel.fault("BUCKET.put", { delayMs: 30_000, prefix: "generations/" });
+      void draw().catch(() => undefined);
+      await sleep(1_000);
+      await slow.easel.fault("BUCKET.put", fault);
+      await draw();
+      await slow.easel.fault("BUCKET.put", { times: 0 });
+      await sleep(800);
+      expect(await draw()).toBe(200);
+      expect(slow.listenhub.seen).toHaveLength(1);
+    } finally {
+      await slow.stop();
+    }
+  });
+
+  it("and queues it after all: it is not drawn, and its record says why", async () => {
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+    try {
+      const key = { ...fresh(), prefer: "respond-async" };
+      const draw = () => slow.post("/v1/generations", body, key);
+      await slow.easel.fault("BUCKET.put", { delayMs: 2_500, times: 0, prefix: "jobs/" });
+      const first = draw();
+      await sleep(1_000);
+      await slow.easel.fault("BUCKET.put", { times: 0 });
+      const second = await draw();
+      const late = (await first).headers.get("easel-generation") ?? "";
+      await until(async () => (await slow.keys("jobs/")).length === 0, 20_000);
+      expect(await slow.record(late)).toMatchObject({ status: "failed" });
+      expect((await slow.record(late)).error?.message).toContain("another was drawn in its place");
+      expect(await slow.record(second.headers.get("easel-generation") ?? "")).toMatchObject({ status: "succeeded" });
+      expect(slow.listenhub.seen).toHaveLength(1);
+    } finally {
+      await slow.stop();
+    }
+  });
+});
+
 describe("a vendor that was not there", () => {
   it.each([
     ["/v1/generations", body],

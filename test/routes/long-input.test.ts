@@ -23,6 +23,8 @@ describe("long input takes a time that grows with it", () => {
     const links = Array.from({ length: 500 }, (_, n) => `https://${distinct(0x4e00 + n)}.example/a.png`);
     for (const link of links) expect(parseUrl(link)).toBeNull();
     expect(readText(links.join(" ")).pictures).toEqual([]);
+    for (const slashes of ["", "/", "///", "\\\\", "/\n/"])
+      expect(parseUrl(`https:${slashes}${distinct(0x4e00)}`)).toBeNull();
     expect(parseUrl("https://例え.example/a.png")?.host).toBe("xn--r8jz45g.example");
   });
 
