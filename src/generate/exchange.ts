@@ -1,4 +1,4 @@
-import { asGatewayError, GatewayError, redact, refine } from "../errors.ts";
+import { asGatewayError, GatewayError, redact, redactedStart, refine } from "../errors.ts";
 import { priceOf } from "../image/price.ts";
 import type { Attempt, Cost } from "../image/record.ts";
 import { referencesOf, type StoredPicture } from "../image/request.ts";
@@ -20,8 +20,6 @@ export interface Exchanged {
 
 /** A shorter prompt is a word or two, and words are in any message. */
 const TELLING = 16;
-/** How much of a vendor's message is searched for what it must not repeat. */
-const SEARCHED = 64 * 1024;
 
 const breakers = new Breakers();
 
@@ -135,15 +133,6 @@ function explain(
   const sent = [...new Set([...settings.secrets, ...told])];
   const message = redactedStart(error.message, sent);
   return refine(error, { message, retryAfter: error.retryAfter ?? retryAfter });
-}
-
-/** The first thousand characters without the secrets; of a very long text its end is not looked at. */
-function redactedStart(text: string, secrets: readonly string[]): string {
-  const clean = redact(text.slice(0, SEARCHED), secrets);
-  // The cut may have gone through a secret, which was not found then, and stands nearer the beginning by now.
-  const longest = secrets.reduce((most, { length }) => Math.max(most, length), 0);
-  const whole = text.length > SEARCHED ? clean.slice(0, Math.max(0, clean.length - longest)) : clean;
-  return whole.slice(0, 1000);
 }
 
 /** What a failed call tells of the vendor's health; an answer that cannot be used tells nothing of the next. */

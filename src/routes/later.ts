@@ -1,7 +1,8 @@
 import type { Answer } from "../generate.ts";
 import { answerOf } from "../generate/once.ts";
 import { type GenerationRecord, recordWire } from "../image/record.ts";
-import { getRecord, isUnfinished } from "../store/records.ts";
+import { getRecord } from "../store/records.ts";
+import { isUnfinished } from "../store/unfinished.ts";
 import { waitForEnd } from "../store/wait.ts";
 import { type AppContext, publicOrigin } from "./context.ts";
 

@@ -1,5 +1,6 @@
 import type { StoredPicture } from "../image/request.ts";
-import { getRecord, isUnfinished } from "../store/records.ts";
+import { getRecord } from "../store/records.ts";
+import { isUnfinished } from "../store/unfinished.ts";
 import type { AppContext } from "./context.ts";
 import { openToAll } from "./cors.ts";
 import { etagOf, matches } from "./etag.ts";

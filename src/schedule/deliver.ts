@@ -8,7 +8,8 @@ import { log } from "../log.ts";
 import { retryDelay } from "../policy/retry.ts";
 import { isId } from "../store/ids.ts";
 import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
-import { DISOWNED, LOST, NEVER_TAKEN, progressOf, putFailed, QUEUED_LONGEST_MS } from "../store/records.ts";
+import { progressOf, putFailed } from "../store/records.ts";
+import { DISOWNED, LOST, NEVER_TAKEN, QUEUED_LONGEST_MS } from "../store/unfinished.ts";
 import { type GivenUp, UNDELIVERABLE, withdrawn } from "./given-up.ts";
 
 /** How often a job is tried; wrangler.toml's max_retries is one less. */

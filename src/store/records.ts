@@ -25,8 +25,6 @@ export const NOTED_AFTER_MS = 1_000;
 /** By then a generation that runs has been noted; until then whoever has its id waits, since ids tell their age. */
 const LATEST_NOTE_MS = 3_000;
 const POLL_MS = 100;
-/** Longer than the queue keeps trying; what nobody has begun by then is given up. */
-export const QUEUED_LONGEST_MS = 24 * 60 * 60_000;
 
 /** Several keys, because R2 takes one write a second per key: the last that is there counts. */
 const folder = (id: string) => `generations/${id}/`;
@@ -126,34 +124,3 @@ export async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRe
     (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id))) ?? (await bucket.get(queuedKey(id)));
   return object === null ? null : await object.json<StoredRecord>();
 }
-
-/** Whether its end is still to come. */
-export function isUnfinished({ status }: Pick<StoredRecord, "status">): boolean {
-  return status === "queued" || status === "running";
-}
-
-/**
- * The record as it must be by now: a generation that never ended within `longestMs` was lost with its isolate, and one that
- * waits longer than a day will not be begun.
- */
-export function asOf(record: StoredRecord, now: number, longestMs: number): StoredRecord {
-  const { status, createdAt, startedAt = createdAt } = record;
-  if (status === "queued" && now - Date.parse(createdAt) >= QUEUED_LONGEST_MS)
-    return { ...record, status: "failed", error: NEVER_TAKEN };
-  if (status === "running" && now - Date.parse(startedAt) >= longestMs)
-    return { ...record, status: "failed", error: LOST };
-  return record;
-}
-
-export const LOST = {
-  code: "internal",
-  message: "The generation was lost before it ended; the vendor may have charged for it.",
-};
-export const DISOWNED = {
-  code: "internal",
-  message: "The generation was too slow to begin; another was drawn in its place.",
-};
-export const NEVER_TAKEN = {
-  code: "internal",
-  message: "The generation was not taken from the queue within a day; nothing was drawn.",
-};

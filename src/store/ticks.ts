@@ -67,7 +67,7 @@ export async function nextCount(bucket: R2Bucket, schedule: string, generation: 
       await scheduler.wait(AGAIN_MS);
     });
     if (put) return count;
-    // Of many at once each waits for its number.
+    // Of many at once each tries until it has a number of its own.
     if (tries >= MOST_TRIES) throw new Error("others took every number");
   }
 }

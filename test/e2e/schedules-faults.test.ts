@@ -11,6 +11,12 @@ async function idOf(stage: Stage, name: string): Promise<string> {
   return (await stage.easel.bucket.head(`schedules/${name}.json`))?.customMetadata?.["id"] ?? "";
 }
 
+/** An hourly schedule, and the event of the minute before a tick of it. */
+async function madeBefore(stage: Stage, name: string, at: number): Promise<void> {
+  await event(stage, at - MINUTE);
+  await put(stage, name, {});
+}
+
 describe("a tick, when R2 or the queue fails", () => {
   let stage: Stage;
   beforeAll(async () => {
@@ -35,8 +41,7 @@ describe("a tick, when R2 or the queue fails", () => {
     ["its schedule cannot be read", "BUCKET.get", { times: 1, prefix: "schedules/" }],
   ])("is begun a minute later, once: %s", async (_, method, fault) => {
     const at = freshHour();
-    await event(stage, at - MINUTE);
-    await put(stage, "hourly", {});
+    await madeBefore(stage, "hourly", at);
     await stage.easel.fault(method, fault);
     await event(stage, at);
     await event(stage, at + MINUTE);
@@ -88,8 +93,7 @@ describe("the runtime, killed in the middle of a tick", () => {
     await twoLives(
       [options, options],
       async (stage) => {
-        await event(stage, at - MINUTE);
-        await put(stage, "killed", {});
+        await madeBefore(stage, "killed", at);
         const hung = end === "" ? prefix : `${prefix}${await idOf(stage, "killed")}${end}`;
         await stage.easel.fault("BUCKET.put", { delayMs: 60_000, prefix: hung });
         void event(stage, at).catch(() => undefined);
@@ -112,8 +116,7 @@ describe("the runtime, killed in the middle of a tick", () => {
     await twoLives(
       [options, options],
       async (stage) => {
-        await event(stage, at - MINUTE);
-        await put(stage, "killed", {});
+        await madeBefore(stage, "killed", at);
         await event(stage, at);
         await idle(stage);
         const { headers } = await stage.easel.fetch("/s/killed");
@@ -150,8 +153,7 @@ describe("the runtime, killed in the middle of a tick", () => {
     await twoLives(
       [options, options],
       async (stage) => {
-        await event(stage, at - MINUTE);
-        await put(stage, "killed", {});
+        await madeBefore(stage, "killed", at);
         await stage.easel.fault("BUCKET.put", {
           delayMs: 60_000,
           prefix: `ticks/${await idOf(stage, "killed")}/drawn/`,

@@ -6,14 +6,8 @@ import type { ModelSpec, PixelTable } from "../../src/image/models.ts";
 import { type ImageRequest, TIERS, type Tier } from "../../src/image/request.ts";
 import { pixelsOf } from "../../src/image/size.ts";
 import { providers } from "../../src/vendors/index.ts";
+import { asked } from "./asked.ts";
 
-const asked = (fields: Partial<ImageRequest>): ImageRequest => ({
-  model: "some-model",
-  prompt: "a cat",
-  n: 1,
-  references: [],
-  ...fields,
-});
 const models = providers.flatMap(({ name, models }) =>
   Object.entries(models).map(([model, spec]): [string, ModelSpec] => [`${name}/${model}`, spec]),
 );

@@ -5,6 +5,7 @@ import type { ModelSpec } from "../../src/image/models.ts";
 import type { ImageRequest, Reference, Turn } from "../../src/image/request.ts";
 import { models as linkai } from "../../src/vendors/linkai/models.ts";
 import { models as listenhub } from "../../src/vendors/listenhub/models.ts";
+import { asked } from "./asked.ts";
 
 const pro = listenhub["gemini-3-pro-image-preview"] as ModelSpec;
 const gpt = linkai["gpt-image-2"] as ModelSpec;
@@ -28,13 +29,6 @@ const flux: ModelSpec = {
 const plain: ModelSpec = { ...flux, ratios: [], formats: [], seed: false };
 delete plain.dimensions;
 
-const asked = (fields: Partial<ImageRequest>): ImageRequest => ({
-  model: "some-model",
-  prompt: "a cat",
-  n: 1,
-  references: [],
-  ...fields,
-});
 const urls = (...list: string[]) => list.map((url) => ({ url }));
 
 function fitted(fields: Partial<ImageRequest>, spec: ModelSpec) {

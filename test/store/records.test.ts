@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { isId, newId } from "../../src/store/ids.ts";
 import {
-  asOf,
   dropStart,
   getRecord,
   progressOf,
@@ -12,6 +11,7 @@ import {
   type StoredRecord,
   touch,
 } from "../../src/store/records.ts";
+import { asOf } from "../../src/store/unfinished.ts";
 import { dropOwned, listRecords, putOwned } from "../../src/store/owned.ts";
 import { waitForEnd } from "../../src/store/wait.ts";
 import { failureOf } from "../stream/streams.ts";
