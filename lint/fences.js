@@ -9,8 +9,13 @@ import { join, posix, relative, sep } from "node:path";
  */
 const LAYERS = [
   ["errors.ts", "log.ts", "image/", "web/"],
-  ["env.ts", "stream/", "store/", "policy/", "vendors/"],
-  ["generate/", "generate.ts"],
+  ["limits.ts", "lru.ts"],
+  ["stream/"],
+  ["vendors/"],
+  ["access/"],
+  ["env.ts", "store/"],
+  ["models/"],
+  ["generate/"],
   ["schedule/"],
   ["routes/"],
   ["app.ts"],
@@ -31,11 +36,11 @@ const VENDOR_MAY = [
   "errors.ts",
   "image/",
   "vendors/vendor.ts",
-  "vendors/strict.ts",
-  "vendors/references.ts",
+  "vendors/request-schema.ts",
+  "vendors/reference-fields.ts",
   "vendors/contents.ts",
-  "vendors/loose.ts",
-  "vendors/refusals.ts",
+  "vendors/response-fields.ts",
+  "vendors/vendor-errors.ts",
   "vendors/openai-errors.ts",
 ];
 

@@ -2,7 +2,7 @@
 import { type Env, settingsOf } from "../src/env.ts";
 import { GatewayError } from "../src/errors.ts";
 import { parseRatio } from "../src/image/size.ts";
-import { applyPreset, type Preset, requestOf } from "../src/policy/presets.ts";
+import { applyPreset, type Preset, requestOf } from "../src/access/presets.ts";
 import { fail } from "./fail.ts";
 
 /**

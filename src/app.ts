@@ -2,19 +2,17 @@ import { Hono } from "hono/tiny";
 import { allowPicture, forPages } from "./routes/cors.ts";
 import { createKey, deleteKey, serveKeys } from "./routes/keys.ts";
 import { serveEmbed } from "./routes/embed.ts";
-import { servePicture } from "./routes/pictures.ts";
+import { servePicture, serveReference } from "./routes/pictures.ts";
 import type { AppContext, HonoEnv } from "./routes/context.ts";
-import { failure, notFound } from "./routes/failure.ts";
-import { serve } from "./routes/generate.ts";
+import { failure, notFound } from "./routes/error-response.ts";
+import { serve } from "./routes/dialects.ts";
 import { serveGeneration, serveGenerations } from "./routes/generations.ts";
-import { takeLeftover } from "./routes/leftover.ts";
+import { takeLeftover } from "./routes/request-body.ts";
 import { serveModel, serveModels } from "./routes/models.ts";
 import { removePreset, replacePreset, servePreset, servePresets } from "./routes/presets.ts";
-import { serveReference } from "./routes/references.ts";
-import { runSchedule } from "./routes/run-schedule.ts";
-import { removeSchedule, replaceSchedule, serveSchedule, serveSchedules } from "./routes/schedules.ts";
-import { serveSigned } from "./routes/signed.ts";
-import { serveHistory, serveLatest, serveTick } from "./routes/stable.ts";
+import { runSchedule, removeSchedule, replaceSchedule, serveSchedule, serveSchedules } from "./routes/schedules.ts";
+import { serveSigned } from "./routes/signed-urls.ts";
+import { serveHistory, serveLatest, serveTick } from "./routes/schedule-pictures.ts";
 import { vendors } from "./vendors/index.ts";
 
 /** The gateway's HTTP side: every dialect at its paths, and what is ours. */

@@ -1,8 +1,14 @@
 import { log } from "./log.ts";
-import { FAILOVER, type Failover } from "./policy/failover.ts";
-import { type Limits, parseLimits } from "./policy/limits.ts";
-import { parsePresets, type Preset } from "./policy/presets.ts";
-import { parseSigningKeys, type SigningKeys, weakKeys } from "./policy/signatures.ts";
+import { type Limits, parseLimits } from "./limits.ts";
+import { parsePresets, type Preset } from "./access/presets.ts";
+import { parseSigningKeys, type SigningKeys, weakKeys } from "./access/signatures.ts";
+
+/**
+ * When a request goes on to the next vendor. `safe`: only where the one before drew nothing and will not charge; `always`:
+ * also where nobody knows, at the price of paying twice; `off`: never. A refusal for its content never goes on.
+ */
+export const FAILOVER = ["safe", "always", "off"] as const;
+export type Failover = (typeof FAILOVER)[number];
 
 /** What wrangler.toml binds. Vendors' keys and base URLs are read by name: `<VENDOR>_API_KEY`, `<VENDOR>_BASE_URL`. */
 export interface Env {
@@ -30,7 +36,7 @@ export interface Settings {
   /** `host[:port]` that pictures may come from although they are plain http or private. */
   trustedHosts: ReadonlySet<string>;
   limits: Limits;
-  /** JSON that changes what vendors' models can do, as it was set; generate/registry.ts reads it. */
+  /** JSON that changes what vendors' models can do, as it was set; models/registry.ts reads it. */
   models: string | undefined;
   /** A vendor's key, without which it is not called, and where it is if not at its own base URL. */
   credential(vendor: string): string | undefined;
@@ -39,7 +45,7 @@ export interface Settings {
   bareKey(vendor: string): boolean;
   /** When a request that one vendor did not draw goes on to the next. */
   failover: Failover;
-  /** The var ROUTING as it is; generate/choose.ts reads it, since it names vendors. */
+  /** The var ROUTING as it is; models/candidates.ts reads it, since it names vendors. */
   routing: string | undefined;
   /** Those of the var PRESETS, by name; others are stored. */
   presets: ReadonlyMap<string, Preset>;

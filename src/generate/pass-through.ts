@@ -1,9 +1,9 @@
 import { spillTo } from "../store/pictures.ts";
-import { Tap } from "../stream/tap.ts";
-import type { Route } from "./choose.ts";
-import type { Drawing } from "./drawing.ts";
-import type { Generation } from "./generation.ts";
-import type { Job } from "./job.ts";
+import { Tap } from "../stream/client-stream.ts";
+import type { Route } from "../models/candidates.ts";
+import type { Drawing } from "./failover.ts";
+import type { Generation } from "./recorder.ts";
+import type { Job } from "./generation.ts";
 
 /** A vendor's bytes on their way to the client. */
 export interface Raw {

@@ -1,5 +1,5 @@
-import type { PixelTable } from "./models.ts";
-import { PIXELS } from "./pixels.ts";
+import type { PixelTable } from "./model-spec.ts";
+import { PIXELS } from "./pixel-tables.ts";
 
 /** What is known of a model whoever serves it; what a vendor makes of it is in the vendor's models.ts. */
 export interface CatalogEntry {

@@ -1,5 +1,5 @@
-import { list, leftOut, lost, refuse, shown, type Work } from "./fitting.ts";
-import type { ModelSpec } from "./models.ts";
+import { list, leftOut, lost, refuse, shown, type Work } from "./fit-context.ts";
+import type { ModelSpec } from "./model-spec.ts";
 import { TIERS, type Tier } from "./request.ts";
 import { nearest, nearestRatio, distance, parseRatio, pixelsOf, type Shape } from "./size.ts";
 

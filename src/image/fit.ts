@@ -1,7 +1,7 @@
-import { Bound } from "./bound.ts";
-import { leftOut, list, lost, refuse, shown, type Work } from "./fitting.ts";
+import { Bound } from "./size-cap.ts";
+import { leftOut, list, lost, refuse, shown, type Work } from "./fit-context.ts";
 import { fitShape } from "./fit-shape.ts";
-import type { ModelSpec, PixelTable } from "./models.ts";
+import type { ModelSpec, PixelTable } from "./model-spec.ts";
 import { type ImageRequest, namedReferences, type Reference, referencesOf, type Tier, type Turn } from "./request.ts";
 
 /** Words that vendors use for the same step; only used where the vendor lacks the word that was sent. */

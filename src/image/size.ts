@@ -1,5 +1,5 @@
 import { GatewayError } from "../errors.ts";
-import type { ModelSpec, PixelTable } from "./models.ts";
+import type { ModelSpec, PixelTable } from "./model-spec.ts";
 import { TIERS, type Tier } from "./request.ts";
 
 /** A width and a height: pixels, or the two numbers of a ratio. */

@@ -1,9 +1,9 @@
 import type { Context } from "hono";
 import { type Env, type Settings, settingsOf } from "../env.ts";
-import { GatewayError } from "../errors.ts";
-import { authenticate, type Principal } from "../policy/credentials.ts";
-import { allowsOrigin } from "../policy/origins.ts";
-import { findKey } from "../store/key-records.ts";
+import { GatewayError, wrong } from "../errors.ts";
+import { authenticate, type Principal } from "../access/authenticate.ts";
+import { allowsOrigin } from "../access/origins.ts";
+import { findKey } from "../store/api-keys.ts";
 
 /** What Hono carries through a request. */
 export interface HonoEnv {
@@ -55,4 +55,12 @@ export async function adminOf(c: AppContext): Promise<Principal> {
 /** Origin of our URLs in answers. */
 export function publicOrigin(c: AppContext): string {
   return settings(c).publicUrl ?? new URL(c.req.url).origin;
+}
+
+/** How many rows `?limit=` asks for: `usual` unless told, `most` at most. Throws invalid_request. */
+export function limitOf(c: AppContext, usual: number, most: number): number {
+  const asked = c.req.query("limit") ?? String(usual);
+  const limit = Number(asked);
+  if (/^\d+$/.test(asked) && limit >= 1 && limit <= most) return limit;
+  throw wrong("limit", `must be a whole number from 1 to ${most}`);
 }

@@ -1,8 +1,8 @@
 import type { Next } from "hono";
 import { GatewayError } from "../errors.ts";
-import { isOrigin } from "../policy/origins.ts";
+import { isOrigin } from "../access/origins.ts";
 import type { AppContext } from "./context.ts";
-import { failure } from "./failure.ts";
+import { failure } from "./error-response.ts";
 
 /** What a page may send. `*` is every other header, as SDKs add their own, but never stands for the key's. */
 const HEADERS = "authorization, accept, content-type, idempotency-key, prefer, *";

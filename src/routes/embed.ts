@@ -1,6 +1,6 @@
 import source from "../web/embed.js" with { type: "text" };
 import type { AppContext } from "./context.ts";
-import { etagOf, matches } from "./etag.ts";
+import { etagOf, matches } from "./conditional.ts";
 
 /** Comments that have their lines for themselves. */
 const COMMENTS = /^\s*(?:\/\/.*|\/\*(?:[^*]|\*(?!\/))*\*\/)$/gm;

@@ -1,16 +1,12 @@
 import { wrong } from "../errors.ts";
-import { longestMs } from "../generate/drawing.ts";
-import { publicRecord } from "../generate/record.ts";
+import { longestMs } from "../generate/failover.ts";
+import { publicRecord } from "../generate/records.ts";
 import { type GenerationRecord, recordWire } from "../image/record.ts";
-import { LONGEST_WAIT_SECONDS } from "../policy/prefer.ts";
-import { listRecords } from "../store/owned.ts";
-import { getRecord, type StoredRecord } from "../store/records.ts";
-import { asOf, isUnfinished } from "../store/unfinished.ts";
-import { waitForEnd } from "../store/wait.ts";
-import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
-import { notFound } from "./failure.ts";
-import { LOOK_AGAIN_SECONDS } from "./later.ts";
-import { limitOf } from "./limit.ts";
+import { LONGEST_WAIT_SECONDS, LOOK_AGAIN_SECONDS } from "./respond-async.ts";
+import { listRecords } from "../store/owner-index.ts";
+import { getRecord, type StoredRecord, asOf, isUnfinished, waitForEnd } from "../store/records.ts";
+import { type AppContext, principalOf, publicOrigin, settings, limitOf } from "./context.ts";
+import { notFound } from "./error-response.ts";
 
 const PAGE = 20;
 const LONGEST_PAGE = 100;

@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors.ts";
-import { type Offer, offersOf } from "../generate/choose.ts";
-import { registryOf } from "../generate/registry.ts";
-import type { ModelSpec } from "../image/models.ts";
+import { type Offer, offersOf } from "../models/candidates.ts";
+import { registryOf } from "../models/registry.ts";
+import type { ModelSpec } from "../image/model-spec.ts";
 import { type AppContext, principalOf, settings } from "./context.ts";
 
 /** `GET /v1/models`: the models that are drawn here, as OpenAI lists them, with what each vendor can do. */

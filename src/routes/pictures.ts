@@ -1,12 +1,13 @@
 import type { StoredPicture } from "../image/request.ts";
-import { getRecord } from "../store/records.ts";
-import { isUnfinished } from "../store/unfinished.ts";
+import { getRecord, isUnfinished } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
 import { openToAll } from "./cors.ts";
-import { etagOf, matches } from "./etag.ts";
-import { notFound } from "./failure.ts";
+import { etagOf, matches, rangeOf } from "./conditional.ts";
+import { notFound } from "./error-response.ts";
 import { shown } from "./generations.ts";
-import { rangeOf } from "./range.ts";
+import { isOutstanding } from "../store/jobs.ts";
+import { keys } from "../store/pictures.ts";
+import { isId } from "../store/ids.ts";
 
 /** What keeps a stored picture a picture and nothing else, wherever it is opened. */
 const SAFE = {
@@ -74,7 +75,7 @@ async function send(
 }
 
 /** So many bytes of an object, as a picture of that type; to HEAD none of them. */
-export function sendObject(
+function sendObject(
   c: AppContext,
   { body }: R2ObjectBody,
   type: string | undefined,
@@ -87,4 +88,25 @@ export function sendObject(
   if (c.req.method !== "HEAD") return c.body(body, status);
   void body.cancel();
   return c.body(null, status);
+}
+
+/** From when it was stored; a vendor fetches what it is sent at once. A job may wait for longer, and is outstanding then. */
+const OPEN_MS = 15 * 60_000;
+
+/** `GET /references/{folder}/{n}`: a reference picture while its generation runs, for the vendor that was told its URL. */
+export async function serveReference(c: AppContext): Promise<Response> {
+  const { folder = "", n = "" } = c.req.param();
+  const known = isId(folder) && /^(?:0|[1-9]\d?)$/.test(n);
+  const object = known ? await c.env.BUCKET.get(keys.reference(folder, Number(n))) : null;
+  if (object === null || !(await isOpen(c.env.BUCKET, object))) {
+    void object?.body.cancel();
+    return notFound(c, "There is no such picture, or not any more.");
+  }
+  c.header("cache-control", "no-store");
+  return sendObject(c, object, object.httpMetadata?.contentType, object.size);
+}
+
+async function isOpen(bucket: R2Bucket, { uploaded, customMetadata = {} }: R2Object): Promise<boolean> {
+  if (Date.now() - uploaded.getTime() <= OPEN_MS) return true;
+  return isOutstanding(bucket, customMetadata["generation"] ?? "");
 }

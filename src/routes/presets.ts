@@ -1,12 +1,12 @@
 import { GatewayError, wrong } from "../errors.ts";
-import { offersOf } from "../generate/choose.ts";
-import { presetOf } from "../generate/preset.ts";
-import { nameIn, withoutName } from "../policy/names.ts";
-import { parsePreset, type Preset } from "../policy/presets.ts";
+import { offersOf } from "../models/candidates.ts";
+import { presetOf } from "../generate/presets.ts";
+import { nameIn, withoutName } from "../access/names.ts";
+import { parsePreset, type Preset } from "../access/presets.ts";
 import { deletePreset, listPresets, putPreset } from "../store/presets.ts";
 import { adminOf, type AppContext, principalOf, settings } from "./context.ts";
-import { notFound } from "./failure.ts";
-import { jsonBody } from "./json-body.ts";
+import { notFound } from "./error-response.ts";
+import { jsonBody } from "./request-body.ts";
 
 /** `GET /v1/presets`: every preset, those of the var PRESETS first. */
 export async function servePresets(c: AppContext): Promise<Response> {

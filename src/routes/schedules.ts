@@ -1,19 +1,22 @@
 import { GatewayError, wrong } from "../errors.ts";
-import type { Principal } from "../policy/credentials.ts";
-import { Gate } from "../policy/gate.ts";
-import { nameIn, withoutName } from "../policy/names.ts";
-import { isStopped, ownerOf } from "../schedule/owner.ts";
+import type { Principal } from "../access/authenticate.ts";
+import { Gate } from "../access/request-limits.ts";
+import { nameIn, withoutName } from "../access/names.ts";
+import { isStopped, ownerOf, readTerms, scheduleWireOf } from "../schedule/schedule.ts";
 import { checkRequest } from "../schedule/request.ts";
-import { readTerms, scheduleWireOf } from "../schedule/schedule.ts";
 import { newId } from "../store/ids.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
 import { dropTicks } from "../store/ticks.ts";
 import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
-import { matches } from "./etag.ts";
-import { notFound } from "./failure.ts";
-import { jsonBody } from "./json-body.ts";
+import { matches } from "./conditional.ts";
+import { notFound } from "./error-response.ts";
+import { jsonBody } from "./request-body.ts";
+import { usedForAnother } from "../generate/run-once.ts";
+import { claimKeyOf, type Claim, claim as claimAt, takeOver } from "../store/claims.ts";
+import { runNow } from "../schedule/run-tick.ts";
+import { readRecord } from "../store/records.ts";
 
-export const NONE = "There is no such schedule.";
+const NONE = "There is no such schedule.";
 /** Somebody else may be writing the same one. */
 const TRIES = 5;
 
@@ -85,7 +88,7 @@ export async function removeSchedule(c: AppContext): Promise<Response> {
 }
 
 /** The schedule in the path; undefined where it is not the principal's. */
-export async function own(c: AppContext, principal: Principal) {
+async function own(c: AppContext, principal: Principal) {
   const found = await getSchedule(c.env.BUCKET, nameIn(c.req.param("name")));
   return found !== null && mayUse(principal, found.schedule) ? found : undefined;
 }
@@ -128,4 +131,35 @@ function refuseName(says: string): never {
 function answer(c: AppContext, schedule: Schedule, stopped = false): Response {
   c.header("cache-control", "no-store");
   return c.json(scheduleWireOf(schedule, publicOrigin(c), Date.now(), stopped));
+}
+
+/** `POST /v1/schedules/{name}/run`: a tick now, which the next times do not depend on; 202 and where its record is. */
+export async function runSchedule(c: AppContext): Promise<Response> {
+  const principal = await principalOf(c);
+  new Gate(c, settings(c).limits).admitRequest(principal);
+  const found = await own(c, principal);
+  if (found === undefined) return notFound(c, NONE);
+  const { schedule } = found;
+  const offered = { generation: newId(Date.now()), fingerprint: `run ${schedule.id}`, at: Date.now() };
+  const key = claimKeyOf(c.req.raw.headers, principal.id);
+  const claim = key === undefined ? offered : await claimFor(c, key, offered);
+  if (claim.fingerprint !== offered.fingerprint) throw usedForAnother();
+  const { generation } = claim;
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  await runNow(schedule, generation, { env: c.env, waitUntil });
+  c.header("easel-generation", generation);
+  c.header("location", `/v1/generations/${generation}`);
+  c.header("cache-control", "no-store");
+  return c.json({ name: schedule.name, generation, latest: `${publicOrigin(c)}/s/${schedule.name}` }, 202);
+}
+
+/** The claim that holds for an Idempotency-Key: an old one has had its day, and one of a failure without a charge too. */
+async function claimFor(c: AppContext, key: string, offered: Claim): Promise<Claim> {
+  const held = await claimAt(c.env.BUCKET, key, offered);
+  if (held.mine) return held.claim;
+  const record = await readRecord(c.env.BUCKET, held.claim.generation);
+  const isOver = offered.at - held.claim.at >= settings(c).limits.idempotencyMs;
+  if (!isOver && record?.failure?.uncharged !== true) return held.claim;
+  if (await takeOver(c.env.BUCKET, key, held.etag, offered)) return offered;
+  return (await claimAt(c.env.BUCKET, key, offered)).claim;
 }

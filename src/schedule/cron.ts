@@ -1,13 +1,13 @@
 import { type Env, settingsOf } from "../env.ts";
 import { redact } from "../errors.ts";
-import { Lanes } from "../generate/lanes.ts";
+import { Lanes } from "../generate/semaphore.ts";
 import { log } from "../log.ts";
 import { type DueTick, getClock, setClock } from "../store/clock.ts";
 import { type Due, getSchedule, listSchedules } from "../store/schedules.ts";
-import { beginTick, type Place } from "./begin.ts";
-import { isWanted, MINUTE_MS, minuteOf } from "./due.ts";
+import { beginTick, type Place } from "./run-tick.ts";
+import { isWanted, MINUTE_MS, minuteOf } from "./tick.ts";
 import { resendStale } from "./resend.ts";
-import { lastTime } from "./times.ts";
+import { lastTime } from "./cron-times.ts";
 
 /** How far back a missed tick is caught up. */
 const CAUGHT_UP_MS = 24 * 60 * MINUTE_MS;

@@ -1,15 +1,15 @@
 import * as z from "zod/mini";
 import type { Env, Settings } from "../env.ts";
 import { asGatewayError, type GatewayError, inWordsOf, renamed, wrong } from "../errors.ts";
-import { routesFor } from "../generate/choose.ts";
-import { prepare } from "../generate/prepare.ts";
+import { routesFor } from "../models/candidates.ts";
+import { prepare } from "../generate/validate.ts";
 import { isObject } from "../image/wire.ts";
-import type { Principal } from "../policy/credentials.ts";
+import type { Principal } from "../access/authenticate.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { vendors } from "../vendors/index.ts";
-import { parseWire } from "../vendors/strict.ts";
+import { parseWire } from "../vendors/request-schema.ts";
 import type { Asked, Dialect } from "../vendors/vendor.ts";
-import { localTime } from "./times.ts";
+import { localTime } from "./cron-times.ts";
 import { checkVariables, fill, fillText } from "./variables.ts";
 
 const dialects = new Map(

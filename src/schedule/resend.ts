@@ -1,5 +1,5 @@
 import { type Env, settingsOf } from "../env.ts";
-import { forget, send } from "../generate/jobs.ts";
+import { forget, send } from "../generate/enqueue.ts";
 import { log } from "../log.ts";
 import { getJob, outstanding, putJob } from "../store/jobs.ts";
 import { progressOf } from "../store/records.ts";

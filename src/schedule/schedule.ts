@@ -1,12 +1,31 @@
+import type { Env } from "../env.ts";
+import type { Principal } from "../access/authenticate.ts";
+import { endOf } from "../access/keys.ts";
+import { findKey } from "../store/api-keys.ts";
+import type { Due, Schedule } from "../store/schedules.ts";
 import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import { isObject } from "../image/wire.ts";
-import type { Schedule } from "../store/schedules.ts";
-import { optional, parseWire } from "../vendors/strict.ts";
-import { faultIn } from "./line.ts";
+import { optional, parseWire } from "../vendors/request-schema.ts";
+import { faultIn } from "./cron-syntax.ts";
 import { jsonObject } from "./request.ts";
-import { nextTimes } from "./times.ts";
-import { nearZones, zoneOf } from "./zones.ts";
+import { nextTimes } from "./cron-times.ts";
+import { nearZones, zoneOf } from "./timezone.ts";
+
+type Owned = Pick<Due, "principal">;
+
+/** Who a schedule draws for; undefined where the key is good no longer: what it began must end with it. */
+export async function ownerOf({ principal }: Owned, { KV }: Pick<Env, "KV">): Promise<Principal | undefined> {
+  if (principal === "admin") return { id: principal, kind: "admin" };
+  const now = Date.now();
+  const key = await findKey(KV, principal, now);
+  return key === null || endOf(key, now) !== undefined ? undefined : { id: principal, kind: key.kind, key };
+}
+
+/** Whether it draws nothing because its key is good no longer. While keys cannot be looked up, nobody knows: it is taken for good. */
+export async function isStopped(owned: Owned, env: Pick<Env, "KV">): Promise<boolean> {
+  return (await ownerOf(owned, env).catch(() => owned)) === undefined;
+}
 
 const DEFAULT_ZONE = "UTC";
 /** How many times to come an answer shows. */

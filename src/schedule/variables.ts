@@ -1,5 +1,5 @@
 import { wrong } from "../errors.ts";
-import type { LocalTime } from "./times.ts";
+import type { LocalTime } from "./cron-times.ts";
 
 /** What stands for `{{name}}` in the texts of a schedule's request. */
 export interface Values extends LocalTime {

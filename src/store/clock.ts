@@ -1,6 +1,5 @@
-import { twice } from "./again.ts";
+import { twice, putJson } from "./objects.ts";
 import { isObject } from "../image/wire.ts";
-import { putJson } from "./json.ts";
 import type { Due } from "./schedules.ts";
 
 const KEY = "cron.json";

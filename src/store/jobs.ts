@@ -1,8 +1,7 @@
 import type { Attempt } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import type { Asked } from "../vendors/vendor.ts";
-import { putJson } from "./json.ts";
-import { pagesOf } from "./pages.ts";
+import { putJson, pagesOf } from "./objects.ts";
 import type { Tick } from "./ticks.ts";
 
 /** What a job is when nobody holds it: as JSON in R2, because a message has room for its id only. */

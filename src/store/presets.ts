@@ -1,8 +1,6 @@
-import type { Preset } from "../policy/presets.ts";
-import { setLatest } from "../policy/recent.ts";
-import { twice } from "./again.ts";
-import { putJson } from "./json.ts";
-import { pagesOf } from "./pages.ts";
+import type { Preset } from "../access/presets.ts";
+import { setLatest } from "../lru.ts";
+import { twice, putJson, pagesOf } from "./objects.ts";
 
 /** An isolate that shows what is drawn already asks R2 for its preset again after this. */
 const FRESH_MS = 30_000;

@@ -1,9 +1,8 @@
 import type { ErrorDetail } from "../errors.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
-import { twice } from "./again.ts";
+import { twice, putJson } from "./objects.ts";
 import { isId, madeAt } from "./ids.ts";
-import { putJson } from "./json.ts";
 
 /** A record as R2 has it: whose it is, and pictures by key, since URLs depend on who asks. */
 export interface StoredRecord extends Omit<GenerationRecord, "images"> {
@@ -24,7 +23,7 @@ export interface StoredFailure extends Pick<ErrorDetail, "field" | "retryAfter" 
 export const NOTED_AFTER_MS = 1_000;
 /** By then a generation that runs has been noted; until then whoever has its id waits, since ids tell their age. */
 const LATEST_NOTE_MS = 3_000;
-const POLL_MS = 100;
+const POLL_MSOfRecords = 100;
 
 /** Several keys, because R2 takes one write a second per key: the last that is there counts. */
 const folder = (id: string) => `generations/${id}/`;
@@ -114,7 +113,7 @@ export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRec
     const record = await readRecord(bucket, id);
     const age = Date.now() - madeAt(id);
     if (record !== null || age < 0 || age > LATEST_NOTE_MS) return record;
-    await scheduler.wait(POLL_MS);
+    await scheduler.wait(POLL_MSOfRecords);
   }
 }
 
@@ -123,4 +122,51 @@ export async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRe
   const object =
     (await bucket.get(endKey(id))) ?? (await bucket.get(startKey(id))) ?? (await bucket.get(queuedKey(id)));
   return object === null ? null : await object.json<StoredRecord>();
+}
+
+/** Longer than the queue keeps trying; what nobody has begun by then is given up. */
+export const QUEUED_LONGEST_MS = 24 * 60 * 60_000;
+
+/** Whether its end is still to come. */
+export function isUnfinished({ status }: Pick<StoredRecord, "status">): boolean {
+  return status === "queued" || status === "running";
+}
+
+/**
+ * The record as it must be by now: a generation that never ended within `longestMs` was lost with its isolate, and one that
+ * waits longer than a day will not be begun.
+ */
+export function asOf(record: StoredRecord, now: number, longestMs: number): StoredRecord {
+  const { status, createdAt, startedAt = createdAt } = record;
+  if (status === "queued" && now - Date.parse(createdAt) >= QUEUED_LONGEST_MS)
+    return { ...record, status: "failed", error: NEVER_TAKEN };
+  if (status === "running" && now - Date.parse(startedAt) >= longestMs)
+    return { ...record, status: "failed", error: LOST };
+  return record;
+}
+
+export const LOST = {
+  code: "internal",
+  message: "The generation was lost before it ended; the vendor may have charged for it.",
+};
+export const DISOWNED = {
+  code: "internal",
+  message: "The generation was too slow to begin; another was drawn in its place.",
+};
+export const NEVER_TAKEN = {
+  code: "internal",
+  message: "The generation was not taken from the queue within a day; nothing was drawn.",
+};
+
+/** Between two looks: longer each time. */
+const POLL_MSOfWait = { first: 250, longest: 1_000, growth: 1.5 };
+
+/** Waits until a generation has ended, `ms` at most. */
+export async function waitForEnd(bucket: R2Bucket, id: string, ms: number): Promise<void> {
+  const until = Date.now() + ms;
+  for (let pauseMs = POLL_MSOfWait.first; ; pauseMs = Math.min(POLL_MSOfWait.longest, pauseMs * POLL_MSOfWait.growth)) {
+    const left = until - Date.now();
+    if (left <= 0 || (await bucket.head(endKey(id))) !== null) return;
+    await scheduler.wait(Math.min(pauseMs, left));
+  }
 }

@@ -1,5 +1,4 @@
-import { putJson } from "./json.ts";
-import { pagesOf } from "./pages.ts";
+import { putJson, pagesOf } from "./objects.ts";
 
 /** A schedule as R2 has it, in one object: what is to be drawn, and when. */
 export interface Schedule extends Due {

@@ -1,7 +1,7 @@
 import type { StoredPicture } from "../image/request.ts";
-import { AGAIN_MS } from "./again.ts";
+import { AGAIN_MS } from "./objects.ts";
 import { claim, type Held } from "./claims.ts";
-import { inverse, timeOf } from "./newest-first.ts";
+import { inverse, timeOf } from "./ids.ts";
 
 /** A tick of a schedule: its name, its id, and when it was due, in milliseconds since the epoch. */
 export interface Tick {

@@ -1,6 +1,6 @@
-import { BadBody } from "../stream/bad-body.ts";
-import { give, take } from "../stream/buffers.ts";
-import { Parts, streamOf } from "./parts.ts";
+import { BadBody } from "../stream/body-error.ts";
+import { give, take } from "../stream/buffer-pool.ts";
+import { Parts, streamOf } from "./multipart-upload.ts";
 
 /** A multiple of 3, so that base64 quads fill a block exactly; 20 of them are just over R2's least part size of 5 MiB. */
 const BLOCK = 262_146;

@@ -1,10 +1,31 @@
+import { sniff } from "../image/detect-type.ts";
+import { decodeBase64, squeeze, standardAlphabet, Base64Reader, type Sink } from "./base64.ts";
+import { cutEscape, unescapeJson, closingQuote } from "./json-text.ts";
 import { Buffer } from "node:buffer";
 import { hoistedMark } from "../image/wire.ts";
-import { BadBody } from "./bad-body.ts";
-import { Base64Reader, type Sink } from "./base64-reader.ts";
-import { closingQuote, cutEscape } from "./json-text.ts";
-import { pictureType, RAW_HEAD } from "./picture-type.ts";
+import { BadBody } from "./body-error.ts";
 import { Skeleton } from "./skeleton.ts";
+
+/** Base64 characters for the 12 bytes that `sniff` needs. */
+const HEAD = 16;
+/** Characters of JSON that may be spent on them, escapes and white space included. */
+const RAW_HEAD = 8 * HEAD;
+/** First characters of PNG, JPEG (in either alphabet), GIF, WebP, AVIF and HEIC in base64, of an escape, and a space. */
+const PICTURE_STARTS = "i/_RUA\\ ";
+
+/**
+ * MIME type of the picture whose base64 begins with `raw`, the inside of a JSON string, `whole` or cut anywhere;
+ * undefined if it is none, unclear if more must come to tell.
+ */
+function pictureType(raw: string, whole: boolean): string | undefined {
+  if (!PICTURE_STARTS.includes(raw.charAt(0))) return undefined;
+  const clean = unescapeJson(raw.substring(0, cutEscape(raw)));
+  if (clean === undefined) return undefined;
+  const head = squeeze(clean).substring(0, HEAD);
+  if (head.length < HEAD) return whole || raw.length >= RAW_HEAD ? undefined : "unclear";
+  const bytes = new Uint8Array(12);
+  return decodeBase64(standardAlphabet(head), bytes) && sniff(bytes);
+}
 
 export interface HoistOptions {
   /** Called as the first bytes of picture `index` show its MIME type. */

@@ -1,4 +1,4 @@
-import { give, take } from "./buffers.ts";
+import { give, take } from "./buffer-pool.ts";
 
 /** Reads of pictures: large, because each read costs a turn of the event loop. */
 const LARGE = 256 * 1024;

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { hoistedMark } from "../image/wire.ts";
-import { BadBody } from "./bad-body.ts";
+import { BadBody } from "./body-error.ts";
 import { Multipart, type PartSink } from "./multipart.ts";
 import { pump } from "./pump.ts";
 

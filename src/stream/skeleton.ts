@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { BadBody } from "./bad-body.ts";
+import { BadBody } from "./body-error.ts";
 
 /** Shorter texts are copied faster by hand than by a native call. */
 const SHORT = 48;

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { StoredPicture } from "../image/request.ts";
 import { type Event, Inline, type Wire } from "../image/wire.ts";
 import { base64Length } from "./base64.ts";
-import { give, take } from "./buffers.ts";
+import { give, take } from "./buffer-pool.ts";
 
 /** Picture bytes encoded at once: a multiple of 3, so that no padding falls between two pieces. */
 const PIECE = 192 * 1024;

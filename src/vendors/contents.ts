@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import type { ImageRequest, StoredPicture, Turn } from "../image/request.ts";
 import { hoistedMark } from "../image/wire.ts";
-import { readReference } from "./references.ts";
-import { optional } from "./strict.ts";
+import { readReference } from "./reference-fields.ts";
+import { optional } from "./request-schema.ts";
 
 const PART = "text or image, as in {text} and {image}";
 

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.ts";
-import { mayFetch } from "../policy/hosts.ts";
-import type { Limits } from "../policy/limits.ts";
+import { mayFetch } from "./allowed-hosts.ts";
+import type { Limits } from "../limits.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Target } from "./send.ts";
 

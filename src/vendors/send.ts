@@ -1,5 +1,5 @@
 import { GatewayError } from "../errors.ts";
-import type { Limits } from "../policy/limits.ts";
+import type { Limits } from "../limits.ts";
 import { type Open, splice } from "../stream/splice.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Outgoing, Provider } from "./vendor.ts";

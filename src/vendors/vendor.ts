@@ -1,5 +1,5 @@
 import type { GatewayError } from "../errors.ts";
-import type { ModelSpec } from "../image/models.ts";
+import type { ModelSpec } from "../image/model-spec.ts";
 import type { Cost, GenerationRecord } from "../image/record.ts";
 import type { ImageRequest, StoredPicture, Tier } from "../image/request.ts";
 import type { Event, Wire } from "../image/wire.ts";
@@ -17,7 +17,7 @@ export interface Asked {
   as?: "url" | "base64" | "picture" | undefined;
   /** Whether it wants server-sent events; only from a dialect that has `events`. */
   stream?: boolean | undefined;
-  /** Where a preset is to be filled in (policy/presets.ts): its name, and the fields that the client set itself. */
+  /** Where a preset is to be filled in (access/presets.ts): its name, and the fields that the client set itself. */
   preset?: { name: string; given: readonly string[] } | undefined;
   /** Canonical field name → what this very request calls it, where the dialect's `fields` cannot know. */
   fields?: Readonly<Record<string, string>> | undefined;

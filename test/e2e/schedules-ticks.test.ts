@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { prng } from "../policy/prng.ts";
+import { prng } from "../access/prng.ts";
 import { until } from "../sim/index.ts";
 import { jsonOf, PRO, said } from "./stage.ts";
 import { clocked, drawn, event, freshHour, history, HOUR, idle, MINUTE, prompts, put, tickOf } from "./ticking.ts";

@@ -110,13 +110,13 @@ it("passes the contract, and draws from the built Worker", async () => {
     "vitest/vitest.mjs",
     "run",
     "aquarelle",
-    "test/generate/registry.test.ts",
+    "test/models/registry.test.ts",
     "test/vendors/models.test.ts",
   );
   for (const file of [
     "test/vendors/aquarelle.test.ts",
     "test/e2e/aquarelle.test.ts",
-    "test/generate/registry.test.ts",
+    "test/models/registry.test.ts",
     "test/vendors/models.test.ts",
   ])
     expect(said).toContain(file);

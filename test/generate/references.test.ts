@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Env, settingsOf } from "../../src/env.ts";
 import { References } from "../../src/generate/references.ts";
-import type { ModelSpec } from "../../src/image/models.ts";
+import type { ModelSpec } from "../../src/image/model-spec.ts";
 import { type ImageRequest, type Reference, referencesOf } from "../../src/image/request.ts";
 import { newId } from "../../src/store/ids.ts";
 import { putEnd, putStart, type StoredRecord } from "../../src/store/records.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
 import { fit } from "../../src/image/fit.ts";
-import type { ModelSpec } from "../../src/image/models.ts";
+import type { ModelSpec } from "../../src/image/model-spec.ts";
 import type { ImageRequest, Reference, Turn } from "../../src/image/request.ts";
 import { models as linkai } from "../../src/vendors/linkai/models.ts";
 import { models as listenhub } from "../../src/vendors/listenhub/models.ts";

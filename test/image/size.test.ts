@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ModelSpec } from "../../src/image/models.ts";
-import { PIXELS } from "../../src/image/pixels.ts";
+import type { ModelSpec } from "../../src/image/model-spec.ts";
+import { PIXELS } from "../../src/image/pixel-tables.ts";
 import { canonicalTier, nearest, parsePixels, parseRatio, pixelsOf, type Shape } from "../../src/image/size.ts";
 import { models as linkai } from "../../src/vendors/linkai/models.ts";
 import { models as listenhub } from "../../src/vendors/listenhub/models.ts";

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { app } from "../../src/app.ts";
 import { GatewayError } from "../../src/errors.ts";
-import { parseUrl } from "../../src/vendors/references.ts";
-import { parseWire } from "../../src/vendors/strict.ts";
-import { readText } from "../../src/vendors/xty/text.ts";
+import { parseUrl } from "../../src/vendors/reference-fields.ts";
+import { parseWire } from "../../src/vendors/request-schema.ts";
+import { readText } from "../../src/vendors/xty/message-pictures.ts";
 import { directed } from "../../src/vendors/sandbox/directives.ts";
 
 /** Each of these took minutes, or a time that nobody would wait for, where it was looked for by going back. */

@@ -1,6 +1,6 @@
 import type { Env } from "../../src/env.ts";
 import { settingsOf } from "../../src/env.ts";
-import type { Job } from "../../src/generate/job.ts";
+import type { Job } from "../../src/generate/generation.ts";
 import { newId } from "../../src/store/ids.ts";
 import { BUCKET } from "../store/bucket.ts";
 

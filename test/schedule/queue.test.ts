@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import toml from "../../wrangler.toml?raw";
-import { enqueue } from "../../src/generate/jobs.ts";
+import { enqueue } from "../../src/generate/enqueue.ts";
 import { getJob, putJob } from "../../src/store/jobs.ts";
-import { TRIES } from "../../src/schedule/deliver.ts";
+import { TRIES } from "../../src/schedule/queue.ts";
 import { consume } from "../../src/schedule/queue.ts";
 import { endKey, getRecord, progressOf, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from "vitest";
-import { enqueue } from "../../src/generate/jobs.ts";
+import { enqueue } from "../../src/generate/enqueue.ts";
 import { getJob, putJob } from "../../src/store/jobs.ts";
 import { consume } from "../../src/schedule/queue.ts";
 import { resendStale } from "../../src/schedule/resend.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { PictureUploads } from "../../src/store/picture-uploads.ts";
+import { PictureUploads } from "../../src/store/pictures.ts";
 import { PictureUpload } from "../../src/store/pictures.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET, watch } from "./bucket.ts";

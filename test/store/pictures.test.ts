@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { dropPictures, keys, PictureUpload, read, spillTo } from "../../src/store/pictures.ts";
-import { BadBody } from "../../src/stream/bad-body.ts";
+import { BadBody } from "../../src/stream/body-error.ts";
 import { gif, heif, jpeg, png, webp } from "../image/pictures.ts";
 import { chunks, Random } from "../stream/random.ts";
 import { drain, equal, failureOf } from "../stream/streams.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { LIMITS } from "../../src/policy/limits.ts";
-import { parsePreset } from "../../src/policy/presets.ts";
+import { LIMITS } from "../../src/limits.ts";
+import { parsePreset } from "../../src/access/presets.ts";
 import { deletePreset, listPresets, putPreset, readPreset, recallPreset } from "../../src/store/presets.ts";
 import { BUCKET, watch } from "./bucket.ts";
 

@@ -11,9 +11,9 @@ import {
   type StoredRecord,
   touch,
 } from "../../src/store/records.ts";
-import { asOf } from "../../src/store/unfinished.ts";
-import { dropOwned, listRecords, putOwned } from "../../src/store/owned.ts";
-import { waitForEnd } from "../../src/store/wait.ts";
+import { asOf } from "../../src/store/records.ts";
+import { dropOwned, listRecords, putOwned } from "../../src/store/owner-index.ts";
+import { waitForEnd } from "../../src/store/records.ts";
 import { failureOf } from "../stream/streams.ts";
 import { BUCKET, watch } from "./bucket.ts";
 

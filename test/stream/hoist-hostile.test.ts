@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { BadBody } from "../../src/stream/bad-body.ts";
-import { parseDocuments } from "../../src/stream/documents.ts";
+import { BadBody } from "../../src/stream/body-error.ts";
+import { parseDocuments } from "../../src/stream/read-json.ts";
 import type { HoistOptions } from "../../src/stream/hoist.ts";
 import { picture } from "./document.ts";
 import { chunks, Random } from "./random.ts";

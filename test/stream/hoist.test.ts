@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
-import { parseDocuments } from "../../src/stream/documents.ts";
+import { parseDocuments } from "../../src/stream/read-json.ts";
 import { makeDocument, picture } from "./document.ts";
 import { chunks, Random } from "./random.ts";
 import { hoist } from "./sinks.ts";

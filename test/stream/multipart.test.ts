@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { BadBody } from "../../src/stream/bad-body.ts";
+import { BadBody } from "../../src/stream/body-error.ts";
 import { Multipart } from "../../src/stream/multipart.ts";
-import { boundaryOf, readPartHead } from "../../src/stream/part-head.ts";
+import { boundaryOf, readPartHead } from "../../src/stream/multipart.ts";
 import { BOUNDARY, field, file, form } from "./forms.ts";
 import { chunks, Random } from "./random.ts";
 import { failureOf } from "./streams.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BadBody } from "../../src/stream/bad-body.ts";
+import { BadBody } from "../../src/stream/body-error.ts";
 import { type FormOptions, readForm } from "../../src/stream/read-form.ts";
 import { BOUNDARY, field, file, form, type Part } from "./forms.ts";
 import { chunks, Random } from "./random.ts";

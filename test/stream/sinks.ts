@@ -1,5 +1,5 @@
 import { Hoist, type HoistOptions } from "../../src/stream/hoist.ts";
-import type { Sink } from "../../src/stream/base64-reader.ts";
+import type { Sink } from "../../src/stream/base64.ts";
 
 /** Rooms that a picture may find, so that quads meet the end of one at every place. */
 const ROOMS = [3, 6, 999, 12, 30_000, 3];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { StoredPicture } from "../../src/image/request.ts";
 import { Inline, type Wire } from "../../src/image/wire.ts";
-import { parseDocuments } from "../../src/stream/documents.ts";
+import { parseDocuments } from "../../src/stream/read-json.ts";
 import { splice, spliceEvents } from "../../src/stream/splice.ts";
 import { picture } from "./document.ts";
 import { chunks, Random } from "./random.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ModelSpec } from "../../src/image/models.ts";
+import type { ModelSpec } from "../../src/image/model-spec.ts";
 import type { ImageRequest } from "../../src/image/request.ts";
 import { atalk } from "../../src/vendors/atalk/index.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";

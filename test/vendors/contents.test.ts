@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { contentsWire, readContents } from "../../src/vendors/contents.ts";
-import { parseWire } from "../../src/vendors/strict.ts";
+import { parseWire } from "../../src/vendors/request-schema.ts";
 import { thrownBy } from "./junk.ts";
 import { Shelf } from "./over-the-wire.ts";
 import { INLINE } from "./specimens.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { STATUS } from "../../src/errors.ts";
-import { prefersPicture } from "../../src/vendors/easel/accept.ts";
+import { prefersPicture } from "../../src/vendors/easel/dialect.ts";
 import { easel } from "../../src/vendors/easel/index.ts";
 import requests from "../fixtures/easel/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { canonicalModel } from "../../src/image/catalog.ts";
-import { contradiction, type ModelSpec } from "../../src/image/models.ts";
-import { PIXELS } from "../../src/image/pixels.ts";
+import { contradiction, type ModelSpec } from "../../src/image/model-spec.ts";
+import { PIXELS } from "../../src/image/pixel-tables.ts";
 import { TIERS } from "../../src/image/request.ts";
 import { parseRatio } from "../../src/image/size.ts";
 import { providers } from "../../src/vendors/index.ts";

@@ -1,7 +1,7 @@
 import type { StoredPicture } from "../../src/image/request.ts";
-import { dimensions, sniff } from "../../src/image/sniff.ts";
+import { dimensions, sniff } from "../../src/image/detect-type.ts";
 import type { Wire } from "../../src/image/wire.ts";
-import { parseDocuments } from "../../src/stream/documents.ts";
+import { parseDocuments } from "../../src/stream/read-json.ts";
 import { Hoist } from "../../src/stream/hoist.ts";
 import { splice } from "../../src/stream/splice.ts";
 

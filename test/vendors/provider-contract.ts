@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
 import { canonicalModel } from "../../src/image/catalog.ts";
 import { fit } from "../../src/image/fit.ts";
-import { contradiction, type ModelSpec } from "../../src/image/models.ts";
+import { contradiction, type ModelSpec } from "../../src/image/model-spec.ts";
 import type { ImageRequest } from "../../src/image/request.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";
 import { JUNK, pathsIn, replaced, thrownBy } from "./junk.ts";

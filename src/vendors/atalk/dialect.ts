@@ -1,9 +1,9 @@
 import { type ErrorCode, type GatewayError, STATUS } from "../../errors.ts";
-import { totalCost } from "../../image/price.ts";
+import { totalCost } from "../../image/model-spec.ts";
 import type { GenerationRecord } from "../../image/record.ts";
 import { Inline } from "../../image/wire.ts";
 import type { Dialect } from "../vendor.ts";
-import { decode } from "./decode.ts";
+import { decode } from "./dialect-request.ts";
 import { INPUT_IMAGES } from "./wire.ts";
 
 /** The document's one sentence for keys, whatever is wrong with one. */

@@ -1,5 +1,5 @@
-import type { ModelSpec } from "../../image/models.ts";
-import { PIXELS } from "../../image/pixels.ts";
+import type { ModelSpec } from "../../image/model-spec.ts";
+import { PIXELS } from "../../image/pixel-tables.ts";
 
 /** 支持的比例: nine, with 3:4 but without 4:3. */
 export const RATIOS: readonly string[] = ["1:1", "2:3", "3:2", "3:4", "4:5", "5:4", "9:16", "16:9", "21:9"];

@@ -1,10 +1,10 @@
 import { wrong } from "../../errors.ts";
-import type { ModelSpec } from "../../image/models.ts";
+import type { ModelSpec } from "../../image/model-spec.ts";
 import type { Cost } from "../../image/record.ts";
 import type { ImageRequest, Reference } from "../../image/request.ts";
 import { Inline, type Wire } from "../../image/wire.ts";
-import { carrier, code, list, object, saidIn } from "../loose.ts";
-import { refusal, tell, withoutPicture } from "../refusals.ts";
+import { carrier, code, list, object, saidIn } from "../response-fields.ts";
+import { refusal, tell, withoutPicture } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { isFlux, models } from "./models.ts";
 import { INPUT_IMAGES, safetyTolerance } from "./wire.ts";

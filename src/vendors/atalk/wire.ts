@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { modelName, optional, promptText } from "../strict.ts";
+import { modelName, optional, promptText } from "../request-schema.ts";
 import { SIDES } from "./models.ts";
 
 const image = optional(z.string());

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { modelName, optional, promptText, shapeFields } from "../strict.ts";
+import { modelName, optional, promptText, shapeFields } from "../request-schema.ts";
 
 const reference = z.union(
   [z.string(), z.strictObject({ url: z.string() }), z.strictObject({ data: z.string() })],

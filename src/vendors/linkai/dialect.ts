@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../../errors.ts";
 import { type ImageRequest, TIERS } from "../../image/request.ts";
 import { parsePixels } from "../../image/size.ts";
-import { readReferences } from "../references.ts";
-import { fitOwn, parseWire, readSize, specOf, unknownFields } from "../strict.ts";
+import { readReferences } from "../reference-fields.ts";
+import { fitOwn, parseWire, readSize, specOf, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { AUTO_RATIOS, requestWire } from "./wire.ts";

@@ -1,5 +1,5 @@
-import type { ModelSpec } from "../../image/models.ts";
-import { PIXELS } from "../../image/pixels.ts";
+import type { ModelSpec } from "../../image/model-spec.ts";
+import { PIXELS } from "../../image/pixel-tables.ts";
 
 /** aspect_ratio of every model but gpt-image-2; their default 自动 is said by leaving the field out. */
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"] as const;

@@ -1,6 +1,6 @@
-import { carrierIn, code, list, object, saidIn } from "../loose.ts";
-import { writeReference } from "../references.ts";
-import { type Meaning, refusal, withoutPicture } from "../refusals.ts";
+import { carrierIn, code, list, object, saidIn } from "../response-fields.ts";
+import { writeReference } from "../reference-fields.ts";
+import { type Meaning, refusal, withoutPicture } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { modelName, optional, promptText } from "../strict.ts";
+import { modelName, optional, promptText } from "../request-schema.ts";
 
 /** The documented request body (请求体). */
 export const requestWire = z.object({

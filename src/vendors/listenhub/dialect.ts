@@ -1,8 +1,8 @@
 import { type ErrorCode, GatewayError } from "../../errors.ts";
 import type { ImageRequest, Reference, StoredPicture } from "../../image/request.ts";
 import { Inline } from "../../image/wire.ts";
-import { readPicture, readUrl } from "../references.ts";
-import { fitOwn, parseWire, unknownFields } from "../strict.ts";
+import { readPicture, readUrl } from "../reference-fields.ts";
+import { fitOwn, parseWire, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, imageConfigWire, type ReferenceWire, requestWire } from "./wire.ts";

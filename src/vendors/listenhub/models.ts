@@ -1,5 +1,5 @@
-import type { ModelSpec } from "../../image/models.ts";
-import { PIXELS } from "../../image/pixels.ts";
+import type { ModelSpec } from "../../image/model-spec.ts";
+import { PIXELS } from "../../image/pixel-tables.ts";
 
 /** 支持的宽高比: eight, without 4:5 and 5:4. */
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9"] as const;

@@ -1,8 +1,8 @@
 import type { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
-import { list, object, saidIn, text } from "../loose.ts";
-import { type Meaning, reasonOf, refusal, withoutPicture } from "../refusals.ts";
+import { list, object, saidIn, text } from "../response-fields.ts";
+import { type Meaning, reasonOf, refusal, withoutPicture } from "../vendor-errors.ts";
 import type { Carrier, Drawn, Provider } from "../vendor.ts";
 import { models, undocumented } from "./models.ts";
 import { CODES } from "./wire.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { optional, promptText } from "../strict.ts";
+import { optional, promptText } from "../request-schema.ts";
 
 const mimeType = z.enum(["image/png", "image/jpeg", "image/webp"]);
 

@@ -3,8 +3,8 @@ import { type ImageRequest, type Reference, type StoredPicture, TIERS } from "..
 import { parseRatio } from "../../image/size.ts";
 import { Inline } from "../../image/wire.ts";
 import { readContents } from "../contents.ts";
-import { readReferences } from "../references.ts";
-import { parseWire, readSize, unknownFields } from "../strict.ts";
+import { readReferences } from "../reference-fields.ts";
+import { parseWire, readSize, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { requestWire } from "./wire.ts";
 

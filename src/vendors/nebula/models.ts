@@ -1,4 +1,4 @@
-import type { ModelSpec } from "../../image/models.ts";
+import type { ModelSpec } from "../../image/model-spec.ts";
 
 /** What the document says of every model (请求参数): a prompt or contents, and nothing of size, ratio, quality or seed. */
 const common = {

@@ -1,8 +1,8 @@
 import type { Turn } from "../../image/request.ts";
 import type { Wire } from "../../image/wire.ts";
-import { carrierIn, code, list, object, saidIn } from "../loose.ts";
-import { writeReference } from "../references.ts";
-import { refusal, withoutPicture } from "../refusals.ts";
+import { carrierIn, code, list, object, saidIn } from "../response-fields.ts";
+import { writeReference } from "../reference-fields.ts";
+import { refusal, withoutPicture } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { contentsWire } from "../contents.ts";
-import { modelName, optional } from "../strict.ts";
+import { modelName, optional } from "../request-schema.ts";
 
 const picturesWire = z.union([z.string(), z.array(z.string())], "must be a picture or a list of them");
 

@@ -1,7 +1,7 @@
 import { failAsOpenAI } from "../openai-errors.ts";
 import type { Dialect } from "../vendor.ts";
-import { completed, encode } from "./answer.ts";
-import { readAsked, readEdit } from "./ask.ts";
+import { completed, encode } from "./dialect-response.ts";
+import { readAsked, readEdit } from "./dialect-request.ts";
 
 const fail = failAsOpenAI("image_generation_user_error", "moderation_blocked");
 

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { OUTPUT_FORMATS } from "../../image/request.ts";
 import { contentsWire } from "../contents.ts";
-import { modelName, optional, promptText } from "../strict.ts";
+import { modelName, optional, promptText } from "../request-schema.ts";
 
 /** A picture in JSON: as it is, or as the JSON form of /v1/images/edits has it (ImageRefParam). */
 const pictureWire = z.union(

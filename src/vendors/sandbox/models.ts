@@ -1,4 +1,4 @@
-import type { ModelSpec } from "../../image/models.ts";
+import type { ModelSpec } from "../../image/model-spec.ts";
 import { TIERS } from "../../image/request.ts";
 import { SIDE } from "./wire.ts";
 

@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { pixelsOf } from "../../image/size.ts";
 import type { Drawn, Provider } from "../vendor.ts";
-import { answer } from "./answer.ts";
+import { answer } from "./server.ts";
 import { hash } from "./landscape/random.ts";
 import { models } from "./models.ts";
 import { Answer, type DrawBody, Failed } from "./wire.ts";

@@ -1,10 +1,10 @@
 import { type ImageRequest, referencesOf } from "../../image/request.ts";
 import { failAsOpenAI } from "../openai-errors.ts";
-import { fitOwn, parseWire, specOf, unknownFields } from "../strict.ts";
+import { fitOwn, parseWire, specOf, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
-import { type ChatAsked, chunks, completion } from "./completion.ts";
-import { readConfig } from "./config.ts";
-import { readMessages } from "./messages.ts";
+import { type ChatAsked, chunks, completion } from "./dialect-response.ts";
+import { readConfig } from "./dialect-config.ts";
+import { readMessages } from "./dialect-messages.ts";
 import { models } from "./models.ts";
 import { knownWire, requestWire } from "./wire.ts";
 

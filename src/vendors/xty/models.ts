@@ -1,5 +1,5 @@
-import type { ModelSpec } from "../../image/models.ts";
-import { PIXELS } from "../../image/pixels.ts";
+import type { ModelSpec } from "../../image/model-spec.ts";
+import { PIXELS } from "../../image/pixel-tables.ts";
 
 /** What the document (图像API接口, Text-to-image) says of every model. */
 const common = {

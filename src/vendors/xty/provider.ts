@@ -1,7 +1,7 @@
-import { writeReference } from "../references.ts";
-import { refusal, withoutPicture } from "../refusals.ts";
+import { writeReference } from "../reference-fields.ts";
+import { refusal, withoutPicture } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
-import { readAnswer, refusedBy } from "./answer.ts";
+import { readAnswer, refusedBy } from "./provider-response.ts";
 import { models } from "./models.ts";
 
 /** xty as called: vendor-docs, "图像API接口". */

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { modelName, optional } from "../strict.ts";
+import { modelName, optional } from "../request-schema.ts";
 
 /** A name that Google's own API has and relays of this family refuse. */
 const misnamed = (name: string) => optional(z.never(`is called ${name} here`));

@@ -1,27 +1,12 @@
-import { type Color, LANDS, type Light, LIGHTS, mix, type PaintLine, skyAt, SNOW } from "./colors.ts";
+import type { PaintLine } from "./colors.ts";
 import type { Painted } from "./land.ts";
 import type { PaintRow } from "./png.ts";
 import { random } from "./random.ts";
 import type { Scene } from "./scene.ts";
+import { compose } from "./setting.ts";
 import { sky, specks } from "./sky.ts";
 import { terrain } from "./terrain.ts";
 import { sailboat, water } from "./water.ts";
-
-/** A scene with all that its parts agree on. Pixels. */
-export interface Setting extends Scene {
-  /** Whether there is water below the horizon. */
-  wet: boolean;
-  /** The scale of things, which keep their proportions in wide and tall pictures alike. */
-  unit: number;
-  horizon: number;
-  /** The sun or the moon. */
-  disc: { x: number; y: number; radius: number };
-  light: Light;
-  /** Of land and firs in plain daylight, and what distance fades into. */
-  land: Color;
-  firs: Color;
-  haze: Color;
-}
 
 /** A landscape of a scene, to be painted row by row; what it holds meanwhile grows with the width alone. */
 export function draw(scene: Scene): PaintRow {
@@ -42,28 +27,6 @@ export function draw(scene: Scene): PaintRow {
     flakes?.(y, line);
     row.set(line);
   };
-}
-
-/** Chooses light, colours, and where the horizon and the sun are. */
-function compose(scene: Scene): Setting {
-  const { width, height, key, time, place } = scene;
-  const rng = random(`${key}/composition`);
-  const light = rng.pick(LIGHTS[time]);
-  const land = rng.pick(LANDS[place]);
-  const firs = place === "forest" ? land : mix(land, rng.pick(LANDS.forest), 0.6);
-  const unit = Math.min(height, Math.sqrt(width * height));
-  const horizon = height * (place === "sea" ? rng.between(0.5, 0.62) : rng.between(0.56, 0.66));
-  const disc = {
-    x: width * (rng.chance(0.5) ? rng.between(0.2, 0.42) : rng.between(0.58, 0.8)),
-    y: horizon * (time === "day" || time === "night" ? rng.between(0.2, 0.5) : rng.between(0.58, 0.86)),
-    radius: unit * (time === "day" ? 0.038 : rng.between(0.05, 0.075)),
-  };
-  // By day distance is blue; when the sun is low it glows like the horizon.
-  const air = mix(skyAt(light, time === "day" && place !== "desert" ? 0.62 : 0.94), light.glow, 0.15);
-  // Dust hangs over a desert, and keeps its far dunes from paling.
-  const haze = place === "desert" && !scene.snow ? mix(air, land, 0.45 * (1 - light.dim)) : air;
-  const wet = scene.lake || place === "sea";
-  return { ...scene, wet, unit, horizon, disc, light, land: scene.snow ? SNOW : land, firs, haze };
 }
 
 /** Paints from the nearest range on that hides everything behind it. */

@@ -1,5 +1,5 @@
 import { type Color, mix, type PaintLine, scale } from "./colors.ts";
-import type { Setting } from "./draw.ts";
+import type { Setting } from "./setting.ts";
 import { lineNoise, random, smooth } from "./random.ts";
 
 /** A range of hills: where it stands and how it looks. Units, except what is said to be in pixels. */

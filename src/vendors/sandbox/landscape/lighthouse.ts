@@ -1,5 +1,5 @@
 import { blend, type Color, mix, type PaintLine } from "./colors.ts";
-import type { Setting } from "./draw.ts";
+import type { Setting } from "./setting.ts";
 import type { Painted, Range } from "./land.ts";
 import { smooth } from "./random.ts";
 

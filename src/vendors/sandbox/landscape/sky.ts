@@ -1,5 +1,5 @@
 import { blend, mix, type PaintLine, ramp, skyAt } from "./colors.ts";
-import type { Setting } from "./draw.ts";
+import type { Setting } from "./setting.ts";
 import { lineNoise, planeNoise, random, smooth } from "./random.ts";
 
 /** Gradient, glow, stars, aurora, sun or moon, clouds: all above the horizon. */

@@ -1,4 +1,4 @@
-import type { Setting } from "./draw.ts";
+import type { Setting } from "./setting.ts";
 import { type Painted, range, type Range } from "./land.ts";
 import { lighthouse } from "./lighthouse.ts";
 import { lineNoise, random } from "./random.ts";

@@ -1,5 +1,5 @@
 import { blend, mix, type PaintLine, skyAt } from "./colors.ts";
-import type { Setting } from "./draw.ts";
+import type { Setting } from "./setting.ts";
 import { lineNoise, planeNoise, random, smooth } from "./random.ts";
 
 /** Still water below the horizon: what stands behind it upside down, rippled, with the light's path on it. */

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../../errors.ts";
 import type { ImageRequest, Reference, StoredPicture } from "../../image/request.ts";
 import { Inline } from "../../image/wire.ts";
-import { readPicture, readUrl } from "../references.ts";
-import { fitOwn, parseWire, specOf, unknownFields } from "../strict.ts";
+import { readPicture, readUrl } from "../reference-fields.ts";
+import { fitOwn, parseWire, specOf, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { formatWire, KINDS, requestWire, type SourceWire } from "./wire.ts";

@@ -1,5 +1,5 @@
-import type { ModelSpec } from "../../image/models.ts";
-import { PIXELS } from "../../image/pixels.ts";
+import type { ModelSpec } from "../../image/model-spec.ts";
+import { PIXELS } from "../../image/pixel-tables.ts";
 
 /** What the document says of every engine ("What is sent"). */
 const common = {

@@ -1,7 +1,7 @@
 import type { Reference } from "../../image/request.ts";
 import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
-import { list, object, text } from "../loose.ts";
-import { type Meaning, refusal, withoutPicture } from "../refusals.ts";
+import { list, object, text } from "../response-fields.ts";
+import { type Meaning, refusal, withoutPicture } from "../vendor-errors.ts";
 import type { Carrier, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 import { KINDS } from "./wire.ts";

@@ -1,0 +1,65 @@
+import { GatewayError } from "../errors.ts";
+import { isAbove } from "../image/size-cap.ts";
+import type { PixelTable } from "../image/model-spec.ts";
+import { type ImageRequest, referencesOf, type Tier } from "../image/request.ts";
+import { parsePixels, pixelsOf, type Shape } from "../image/size.ts";
+import type { KeyRecord } from "./keys.ts";
+
+/** What is known of the request that a key comes with. */
+export interface Wanted {
+  /** The model's canonical name behind what the caller calls it, and the vendor it pins. */
+  model: { name: string; vendor?: string | undefined };
+  /** The pixels that the model's tiers have. */
+  pixels?: PixelTable | undefined;
+  /** The preset that the request is made by. */
+  preset?: string | undefined;
+}
+
+/** Throws forbidden, naming the field and what is allowed, where a request is more than its key may ask. */
+export function permit(key: KeyRecord, request: ImageRequest, wanted: Wanted): void {
+  permitModel(key, wanted);
+  if (key.size !== undefined) permitSize(key.size, request, wanted.pixels);
+  if (key.kind === "publishable") permitPage(request, wanted);
+}
+
+/** A preset that is listed decides the model; without it, or with another, the model must be listed. */
+function permitModel({ models, presets }: KeyRecord, { model, preset }: Wanted): void {
+  if (models === undefined && presets === undefined) return;
+  if (preset !== undefined && presets?.includes(preset) === true) return;
+  if (models === undefined) return refuse("preset", `must be ${oneOf(presets ?? [])} with this key`);
+  const names = [model.name, ...(model.vendor === undefined ? [] : [`${model.vendor}/${model.name}`])];
+  if (!names.some((name) => models.includes(name))) refuse("model", `must be ${oneOf(models)} with this key`);
+}
+
+function permitSize(most: Tier, { size, width, height }: ImageRequest, pixels: PixelTable | undefined): void {
+  if (size !== undefined && isAbove(size, most)) refuse("size", `may be ${most} at most with this key`);
+  if (width === undefined && height === undefined) return;
+  // One alone is refused later, in words of its own.
+  const asked = (width ?? 1) * (height ?? 1);
+  // A tier's square, or the largest that is published of it: 1536x1024 is a 1K of some models.
+  const square = pixelsOf(undefined, most, "1:1");
+  const tables = Object.values(pixels?.[most] ?? {}).flatMap((text) => parsePixels(text) ?? []);
+  const area = Math.max(...[square, ...tables].map((shape: Shape) => shape.width * shape.height));
+  if (asked > area)
+    refuse("width", `asks for more than the ${area} pixels at most of ${most}, which is as far as this key goes`);
+}
+
+/** Everybody who opens a page has its key, so it asks for one picture from words, and what that may cost is known. */
+function permitPage(request: ImageRequest, { preset }: Wanted): void {
+  // Its bucket counts requests.
+  if (request.n > 1) refuse("n", "must be 1 with a publishable key");
+  // Strangers' pictures would be stored and paid for; those of a preset are the operator's choice.
+  if (preset === undefined && referencesOf(request).length > 0)
+    refuse("references", "cannot be sent with a publishable key, unless a preset lets them");
+  // A vendor's own switches, its content filter among them.
+  if (Object.keys(request.providerOptions ?? {}).length > 0)
+    refuse("providerOptions", "cannot be sent with a publishable key");
+}
+
+function oneOf(names: readonly string[]): string {
+  return names.length === 1 ? String(names[0]) : `one of ${names.join(", ")}`;
+}
+
+function refuse(field: string, allowed: string): void {
+  throw new GatewayError("forbidden", `${field} ${allowed}.`, { field });
+}

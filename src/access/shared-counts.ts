@@ -1,0 +1,135 @@
+import { log } from "../log.ts";
+import { absorb, fillMs, forget, newBucket, type BucketState, type OtherSlot, type Policy } from "./token-bucket.ts";
+
+/** What is needed of a KV namespace. */
+export interface CountStore {
+  list(options: { prefix: string; cursor?: string }): Promise<{
+    keys: readonly { name: string; metadata?: unknown }[];
+    list_complete: boolean;
+    cursor?: string;
+  }>;
+  put(key: string, value: string, options: { expirationTtl: number; metadata: unknown }): Promise<void>;
+}
+
+export interface ExchangeSettings {
+  kv: CountStore;
+  log?: typeof log;
+}
+
+/** A bucket, and how far the other isolates have been told of it. */
+export interface CountedBucket {
+  /** KV prefix of the bucket. */
+  prefix: string;
+  state: BucketState;
+  policy: Policy;
+  /** Exchanges that failed since the last that did not. */
+  failures: number;
+  /** The part of `taken` that KV has confirmed. */
+  stored: number;
+  storedAt: number;
+  /** Once the key has expired, counting starts anew under another key, or the old total would look like new growth. */
+  epoch: number;
+  base: number;
+}
+
+const LIST_PAGES = 3;
+const LOG_EVERY_MS = 60_000;
+/** From the deepest debt to full: an older count changes nothing. KV takes no lifetime below 60 s. */
+const LIFETIME_IN_FILLS = 6;
+const MIN_LIFETIME_MS = 60_000;
+const MAX_LIFETIME_MS = 30 * 86_400_000;
+
+/** How one isolate tells the others through KV what it took, and hears what they took. KV keys: docs/rate-limits.md. */
+export function createExchange(settings: ExchangeSettings) {
+  const { kv, log: write = log } = settings;
+  let isolate: string | undefined;
+  let loggedAt = -Infinity;
+  let unlogged = 0;
+
+  /** One bucket after the other: a request has six connections, and the vendor needs one of them. */
+  async function exchange(due: readonly CountedBucket[], now: number): Promise<void> {
+    for (const bucket of due) {
+      const heard = await survive("list", now, () => hear(bucket, now));
+      const told = await survive("put", now, () => tell(bucket, now));
+      bucket.failures = heard && told ? 0 : bucket.failures + 1;
+    }
+  }
+
+  /** Reads all other isolates' counts in one list, from the metadata: 1 call where keys would cost a get each. */
+  async function hear(bucket: CountedBucket, now: number): Promise<void> {
+    const others: OtherSlot[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < LIST_PAGES; page++) {
+      const listed = await kv.list({ prefix: bucket.prefix, ...(cursor === undefined ? {} : { cursor }) });
+      for (const { name, metadata } of listed.keys) {
+        const slot = name.slice(bucket.prefix.length);
+        const other = isolate !== undefined && slot.startsWith(isolate) ? undefined : readSlot(slot, metadata);
+        if (other !== undefined) others.push(other);
+      }
+      cursor = listed.list_complete ? undefined : listed.cursor;
+      if (cursor === undefined) break;
+    }
+    absorb(bucket.state, bucket.policy, others, Math.max(now, bucket.state.last));
+    forget(bucket.state, now - lifetimeMs(bucket.policy) - LOG_EVERY_MS);
+  }
+
+  /** Writes this isolate's own key, which nobody else writes: no growth of others can be overwritten. */
+  async function tell(bucket: CountedBucket, now: number): Promise<void> {
+    const { state, policy } = bucket;
+    const { taken } = state;
+    if (taken === bucket.stored) return;
+    const lifetime = lifetimeMs(policy);
+    if (now - bucket.storedAt > lifetime) {
+      bucket.epoch++;
+      bucket.base = bucket.stored;
+    }
+    isolate ??= crypto.randomUUID().slice(0, 13);
+    const metadata = { count: taken - bucket.base, tokens: Math.round(state.tokens * 1000) / 1000, at: state.last };
+    const key = `${bucket.prefix}${isolate}.${bucket.epoch}`;
+    await kv.put(key, "", { expirationTtl: Math.ceil(lifetime / 1000), metadata });
+    bucket.stored = taken;
+    bucket.storedAt = now;
+  }
+
+  /** KV down, full or slow costs accuracy, never a request; it is said once a minute, without keys. */
+  async function survive(operation: string, now: number, call: () => Promise<void>): Promise<boolean> {
+    try {
+      await call();
+      return true;
+    } catch (thrown) {
+      if (Math.abs(now - loggedAt) < LOG_EVERY_MS) {
+        unlogged++;
+        return false;
+      }
+      const status = /\b[45]\d\d\b/.exec(thrown instanceof Error ? thrown.message : "")?.[0];
+      write("rate_limit_exchange_failed", { operation, status, unlogged });
+      loggedAt = now;
+      unlogged = 0;
+      return false;
+    }
+  }
+
+  return exchange;
+}
+
+/** A full bucket that nobody has been told of. */
+export function newCounted(name: string, id: string, policy: Policy, now: number): CountedBucket {
+  const prefix = `rl/${name}/${encodeURIComponent(id.toWellFormed())}/`;
+  return { prefix, state: newBucket(policy, now), policy, failures: 0, stored: 0, storedAt: now, epoch: 0, base: 0 };
+}
+
+function lifetimeMs(policy: Policy): number {
+  const ms = LIFETIME_IN_FILLS * fillMs(policy);
+  return ms > MIN_LIFETIME_MS ? Math.min(ms, MAX_LIFETIME_MS) : MIN_LIFETIME_MS;
+}
+
+function readSlot(slot: string, metadata: unknown): OtherSlot | undefined {
+  if (typeof metadata !== "object" || metadata === null) return undefined;
+  const { count, tokens, at } = metadata as Record<string, unknown>;
+  if (!isFinite(count) || !isFinite(tokens) || !isFinite(at) || count < 0) return undefined;
+  return { slot, count, tokens, at };
+}
+
+function isFinite(value: unknown): value is number {
+  return Number.isFinite(value);
+}

@@ -1,0 +1,120 @@
+import * as z from "zod/mini";
+import { GatewayError } from "../errors.ts";
+import type { ModelSpec } from "../image/model-spec.ts";
+import { OUTPUT_FORMATS, TIERS } from "../image/request.ts";
+import { isObject } from "../image/wire.ts";
+import { parseVar } from "../limits.ts";
+import { parseWire } from "../vendors/request-schema.ts";
+import type { Provider } from "../vendors/vendor.ts";
+
+/** What the var MODELS says of one model at one vendor. */
+export interface Override {
+  /** The model of this vendor whose spec this one begins with. */
+  like?: string | undefined;
+  aliases: string[];
+  /** Fields that replace those of the vendor's spec; `null` takes one away. */
+  changes: { [K in keyof ModelSpec]?: ModelSpec[K] | null | undefined };
+}
+
+/** By vendor and model; `null` takes the model away from that vendor. */
+export interface Overriding {
+  provider: Provider;
+  model: string;
+  /** Where in the var it says so. */
+  path: string;
+  override: Override | null;
+}
+
+/** A slash would pin a vendor. */
+const NAME = /^[^\s/]+$/;
+const RATIO = /^[1-9]\d*:[1-9]\d*$/;
+const ratio = z.string().check(z.regex(RATIO, "must be a ratio, as in 16:9"));
+const tier = z.enum(TIERS);
+const text = z.string().check(z.minLength(1, "must not be empty"));
+const whole = z.int().check(z.minimum(1));
+const flag = z.pipe(
+  z.nullable(z.boolean()),
+  z.transform((value) => (value === true ? true : null)),
+);
+const amount = z.number().check(z.minimum(0));
+const pixels = z.string().check(z.regex(/^[1-9]\d*x[1-9]\d*$/, "must be pixels, as in 1024x1024"));
+const byRatio = z
+  .record(z.string(), pixels)
+  .check(z.refine((table) => Object.keys(table).every((key) => RATIO.test(key)), "must be by ratio, as in 16:9"));
+
+function byTier<T extends z.ZodMiniType>(value: T) {
+  const known = (key: string) => TIERS.some((each) => each === key);
+  const message = `must be by tier: ${TIERS.join(", ")}`;
+  return z.record(z.string(), value).check(z.refine((table) => Object.keys(table).every(known), message));
+}
+
+/** Every field of a spec; those it may be without take `null`. */
+const fields = {
+  wireName: text,
+  maker: z.nullable(text),
+  ratios: z.array(ratio),
+  sizes: z.array(tier),
+  defaultSize: z.nullable(tier),
+  defaultRatio: z.nullable(ratio),
+  pixels: z.nullable(byTier(byRatio)),
+  dimensions: z.nullable(
+    z.strictObject({ multipleOf: whole, min: whole, max: whole, maxPixels: z.exactOptional(whole) }),
+  ),
+  references: z.int().check(z.minimum(0)),
+  referenceBytes: z.nullable(whole),
+  referenceSchemes: z.array(z.enum(["https", "http", "gs"])),
+  prefersUrls: flag,
+  turns: flag,
+  mask: flag,
+  qualities: z.array(text),
+  formats: z.array(z.enum(OUTPUT_FORMATS)),
+  seed: z.boolean(),
+  n: whole,
+  output: z.enum(["base64", "url"]),
+  urlSeconds: z.nullable(whole),
+  price: z.nullable(
+    z.strictObject({
+      currency: text,
+      amount: z.union([amount, byTier(amount)], "must be a number, or numbers by tier"),
+    }),
+  ),
+  off: z.nullable(z.boolean()),
+} satisfies Record<keyof ModelSpec, z.ZodMiniType>;
+
+const overrideWire = z.partial(
+  z.strictObject({
+    like: text,
+    aliases: z.array(z.string().check(z.regex(NAME, "must be a name without spaces and slashes"))),
+    ...fields,
+  }),
+);
+
+/** Reads the var MODELS. Throws an Error with the path at fault and what is allowed there. */
+export function parseOverrides(json: string | undefined, providers: readonly Provider[]): Overriding[] {
+  if (json === undefined) return [];
+  return members(parseVar("MODELS", json), "MODELS").flatMap(([vendor, models]) => {
+    const provider = providers.find(({ name }) => name === vendor);
+    if (provider === undefined)
+      throw new Error(`MODELS.${vendor} is no vendor; there are ${providers.map(({ name }) => name).join(", ")}`);
+    return members(models, `MODELS.${vendor}`).map(([model, value]) => {
+      const path = `MODELS.${vendor}.${model}`;
+      if (!NAME.test(model)) throw new Error(`${path} is not a name without spaces and slashes`);
+      return { provider, model, path, override: value === null ? null : parseOverride(value, path) };
+    });
+  });
+}
+
+function members(value: unknown, path: string): [string, unknown][] {
+  if (isObject(value)) return Object.entries(value);
+  throw new Error(`${path} must be an object`);
+}
+
+function parseOverride(value: unknown, path: string): Override {
+  members(value, path);
+  try {
+    const { like, aliases = [], ...changes } = parseWire(overrideWire, value);
+    return { like, aliases, changes };
+  } catch (error) {
+    throw error instanceof GatewayError ? new Error(`${path}: ${error.message}`) : error;
+  }
+}

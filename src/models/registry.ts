@@ -1,0 +1,115 @@
+import type { Settings } from "../env.ts";
+import { CATALOG, type CatalogEntry } from "../image/catalog.ts";
+import { contradiction, type ModelSpec } from "../image/model-spec.ts";
+import { fallback, providers } from "../vendors/index.ts";
+import type { Provider } from "../vendors/vendor.ts";
+import { type Override, type Overriding, parseOverrides } from "./overrides.ts";
+
+/** Every model at every vendor: what the vendors' folders say, and what the var MODELS changes of it. */
+export interface Registry {
+  /** Canonical names of every model there is, drawn here or not. */
+  models: readonly string[];
+  /** The canonical name behind a name or alias, without a vendor before it; undefined where nobody knows it. */
+  canonical(name: string): string | undefined;
+  /** What is known of a canonical model whoever serves it. */
+  entryOf(model: string): CatalogEntry;
+  /** What a vendor can do with a canonical model; undefined where it does not have it, or it is off. */
+  specOf(provider: Provider, model: string): ModelSpec | undefined;
+}
+
+/** The registry while it is built: by canonical model, by name, and by vendor and canonical model. */
+interface Draft {
+  entries: Map<string, CatalogEntry>;
+  names: Map<string, string>;
+  tables: Map<string, Map<string, ModelSpec>>;
+}
+
+const registries = new WeakMap<object, Registry>();
+
+/** The registry of these settings, built once an isolate. Throws an Error with the var's path where it is wrong. */
+export function registryOf(settings: Pick<Settings, "models">): Registry {
+  let registry = registries.get(settings);
+  if (registry === undefined) registries.set(settings, (registry = build(settings.models)));
+  return registry;
+}
+
+function build(models: string | undefined): Registry {
+  const draft = asShipped();
+  for (const change of parseOverrides(models, providers)) apply(draft, change);
+  const { entries, names, tables } = draft;
+  return {
+    models: [...entries.keys()],
+    canonical: (name) => names.get(name),
+    entryOf: (model) => entries.get(model) ?? { aliases: [] },
+    specOf: (provider, model) => {
+      const spec = tables.get(provider.name)?.get(model);
+      return spec?.off === true ? undefined : spec;
+    },
+  };
+}
+
+function asShipped(): Draft {
+  const all = [...providers, fallback];
+  const entries = new Map<string, CatalogEntry>(Object.entries(CATALOG));
+  // A model that only its vendor knows, as the sandbox's own, has no other names.
+  for (const model of all.flatMap((provider) => Object.keys(provider.models)))
+    if (!entries.has(model)) entries.set(model, { aliases: [] });
+  const names = new Map<string, string>();
+  for (const [model, { aliases }] of entries) for (const name of [model, ...aliases]) names.set(name, model);
+  const tables = new Map(all.map((provider) => [provider.name, new Map(Object.entries(provider.models))]));
+  return { entries, names, tables };
+}
+
+function apply({ entries, names, tables }: Draft, { provider, model, path, override }: Overriding): void {
+  const meant = names.get(model) ?? model;
+  if (meant !== model) throw new Error(`${path} is another name of ${meant}, which is to be written here`);
+  const table = tables.get(provider.name);
+  if (override === null) {
+    if (table?.delete(model) !== true) throw new Error(`${path} is not there; ${has(provider)}`);
+    return;
+  }
+  const spec = changed(provider, model, override, path);
+  table?.set(model, spec);
+  const entry = entries.get(model) ?? { aliases: [], ...(spec.pixels && { pixels: spec.pixels }) };
+  entries.set(model, { ...entry, aliases: [...new Set([...entry.aliases, ...override.aliases])] });
+  names.set(model, model);
+  override.aliases.forEach((alias, i) => {
+    const other = names.get(alias) ?? model;
+    if (other !== model) throw new Error(`${path}.aliases[${i}]: ${alias} already means ${other}`);
+    names.set(alias, model);
+  });
+}
+
+/** The vendor's own spec, or a copy of that of a model it is like, with the changes. */
+function changed(provider: Provider, model: string, { like, changes }: Override, path: string): ModelSpec {
+  const name = like ?? model;
+  const base = Object.hasOwn(provider.models, name) ? provider.models[name] : undefined;
+  if (base === undefined) {
+    const where = like === undefined ? `${path} is new, which needs "like"` : `${path}.like must be another`;
+    throw new Error(`${where}; ${has(provider)}`);
+  }
+  // A copy has its own name on the wire, and is there to be used.
+  const start = like === undefined ? base : { ...base, wireName: model, off: false };
+  const said = Object.entries({ ...start, ...changes }).filter(([, value]) => value !== null && value !== undefined);
+  const spec = Object.fromEntries(said) as unknown as ModelSpec;
+  const wrong = contradiction(spec) ?? unsendable(provider, spec);
+  if (wrong !== undefined) throw new Error(`${path}: ${wrong}`);
+  return spec;
+}
+
+/** A wish that none of the vendor's models takes has no field in its requests: it would be lost without a word. */
+function unsendable({ name, models }: Provider, spec: ModelSpec): string | undefined {
+  const shipped = Object.values(models);
+  const lists = (["sizes", "ratios", "qualities", "formats"] as const).filter((field) => spec[field].length > 0);
+  const field =
+    lists.find((each) => shipped.every((model) => model[each].length === 0)) ??
+    (["seed", "mask", "turns", "dimensions"] as const).find(
+      (each) => Boolean(spec[each]) && !shipped.some((model) => Boolean(model[each])),
+    ) ??
+    (spec.n > Math.max(...shipped.map(({ n }) => n)) ? "n" : undefined);
+  return field === undefined ? undefined : `${field} cannot be sent to ${name}`;
+}
+
+function has({ name, models }: Provider): string {
+  return `${name} has ${Object.keys(models).join(", ")}`;
+}

@@ -1,0 +1,35 @@
+import type { Env } from "../env.ts";
+import { isKeyId } from "../access/keys.ts";
+import type { StoredJob } from "../store/jobs.ts";
+import { findKey } from "../store/api-keys.ts";
+import type { StoredRecord } from "../store/records.ts";
+import { findSchedule } from "../store/schedules.ts";
+import { isWanted } from "./tick.ts";
+
+/** Why a job is given up before any vendor is asked. */
+export type GivenUp = NonNullable<StoredRecord["error"]>;
+
+const REVOKED = {
+  code: "forbidden",
+  message: "The key that asked for this was revoked before it was drawn; nothing was drawn.",
+};
+const STOPPED = {
+  code: "forbidden",
+  message: "The schedule was changed or deleted before this tick was drawn; nothing was drawn.",
+};
+export const UNDELIVERABLE = {
+  code: "internal",
+  message: "The generation could not be begun, however often it was tried; nothing was drawn.",
+};
+
+/** Why a job that was accepted is not to be drawn any more, if it is not: what was queued is not out of reach. */
+export async function withdrawn(
+  { principal, tick }: StoredJob,
+  env: Pick<Env, "BUCKET" | "KV">,
+): Promise<GivenUp | undefined> {
+  // While KV cannot be read, what was accepted counts.
+  const key = isKeyId(principal) ? await findKey(env.KV, principal, Date.now()).catch(() => null) : null;
+  if (key?.revokedAt !== undefined) return REVOKED;
+  const schedule = tick && (await findSchedule(env.BUCKET, tick.name));
+  return tick === undefined || (schedule && isWanted(schedule, tick)) ? undefined : STOPPED;
+}

@@ -1,0 +1,38 @@
+import { wrong } from "../errors.ts";
+import { twice } from "./objects.ts";
+import { isId } from "./ids.ts";
+import { readRecord, type StoredRecord } from "./records.ts";
+
+type Owned = Pick<StoredRecord, "id" | "principal">;
+
+/** Whose generations are, for lists: their records are kept by id, which is all that a URL has. */
+const folder = (principal: string) => `owned/${principal}/`;
+const keyOf = ({ id, principal }: Owned) => folder(principal) + id;
+
+/** Notes whose a generation is. */
+export async function putOwned(bucket: R2Bucket, owned: Owned): Promise<void> {
+  await twice(() => bucket.put(keyOf(owned), ""));
+}
+
+export async function dropOwned(bucket: R2Bucket, owned: Owned): Promise<void> {
+  await bucket.delete(keyOf(owned));
+}
+
+/**
+ * Up to `limit` records of a principal, newest first; `cursor` is the id after which to go on, one of its own. Throws
+ * invalid_request if it is none.
+ */
+export async function listRecords(
+  bucket: R2Bucket,
+  principal: string,
+  limit: number,
+  cursor?: string,
+): Promise<{ records: StoredRecord[]; cursor: string | undefined }> {
+  if (cursor !== undefined && !isId(cursor)) throw wrong("cursor", "must be the `next` of an earlier page");
+  const after = cursor === undefined ? {} : { startAfter: folder(principal) + cursor };
+  const { objects, truncated } = await bucket.list({ prefix: folder(principal), limit, ...after });
+  const ids = objects.map(({ key }) => key.slice(folder(principal).length));
+  const records = await Promise.all(ids.map((id) => readRecord(bucket, id)));
+  // One that is not noted yet, or any more.
+  return { records: records.filter((record) => record !== null), cursor: truncated ? ids.at(-1) : undefined };
+}

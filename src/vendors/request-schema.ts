@@ -1,0 +1,152 @@
+import * as z from "zod/mini";
+import { GatewayError } from "../errors.ts";
+import { canonicalModel } from "../image/catalog.ts";
+import { fit } from "../image/fit.ts";
+import type { ModelSpec } from "../image/model-spec.ts";
+import { type ImageRequest, OUTPUT_FORMATS, TIERS } from "../image/request.ts";
+import { canonicalTier, parsePixels } from "../image/size.ts";
+import type { Asked } from "./vendor.ts";
+
+/** The one field that no request can do without. */
+export const promptText = z.string().check(z.regex(/\S/, "must not be empty"));
+
+/** A model as clients name it. */
+export const modelName = z.string().check(z.minLength(1, "must not be empty"));
+
+/** A field that may be left out, or be `null` as SDKs send it; undefined either way. */
+export function optional<T extends z.ZodMiniType>(schema: T) {
+  return z.pipe(
+    z.nullish(schema),
+    z.transform((value: z.output<T> | null | undefined) => value ?? undefined),
+  );
+}
+
+const side = optional(z.int().check(z.minimum(1)));
+
+/** What a picture is to be like, in the canonical request's own words. */
+export const shapeFields = {
+  size: optional(z.enum(TIERS)),
+  aspectRatio: optional(z.string()),
+  width: side,
+  height: side,
+  seed: optional(z.int()),
+  quality: optional(z.string()),
+  outputFormat: optional(z.enum(OUTPUT_FORMATS)),
+};
+
+/** Reads a client's JSON by a schema; throws invalid_request that names the field and what is allowed there. */
+export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {
+  const parsed = safely(schema, wire);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (issue === undefined) throw new GatewayError("invalid_request", "The body is not valid.");
+  if (issue.code === "unrecognized_keys") throw unrecognized(schema, issue);
+  const field = fieldName(issue.path);
+  const message = `${field === "" ? "The body" : field} ${explain(issue, valueAt(wire, issue.path))}.`;
+  throw new GatewayError("invalid_request", message, { field: field === "" ? undefined : field });
+}
+
+/** Zod keeps an issue for each entry that is wrong, and breaks where there are too many of them. */
+function safely<T>(schema: z.ZodMiniType<T>, wire: unknown) {
+  try {
+    return schema.safeParse(wire);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new GatewayError("invalid_request", "The body has a list with very many entries that are not valid.");
+  }
+}
+
+/** `a.b[2].c` of a path. */
+function fieldName(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${short(String(key))}`))
+    .join("");
+}
+
+function valueAt(wire: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((value, key) => (value as Record<PropertyKey, unknown>)[key], wire);
+}
+
+function explain(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.message !== "Invalid input") return issue.message;
+  switch (issue.code) {
+    case "invalid_type":
+      if (value === undefined) return "is required";
+      return `must be ${issue.expected === "int" ? "a whole number" : withArticle(issue.expected)}`;
+    case "invalid_value":
+      return `must be ${issue.values.length === 1 ? "" : "one of "}${issue.values.map(String).join(", ")}`;
+    case "too_small":
+      return `must ${issue.origin === "array" ? "have at least" : "be at least"} ${issue.minimum}`;
+    case "too_big":
+      return issue.origin === "array" ? `must have at most ${issue.maximum} items` : `must be at most ${issue.maximum}`;
+    default:
+      return "is not valid";
+  }
+}
+
+function withArticle(type: string): string {
+  return `${/^[aeio]/.test(type) ? "an" : "a"} ${type}`;
+}
+
+function unrecognized(schema: z.ZodMiniType, { path, keys }: z.core.$ZodIssueUnrecognizedKeys): GatewayError {
+  const field = fieldName([...path, keys[0] ?? ""]);
+  const known = path.length === 0 && schema instanceof z.ZodMiniObject ? Object.keys(schema.shape) : [];
+  const allowed = known.length === 0 ? "" : `; the fields are ${known.join(", ")}`;
+  return new GatewayError("invalid_request", `${field} is not a field here${allowed}.`, { field });
+}
+
+/** A name of the client's own making, short enough for a message or a header. */
+function short(name: string): string {
+  return name.length > 40 ? `${name.slice(0, 40)}...` : name;
+}
+
+/** Warnings of one request about unknown fields; the client chooses how many it sends, and headers have an end. */
+const MOST_UNKNOWN = 10;
+
+/** A warning for each member of `wire`, which `schema` has read, that the schema does not know and that says something. */
+export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = ""): string[] {
+  const members = Object.entries((wire ?? {}) as Record<string, unknown>);
+  const unknown = members.filter(([key, value]) => value !== null && !Object.hasOwn(schema.shape, key));
+  const more = unknown.length - MOST_UNKNOWN;
+  const warnings = unknown
+    .slice(0, MOST_UNKNOWN)
+    .map(([key]) => `${prefix}${short(key)} is not a field here and was ignored`);
+  return more > 0 ? [...warnings, `${more} more fields were ignored`] : warnings;
+}
+
+/** A vendor's own table of models. */
+export interface Table {
+  vendor: string;
+  models: Readonly<Record<string, ModelSpec>>;
+}
+
+/** What a vendor's table says of a model as clients name it; nothing of one that is pinned to another vendor. */
+export function specOf({ vendor, models }: Table, name: string): ModelSpec | undefined {
+  const slash = name.indexOf("/");
+  if (slash >= 0 && name.slice(0, slash) !== vendor) return undefined;
+  const model = name.slice(slash + 1);
+  const own = canonicalModel(model) ?? model;
+  const spec = Object.hasOwn(models, own) ? models[own] : undefined;
+  // Of a model that is off no document says anything.
+  return spec?.off === true ? undefined : spec;
+}
+
+/** The request as a vendor's own document has it, which holds whoever draws; a model that is not its own is left to others. */
+export function fitOwn(table: Table, request: ImageRequest): Pick<Asked, "request" | "warnings"> {
+  const own = specOf(table, request.model);
+  // Turns are for whoever draws to take or to join.
+  return own === undefined ? { request, warnings: [] } : fit(request, { ...own, turns: true });
+}
+
+/** A `size` field: a tier, pixels, or `auto`, which asks for nothing in particular. Throws invalid_request. */
+export function readSize(
+  size: string | undefined,
+  tiers: readonly string[],
+): Pick<ImageRequest, "size" | "width" | "height"> {
+  if (size === undefined || size === "" || size === "auto") return {};
+  const tier = canonicalTier(size);
+  const pixels = tier === undefined ? parsePixels(size) : { size: tier };
+  if (pixels !== undefined) return pixels;
+  const allowed = `one of ${tiers.join(", ")}, pixels as in 1024x1024, or auto`;
+  throw new GatewayError("invalid_request", `size must be ${allowed}.`, { field: "size" });
+}

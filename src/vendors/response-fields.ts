@@ -1,0 +1,44 @@
+import { hoistedIndex, isObject } from "../image/wire.ts";
+import type { Carrier } from "./vendor.ts";
+
+// What vendors send, read loosely: whatever a value is, what is asked for or what is empty in its place.
+
+/** The object, or an empty one. */
+export function object(value: unknown): Record<string, unknown> {
+  return isObject(value) ? value : {};
+}
+
+/** The list, or an empty one. */
+export function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The text without the space around it; undefined for none and for an empty one. */
+export function text(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
+}
+
+/** A code, which is a number or a word. */
+export function code(value: unknown): number | string | undefined {
+  return typeof value === "number" ? value : text(value);
+}
+
+/** What an answer says of itself, most of all of what went wrong, wherever vendors have been seen to put that. */
+export function saidIn({ error, message, msg }: Record<string, unknown>): string | undefined {
+  return text(object(error)["message"]) ?? text(message) ?? text(msg) ?? text(error);
+}
+
+/** The picture that a text stands for: one that was hoisted, else whatever is behind the URL that it then is. */
+export function carrier(value: unknown): Carrier | undefined {
+  const url = text(value);
+  const index = hoistedIndex(url ?? "");
+  if (index !== undefined) return { hoisted: index };
+  return url === undefined ? undefined : { url };
+}
+
+/** The picture of an item with `b64_json` and `url`, one of which may be empty; base64 needs no second call. */
+export function carrierIn(item: unknown): Carrier | undefined {
+  const { b64_json: base64, url } = object(item);
+  const inline = carrier(base64);
+  return inline !== undefined && "hoisted" in inline ? inline : carrier(url);
+}

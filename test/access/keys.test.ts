@@ -1,0 +1,182 @@
+import { describe, expect, it } from "vitest";
+import type { ImageRequest } from "../../src/image/request.ts";
+import { authenticate } from "../../src/access/authenticate.ts";
+import { endOf, instantOf, keyIdOf, type KeyRecord, type KeyTerms, newKey } from "../../src/access/keys.ts";
+import { permit, type Wanted } from "../../src/access/permissions.ts";
+
+const NOW = Date.UTC(2026, 10, 20);
+
+describe("a new key", () => {
+  it.each([
+    ["secret", /^ek_[0-9a-f]{16}_[0-9a-f]{48}$/],
+    ["publishable", /^pk_[0-9a-f]{16}_[0-9a-f]{48}$/],
+  ] as const)("%s: has its form, and a record without it", async (kind, form) => {
+    const { key, record } = await newKey({ kind, name: "one" }, NOW);
+    expect(key).toMatch(form);
+    expect(keyIdOf(key)).toBe(record.id);
+    expect(record).toMatchObject({ kind, name: "one", createdAt: "2026-11-20T00:00:00.000Z" });
+    expect(record.hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(JSON.stringify(record)).not.toContain(key.split("_")[2]);
+  });
+
+  it("is another each time", async () => {
+    const keys = await Promise.all(Array.from({ length: 50 }, () => newKey({ kind: "secret" }, NOW)));
+    expect(new Set(keys.map(({ key }) => key.split("_")[2])).size).toBe(50);
+    expect(new Set(keys.map(({ record }) => record.id)).size).toBe(50);
+  });
+});
+
+it.each([
+  ["2027-01-31T12:00:00Z", Date.UTC(2027, 0, 31, 12)],
+  ["2027-01-31T12:00+02:00", Date.UTC(2027, 0, 31, 10)],
+  ["2028-02-29T00:00:00.5Z", Date.UTC(2028, 1, 29) + 500],
+  ["2027-02-29T00:00:00Z", undefined],
+  ["2027-02-31T12:00:00Z", undefined],
+  ["2027-04-31T23:00-05:00", undefined],
+  ["2027-13-01T00:00:00Z", undefined],
+  ["2027-01-31T25:00:00Z", undefined],
+  ["2027-01-31T12:00:00", undefined],
+  ["2027-01-31", undefined],
+  ["tomorrow", undefined],
+])("%s is the instant %j", (text, at) => {
+  expect(instantOf(text)).toBe(at);
+});
+
+it("what is no key has no id", async () => {
+  const { key } = await newKey({ kind: "secret" }, NOW);
+  const wrong = [
+    "",
+    "ek_",
+    `${key}0`,
+    key.slice(1),
+    key.slice(0, -1),
+    key.toUpperCase(),
+    `sk${key.slice(2)}`,
+    ` ${key}`,
+    `${key}\n`,
+  ];
+  expect(wrong.filter((each) => keyIdOf(each) !== undefined)).toEqual([]);
+});
+
+it("a key ends when it is revoked, or its time has come", async () => {
+  const { record } = await newKey({ kind: "secret", expiresAt: new Date(NOW + 1_000).toISOString() }, NOW);
+  expect(endOf(record, NOW + 999)).toBe(undefined);
+  expect(endOf(record, NOW + 1_000)).toBe("expired");
+  expect(endOf({ ...record, revokedAt: record.createdAt }, NOW)).toBe("revoked");
+});
+
+describe("who a header speaks for", () => {
+  const as = async (terms: KeyTerms, change: Partial<KeyRecord> = {}, told = (key: string) => `Bearer ${key}`) => {
+    const { key, record } = await newKey(terms, NOW);
+    const find = (id: string) => Promise.resolve(id === record.id ? { ...record, ...change } : null);
+    return authenticate(told(key), { adminToken: "the operator's", find, now: NOW });
+  };
+
+  it("a key, with Bearer or without", async () => {
+    for (const told of [(key: string) => `Bearer ${key}`, (key: string) => key])
+      expect(await as({ kind: "publishable" }, {}, told)).toMatchObject({
+        kind: "publishable",
+        key: { kind: "publishable" },
+      });
+  });
+
+  it("the operator, without a look at any store", async () => {
+    const find = () => Promise.reject(new Error("KV is down"));
+    const admin = await authenticate("Bearer the operator's", { adminToken: "the operator's", find, now: NOW });
+    expect(admin).toEqual({ id: "admin", kind: "admin" });
+  });
+
+  it("nobody, for a key of another hash or kind, or one that has ended", async () => {
+    const terms = { kind: "secret" } as const;
+    const refused = { code: "unauthorized", message: expect.stringContaining("missing or not valid") as string };
+    await expect(as(terms, { hash: "0".repeat(64) })).rejects.toMatchObject(refused);
+    await expect(as(terms, { revokedAt: "2026-11-19T00:00:00Z" })).rejects.toMatchObject(refused);
+    await expect(as(terms, { expiresAt: "2026-11-20T00:00:00Z" })).rejects.toMatchObject(refused);
+    await expect(as(terms, {}, (key) => key.replace("ek_", "pk_"))).rejects.toMatchObject(refused);
+  });
+});
+
+describe("what a key may ask", () => {
+  const asked = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
+  const ask =
+    (terms: Partial<KeyTerms>, request: Partial<ImageRequest> = {}, wanted: Partial<Wanted> = {}) =>
+    () => {
+      const key: KeyRecord = { id: "1", hash: "", createdAt: "", kind: "secret", ...terms };
+      permit(key, { ...asked, ...request }, { model: { name: "gpt-image-2" }, ...wanted });
+    };
+  const forbidden = (field: string, message: string) =>
+    expect.objectContaining({ code: "forbidden", field, message }) as Error;
+
+  it("anything, where nothing is said", () => {
+    const all = {
+      n: 10,
+      size: "4K",
+      references: [{ url: "https://example.com/a.png" }],
+      providerOptions: { v: { a: 1 } },
+    } as const;
+    expect(ask({}, { ...all, references: [...all.references] })).not.toThrow();
+  });
+
+  it("its models, at any vendor or at the one that it names", () => {
+    const refused = (models: string[], allowed: string) =>
+      [ask({ models }), forbidden("model", `model must be ${allowed} with this key.`)] as const;
+    expect(ask({ models: ["gpt-image-2"] })).not.toThrow();
+    expect(ask({ models: ["gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } })).not.toThrow();
+    expect(ask({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } })).not.toThrow();
+    for (const [run, error] of [
+      refused(["a"], "a"),
+      refused(["a", "b"], "one of a, b"),
+      refused(["v/gpt-image-2"], "v/gpt-image-2"),
+    ])
+      expect(run).toThrow(error);
+    expect(ask({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "w" } })).toThrow(
+      "v/gpt-image-2",
+    );
+  });
+
+  it("its presets, which then decide the model", () => {
+    expect(ask({ presets: ["hero"] }, {}, { preset: "hero" })).not.toThrow();
+    expect(ask({ presets: ["hero"], models: ["other"] }, {}, { preset: "hero" })).not.toThrow();
+    for (const preset of [undefined, "other"])
+      expect(ask({ presets: ["hero"] }, {}, { preset })).toThrow(
+        forbidden("preset", "preset must be hero with this key."),
+      );
+    expect(ask({ presets: ["hero"], models: ["other"] }, {}, { preset: "another" })).toThrow("model must be other");
+    expect(ask({ presets: ["hero"], models: ["gpt-image-2"] })).not.toThrow();
+  });
+
+  const pixels = { "1K": { "1:1": "1024x1024", "3:2": "1536x1024" } };
+  it.each([
+    [{ size: "1K" }, undefined],
+    [{ size: "512" }, undefined],
+    [{ width: 1024, height: 1024 }, undefined],
+    [{ width: 1536, height: 1024 }, pixels],
+    [{ width: 2048, height: 512 }, undefined],
+  ] as const)("up to its size: %o", (request, table) => {
+    expect(ask({ size: "1K" }, request, { pixels: table })).not.toThrow();
+  });
+
+  it.each([
+    [{ size: "2K" }, "size", "size may be 1K at most"],
+    [{ size: "4K" }, "size", "size may be 1K at most"],
+    [{ width: 1025, height: 1024 }, "width", "1048576 pixels at most of"],
+    [{ width: 1536, height: 1024 }, "width", "1048576 pixels at most of"],
+    [{ size: "1K", width: 4096, height: 4096 }, "width", "1048576 pixels at most of"],
+    [{ width: 99_999_999 }, "width", "1048576 pixels at most of"],
+  ] as const)("not beyond it: %o", (request, field, message) => {
+    expect(ask({ size: "1K" }, request)).toThrow(forbidden(field, expect.stringContaining(message) as string));
+  });
+
+  it("one picture from words, in a page", () => {
+    const page = { kind: "publishable" } as const;
+    const references = [{ url: "https://example.com/a.png" }];
+    expect(ask(page)).not.toThrow();
+    expect(ask(page, { n: 2 })).toThrow(forbidden("n", "n must be 1 with a publishable key."));
+    expect(ask(page, { references })).toThrow("references cannot be sent with a publishable key");
+    expect(ask(page, { mask: { url: "https://example.com/a.png" } })).toThrow("references cannot be sent");
+    expect(ask(page, { turns: [{ role: "user", references }] })).toThrow("references cannot be sent");
+    expect(ask(page, { references }, { preset: "hero" })).not.toThrow();
+    expect(ask(page, { n: 2 }, { preset: "hero" })).toThrow("n must be 1");
+    expect(ask(page, { providerOptions: { v: { safety: 0 } } })).toThrow("providerOptions cannot be sent");
+  });
+});

@@ -1,0 +1,218 @@
+import { describe, expect, it } from "vitest";
+import type { ImageRequest } from "../../src/image/request.ts";
+import { LIMITS } from "../../src/limits.ts";
+import { isName } from "../../src/access/names.ts";
+import { applyPreset, parsePreset, parsePresets, requestOf } from "../../src/access/presets.ts";
+
+const parse = (wire: unknown) => parsePreset(wire, LIMITS);
+const asked = (more: Partial<ImageRequest> = {}): ImageRequest => ({
+  model: "gemini-3-pro-image-preview",
+  prompt: "",
+  n: 1,
+  references: [],
+  ...more,
+});
+const apply = (wire: object, fields: Partial<ImageRequest>) =>
+  applyPreset("hero", parse(wire), asked(fields), Object.keys(fields));
+
+describe("a preset", () => {
+  it("is the caller's prompt where it says nothing", () => {
+    expect(parse({})).toMatchObject({ prompt: "{prompt}", references: [], vary: ["prompt"] });
+  });
+
+  const bad: [wire: unknown, field: string | undefined, message: RegExp][] = [
+    [[], undefined, /^The body must be an object/],
+    [
+      { style: "soft" },
+      "style",
+      /is not a field here; the fields are prompt, model, size, aspectRatio, width, height, /,
+    ],
+    [{ prompt: "a lighthouse" }, "prompt", /must have \{prompt\} where the caller's words go; or .+ "vary": \[\]/],
+    [{ prompt: "a {Prompt}" }, "prompt", /must have \{prompt\}/],
+    [{ vary: ["seed"] }, "vary", /must have prompt, or prompt no \{prompt\}/],
+    [{ prompt: " " }, "prompt", /must not be empty/],
+    [{ prompt: `{prompt}${"x".repeat(32_000)}` }, "prompt", /at most 32000 characters/],
+    [{ vary: ["prompt", "n"] }, "vary[1]", /must be one of prompt, model, size, .+, references/],
+    [{ vary: "prompt" }, "vary", /must be an array/],
+    [{ size: "8K" }, "size", /must be one of 512, 1K/],
+    [{ aspectRatio: "wide" }, "aspectRatio", /must be W:H, as in 16:9/],
+    [{ width: 100 }, "height", /is needed beside width/],
+    [{ height: 100, vary: ["prompt", "height"] }, "width", /is needed beside height/],
+    [{ seed: 0.5 }, "seed", /must be a whole number/],
+    [{ outputFormat: "gif" }, "outputFormat", /must be one of png, jpeg, webp/],
+    [{ model: "" }, "model", /must not be empty/],
+    [{ references: ["cat.png"] }, "references[0]", /must be a URL \(https:\/\//],
+    [{ references: ["https://example.com/a.png", "gs://a/b"] }, "references[1]", /must be a URL/],
+    [{ references: Array(17).fill("https://example.com/a.png") }, "references", /at most 16 pictures/],
+    [{ version: "two" }, "version", /must be a/],
+  ];
+  it.each(bad)("%#: %j is refused", (wire, field, message) => {
+    const error = expect.objectContaining({
+      code: "invalid_request",
+      field,
+      message: expect.stringMatching(message) as string,
+    });
+    expect(() => parse(wire)).toThrow(error as Error);
+  });
+
+  it("may have a side beside one that varies, and null for what it leaves out", () => {
+    expect(parse({ width: 100, vary: ["prompt", "height", "height"], seed: null })).toMatchObject({
+      width: 100,
+      vary: ["prompt", "height"],
+    });
+  });
+
+  it.each([
+    ["hero", true],
+    ["a-1", true],
+    ["x".repeat(64), true],
+    ["x".repeat(65), false],
+    ["", false],
+    ["Hero", false],
+    ["a/b", false],
+    ["..", false],
+    ["a_b", false],
+    ["hero\n", false],
+  ])("%j as a name: %s", (name, is) => {
+    expect(isName(name)).toBe(is);
+  });
+});
+
+describe("the var PRESETS", () => {
+  it("has them by name", () => {
+    expect([...parsePresets('{"a":{},"b":{"size":"1K"}}', LIMITS).keys()]).toEqual(["a", "b"]);
+    expect(parsePresets(undefined, LIMITS).size).toBe(0);
+  });
+
+  it.each([
+    ["{", "PRESETS must be JSON"],
+    ["[]", "PRESETS must be an object: name to preset"],
+    ['{"A":{}}', "PRESETS.A must be 1 to 64 of a-z, 0-9 and -"],
+    ['{"a":{"size":"8K"}}', "PRESETS.a: size must be one of 512"],
+    ['{"a":1}', "PRESETS.a: The body must be an object"],
+  ])("refuses %s", (json, message) => {
+    expect(() => parsePresets(json, LIMITS)).toThrow(message);
+  });
+});
+
+describe("a preset and a caller together", () => {
+  it("make a request of the preset's fields, and of those that it leaves open", () => {
+    const preset = {
+      prompt: "{prompt}, in watercolour; {prompt}!",
+      model: "gpt-image-2",
+      size: "2K",
+      aspectRatio: "16:9",
+      seed: 1,
+      quality: "high",
+      outputFormat: "webp",
+      references: ["https://example.com/style.png"],
+      vary: ["prompt", "seed"],
+      version: 3,
+    };
+    expect(apply(preset, { prompt: "a cat", seed: 7 })).toEqual({
+      model: "gpt-image-2",
+      prompt: "a cat, in watercolour; a cat!",
+      n: 1,
+      size: "2K",
+      aspectRatio: "16:9",
+      seed: 7,
+      quality: "high",
+      outputFormat: "webp",
+      references: [{ url: "https://example.com/style.png" }],
+    });
+    expect(apply(preset, { prompt: "a cat" })).toMatchObject({ seed: 1 });
+    expect(apply({}, { prompt: "a cat" })).toEqual(asked({ prompt: "a cat" }));
+    expect(apply({ prompt: "a lighthouse", vary: [] }, {})).toEqual(asked({ prompt: "a lighthouse" }));
+  });
+
+  it.each(["$&", "$'", "$`", "$1", "$$", "{prompt}", "\\{prompt}"])("takes %s as it is", (prompt) => {
+    expect(apply({ prompt: "<{prompt}|{prompt}>" }, { prompt }).prompt).toBe(`<${prompt}|${prompt}>`);
+  });
+
+  const refused: [fields: Partial<ImageRequest>, field: string][] = [
+    [{ size: "4K" }, "size"],
+    [{ model: "gpt-image-2" }, "model"],
+    [{ n: 2 }, "n"],
+    [{ references: [{ url: "https://example.com/a.png" }] }, "references"],
+    [{ mask: { url: "https://example.com/a.png" } }, "mask"],
+    [{ turns: [] }, "turns"],
+    [{ providerOptions: {} }, "providerOptions"],
+  ];
+  it.each(refused)("%j is not the caller's to set", (fields, field) => {
+    expect(() => apply({ size: "1K", vary: ["prompt", "seed"] }, { prompt: "a cat", ...fields })).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        field,
+        message: `${field} cannot be set with the preset hero; what may be set is prompt, seed.`,
+      }) as Error,
+    );
+  });
+
+  it("says where nothing is open, and where a prompt is missing", () => {
+    expect(() => apply({ prompt: "a", vary: [] }, { prompt: "b" })).toThrow("it leaves nothing open");
+    expect(() => apply({ vary: ["prompt", "seed"] }, { seed: 1 })).toThrow("prompt is required with the preset hero.");
+  });
+
+  it("a caller's pixels replace the preset's size and ratio, and the other way round", () => {
+    const vary = ["prompt", "width", "height", "size", "aspectRatio"];
+    const pixels = apply({ size: "1K", aspectRatio: "1:1", vary }, { prompt: "a", width: 10, height: 20 });
+    expect(pixels).toEqual(asked({ prompt: "a", width: 10, height: 20 }));
+    const tier = apply({ width: 10, height: 20, vary }, { prompt: "a", size: "2K" });
+    expect(tier).toEqual(asked({ prompt: "a", size: "2K" }));
+  });
+
+  it("a caller's references replace the preset's where they may", () => {
+    const references = [{ url: "https://example.com/mine.png" }];
+    const preset = { references: ["https://example.com/style.png"], vary: ["prompt", "references"] };
+    expect(apply(preset, { prompt: "a", references }).references).toEqual(references);
+  });
+});
+
+describe("a query", () => {
+  it("is read as a request", () => {
+    const fields = {
+      prompt: "a cat",
+      model: "gpt-image-2",
+      size: "2K",
+      aspectRatio: "1:1",
+      seed: "-7",
+      width: "64",
+      height: "32",
+    };
+    expect(requestOf({ ...fields, quality: "high", outputFormat: "png" })).toEqual({
+      request: {
+        ...fields,
+        seed: -7,
+        width: 64,
+        height: 32,
+        quality: "high",
+        outputFormat: "png",
+        n: 1,
+        references: [],
+      },
+      given: [...Object.keys(fields), "quality", "outputFormat"],
+    });
+  });
+
+  const bad: [fields: Record<string, string>, field: string, message: RegExp][] = [
+    [{ utm_source: "mail" }, "utm_source", /is not a field here; the fields are prompt, model, size/],
+    [{ references: "https://example.com/a.png" }, "references", /is not a field here/],
+    [{ n: "2" }, "n", /is not a field here/],
+    [{ __proto__x: "1" }, "__proto__x", /is not a field here/],
+    [{ prompt: "" }, "prompt", /must not be empty/],
+    [{ seed: "" }, "seed", /must be a number/],
+    [{ seed: "1e3" }, "seed", /must be a number/],
+    [{ seed: "1.5" }, "seed", /must be a number without a fraction, of at most 15 digits/],
+    [{ seed: "9".repeat(20) }, "seed", /must be a number/],
+    [{ width: "0" }, "width", /must be at least 1/],
+    [{ size: "huge" }, "size", /must be one of/],
+  ];
+  it.each(bad)("%#: %j is refused", (fields, field, message) => {
+    const error = expect.objectContaining({
+      code: "invalid_request",
+      field,
+      message: expect.stringMatching(message) as string,
+    });
+    expect(() => requestOf(fields)).toThrow(error as Error);
+  });
+});

@@ -1,0 +1,182 @@
+import { describe, expect, it } from "vitest";
+import { absorb, forget, newBucket, putBack, take } from "../../src/access/token-bucket.ts";
+import type { OtherSlot, Policy } from "../../src/access/token-bucket.ts";
+import { prng } from "./prng.ts";
+
+const T = 1_800_000_000_000;
+const policy: Policy = { capacity: 60, perMinute: 60 };
+const other = (slot: string, count: number, extra: Partial<OtherSlot> = {}): OtherSlot => {
+  return { slot, count, tokens: policy.capacity, at: T, ...extra };
+};
+
+function drained(now = T) {
+  const state = newBucket(policy, now);
+  take(state, policy, 60, now);
+  return state;
+}
+
+describe("take", () => {
+  it("starts full, refuses when empty, and says when to come back", () => {
+    const state = newBucket(policy, T);
+    expect(take(state, policy, 1, T)).toEqual({ admitted: true, remaining: 59, resetSeconds: 1 });
+    expect(take(state, policy, 59, T)).toMatchObject({ admitted: true, remaining: 0, resetSeconds: 60 });
+    expect(take(state, policy, 12, T)).toEqual({ admitted: false, remaining: 0, resetSeconds: 12 });
+    expect(take(state, policy, 12, T + 11_999).admitted).toBe(false);
+    expect(take(state, policy, 12, T + 12_000).admitted).toBe(true);
+  });
+
+  it("is there for whoever waited as told, whatever the fractions", () => {
+    const odd: Policy = { capacity: 7, perMinute: 13 };
+    const random = prng(3);
+    const state = newBucket(odd, T);
+    for (let now = T, i = 0; i < 2_000; i++) {
+      const cost = 0.1 + random() * 6.9;
+      const { admitted, resetSeconds } = take(state, odd, cost, now);
+      if (admitted) continue;
+      now += Math.ceil(resetSeconds) * 1000;
+      expect(take(state, odd, cost, now).admitted).toBe(true);
+    }
+  });
+
+  it("never has what does not fit, and admits what costs nothing even in debt", () => {
+    const state = newBucket(policy, T);
+    expect(take(state, policy, 61, T)).toEqual({ admitted: false, remaining: 60, resetSeconds: Infinity });
+    take(state, policy, 60, T);
+    for (const nothing of [0, -5, Number.NaN]) expect(take(state, policy, nothing, T).admitted).toBe(true);
+    expect(state).toMatchObject({ tokens: 0, taken: 60 });
+    const closed: Policy = { capacity: 0, perMinute: 0 };
+    expect(take(newBucket(closed, T), closed, 1, T)).toMatchObject({ admitted: false, resetSeconds: Infinity });
+  });
+
+  it("never admits more than capacity + refill × time, and never refuses what stays below the rate", () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = prng(seed);
+      const some: Policy = { capacity: 1 + Math.floor(random() * 50), perMinute: 1 + Math.floor(random() * 300) };
+      const state = newBucket(some, T);
+      let admitted = 0;
+      let now = T;
+      for (let i = 0; i < 500; i++) {
+        now += random() < 0.3 ? 0 : Math.floor(random() * 2_000);
+        const cost = 1 + Math.floor(random() * 3);
+        if (take(state, some, cost, now).admitted) admitted += cost;
+        expect(admitted).toBeLessThanOrEqual(some.capacity + ((now - T) / 60_000) * some.perMinute + 1e-3);
+      }
+      for (let i = 0; i < 500; i++) {
+        now += Math.ceil(60_000 / some.perMinute);
+        if (i === 0) now += 60_000 * some.capacity;
+        expect(take(state, some, 1, now).admitted).toBe(true);
+      }
+    }
+  });
+});
+
+describe("clock", () => {
+  it("adds nothing on a step back, and refills no minute twice when it swings", () => {
+    const state = drained();
+    for (let i = 0; i < 100; i++) {
+      expect(take(state, policy, 1, T - 30_000).admitted).toBe(false);
+      expect(take(state, policy, 1, T).admitted).toBe(false);
+    }
+    expect(take(state, policy, 1, T + 1_000).admitted).toBe(true);
+  });
+
+  it("tells a wait that is true while a small step is waited out", () => {
+    const state = drained();
+    const { resetSeconds } = take(state, policy, 1, T - 20_000);
+    expect(resetSeconds).toBe(21);
+    expect(take(state, policy, 1, T - 20_000 + 21_000).admitted).toBe(true);
+  });
+
+  it("is not wedged by a large step: refill goes on from there at the same rate", () => {
+    const state = drained();
+    const back = T - 86_400_000;
+    expect(take(state, policy, 1, back).admitted).toBe(false);
+    expect(take(state, policy, 30, back + 29_000).admitted).toBe(false);
+    expect(take(state, policy, 30, back + 30_000).admitted).toBe(true);
+    expect(take(state, policy, 1, Number.NaN).admitted).toBe(false);
+    expect(take(state, policy, 1, back + 31_000).admitted).toBe(true);
+  });
+});
+
+describe("absorb", () => {
+  it("subtracts growth once, however often, late or out of order it is told", () => {
+    const state = newBucket(policy, T);
+    absorb(state, policy, [other("a", 1_000)], T);
+    expect(state.tokens).toBe(60);
+    absorb(state, policy, [other("a", 1_010)], T);
+    absorb(state, policy, [other("a", 1_010)], T);
+    absorb(state, policy, [other("a", 990)], T);
+    absorb(state, policy, [], T);
+    absorb(state, policy, [other("a", 1_010)], T);
+    expect(state.tokens).toBe(50);
+    absorb(state, policy, [other("a", 1_010), other("new", 7)], T);
+    expect(state.tokens).toBe(43);
+    absorb(state, policy, [other("a", 1_010), other("old", 1_000_000)], T);
+    expect(state.tokens).toBe(43 - 60);
+  });
+
+  it("goes into debt, no deeper than five capacities, and pays it back", () => {
+    const state = drained();
+    absorb(state, policy, [other("a", 0)], T);
+    absorb(state, policy, [other("a", 1e9)], T);
+    expect(state.tokens).toBe(-300);
+    expect(take(state, policy, 1, T).resetSeconds).toBe(301);
+    expect(take(state, policy, 1, T + 300_000).admitted).toBe(false);
+    expect(take(state, policy, 1, T + 301_000).admitted).toBe(true);
+  });
+
+  it("lets others' takes use up refill that found this bucket full", () => {
+    const state = newBucket(policy, T);
+    absorb(state, policy, [other("a", 0)], T);
+    // Ten minutes of 50 a minute elsewhere, one request a minute here: together below the rate.
+    for (let minute = 1; minute <= 10; minute++)
+      expect(take(state, policy, 1, T + minute * 60_000).admitted).toBe(true);
+    absorb(state, policy, [other("a", 500, { tokens: 55, at: T + 600_000 })], T + 600_000);
+    expect(state.tokens).toBeGreaterThan(50);
+  });
+
+  it("believes the poorest slot, but not one from the future", () => {
+    const state = newBucket(policy, T);
+    absorb(state, policy, [other("future", 0, { tokens: -300, at: T + 3_600_000 })], T);
+    expect(state.tokens).toBe(60);
+    absorb(state, policy, [other("a", 100, { tokens: -40, at: T - 10_000 }), other("b", 5)], T);
+    expect(state.tokens).toBe(-30);
+    absorb(state, policy, [other("c", 0, { tokens: -1e12 })], T);
+    expect(state.tokens).toBe(-300);
+  });
+
+  it("forgets slots that are no longer listed", () => {
+    const state = newBucket(policy, T);
+    absorb(state, policy, [other("a", 1), other("b", 1)], T);
+    absorb(state, policy, [other("b", 1)], T + 1_000);
+    forget(state, T + 500);
+    expect([...(state.seen?.keys() ?? [])]).toEqual(["b"]);
+  });
+});
+
+describe("putBack", () => {
+  it("undoes a take, refill included, and never fills above the capacity", () => {
+    const state = drained();
+    expect(take(state, policy, 7.25, T + 10_000).admitted).toBe(true);
+    putBack(state, policy, 7.25);
+    expect(state).toMatchObject({ tokens: 10, taken: 60, last: T + 10_000 });
+    expect(take(state, policy, 60, T + 60_000).admitted).toBe(true);
+    putBack(state, policy, 60);
+    expect(state).toMatchObject({ tokens: 60, taken: 60 });
+  });
+
+  it("leaves nothing behind but rounding, whatever the fractions", () => {
+    const random = prng(9);
+    const [state, untouched] = [newBucket(policy, T), newBucket(policy, T)];
+    for (let i = 0, now = T; i < 5_000; i++) {
+      now += random() * 1_000;
+      const [undone, kept] = [random() * 8, random()];
+      if (take(state, policy, undone, now).admitted) putBack(state, policy, undone);
+      take(untouched, policy, 0, now);
+      for (const each of [state, untouched]) take(each, policy, kept, now);
+      expect(Math.abs(state.tokens - untouched.tokens)).toBeLessThan(1e-6);
+      expect(Math.abs(state.taken - untouched.taken)).toBeLessThan(1e-6);
+      expect(state.tokens).toBeLessThanOrEqual(policy.capacity);
+    }
+  });
+});

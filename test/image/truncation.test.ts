@@ -1,0 +1,177 @@
+import { describe, expect, it } from "vitest";
+import { EndFinder } from "../../src/image/truncation.ts";
+import { chunks, Random } from "../stream/random.ts";
+import { pause } from "../stream/streams.ts";
+import { bytes, FILES, gif, heif, jpeg, png, webp } from "./pictures.ts";
+
+const join = (...parts: Uint8Array[]) => new Uint8Array(parts.reduce<number[]>((all, part) => [...all, ...part], []));
+const be32 = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
+const box = (type: string, content: number[] = []) => [...be32(8 + content.length), ...bytes(type), ...content];
+const ftyp = box("ftyp", [...bytes("avif"), 0, 0, 0, 0]);
+
+const pictures: [name: string, type: string, file: Uint8Array][] = [
+  ...FILES,
+  ["jpeg with a long EXIF", "image/jpeg", jpeg(640, 480, { exif: 3_000 })],
+  [
+    "heic with its index behind and a length of 64 bits",
+    "image/heic",
+    Uint8Array.from([...ftyp, 0, 0, 0, 1, ...bytes("mdat"), 0, 0, 0, 0, 0, 0, 0, 20, 1, 2, 3, 4, ...box("meta", [5])]),
+  ],
+];
+const SIZES = [1, 7, 262_146];
+
+function whole(type: string, file: Uint8Array, size: number | Random = 262_146): boolean {
+  const finder = new EndFinder(type);
+  for (const piece of chunks(file, size)) finder.see(piece);
+  return finder.whole;
+}
+
+describe("EndFinder", () => {
+  const random = new Random(20_261_120);
+
+  it.each(pictures)("finds the end of a %s, whatever follows it", (_, type, file) => {
+    for (const size of SIZES) {
+      expect(whole(type, file, size)).toBe(true);
+      for (const more of [
+        new Uint8Array(1),
+        new Uint8Array(4_096),
+        bytes("\r\n"),
+        random.bytes(4_096),
+        file,
+        file.slice(1),
+      ])
+        expect(whole(type, join(file, more), size), `${more.length} more, in pieces of ${size}`).toBe(true);
+    }
+  });
+
+  it.each(pictures)("does not find the end of a %s cut anywhere", (_, type, file) => {
+    const step = Math.max(1, Math.floor(file.length / 150));
+    for (let cut = file.length - 1; cut >= 0; cut -= cut > file.length - 40 ? 1 : step)
+      for (const size of SIZES)
+        expect(whole(type, file.subarray(0, cut), size), `cut at ${cut}, in pieces of ${size}`).toBe(false);
+  });
+
+  it("knows it as soon as the last byte has been seen, wherever the pieces begin", () => {
+    for (const [name, type, file] of pictures) {
+      for (let first = 0; first < file.length; first += file.length > 1_000 ? 37 : 1) {
+        const finder = new EndFinder(type);
+        finder.see(file.subarray(0, first));
+        finder.see(new Uint8Array(0));
+        finder.see(file.subarray(first, -1));
+        expect(finder.whole, name).toBe(false);
+        finder.see(file.subarray(-1));
+        expect(finder.whole, `${name} in two at ${first}`).toBe(true);
+      }
+    }
+  });
+
+  it("is not fooled by the end of a thumbnail", () => {
+    const file = jpeg(5, 5, { exif: 3_000 });
+    const thumbnail = Buffer.from(file).indexOf(Uint8Array.of(0xff, 0xd9)) + 2;
+    expect(thumbnail).toBeLessThan(100);
+    for (const size of SIZES) {
+      for (const cut of [thumbnail, thumbnail + 1, thumbnail + 2_000])
+        expect(whole("image/jpeg", file.subarray(0, cut), size)).toBe(false);
+      expect(whole("image/jpeg", file, size)).toBe(true);
+    }
+  });
+
+  it.each([
+    ["a png whose chunk runs past the end", "image/png", png(5, 5).with(33, 0x7f)],
+    ["a png that names its end in its pixels", "image/png", join(png(5, 5).subarray(0, 41), bytes("\0\0\0\0IEND"))],
+    ["a jpeg that ends before its scan", "image/jpeg", bytes("\xff\xd8\xff\xe0\0\x04ab\xff\xd9")],
+    ["a jpeg whose 0xff and 0xd9 are apart", "image/jpeg", bytes("\xff\xd8\xff\xda\0\x02\xff\0\xd9")],
+    ["a gif whose last byte of LZW data is its trailer", "image/gif", join(gif(5, 5).subarray(0, -2), bytes("\x01;"))],
+    ["a gif of unknown blocks", "image/gif", join(gif(5, 5).subarray(0, -1), bytes("\x07\0;"))],
+    ["a webp shorter than it says", "image/webp", webp.lossy(5, 5).with(7, 0x7f)],
+    ["a webp too short for a chunk", "image/webp", webp.lossy(5, 5).with(4, 4)],
+    ["an avif without data", "image/avif", Uint8Array.from([...ftyp, ...box("meta")])],
+    ["an avif without an index", "image/avif", Uint8Array.from([...ftyp, ...box("mdat")])],
+    [
+      "an avif whose data is shorter than its header",
+      "image/avif",
+      Uint8Array.from([...ftyp, ...box("meta"), 0, 0, 0, 4, ...bytes("mdat")]),
+    ],
+    ["an avif whose second data is cut", "image/avif", join(heif("avif", 5, 5), bytes("\0\0\0\x0amdat1"))],
+  ])("does not find the end of %s", (_, type, file) => {
+    for (const size of SIZES) expect(whole(type, file, size)).toBe(false);
+  });
+
+  it.each([
+    ["a jpeg with fill bytes and junk in its header", "image/jpeg", bytes("\xff\xd8\xff\xff\xe0\0\x02junk\xff\xd9")],
+    ["a gif with zeros between its blocks", "image/gif", join(gif(5, 5).subarray(0, -1), bytes("\0\0;"))],
+    [
+      "an avif whose data has the rest",
+      "image/avif",
+      Uint8Array.from([...ftyp, ...box("meta"), 0, 0, 0, 0, ...bytes("mdat")]),
+    ],
+    ["an avif sequence", "image/avif", Uint8Array.from([...ftyp, ...box("moov"), ...box("free"), ...box("mdat")])],
+  ])("finds the end of %s", (_, type, file) => {
+    for (const size of SIZES) expect(whole(type, file, size)).toBe(true);
+  });
+
+  it("finds an end that comes after megabytes, and before megabytes", () => {
+    const body = new Uint8Array(5 << 20).fill(0xff);
+    const [head, tail] = [jpeg(5, 5).subarray(0, -2), Uint8Array.of(0xff, 0xd9)];
+    for (const size of [4_093, 262_146]) {
+      const finder = new EndFinder("image/jpeg");
+      for (const part of [head, body.subarray(0, -1)]) for (const piece of chunks(part, size)) finder.see(piece);
+      expect(finder.whole).toBe(false);
+      finder.see(tail.subarray(0, 1));
+      finder.see(tail.subarray(1));
+      expect(finder.whole).toBe(true);
+      finder.see(body);
+      expect(finder.whole).toBe(true);
+    }
+  });
+
+  it("knows no other type", () => expect(whole("text/html", bytes("<html></html>"))).toBe(false));
+});
+
+describe("hostile bytes", () => {
+  const types = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic"];
+
+  it("are given up after a million steps", () => {
+    const file = (chunks: number) => {
+      const unit = bytes("\0\0\0\0noNe\0\0\0\0");
+      return new Uint8Array(
+        Buffer.concat([png(5, 5).subarray(0, 8), Buffer.alloc(12 * chunks, unit), png(5, 5).subarray(-12)]),
+      );
+    };
+    expect(whole("image/png", file(990_000))).toBe(true);
+    expect(whole("image/png", file(1_010_000))).toBe(false);
+  });
+
+  it("never make it throw, or see another end in other pieces", () => {
+    const random = new Random(7);
+    for (let round = 0; round < 2_000; round++) {
+      const real = random.pick(pictures)[2];
+      const file = round % 2 ? Uint8Array.from(real.subarray(0, 300)) : new Uint8Array(random.int(0, 300));
+      const hits = round % 2 ? 4 : file.length;
+      for (let hit = 0; hit < hits; hit++) file[random.int(0, file.length - 1)] = random.int(0, 255);
+      for (const type of types) expect(whole(type, file, random)).toBe(whole(type, file));
+    }
+  });
+
+  it.each([
+    ["fill bytes", "\xff"],
+    ["zeros", "\0"],
+    ["box after box", "\0\0\0\x08ipco"],
+    ["empty segments", "\xff\xe0\0\x02"],
+    ["ends and starts", "\xff\xd9\xff\xdb"],
+    ["empty blocks", "!\xfe\0"],
+    ["sub-blocks of one byte", "\x01\0"],
+  ])("of 16 MiB are walked to an end: %s", async (_, unit) => {
+    const file = new Uint8Array(Buffer.alloc(16 << 20, unit, "latin1"));
+    for (const [, type, real] of pictures.slice(0, 10)) {
+      const head = real.subarray(0, type === "image/gif" ? 19 : 8);
+      const finder = new EndFinder(type);
+      const from = Date.now();
+      for (const piece of [head, file]) finder.see(piece);
+      expect(finder.whole).toBeTypeOf("boolean");
+      // The clock stands still until something is awaited.
+      await pause(0);
+      expect(Date.now() - from).toBeLessThan(1_000);
+    }
+  });
+});

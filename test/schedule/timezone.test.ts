@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { nearZones, zoneOf } from "../../src/schedule/timezone.ts";
+
+describe("a timezone", () => {
+  it.each([
+    ["Europe/Berlin", "Europe/Berlin"],
+    ["europe/berlin", "Europe/Berlin"],
+    ["UTC", "UTC"],
+    ["Asia/Kolkata", "Asia/Kolkata"],
+    ["Asia/Calcutta", "Asia/Calcutta"],
+    ["US/Eastern", "US/Eastern"],
+  ])("%s is %s", (name, zone) => {
+    expect(zoneOf(name)).toBe(zone);
+  });
+
+  it.each(["Europe/Berln", "+02:00", "Mars/Olympus", "", "Berlin"])("%j is none", (name) => {
+    expect(zoneOf(name)).toBeUndefined();
+  });
+
+  it.each([
+    ["Europe/Berln", "Europe/Berlin"],
+    ["Berlin", "Europe/Berlin"],
+    ["new york", "America/New_York"],
+    ["America/NewYork", "America/New_York"],
+    ["Asia/Berlin", "Europe/Berlin"],
+    ["Europ/Paris", "Europe/Paris"],
+  ])("%s may be meant as %s", (name, zone) => {
+    const near = nearZones(name);
+    expect(near[0]).toBe(zone);
+    expect(near.length).toBeLessThanOrEqual(3);
+  });
+
+  it.each(["Mars/Olympus_Mons", "Mars/Base", "x", ""])("that is like none has none near: %j", (name) => {
+    expect(nearZones(name)).toEqual([]);
+  });
+});

@@ -1,0 +1,173 @@
+import { describe, expect, it } from "vitest";
+import { type KeyRecord, newKey } from "../../src/access/keys.ts";
+import { findKey, listKeys, putKey, revokeKey } from "../../src/store/api-keys.ts";
+
+const NOW = Date.UTC(2026, 10, 20);
+
+/** A KV that answers with what it is told to, and counts. */
+function fakeKV() {
+  const stored = new Map<string, string>();
+  const puts: { key: string; options: { expiration?: number } }[] = [];
+  const kv = {
+    reads: 0,
+    /** Errors of the next calls. */
+    failing: 0,
+    /** Answers as it was then, in place of as it is. */
+    frozen: undefined as Map<string, string> | undefined,
+    stored,
+    puts,
+    get(key: string | string[]): Promise<unknown> {
+      kv.reads++;
+      if (kv.failing-- > 0) return Promise.reject(new Error("KV GET failed: 503"));
+      const one = (name: string) => JSON.parse((kv.frozen ?? stored).get(name) ?? "null") as unknown;
+      return Promise.resolve(typeof key === "string" ? one(key) : new Map(key.map((name) => [name, one(name)])));
+    },
+    put(key: string, value: string, options: { expiration?: number }): Promise<void> {
+      if (kv.failing-- > 0) return Promise.reject(new Error("KV PUT failed: 429"));
+      puts.push({ key, options });
+      stored.set(key, value);
+      return Promise.resolve();
+    },
+    list({ cursor = "0" }: { cursor?: string }) {
+      const names = [...stored.keys()].toSorted();
+      const end = Number(cursor) + 1000;
+      const keys = names.slice(Number(cursor), end).map((name) => ({ name }));
+      return Promise.resolve(
+        end < names.length ? { keys, list_complete: false, cursor: String(end) } : { keys, list_complete: true },
+      );
+    },
+  };
+  return { kv, binding: kv as unknown as KVNamespace };
+}
+
+async function made(terms: Partial<KeyRecord> = {}): Promise<KeyRecord> {
+  return { ...(await newKey({ kind: "secret" }, NOW)).record, ...terms };
+}
+
+/** A key that another isolate has put there. */
+async function elsewhere(kv: ReturnType<typeof fakeKV>["kv"]): Promise<KeyRecord> {
+  const record = await made();
+  kv.stored.set(`keys/${record.id}`, JSON.stringify(record));
+  return record;
+}
+
+describe("reading", () => {
+  it("asks KV for a key once in 30 s", async () => {
+    const { binding, kv } = fakeKV();
+    const record = await elsewhere(kv);
+    for (const after of [0, 1, 29_999]) expect(await findKey(binding, record.id, NOW + after)).toEqual(record);
+    expect(kv.reads).toBe(1);
+    await findKey(binding, record.id, NOW + 30_000);
+    expect(kv.reads).toBe(2);
+  });
+
+  it("asks for one that is not there once in 5 s, and forgets no key for a flood of others", async () => {
+    const { binding, kv } = fakeKV();
+    const record = await elsewhere(kv);
+    await findKey(binding, record.id, NOW);
+    for (let i = 0; i < 100; i++) expect(await findKey(binding, "0123456789abcdef", NOW + i)).toBe(null);
+    expect(kv.reads).toBe(2);
+    await findKey(binding, "0123456789abcdef", NOW + 5_000);
+    expect(kv.reads).toBe(3);
+    for (let i = 0; i < 5_000; i++) await findKey(binding, i.toString(16).padStart(16, "0"), NOW + 5_000);
+    const before = kv.reads;
+    await findKey(binding, record.id, NOW + 5_000);
+    expect(kv.reads).toBe(before);
+  });
+
+  it("a key that was looked for before it was made is found 5 s later, and at once where it is made", async () => {
+    const { binding, kv } = fakeKV();
+    const [there, here] = [await made(), await made()];
+    for (const { id } of [there, here]) expect(await findKey(binding, id, NOW)).toBe(null);
+    kv.stored.set(`keys/${there.id}`, JSON.stringify(there));
+    await putKey(binding, here, NOW);
+    expect(await findKey(binding, there.id, NOW + 5_000)).toEqual(there);
+    expect(await findKey(binding, here.id, NOW + 1)).toEqual(here);
+  });
+
+  it("while KV fails, goes on for 10 minutes with what it knows, and says so of what it does not", async () => {
+    const { binding, kv } = fakeKV();
+    const record = await elsewhere(kv);
+    await findKey(binding, record.id, NOW);
+    kv.failing = 3;
+    expect(await findKey(binding, record.id, NOW + 599_999)).toEqual(record);
+    const refused = { code: "internal", retryable: true };
+    await expect(findKey(binding, record.id, NOW + 600_000)).rejects.toMatchObject(refused);
+    await expect(findKey(binding, (await made()).id, NOW)).rejects.toMatchObject(refused);
+  });
+});
+
+describe("revoking", () => {
+  it("holds at once here, and for good, whatever an older copy in KV says", async () => {
+    const { binding, kv } = fakeKV();
+    const record = await elsewhere(kv);
+    kv.frozen = new Map(kv.stored);
+    expect(await revokeKey(binding, record.id, NOW)).toMatchObject({ revokedAt: "2026-11-20T00:00:00.000Z" });
+    for (const after of [0, 30_000, 60_000, 3_600_000])
+      expect(await findKey(binding, record.id, NOW + after)).toMatchObject({ revokedAt: "2026-11-20T00:00:00.000Z" });
+    // The one of the revocation.
+    expect(kv.reads).toBe(1);
+    expect(JSON.parse(kv.stored.get(`keys/${record.id}`) ?? "")).toMatchObject({
+      revokedAt: "2026-11-20T00:00:00.000Z",
+    });
+  });
+
+  it("a second time changes nothing; one that is not there is null", async () => {
+    const { binding, kv } = fakeKV();
+    const record = await elsewhere(kv);
+    const first = await revokeKey(binding, record.id, NOW);
+    expect(await revokeKey(binding, record.id, NOW + 1_000)).toEqual(first);
+    expect(kv.puts.length).toBe(1);
+    expect(await revokeKey(binding, (await made()).id, NOW)).toBe(null);
+  });
+
+  it("wins over a read that began before it", async () => {
+    const { binding, kv } = fakeKV();
+    const record = await elsewhere(kv);
+    const { get } = kv;
+    const before = kv.get(`keys/${record.id}`);
+    const late = Promise.withResolvers<void>();
+    kv.get = () => late.promise.then(() => before);
+    const reading = findKey(binding, record.id, NOW);
+    kv.get = get;
+    const revoked = await revokeKey(binding, record.id, NOW);
+    late.resolve();
+    expect(await reading).toEqual(revoked);
+    expect(await findKey(binding, record.id, NOW)).toEqual(revoked);
+  });
+
+  it("of a key that has just been made is not lost to KV's one write a second", async () => {
+    const { binding, kv } = fakeKV();
+    const record = await made();
+    await putKey(binding, record, NOW);
+    // As KV answers where it has not heard of the key yet, and to a second write within a second.
+    kv.frozen = new Map();
+    const put = kv.put;
+    let refusals = 1;
+    kv.put = (...told) => (refusals-- > 0 ? Promise.reject(new Error("KV PUT failed: 429")) : put(...told));
+    expect(await revokeKey(binding, record.id, NOW)).toMatchObject({ revokedAt: expect.any(String) as string });
+    expect(kv.puts.length).toBe(2);
+  });
+});
+
+it("a record leaves 30 days after its key has ended", async () => {
+  const { binding, kv } = fakeKV();
+  const seconds = NOW / 1000;
+  await putKey(binding, await made(), NOW);
+  await putKey(binding, await made({ expiresAt: new Date(NOW + 10_000).toISOString() }), NOW);
+  await putKey(binding, await made({ expiresAt: "2030-01-01T00:00:00Z", revokedAt: new Date(NOW).toISOString() }), NOW);
+  const days = 30 * 86_400;
+  expect(kv.puts.map(({ options }) => options.expiration)).toEqual([undefined, seconds + 10 + days, seconds + days]);
+});
+
+it("lists every key, however many", async () => {
+  const { binding, kv } = fakeKV();
+  const record = await made();
+  for (let i = 0; i < 1_234; i++) {
+    const id = i.toString(16).padStart(16, "0");
+    kv.stored.set(`keys/${id}`, JSON.stringify({ ...record, id }));
+  }
+  const ids = (await listKeys(binding)).map(({ id }) => id);
+  expect(new Set(ids).size).toBe(1_234);
+  expect(ids.length).toBe(1_234);
+});
