@@ -1,6 +1,6 @@
 /** Wrangler without banner, update check, telemetry, log files and calls home. What the user has set stays. */
 export function quiet(): void {
-  const settings = {
+  const config = {
     WRANGLER_HIDE_BANNER: "true",
     WRANGLER_SEND_METRICS: "false",
     WRANGLER_WRITE_LOGS: "false",
@@ -10,5 +10,5 @@ export function quiet(): void {
     X_LOCAL_EXPLORER: "false",
     X_LOCAL_OBSERVABILITY: "false",
   };
-  for (const [name, value] of Object.entries(settings)) process.env[name] ??= value;
+  for (const [name, value] of Object.entries(config)) process.env[name] ??= value;
 }

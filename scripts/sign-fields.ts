@@ -1,8 +1,8 @@
 // What can be known of a signed URL before anybody views it.
-import { type Env, settingsOf } from "../src/env.ts";
+import { type Env, configOf } from "../src/env.ts";
 import { GatewayError } from "../src/errors.ts";
 import { parseRatio } from "../src/image/size.ts";
-import { applyPreset, type Preset, requestOf } from "../src/access/presets.ts";
+import { applyPreset, type Preset, parsePresetQuery } from "../src/access/presets.ts";
 import { fail } from "./fail.ts";
 
 /**
@@ -11,7 +11,7 @@ import { fail } from "./fail.ts";
  */
 export async function checkFields(preset: string, fields: Record<string, string>, isHere: boolean): Promise<void> {
   try {
-    const { request, given } = requestOf(fields);
+    const { request, given } = parsePresetQuery(fields);
     const { aspectRatio } = request;
     if (aspectRatio !== undefined && parseRatio(aspectRatio) === undefined)
       fail("--aspectRatio must be W:H, as in 16:9.");
@@ -31,5 +31,5 @@ async function presetsOfVars(): Promise<ReadonlyMap<string, Preset>> {
   const { unstable_getVarsForDev: varsForDev, unstable_readConfig: readConfig } = await import("wrangler");
   const { vars } = readConfig({ config: "wrangler.toml" }, { hideWarnings: true });
   const { PRESETS, LIMITS } = varsForDev("wrangler.toml", undefined, vars, undefined, true);
-  return settingsOf({ PRESETS: PRESETS?.value, LIMITS: LIMITS?.value } as unknown as Env).presets;
+  return configOf({ PRESETS: PRESETS?.value, LIMITS: LIMITS?.value } as unknown as Env).presets;
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { sign } from "../docs/sign.mjs";
-import { instantOf } from "../src/access/keys.ts";
+import { parseTimestamp } from "../src/access/keys.ts";
 import { parseSigningKeys, type SigningKeys, weakKeys } from "../src/access/signatures.ts";
 import { signingKeys, varsFile } from "./admin-token.ts";
 import { FLAG, read, TEXT, timeOf } from "./arguments.ts";
@@ -96,7 +96,7 @@ function keysHere(): SigningKeys {
 
 /** Seconds since 1970. */
 function secondsOf(text: string): number {
-  const at = instantOf(timeOf(text)) ?? Number.NaN;
+  const at = parseTimestamp(timeOf(text)) ?? Number.NaN;
   const seconds = /^\d{9,11}$/.test(text) ? Number(text) : Math.floor(at / 1000);
   if (seconds > Date.now() / 1000 && seconds <= LAST_SECOND) return seconds;
   return fail(`--exp ${text} is no time to come: 30d, 12h, 6w, 2027-01-31, or seconds since 1970.`);

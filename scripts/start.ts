@@ -14,7 +14,7 @@ process.chdir(join(import.meta.dirname, ".."));
 quiet();
 
 const port = portFrom(process.argv.slice(2));
-// After quiet(), because wrangler reads its settings as it loads; after the flags, so that a wrong one is told at once.
+// After quiet(), because wrangler reads its config as it loads; after the flags, so that a wrong one is told at once.
 const { unstable_getVarsForDev: varsForDev, unstable_startWorker: startWorker } = await import("wrangler");
 const vars = () => varsForDev("wrangler.toml", undefined, {}, undefined, true);
 const admin = adminToken(vars);

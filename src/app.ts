@@ -1,13 +1,13 @@
 import { Hono } from "hono/tiny";
-import { allowPicture, forPages } from "./routes/cors.ts";
+import { allowPicture, corsFor } from "./routes/cors.ts";
 import { createKey, deleteKey, serveKeys } from "./routes/keys.ts";
 import { serveEmbed } from "./routes/embed.ts";
 import { servePicture, serveReference } from "./routes/pictures.ts";
 import type { AppContext, HonoEnv } from "./routes/context.ts";
-import { failure, notFound } from "./routes/error-response.ts";
+import { errorResponse, notFound } from "./routes/error-response.ts";
 import { serve } from "./routes/dialects.ts";
 import { serveGeneration, serveGenerations } from "./routes/generations.ts";
-import { takeLeftover } from "./routes/request-body.ts";
+import { drainBody } from "./routes/request-body.ts";
 import { serveModel, serveModels } from "./routes/models.ts";
 import { removePreset, replacePreset, servePreset, servePresets } from "./routes/presets.ts";
 import { runSchedule, removeSchedule, replaceSchedule, serveSchedule, serveSchedules } from "./routes/schedules.ts";
@@ -23,17 +23,17 @@ app.use(async (c, next) => {
   c.header("x-request-id", c.get("requestId"));
   await next();
 });
-app.use(takeLeftover);
+app.use(drainBody);
 
 const dialects = vendors.flatMap(({ dialect }) => dialect ?? []);
 for (const dialect of dialects) {
-  const { name, paths, nested, alsoAt = [] } = dialect;
+  const { name, paths, prefixedOnly, aliases = [] } = dialect;
   const handler = serve(dialect);
   for (const path of paths) {
-    if (!nested) drawAt(path, handler);
+    if (!prefixedOnly) drawAt(path, handler);
     drawAt(`/${name}${path}`, handler);
   }
-  for (const path of alsoAt) drawAt(path, handler);
+  for (const path of aliases) drawAt(path, handler);
 }
 for (const name of new Set(dialects.map((dialect) => dialect.name))) {
   // A base URL that ends in /<name>/v1 leads an SDK here as well.
@@ -79,17 +79,17 @@ app.notFound((c: AppContext) => {
   return c.json({ error: { code: "method_not_allowed", message } }, 405);
 });
 
-app.onError((thrown, c: AppContext) => failure(c, thrown));
+app.onError((thrown, c: AppContext) => errorResponse(c, thrown));
 
 /** Serves drawing, to pages too. */
 function drawAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
-  app.use(path, forPages("POST"));
+  app.use(path, corsFor("POST"));
   app.post(path, handler);
 }
 
 /** Serves reading, to pages too. */
 function readAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
-  app.use(path, forPages("GET"));
+  app.use(path, corsFor("GET"));
   app.get(path, handler);
 }
 

@@ -27,7 +27,7 @@ export interface Env {
   SIGNING_KEYS?: string;
 }
 
-export interface Settings {
+export interface Config {
   adminToken: string | undefined;
   /** Whether the sandbox draws the models that no configured vendor offers. */
   sandbox: boolean;
@@ -54,16 +54,16 @@ export interface Settings {
   secrets: readonly string[];
 }
 
-const parsed = new WeakMap<Env, Settings>();
+const parsed = new WeakMap<Env, Config>();
 
-/** The settings of this deployment, parsed once an isolate. Throws with the var's name where one is wrong. */
-export function settingsOf(env: Env): Settings {
-  let settings = parsed.get(env);
-  if (settings === undefined) parsed.set(env, (settings = parse(env)));
-  return settings;
+/** The config of this deployment, parsed once an isolate. Throws with the var's name where one is wrong. */
+export function configOf(env: Env): Config {
+  let config = parsed.get(env);
+  if (config === undefined) parsed.set(env, (config = parse(env)));
+  return config;
 }
 
-function parse(env: Env): Settings {
+function parse(env: Env): Config {
   const vars = env as unknown as Record<string, unknown>;
   const text = (name: string) => {
     // A table in wrangler.toml comes as an object, as good as its JSON.

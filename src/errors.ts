@@ -39,9 +39,9 @@ export interface ErrorDetail {
   /** Whether the same request may succeed later without a second charge. */
   retryable?: boolean | undefined;
   /** Whether another vendor may be asked: this one drew nothing and will not charge. */
-  elsewhere?: boolean | undefined;
+  canFailover?: boolean | undefined;
   /** Set where no answer came back: the vendor may never have seen the request, or may be drawing. */
-  unreached?: boolean | undefined;
+  connectionLost?: boolean | undefined;
   /** HTTP status in every dialect, where a header of ours asked for something that no dialect knows. */
   status?: number | undefined;
   /** The vendor's own HTTP status, kept for the record and the log. */
@@ -67,33 +67,33 @@ export class GatewayError extends Error {
     this.field = detail.field;
     this.retryAfter = detail.retryAfter;
     this.retryable = detail.retryable ?? code === "rate_limited";
-    this.elsewhere = detail.elsewhere ?? false;
-    this.unreached = detail.unreached ?? false;
+    this.elsewhere = detail.canFailover ?? false;
+    this.unreached = detail.connectionLost ?? false;
     this.status = detail.status;
     this.vendorStatus = detail.vendorStatus;
   }
 }
 
 /** A field of the caller's that is wrong: `what` says so, or what is allowed there, and follows its name. */
-export function wrong(field: string, what: string, detail: ErrorDetail = {}): GatewayError {
+export function invalidField(field: string, what: string, detail: ErrorDetail = {}): GatewayError {
   return new GatewayError("invalid_request", `${field} ${what}.`, { ...detail, field });
 }
 
 /** Any thrown value as a GatewayError; what nobody foresaw is `internal` and says nothing of its insides. */
-export function asGatewayError(thrown: unknown): GatewayError {
+export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   return new GatewayError("internal", "Something went wrong inside the gateway.", { cause: thrown });
 }
 
 /** The same error, changed in part. */
-export function refine(error: GatewayError, change: ErrorDetail & { message?: string }): GatewayError {
+export function withDetail(error: GatewayError, change: ErrorDetail & { message?: string }): GatewayError {
   const { code, message, field, retryAfter, retryable, elsewhere, unreached, status, vendorStatus, cause } = error;
   const detail = { field, retryAfter, retryable, elsewhere, unreached, status, vendorStatus, cause, ...change };
   return new GatewayError(code, change.message ?? message, detail);
 }
 
 /** The error with its field called as in the caller's own JSON: `references[1]` may be `images[1]` there, or a field of its own. */
-export function inWordsOf(
+export function translateField(
   { fields = {} }: { fields?: Readonly<Record<string, string>> | undefined },
   error: GatewayError,
 ): GatewayError {
@@ -102,13 +102,13 @@ export function inWordsOf(
   // A client's own unknown field may be called as anything, toString too.
   const known = [one, canonical].find((each) => Object.hasOwn(fields, each));
   if (known === undefined) return error;
-  return renamed(error, fields[known] + field.slice(known.length));
+  return renameField(error, fields[known] + field.slice(known.length));
 }
 
 /** The error with its field called otherwise, where its message begins with it too. */
-export function renamed(error: GatewayError, name: string): GatewayError {
+export function renameField(error: GatewayError, name: string): GatewayError {
   const { message, field = "" } = error;
-  return refine(error, {
+  return withDetail(error, {
     message: message.startsWith(field) ? name + message.slice(field.length) : message,
     field: name,
   });

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.ts";
 import { log } from "../log.ts";
-import { digest, endOf, keyIdOf, type KeyRecord } from "./keys.ts";
+import { digest, invalidReason, keyIdOf, type KeyRecord } from "./keys.ts";
 
 /** Who makes a request, and whose generations are whose. */
 export interface Principal {
@@ -12,7 +12,7 @@ export interface Principal {
 }
 
 /** What a credential is checked against. */
-export interface Known {
+export interface AuthContext {
   adminToken: string | undefined;
   /** The record of a key by its id. */
   find(id: string): Promise<KeyRecord | null>;
@@ -33,7 +33,10 @@ const NO_TOKEN = "No API key is valid yet: the secret ADMIN_TOKEN is not set on 
  * Who the `Authorization` header speaks for: `Bearer KEY`, or the bare key. Throws unauthorized. Digests are compared, in a
  * time that tells neither where two keys differ nor how long the right one is; the admin's needs no store.
  */
-export async function authenticate(header: string | undefined, { adminToken, find, now }: Known): Promise<Principal> {
+export async function authenticate(
+  header: string | undefined,
+  { adminToken, find, now }: AuthContext,
+): Promise<Principal> {
   const given = (header ?? "").replace(/^Bearer\s+/i, "").trim();
   const hash = await digest(given);
   if (adminToken !== undefined && crypto.subtle.timingSafeEqual(hash, await digestOf(adminToken)))
@@ -42,7 +45,7 @@ export async function authenticate(header: string | undefined, { adminToken, fin
   const record = id === undefined ? null : await find(id);
   const right = record === null ? NOBODY : Uint8Array.fromHex(record.hash);
   if (crypto.subtle.timingSafeEqual(hash, right) && record !== null) {
-    const end = endOf(record, now);
+    const end = invalidReason(record, now);
     if (end === undefined) return { id: record.id, kind: record.kind, key: record };
     // Whoever asks is not told, the operator is: somebody still uses it.
     log("unauthorized", { key: record.id, reason: end });

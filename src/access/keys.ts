@@ -52,13 +52,13 @@ export function isKeyId(text: string): boolean {
 }
 
 /** Why a key is good no longer; undefined while it is. */
-export function endOf({ revokedAt, expiresAt }: KeyRecord, now: number): "revoked" | "expired" | undefined {
+export function invalidReason({ revokedAt, expiresAt }: KeyRecord, now: number): "revoked" | "expired" | undefined {
   if (revokedAt !== undefined) return "revoked";
   return expiresAt !== undefined && Date.parse(expiresAt) <= now ? "expired" : undefined;
 }
 
 /** Milliseconds since 1970 of an ISO 8601 time with its zone; undefined for any other text, and on a day that there is not. */
-export function instantOf(text: string): number | undefined {
+export function parseTimestamp(text: string): number | undefined {
   const [, day = ""] = TIME.exec(text) ?? [];
   const at = Date.parse(text);
   if (day === "" || Number.isNaN(at)) return undefined;

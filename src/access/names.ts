@@ -1,4 +1,4 @@
-import { wrong } from "../errors.ts";
+import { invalidField } from "../errors.ts";
 import { isObject } from "../image/wire.ts";
 
 /** What a name that stands in a URL may be. */
@@ -12,13 +12,14 @@ export function isName(text: string): boolean {
 /** The name in a path. Throws invalid_request. */
 export function nameIn(path: string | undefined): string {
   if (path !== undefined && isName(path)) return path;
-  throw wrong("name", `must be ${NAME}`);
+  throw invalidField("name", `must be ${NAME}`);
 }
 
 /** A body without the name that our answers have in it. Throws invalid_request where it is another than the path's. */
 export function withoutName(wire: unknown, name: string): unknown {
   if (!isObject(wire)) return wire;
   const { name: given, ...rest } = wire;
-  if (given !== undefined && given !== name) throw wrong("name", `must be ${name}, as in the path, or be left out`);
+  if (given !== undefined && given !== name)
+    throw invalidField("name", `must be ${name}, as in the path, or be left out`);
   return rest;
 }

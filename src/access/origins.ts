@@ -11,7 +11,7 @@ export function isOrigin(text: string): boolean {
 }
 
 /** What is wrong with an origin that somebody lists, in words that follow its name; undefined where nothing is. */
-export function originProblem(listed: string): string | undefined {
+export function validateOrigin(listed: string): string | undefined {
   const one = listed.replace(WILDCARD, "://any.");
   if (one.includes("*")) return "may have * only as its first label, as in https://*.example.com";
   const meant = canonical(one);

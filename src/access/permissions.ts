@@ -1,12 +1,12 @@
 import { GatewayError } from "../errors.ts";
-import { isAbove } from "../image/size-cap.ts";
+import { isLarger } from "../image/size-cap.ts";
 import type { PixelTable } from "../image/model-spec.ts";
 import { type ImageRequest, referencesOf, type Tier } from "../image/request.ts";
 import { parsePixels, pixelsOf, type Shape } from "../image/size.ts";
 import type { KeyRecord } from "./keys.ts";
 
 /** What is known of the request that a key comes with. */
-export interface Wanted {
+export interface PermissionContext {
   /** The model's canonical name behind what the caller calls it, and the vendor it pins. */
   model: { name: string; vendor?: string | undefined };
   /** The pixels that the model's tiers have. */
@@ -16,14 +16,14 @@ export interface Wanted {
 }
 
 /** Throws forbidden, naming the field and what is allowed, where a request is more than its key may ask. */
-export function permit(key: KeyRecord, request: ImageRequest, wanted: Wanted): void {
+export function checkPermissions(key: KeyRecord, request: ImageRequest, wanted: PermissionContext): void {
   permitModel(key, wanted);
   if (key.size !== undefined) permitSize(key.size, request, wanted.pixels);
   if (key.kind === "publishable") permitPage(request, wanted);
 }
 
 /** A preset that is listed decides the model; without it, or with another, the model must be listed. */
-function permitModel({ models, presets }: KeyRecord, { model, preset }: Wanted): void {
+function permitModel({ models, presets }: KeyRecord, { model, preset }: PermissionContext): void {
   if (models === undefined && presets === undefined) return;
   if (preset !== undefined && presets?.includes(preset) === true) return;
   if (models === undefined) return refuse("preset", `must be ${oneOf(presets ?? [])} with this key`);
@@ -32,7 +32,7 @@ function permitModel({ models, presets }: KeyRecord, { model, preset }: Wanted):
 }
 
 function permitSize(most: Tier, { size, width, height }: ImageRequest, pixels: PixelTable | undefined): void {
-  if (size !== undefined && isAbove(size, most)) refuse("size", `may be ${most} at most with this key`);
+  if (size !== undefined && isLarger(size, most)) refuse("size", `may be ${most} at most with this key`);
   if (width === undefined && height === undefined) return;
   // One alone is refused later, in words of its own.
   const asked = (width ?? 1) * (height ?? 1);
@@ -45,7 +45,7 @@ function permitSize(most: Tier, { size, width, height }: ImageRequest, pixels: P
 }
 
 /** Everybody who opens a page has its key, so it asks for one picture from words, and what that may cost is known. */
-function permitPage(request: ImageRequest, { preset }: Wanted): void {
+function permitPage(request: ImageRequest, { preset }: PermissionContext): void {
   // Its bucket counts requests.
   if (request.n > 1) refuse("n", "must be 1 with a publishable key");
   // Strangers' pictures would be stored and paid for; those of a preset are the operator's choice.

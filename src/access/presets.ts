@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { GatewayError, wrong } from "../errors.ts";
+import { GatewayError, invalidField } from "../errors.ts";
 import { DEFAULT_MODEL } from "../image/catalog.ts";
 import type { ImageRequest } from "../image/request.ts";
 import { parseRatio } from "../image/size.ts";
@@ -41,22 +41,24 @@ export function parsePreset(wire: unknown, limits: Pick<Limits, "promptChars" | 
   const { prompt = PLACE, references = [], vary = ["prompt"], ...fixed } = parseWire(presetWire, wire);
   const varies = (field: (typeof VARIABLE)[number]) => vary.includes(field);
   if (varies("prompt") && !prompt.includes(PLACE))
-    throw wrong(
+    throw invalidField(
       "prompt",
       `must have ${PLACE} where the caller's words go; or leave prompt out of vary, as in "vary": []`,
     );
   if (!varies("prompt") && prompt.includes(PLACE))
-    throw wrong("vary", `must have prompt, or prompt no ${PLACE}: nobody could fill it`);
-  if (prompt.length > limits.promptChars) throw wrong("prompt", `must have at most ${limits.promptChars} characters`);
+    throw invalidField("vary", `must have prompt, or prompt no ${PLACE}: nobody could fill it`);
+  if (prompt.length > limits.promptChars)
+    throw invalidField("prompt", `must have at most ${limits.promptChars} characters`);
   if (fixed.aspectRatio !== undefined && parseRatio(fixed.aspectRatio) === undefined)
-    throw wrong("aspectRatio", "must be W:H, as in 16:9");
+    throw invalidField("aspectRatio", "must be W:H, as in 16:9");
   for (const [one, other] of [
     ["width", "height"],
     ["height", "width"],
   ] as const)
     if (fixed[one] !== undefined && fixed[other] === undefined && !varies(other))
-      throw wrong(other, `is needed beside ${one}`);
-  if (references.length > limits.references) throw wrong("references", `must be at most ${limits.references} pictures`);
+      throw invalidField(other, `is needed beside ${one}`);
+  if (references.length > limits.references)
+    throw invalidField("references", `must be at most ${limits.references} pictures`);
   references.forEach((url, index) => readUrl(url, `references[${index}]`, ["https", "http"]));
   return { ...fixed, prompt, references, vary: [...new Set(vary)] };
 }
@@ -87,9 +89,9 @@ export function applyPreset(
   const other = given.find((field) => !vary.some((each) => each === field));
   if (other !== undefined) {
     const may = vary.length === 0 ? "it leaves nothing open" : `what may be set is ${vary.join(", ")}`;
-    throw wrong(other, `cannot be set with the preset ${name}; ${may}`);
+    throw invalidField(other, `cannot be set with the preset ${name}; ${may}`);
   }
-  if (vary.includes("prompt") && !set("prompt")) throw wrong("prompt", `is required with the preset ${name}`);
+  if (vary.includes("prompt") && !set("prompt")) throw invalidField("prompt", `is required with the preset ${name}`);
   // Pixels stand in place of a size and a ratio, whoever says which.
   const base = { ...fixed };
   if (set("width", "height")) for (const field of ["size", "aspectRatio"] as const) delete base[field];
@@ -107,10 +109,11 @@ export function applyPreset(
 }
 
 /** The fields of a query as a request has them, and which they are. Throws invalid_request. */
-export function requestOf(fields: Readonly<Record<string, string>>): { request: ImageRequest; given: string[] } {
+export function parsePresetQuery(fields: Readonly<Record<string, string>>): { request: ImageRequest; given: string[] } {
   const values = Object.entries(fields).map(([name, text]): [string, unknown] => {
     if (!NUMBERS.includes(name)) return [name, text];
-    if (!/^-?\d{1,15}$/.test(text)) throw wrong(name, "must be a number without a fraction, of at most 15 digits");
+    if (!/^-?\d{1,15}$/.test(text))
+      throw invalidField(name, "must be a number without a fraction, of at most 15 digits");
     return [name, Number(text)];
   });
   const { prompt = "", model = DEFAULT_MODEL, ...shape } = parseWire(queryWire, Object.fromEntries(values));

@@ -1,6 +1,6 @@
 import { putBack, take, type Policy } from "./token-bucket.ts";
-import { createExchange, newCounted, type CountedBucket, type ExchangeSettings } from "./shared-counts.ts";
-import { setLatest } from "../lru.ts";
+import { createExchange, newCounted, type CountedBucket, type ExchangeOptions } from "./shared-counts.ts";
+import { lruSet } from "../lru.ts";
 
 /** One bucket a request must pass: `name` is shown to clients, `id` says whose it is (no secret: it is in KV keys). */
 export interface BucketUse {
@@ -28,7 +28,7 @@ export interface Admission {
   retryAfter?: number;
 }
 
-export interface AdmissionSettings extends ExchangeSettings {
+export interface RateLimiterOptions extends ExchangeOptions {
   /** Least time between two exchanges of counts for one bucket. */
   flushMs?: number;
   /** What is quieter costs no KV call: this part of a capacity is neither asked for since the last exchange nor missing. */
@@ -51,9 +51,9 @@ interface Context {
  * The buckets of one isolate, all in memory: call it once and keep what it returns for every request.
  * What is promised, and what KV cannot promise: docs/rate-limits.md.
  */
-export function createAdmission(settings: AdmissionSettings) {
-  const { flushMs = 5_000, flushShare = 0.05, maxBuckets = 5_000 } = settings;
-  const exchange = createExchange(settings);
+export function createRateLimiter(config: RateLimiterOptions) {
+  const { flushMs = 5_000, flushShare = 0.05, maxBuckets = 5_000 } = config;
+  const exchange = createExchange(config);
   const entries = new Map<string, Entry>();
 
   /** Charges every bucket or none. It never waits: counts are exchanged with other isolates behind the answer. */
@@ -98,7 +98,7 @@ export function createAdmission(settings: AdmissionSettings) {
     const key = `${name}/${id}`;
     const entry = entries.get(key) ?? { ...newCounted(name, id, policy, now), asked: 0, exchangedAt: -Infinity };
     entry.policy = policy;
-    setLatest(entries, key, entry, maxBuckets);
+    lruSet(entries, key, entry, maxBuckets);
     return entry;
   }
 

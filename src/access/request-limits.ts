@@ -1,30 +1,30 @@
 import { GatewayError } from "../errors.ts";
-import { type Admission, type BucketUse, createAdmission } from "./rate-limiter.ts";
+import { type Admission, type BucketUse, createRateLimiter } from "./rate-limiter.ts";
 import type { Principal } from "./authenticate.ts";
 import type { Limits } from "../limits.ts";
 import { rateLimitHeaders } from "./rate-limit-headers.ts";
 
 /** What a request gives the gate: where counts are kept, a way to go on after the answer, and the answer's headers. */
-interface Asker {
+interface LimitContext {
   env: { KV: KVNamespace };
   executionCtx: { waitUntil(promise: Promise<unknown>): void };
   header(name: string, value: string): void;
 }
 
 /** Buckets live as long as the isolate; one set a KV binding, which is to say one. */
-const admissions = new WeakMap<KVNamespace, ReturnType<typeof createAdmission>>();
+const rateLimiters = new WeakMap<KVNamespace, ReturnType<typeof createRateLimiter>>();
 
 /** The token buckets that one request passes; each step sets the headers that tell of all so far. */
-export class Gate {
-  private readonly admission: ReturnType<typeof createAdmission>;
-  private readonly asker: Asker;
+export class RequestLimits {
+  private readonly admission: ReturnType<typeof createRateLimiter>;
+  private readonly asker: LimitContext;
   private readonly limits: Limits;
   private passed: Admission | undefined;
 
-  constructor(asker: Asker, limits: Limits) {
+  constructor(asker: LimitContext, limits: Limits) {
     const { KV } = asker.env;
-    this.admission = admissions.get(KV) ?? createAdmission({ kv: KV });
-    admissions.set(KV, this.admission);
+    this.admission = rateLimiters.get(KV) ?? createRateLimiter({ kv: KV });
+    rateLimiters.set(KV, this.admission);
     this.asker = asker;
     this.limits = limits;
   }
@@ -33,7 +33,7 @@ export class Gate {
   admitRequest(principal: Principal): void {
     const { keyPerMinute, globalPerMinute } = this.limits;
     const perMinute = principal.key?.perMinute ?? keyPerMinute;
-    this.admit([use("key", principal.id, perMinute), use("global", "all", globalPerMinute)]);
+    this.admit([bucket("key", principal.id, perMinute), bucket("global", "all", globalPerMinute)]);
   }
 
   /**
@@ -41,13 +41,13 @@ export class Gate {
    * the request still counts in the other buckets, for its pictures have been read and stored.
    */
   admitReferences(principal: Principal): void {
-    this.admit([use("references", principal.id, this.limits.referencesPerMinute)]);
+    this.admit([bucket("references", principal.id, this.limits.referencesPerMinute)]);
   }
 
   /** A signed URL that nobody has viewed yet. Throws rate_limited. */
   admitSigned(): void {
     const { signedPerMinute, globalPerMinute } = this.limits;
-    this.admit([use("signed", "all", signedPerMinute), use("global", "all", globalPerMinute)]);
+    this.admit([bucket("signed", "all", signedPerMinute), bucket("global", "all", globalPerMinute)]);
   }
 
   private admit(uses: BucketUse[]): void {
@@ -61,7 +61,7 @@ export class Gate {
   }
 }
 
-function use(name: string, id: string, perMinute: number): BucketUse {
+function bucket(name: string, id: string, perMinute: number): BucketUse {
   return { name, id, policy: { capacity: perMinute, perMinute }, cost: 1 };
 }
 

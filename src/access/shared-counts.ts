@@ -1,5 +1,5 @@
 import { log } from "../log.ts";
-import { absorb, fillMs, forget, newBucket, type BucketState, type OtherSlot, type Policy } from "./token-bucket.ts";
+import { merge, fillMs, pruneSlots, newBucket, type BucketState, type OtherSlot, type Policy } from "./token-bucket.ts";
 
 /** What is needed of a KV namespace. */
 export interface CountStore {
@@ -11,7 +11,7 @@ export interface CountStore {
   put(key: string, value: string, options: { expirationTtl: number; metadata: unknown }): Promise<void>;
 }
 
-export interface ExchangeSettings {
+export interface ExchangeOptions {
   kv: CountStore;
   log?: typeof log;
 }
@@ -40,8 +40,8 @@ const MIN_LIFETIME_MS = 60_000;
 const MAX_LIFETIME_MS = 30 * 86_400_000;
 
 /** How one isolate tells the others through KV what it took, and hears what they took. KV keys: docs/rate-limits.md. */
-export function createExchange(settings: ExchangeSettings) {
-  const { kv, log: write = log } = settings;
+export function createExchange(config: ExchangeOptions) {
+  const { kv, log: write = log } = config;
   let isolate: string | undefined;
   let loggedAt = -Infinity;
   let unlogged = 0;
@@ -49,14 +49,14 @@ export function createExchange(settings: ExchangeSettings) {
   /** One bucket after the other: a request has six connections, and the vendor needs one of them. */
   async function exchange(due: readonly CountedBucket[], now: number): Promise<void> {
     for (const bucket of due) {
-      const heard = await survive("list", now, () => hear(bucket, now));
-      const told = await survive("put", now, () => tell(bucket, now));
+      const heard = await ignoreErrors("list", now, () => pull(bucket, now));
+      const told = await ignoreErrors("put", now, () => push(bucket, now));
       bucket.failures = heard && told ? 0 : bucket.failures + 1;
     }
   }
 
   /** Reads all other isolates' counts in one list, from the metadata: 1 call where keys would cost a get each. */
-  async function hear(bucket: CountedBucket, now: number): Promise<void> {
+  async function pull(bucket: CountedBucket, now: number): Promise<void> {
     const others: OtherSlot[] = [];
     let cursor: string | undefined;
     for (let page = 0; page < LIST_PAGES; page++) {
@@ -69,30 +69,30 @@ export function createExchange(settings: ExchangeSettings) {
       cursor = listed.list_complete ? undefined : listed.cursor;
       if (cursor === undefined) break;
     }
-    absorb(bucket.state, bucket.policy, others, Math.max(now, bucket.state.last));
-    forget(bucket.state, now - lifetimeMs(bucket.policy) - LOG_EVERY_MS);
+    merge(bucket.state, bucket.policy, others, Math.max(now, bucket.state.last));
+    pruneSlots(bucket.state, now - lifetimeMs(bucket.policy) - LOG_EVERY_MS);
   }
 
   /** Writes this isolate's own key, which nobody else writes: no growth of others can be overwritten. */
-  async function tell(bucket: CountedBucket, now: number): Promise<void> {
+  async function push(bucket: CountedBucket, now: number): Promise<void> {
     const { state, policy } = bucket;
-    const { taken } = state;
-    if (taken === bucket.stored) return;
+    const { consumed } = state;
+    if (consumed === bucket.stored) return;
     const lifetime = lifetimeMs(policy);
     if (now - bucket.storedAt > lifetime) {
       bucket.epoch++;
       bucket.base = bucket.stored;
     }
     isolate ??= crypto.randomUUID().slice(0, 13);
-    const metadata = { count: taken - bucket.base, tokens: Math.round(state.tokens * 1000) / 1000, at: state.last };
+    const metadata = { count: consumed - bucket.base, tokens: Math.round(state.tokens * 1000) / 1000, at: state.last };
     const key = `${bucket.prefix}${isolate}.${bucket.epoch}`;
     await kv.put(key, "", { expirationTtl: Math.ceil(lifetime / 1000), metadata });
-    bucket.stored = taken;
+    bucket.stored = consumed;
     bucket.storedAt = now;
   }
 
   /** KV down, full or slow costs accuracy, never a request; it is said once a minute, without keys. */
-  async function survive(operation: string, now: number, call: () => Promise<void>): Promise<boolean> {
+  async function ignoreErrors(operation: string, now: number, call: () => Promise<void>): Promise<boolean> {
     try {
       await call();
       return true;

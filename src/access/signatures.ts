@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { GatewayError, wrong } from "../errors.ts";
+import { GatewayError, invalidField } from "../errors.ts";
 import { isObject } from "../image/wire.ts";
 
 /** The keys that sign URLs: by the name that stands in the URL, the secret. */
@@ -70,7 +70,7 @@ export function verify(path: string, params: ReadonlyMap<string, string>, keys: 
     throw new GatewayError("forbidden", keys.size === 0 ? NO_KEYS : REFUSED);
   const end = params.get("exp");
   if (end === undefined) return;
-  if (!/^\d{1,11}$/.test(end)) throw wrong("exp", "must be a time in seconds since 1970, as in 1893456000");
+  if (!/^\d{1,11}$/.test(end)) throw invalidField("exp", "must be a time in seconds since 1970, as in 1893456000");
   // Whoever gets here has what the operator signed, and may know.
   if (Number(end) * 1000 <= now) throw new GatewayError("forbidden", "This URL has expired.", { field: "exp" });
 }

@@ -15,13 +15,13 @@ export interface BucketState {
   /** May be negative: debt. */
   tokens: number;
   /** Refill that found the bucket full since the last `absorb`; others' takes of that time use it up first. */
-  overflow: number;
+  spillover: number;
   /** The time up to which `tokens` is refilled. */
   last: number;
   /** Everything this isolate took; what is told of it only grows. */
-  taken: number;
+  consumed: number;
   /** Undefined until the first `absorb`. */
-  seen: Map<string, { count: number; at: number }> | undefined;
+  peers: Map<string, { count: number; at: number }> | undefined;
 }
 
 /** Another isolate's count, and what it thought was left at its own time `at`. */
@@ -52,7 +52,7 @@ const ROUNDING = 1e-6;
 
 /** A full bucket that knows of no other isolate. */
 export function newBucket(policy: Policy, now: number): BucketState {
-  return { tokens: policy.capacity, overflow: 0, last: now, taken: 0, seen: undefined };
+  return { tokens: policy.capacity, spillover: 0, last: now, consumed: 0, peers: undefined };
 }
 
 /** Milliseconds from empty to full. */
@@ -62,13 +62,13 @@ export function fillMs(policy: Policy): number {
 
 /** Takes `cost` tokens if they are all there; a cost above the capacity never is. */
 export function take(state: BucketState, policy: Policy, cost: number, now: number): Taken {
-  settle(state, policy, 0, now);
+  refill(state, policy, 0, now);
   const wanted = cost > 0 ? cost : 0;
   const perSecond = policy.perMinute / 60;
   const admitted = wanted === 0 || state.tokens + ROUNDING >= wanted;
   if (admitted) {
     state.tokens -= wanted;
-    state.taken += wanted;
+    state.consumed += wanted;
   }
   const missing = (admitted ? policy.capacity : wanted) - state.tokens;
   const behind = Math.max(0, state.last - now) / 1000;
@@ -81,7 +81,7 @@ export function take(state: BucketState, policy: Policy, cost: number, now: numb
 
 /** Undoes a `take` of `cost` that was admitted in this same turn: once `taken` has been told, it must not shrink. */
 export function putBack(state: BucketState, policy: Policy, cost: number): void {
-  state.taken -= cost;
+  state.consumed -= cost;
   state.tokens = Math.min(policy.capacity, state.tokens + cost);
 }
 
@@ -90,11 +90,11 @@ export function putBack(state: BucketState, policy: Policy, cost: number): void 
  * Stale, repeated or missing slots do no harm: counts only grow, and what another isolate has left, plus the refill since,
  * is never less than the truth, for what it had not heard of can only lower it.
  */
-export function absorb(state: BucketState, policy: Policy, others: readonly OtherSlot[], now: number): void {
-  const first = state.seen === undefined;
-  const seen = (state.seen ??= new Map());
+export function merge(state: BucketState, policy: Policy, others: readonly OtherSlot[], now: number): void {
+  const first = state.peers === undefined;
+  const seen = (state.peers ??= new Map());
   let growth = 0;
-  let poorest = Infinity;
+  let lowestBalance = Infinity;
   for (const other of others) {
     const known = seen.get(other.slot);
     if (known !== undefined) growth += Math.max(0, other.count - known.count);
@@ -103,30 +103,30 @@ export function absorb(state: BucketState, policy: Policy, others: readonly Othe
     seen.set(other.slot, { count: Math.max(other.count, known?.count ?? 0), at: now });
     const ageMs = now - other.at;
     if (ageMs >= -SKEW_MS) {
-      poorest = Math.min(poorest, other.tokens + (Math.max(0, ageMs) / 60_000) * policy.perMinute);
+      lowestBalance = Math.min(lowestBalance, other.tokens + (Math.max(0, ageMs) / 60_000) * policy.perMinute);
     }
   }
-  settle(state, policy, growth, now);
-  state.overflow = Math.min(state.overflow, (STALE_MS / 60_000) * policy.perMinute);
-  state.tokens = Math.max(-DEBT_IN_CAPACITIES * policy.capacity, Math.min(state.tokens, poorest));
+  refill(state, policy, growth, now);
+  state.spillover = Math.min(state.spillover, (STALE_MS / 60_000) * policy.perMinute);
+  state.tokens = Math.max(-DEBT_IN_CAPACITIES * policy.capacity, Math.min(state.tokens, lowestBalance));
 }
 
 /** Forgets slots nobody listed since `before`, so that isolates come and go without filling memory. */
-export function forget(state: BucketState, before: number): void {
-  for (const [slot, { at }] of state.seen ?? []) if (at < before) state.seen?.delete(slot);
+export function pruneSlots(state: BucketState, before: number): void {
+  for (const [slot, { at }] of state.peers ?? []) if (at < before) state.peers?.delete(slot);
 }
 
 /** Refill and subtract together, then cap: capping first would lose refill that others have already used. */
-function settle(state: BucketState, policy: Policy, growth: number, now: number): void {
+function refill(state: BucketState, policy: Policy, growth: number, now: number): void {
   const elapsedMs = now - state.last;
   let tokens = state.tokens - growth;
   if (elapsedMs > 0) tokens += (elapsedMs / 60_000) * policy.perMinute;
   // A clock set back for good starts the count anew from there; nothing is added by the step itself.
   if (elapsedMs > 0 || elapsedMs < -CLOCK_TOLERANCE_MS) state.last = now;
   if (growth > 0) {
-    tokens += state.overflow;
-    state.overflow = 0;
+    tokens += state.spillover;
+    state.spillover = 0;
   }
-  if (tokens > policy.capacity) state.overflow += tokens - policy.capacity;
+  if (tokens > policy.capacity) state.spillover += tokens - policy.capacity;
   state.tokens = Math.max(-DEBT_IN_CAPACITIES * policy.capacity, Math.min(policy.capacity, tokens));
 }

@@ -59,7 +59,7 @@ export class Breakers {
     throw new GatewayError(
       admitted.code,
       `${vendor} failed the last ${ROW} calls and is not asked again for ${retryAfter} s.`,
-      { retryAfter, retryable: true, elsewhere: true },
+      { retryAfter, retryable: true, canFailover: true },
     );
   }
 

@@ -1,12 +1,12 @@
 import { GatewayError } from "../errors.ts";
 import type { Answer } from "./generate.ts";
-import { all } from "../store/objects.ts";
-import { dropJob, putJob, type StoredJob } from "../store/jobs.ts";
-import { dropOwned, putOwned } from "../store/owner-index.ts";
-import { dropPictures } from "../store/pictures.ts";
-import { dropQueued, putQueued, type StoredRecord } from "../store/records.ts";
+import { settleAll } from "../store/objects.ts";
+import { deleteJob, putJob, type StoredJob } from "../store/jobs.ts";
+import { removeFromOwnerIndex, addToOwnerIndex } from "../store/owner-index.ts";
+import { deletePictures } from "../store/pictures.ts";
+import { deleteQueued, putQueued, type StoredRecord } from "../store/records.ts";
 import { endTick } from "../store/tick-retention.ts";
-import { routesFor } from "../models/candidates.ts";
+import { selectCandidates } from "../models/candidates.ts";
 import type { Job } from "./generation.ts";
 import { newRecord, publicRecord } from "./records.ts";
 
@@ -23,12 +23,12 @@ export async function enqueue(job: Job): Promise<Answer> {
   const { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, env } = job;
   try {
     // What nobody can draw is told at once.
-    const [{ request }] = routesFor(asked, dialect, job);
+    const [{ request }] = selectCandidates(asked, dialect, job);
     const record = { ...newRecord(job, "queued"), model: request.model };
     await submit(env, { id, asked, dialect, principal, origin, receivedAt, hoisted, tick }, record);
     return { record: publicRecord(record, origin) };
   } catch (error) {
-    job.waitUntil(dropPictures(env.BUCKET, hoisted));
+    job.waitUntil(deletePictures(env.BUCKET, hoisted));
     throw error;
   }
 }
@@ -38,10 +38,10 @@ async function submit({ BUCKET, QUEUE }: Job["env"], job: StoredJob, record: Sto
   try {
     // First: whoever finds a record relies on its job.
     await putJob(BUCKET, job, Date.now());
-    await all([putQueued(BUCKET, record), putOwned(BUCKET, record)]);
+    await settleAll([putQueued(BUCKET, record), addToOwnerIndex(BUCKET, record)]);
     await send(QUEUE, id);
   } catch (cause) {
-    await Promise.allSettled([dropQueued(BUCKET, id), dropOwned(BUCKET, record), dropJob(BUCKET, id)]);
+    await Promise.allSettled([deleteQueued(BUCKET, id), removeFromOwnerIndex(BUCKET, record), deleteJob(BUCKET, id)]);
     const message = "The request could not be queued; nothing was drawn.";
     throw new GatewayError("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
   }
@@ -55,6 +55,6 @@ export async function send(queue: Queue, id: string): Promise<void> {
 /** Removes what is not needed once its record has ended. */
 export async function forget(bucket: R2Bucket, id: string, job: StoredJob | null): Promise<void> {
   if (job?.tick !== undefined) await endTick(bucket, job.tick, id);
-  if (job !== null) await dropPictures(bucket, job.hoisted);
-  await dropJob(bucket, id);
+  if (job !== null) await deletePictures(bucket, job.hoisted);
+  await deleteJob(bucket, id);
 }

@@ -1,12 +1,12 @@
 import type { OutputFormat, StoredPicture } from "../image/request.ts";
-import { PictureUpload, read, keys } from "../store/pictures.ts";
-import { type GatewayError, refine, asGatewayError, redact } from "../errors.ts";
+import { PictureUpload, readPicture, keys } from "../store/pictures.ts";
+import { type GatewayError, withDetail, toGatewayError, redact } from "../errors.ts";
 import type { Failover } from "../env.ts";
-import { isThere, type Target } from "../vendors/send.ts";
+import { isReachable, type Endpoint } from "../vendors/send.ts";
 import { log } from "../log.ts";
 import type { Limits } from "../limits.ts";
-import type { Tap } from "../stream/client-stream.ts";
-import type { Route } from "../models/candidates.ts";
+import type { ClientStream } from "../stream/client-stream.ts";
+import type { Candidate } from "../models/candidates.ts";
 import { exchange, type Exchanged } from "./vendor-call.ts";
 import type { Generation } from "./recorder.ts";
 import { Lanes, PARALLEL } from "./semaphore.ts";
@@ -20,7 +20,7 @@ async function convert(
   format: OutputFormat,
   upload: PictureUpload,
 ): Promise<StoredPicture> {
-  const made = await images.input(await read(bucket, picture.key)).output({ format: `image/${format}` });
+  const made = await images.input(await readPicture(bucket, picture.key)).output({ format: `image/${format}` });
   try {
     await upload.fill(made.image());
     await upload.finish();
@@ -36,11 +36,11 @@ async function convert(
  * The error of a call to `target`, as one of a vendor that never saw the request where that is so. The runtime tells a
  * connection that was refused no better than one that broke off once the request was sent.
  */
-async function withCause(error: GatewayError, target: Target): Promise<GatewayError> {
+async function withCause(error: GatewayError, target: Endpoint): Promise<GatewayError> {
   // A vendor inside this process has no host.
-  const isKnown = !error.unreached || error.elsewhere || target.provider.answer !== undefined;
-  if (isKnown || (await isThere(target))) return error;
-  return refine(error, { elsewhere: true });
+  const isKnown = !error.unreached || error.elsewhere || target.provider.localFetch !== undefined;
+  if (isKnown || (await isReachable(target))) return error;
+  return withDetail(error, { canFailover: true });
 }
 
 /** Whether the next vendor may be asked after this error. */
@@ -61,14 +61,14 @@ interface Call {
 
 /** A generation being drawn: by the first of its routes, and where that may be, by those after it. */
 export class Drawing {
-  readonly routes: readonly [Route, ...Route[]];
+  readonly routes: readonly [Candidate, ...Candidate[]];
   private readonly generation: Generation;
   private readonly references: References;
   private readonly lanes: Lanes;
   private readonly failures: GatewayError[] = [];
   private slots = 0;
 
-  constructor(generation: Generation, routes: readonly [Route, ...Route[]], references: References) {
+  constructor(generation: Generation, routes: readonly [Candidate, ...Candidate[]], references: References) {
     this.generation = generation;
     this.routes = routes;
     this.references = references;
@@ -78,7 +78,7 @@ export class Drawing {
 
   /** When a call that begins now must be over. */
   deadline(): number {
-    return Date.now() + this.generation.job.settings.limits.answerMs;
+    return Date.now() + this.generation.job.config.limits.answerMs;
   }
 
   /** Draws all pictures and ends the generation. Some of them are an answer, with a warning; throws where there is none. */
@@ -96,13 +96,13 @@ export class Drawing {
   }
 
   /** One call, its pictures in the format asked for. */
-  async exchange({ n, at, until }: Call & { until: number }, tap?: Tap): Promise<Exchanged> {
+  async exchange({ n, at, until }: Call & { until: number }, tap?: ClientStream): Promise<Exchanged> {
     const route = this.route(at);
     const { generation, references } = this;
-    const { env, settings } = generation.job;
+    const { env, config } = generation.job;
     const request = await generation.timed("references", references.prepare({ ...route.request, n }, route.spec));
     const upload = () => this.upload(route);
-    const work = { route: { ...route, request }, settings, bucket: env.BUCKET, until, upload, tap };
+    const work = { route: { ...route, request }, config, bucket: env.BUCKET, until, upload, tap };
     const drawn = await generation.timed("drawing", exchange(work, generation.record.attempts));
     const pictures = await generation.timed(
       "converting",
@@ -113,14 +113,14 @@ export class Drawing {
 
   /** The next route, once the error of the one before allows it; undefined where that was all. */
   async next(thrown: unknown, { at, until }: { at: number; until: number }): Promise<number | undefined> {
-    const { owned, settings } = this.generation.job;
+    const { owned, config } = this.generation.job;
     const { target } = this.route(at);
     const next = this.routes[at + 1];
     // Whether it may be charged matters to another vendor, and to who asks the same again.
-    const matters = settings.failover !== "off" && (next !== undefined || owned === true);
-    const error = matters ? await withCause(asGatewayError(thrown), target) : asGatewayError(thrown);
+    const matters = config.failover !== "off" && (next !== undefined || owned === true);
+    const error = matters ? await withCause(toGatewayError(thrown), target) : toGatewayError(thrown);
     this.failures.push(error);
-    if (next === undefined || Date.now() >= until || !mayMoveOn(error, settings.failover)) return undefined;
+    if (next === undefined || Date.now() >= until || !mayMoveOn(error, config.failover)) return undefined;
     this.generation.ask(next, { vendor: target.provider.name, error });
     return at + 1;
   }
@@ -130,15 +130,15 @@ export class Drawing {
     return mostTelling(this.failures);
   }
 
-  private route(at: number): Route {
+  private route(at: number): Candidate {
     return this.routes[at] ?? this.routes[0];
   }
 
   /** Begins the next picture, whether it stays or not. */
-  private upload({ target, request }: Route): PictureUpload {
-    const { id, env, settings } = this.generation.job;
+  private upload({ target, request }: Candidate): PictureUpload {
+    const { id, env, config } = this.generation.job;
     const metadata = { generation: id, vendor: target.provider.name, model: request.model };
-    return new PictureUpload(env.BUCKET, keys.picture(id, this.slots++), settings.limits.pictureBytes, metadata);
+    return new PictureUpload(env.BUCKET, keys.picture(id, this.slots++), config.limits.pictureBytes, metadata);
   }
 
   /** As many calls as the vendor needs for n pictures. */
@@ -165,9 +165,9 @@ export class Drawing {
   }
 
   /** The picture in the format asked for, where the vendor gave another; itself, with a warning, where that fails. */
-  private async convert(picture: StoredPicture, route: Route): Promise<StoredPicture> {
+  private async convert(picture: StoredPicture, route: Candidate): Promise<StoredPicture> {
     const { generation } = this;
-    const { id, asked, env, settings } = generation.job;
+    const { id, asked, env, config } = generation.job;
     const format = asked.request.outputFormat;
     if (format === undefined || picture.type === `image/${format}` || env.IMAGES === undefined) return picture;
     try {
@@ -175,7 +175,7 @@ export class Drawing {
       generation.warn(`outputFormat ${format} was made from ${picture.type}`);
       return made;
     } catch (error) {
-      log("convert.failed", { generation: id, error: redact(String(error), settings.secrets) });
+      log("convert.failed", { generation: id, error: redact(String(error), config.secrets) });
       generation.warn(`outputFormat ${format} could not be made: the picture is ${picture.type}`);
       return picture;
     }

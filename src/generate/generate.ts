@@ -1,11 +1,11 @@
-import { routesFor } from "../models/candidates.ts";
+import { selectCandidates } from "../models/candidates.ts";
 import { Drawing } from "./failover.ts";
 import { Generation } from "./recorder.ts";
 import type { Job } from "./generation.ts";
 import { isPassThrough, passThrough, type Raw } from "./pass-through.ts";
 import { References } from "./references.ts";
 import type { GenerationRecord } from "../image/record.ts";
-import { dropPictures } from "../store/pictures.ts";
+import { deletePictures } from "../store/pictures.ts";
 
 /** What to answer: the record of a finished generation, or a vendor's bytes while it goes on. */
 export interface Answer {
@@ -21,14 +21,14 @@ export async function generate(job: Job): Promise<Answer> {
   const references = new References(job);
   const work = run(new Generation(job), references);
   const ended = work.then(({ raw }) => raw?.done).catch(() => undefined);
-  job.waitUntil(ended.then(() => Promise.all([references.drop(), dropPictures(job.env.BUCKET, job.hoisted)])));
+  job.waitUntil(ended.then(() => Promise.all([references.drop(), deletePictures(job.env.BUCKET, job.hoisted)])));
   return work;
 }
 
 async function run(generation: Generation, references: References): Promise<Answer> {
   const { job } = generation;
   try {
-    const routes = routesFor(job.asked, job.dialect, job);
+    const routes = selectCandidates(job.asked, job.dialect, job);
     await generation.begin();
     const drawing = new Drawing(generation, routes, references);
     const raw = isPassThrough(routes[0], job) ? await passThrough(generation, drawing) : await drawing.draw();

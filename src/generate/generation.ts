@@ -1,4 +1,4 @@
-import type { Env, Settings } from "../env.ts";
+import type { Env, Config } from "../env.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import type { StoredJob } from "../store/jobs.ts";
 import type { Lanes } from "./semaphore.ts";
@@ -6,7 +6,7 @@ import type { Lanes } from "./semaphore.ts";
 /** One accepted request. */
 export interface Job extends StoredJob {
   env: Env;
-  settings: Settings;
+  config: Config;
   /** Set where others rely on it being drawn once: its start is noted before any vendor is asked, and kept alive. */
   owned?: boolean | undefined;
   /** Set where it is begun again after a failure that may pass: such a failure does not end it. */

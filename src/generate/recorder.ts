@@ -1,13 +1,20 @@
-import { GatewayError, redact, asGatewayError } from "../errors.ts";
+import { GatewayError, redact, toGatewayError } from "../errors.ts";
 import { log } from "../log.ts";
-import { all, twice } from "../store/objects.ts";
-import { madeAt } from "../store/ids.ts";
-import { putOwned } from "../store/owner-index.ts";
-import { dropStart, NOTED_AFTER_MS, putEnd, putStart, type StoredRecord, touch } from "../store/records.ts";
+import { settleAll, retryOnce } from "../store/objects.ts";
+import { createdAtOf } from "../store/ids.ts";
+import { addToOwnerIndex } from "../store/owner-index.ts";
+import {
+  deleteStart,
+  START_RECORD_AFTER_MS,
+  putEnd,
+  putStart,
+  type StoredRecord,
+  heartbeat,
+} from "../store/records.ts";
 import type { Job } from "./generation.ts";
-import type { GenerationRecord, Stages } from "../image/record.ts";
-import { dropPictures } from "../store/pictures.ts";
-import type { Route } from "../models/candidates.ts";
+import type { GenerationRecord, Timings } from "../image/record.ts";
+import { deletePictures } from "../store/pictures.ts";
+import type { Candidate } from "../models/candidates.ts";
 import type { Exchanged } from "./vendor-call.ts";
 import { newRecord, publicRecord, usageOf } from "./records.ts";
 
@@ -34,43 +41,43 @@ export class Notes {
     this.job = job;
     this.record = record;
     // One that ends sooner is noted once, at its end.
-    const dueMs = Math.max(0, madeAt(job.id) + NOTED_AFTER_MS - Date.now());
+    const dueMs = Math.max(0, createdAtOf(job.id) + START_RECORD_AFTER_MS - Date.now());
     this.timer = setTimeout(() => job.waitUntil(this.note()), dueMs);
   }
 
   /** Where others rely on it, notes that it begins; throws NotBegun where that cannot be. */
   async begin(): Promise<void> {
-    const { id, env, owned, queued, settings, waitUntil } = this.job;
+    const { id, env, owned, queued, config, waitUntil } = this.job;
     if (owned !== true) return;
     clearTimeout(this.timer);
-    const [began] = await all([putStart(env.BUCKET, this.record), this.list()]).catch(async (cause: unknown) => {
+    const [began] = await settleAll([putStart(env.BUCKET, this.record), this.list()]).catch(async (cause: unknown) => {
       // It may be there all the same. A message that came twice has two who begin, and it may be the other's.
       if (queued !== true) await this.takeBack();
       const message = "The generation could not be noted; nothing was drawn.";
       throw new NotBegun("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
     });
     if (!began) throw new AlreadyBegun();
-    const sign = () => waitUntil(touch(env.BUCKET, id).catch((error: unknown) => this.tellLost(error)));
-    this.heartbeat = setInterval(sign, settings.limits.leaseMs / 3);
+    const sign = () => waitUntil(heartbeat(env.BUCKET, id).catch((error: unknown) => this.tellLost(error)));
+    this.heartbeat = setInterval(sign, config.limits.leaseMs / 3);
   }
 
   /** As if it had not begun: it will be, another time. */
   async takeBack(): Promise<void> {
     this.rest();
     const { id, env } = this.job;
-    await dropStart(env.BUCKET, id).catch((error: unknown) => this.tellLost(error));
+    await deleteStart(env.BUCKET, id).catch((error: unknown) => this.tellLost(error));
   }
 
   /** Notes its end. Throws where that cannot be written. */
   async end(): Promise<void> {
     this.rest();
     const { BUCKET } = this.job.env;
-    await Promise.all([twice(() => putEnd(BUCKET, this.record)), this.list()]);
+    await Promise.all([retryOnce(() => putEnd(BUCKET, this.record)), this.list()]);
   }
 
   /** Tells the operator of what could not be written. */
   tellLost(error: unknown): void {
-    log("record.failed", { generation: this.job.id, error: redact(String(error), this.job.settings.secrets) });
+    log("record.failed", { generation: this.job.id, error: redact(String(error), this.job.config.secrets) });
   }
 
   private rest(): void {
@@ -89,7 +96,7 @@ export class Notes {
     const { queued, env } = this.job;
     this.listed ??= queued
       ? Promise.resolve()
-      : putOwned(env.BUCKET, this.record).catch((error: unknown) => this.tellLost(error));
+      : addToOwnerIndex(env.BUCKET, this.record).catch((error: unknown) => this.tellLost(error));
     return this.listed;
   }
 }
@@ -98,7 +105,7 @@ export class Notes {
 export class Generation {
   readonly job: Job;
   readonly record: StoredRecord;
-  private readonly stages: Stages = { request: 0, references: 0, drawing: 0, converting: 0, total: 0 };
+  private readonly stages: Timings = { request: 0, references: 0, drawing: 0, converting: 0, total: 0 };
   private readonly notes: Notes;
 
   constructor(job: Job) {
@@ -120,7 +127,7 @@ export class Generation {
   }
 
   /** Notes who is asked now, and what that vendor is not asked for; `before` is the one that did not draw. */
-  ask({ target, request, warnings }: Route, before?: { vendor: string; error: GatewayError }): void {
+  ask({ target, request, warnings }: Candidate, before?: { vendor: string; error: GatewayError }): void {
     const { record, job } = this;
     const { name } = target.provider;
     record.vendor = name;
@@ -136,7 +143,7 @@ export class Generation {
   }
 
   /** Counts what a stage took, in milliseconds. */
-  async timed<T>(stage: keyof Stages, work: Promise<T>): Promise<T> {
+  async timed<T>(stage: keyof Timings, work: Promise<T>): Promise<T> {
     const from = Date.now();
     return work.finally(() => (this.stages[stage] += Date.now() - from));
   }
@@ -152,7 +159,7 @@ export class Generation {
 
   /** Ends it as failed and returns the error to answer. */
   async fail(thrown: unknown): Promise<GatewayError> {
-    const error = asGatewayError(thrown);
+    const error = toGatewayError(thrown);
     if (error instanceof NotBegun) return error;
     if (this.job.again === true && error.retryable) {
       await this.notes.takeBack();
@@ -163,7 +170,7 @@ export class Generation {
     const uncharged = this.record.attempts.length === 0 || retryable || elsewhere;
     this.record.failure = { field, retryAfter, retryable, uncharged };
     // Only a record that could not be written gets here with pictures; nobody will ask for them.
-    await dropPictures(this.job.env.BUCKET, this.record.images);
+    await deletePictures(this.job.env.BUCKET, this.record.images);
     this.record.images = [];
     await this.end("failed", undefined, error).catch((failure: unknown) => this.tellLost(failure));
     return error;
@@ -201,7 +208,7 @@ export class Generation {
       ms: usage?.ms,
       error: error?.code,
       vendorStatus: error?.vendorStatus,
-      cause: error?.code === "internal" ? redact(String(error.cause), this.job.settings.secrets) : undefined,
+      cause: error?.code === "internal" ? redact(String(error.cause), this.job.config.secrets) : undefined,
     });
   }
 }

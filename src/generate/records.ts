@@ -1,5 +1,5 @@
 import { totalCost } from "../image/model-spec.ts";
-import type { GenerationRecord, Stages, Usage } from "../image/record.ts";
+import type { GenerationRecord, Timings, Usage } from "../image/record.ts";
 import type { StoredJob } from "../store/jobs.ts";
 import type { StoredRecord } from "../store/records.ts";
 
@@ -35,7 +35,7 @@ export function publicRecord(record: StoredRecord, origin: string): GenerationRe
 /** What a generation used. */
 export function usageOf(
   { images, attempts }: Pick<StoredRecord, "images" | "attempts">,
-  ms: Stages,
+  ms: Timings,
   vendor: Record<string, unknown> | undefined,
 ): Usage {
   return {

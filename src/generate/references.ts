@@ -7,18 +7,18 @@ import {
   referencesOf,
   withReferences,
 } from "../image/request.ts";
-import { dropPictures, keys, PictureUpload } from "../store/pictures.ts";
+import { deletePictures, keys, PictureUpload } from "../store/pictures.ts";
 import { newId } from "../store/ids.ts";
-import { BadBody } from "../stream/body-error.ts";
-import { follow, Unfetched } from "../vendors/download.ts";
+import { BodyError } from "../stream/body-error.ts";
+import { fetchPublicUrl, DownloadError } from "../vendors/download.ts";
 import type { Job } from "./generation.ts";
-import { GatewayError, wrong } from "../errors.ts";
+import { GatewayError, invalidField } from "../errors.ts";
 import type { ModelSpec } from "../image/model-spec.ts";
-import { all } from "../store/objects.ts";
+import { settleAll } from "../store/objects.ts";
 import { getRecord } from "../store/records.ts";
 import { Lanes } from "./semaphore.ts";
 
-type ForOfFetched = Pick<Job, "id" | "env" | "settings">;
+type ForOfFetched = Pick<Job, "id" | "env" | "config">;
 
 /** Pictures fetched from URLs for one generation, each of them once; only those that came whole are kept. */
 export class Fetched {
@@ -47,20 +47,20 @@ export class Fetched {
   async drop(): Promise<void> {
     const ended = await Promise.allSettled(this.pictures.values());
     const pictures = ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
-    await dropPictures(this.job.env.BUCKET, pictures);
+    await deletePictures(this.job.env.BUCKET, pictures);
   }
 
   private async fetch(url: string, field: string, signal: AbortSignal): Promise<StoredPicture> {
-    const { id, env, settings } = this.job;
-    const { limits, trustedHosts: trusted } = settings;
+    const { id, env, config } = this.job;
+    const { limits, trustedHosts: trusted } = config;
     const key = keys.reference(this.folder, this.slots++);
     const upload = new PictureUpload(env.BUCKET, key, limits.referenceBytes, { generation: id }, { name: field });
     try {
-      const body = await follow(url, { signal, limits, trusted });
+      const body = await fetchPublicUrl(url, { signal, limits, trusted });
       await upload.fill(body).catch((cause: unknown) => {
-        if (cause instanceof BadBody) throw cause;
+        if (cause instanceof BodyError) throw cause;
         signal.throwIfAborted();
-        throw new Unfetched("it broke off", { cause });
+        throw new DownloadError("it broke off", { cause });
       });
       await upload.finish();
     } catch (error) {
@@ -72,7 +72,7 @@ export class Fetched {
 }
 
 const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
-type ForOfReferences = Pick<Job, "id" | "asked" | "origin" | "env" | "settings">;
+type ForOfReferences = Pick<Job, "id" | "asked" | "origin" | "env" | "config">;
 
 /** A reference on its way to a vendor with this spec; `field` is what the caller calls it. */
 interface Wanted {
@@ -118,12 +118,12 @@ export class References {
   }
 
   private async prepareAll(references: readonly Reference[], spec: ModelSpec): Promise<Reference[]> {
-    const { asked, settings } = this.job;
-    const { downloadMs } = settings.limits;
+    const { asked, config } = this.job;
+    const { downloadMs } = config.limits;
     // What the caller's request calls each of them.
     const fields = new Map(namedReferences(asked.request).map(([field, reference]) => [reference, field]));
     const controller = new AbortController();
-    const late = () => new Unfetched(`it did not arrive within ${downloadMs / 1000} s`);
+    const late = () => new DownloadError(`it did not arrive within ${downloadMs / 1000} s`);
     const timer = setTimeout(() => controller.abort(late()), downloadMs);
     const lanes = new Lanes();
     const work = references.map((reference, index) => {
@@ -137,7 +137,7 @@ export class References {
           throw error;
         });
     });
-    return all(work).finally(() => clearTimeout(timer));
+    return settleAll(work).finally(() => clearTimeout(timer));
   }
 
   private async prepareOne(wanted: Wanted): Promise<Reference> {
@@ -147,11 +147,13 @@ export class References {
     if (held === undefined) return reference;
     const { picture, path } = held;
     if (!REFERENCE_TYPES.includes(picture.type))
-      throw wrong(field, `must be a PNG, JPEG or WebP picture, not ${picture.type}`);
+      throw invalidField(field, `must be a PNG, JPEG or WebP picture, not ${picture.type}`);
     if (picture.bytes > (spec.referenceBytes ?? Infinity)) {
-      throw wrong(field, `has ${picture.bytes} bytes; allowed: ${spec.referenceBytes} bytes`, { elsewhere: true });
+      throw invalidField(field, `has ${picture.bytes} bytes; allowed: ${spec.referenceBytes} bytes`, {
+        canFailover: true,
+      });
     }
-    const { publicUrl } = this.job.settings;
+    const { publicUrl } = this.job.config;
     if (spec.prefersUrls !== true || publicUrl === undefined) return { picture };
     return { url: `${publicUrl}/${path}`, type: picture.type };
   }
@@ -168,8 +170,8 @@ export class References {
   }
 
   private isOurs({ origin }: URL): boolean {
-    const { origin: asked, settings } = this.job;
-    return [asked, settings.publicUrl ?? ""].some((url) => URL.parse(url)?.origin === origin);
+    const { origin: asked, config } = this.job;
+    return [asked, config.publicUrl ?? ""].some((url) => URL.parse(url)?.origin === origin);
   }
 
   /** Picture n of a generation of ours, without asking ourselves for it. */
@@ -180,14 +182,14 @@ export class References {
     if (picture !== undefined && (await BUCKET.head(picture.key)) !== null) {
       return { picture, path: `images/${id}/${n}` };
     }
-    throw wrong(field, record?.status === "running" ? "is still being drawn" : "is not a picture that is here");
+    throw invalidField(field, record?.status === "running" ? "is still being drawn" : "is not a picture that is here");
   }
 }
 
 /** What keeps a reference from coming is for the client to mend; its URL may be signed, and is not repeated. */
 function explain(thrown: unknown, field: string): unknown {
-  if (!(thrown instanceof Unfetched) && !(thrown instanceof BadBody)) return thrown;
-  const message = thrown instanceof BadBody ? thrown.message : `${field} could not be fetched: ${thrown.message}.`;
+  if (!(thrown instanceof DownloadError) && !(thrown instanceof BodyError)) return thrown;
+  const message = thrown instanceof BodyError ? thrown.message : `${field} could not be fetched: ${thrown.message}.`;
   // A vendor that fetches by itself may have it all the same.
-  return new GatewayError("invalid_request", message, { field, cause: thrown, elsewhere: true });
+  return new GatewayError("invalid_request", message, { field, cause: thrown, canFailover: true });
 }

@@ -1,10 +1,10 @@
 import { type ErrorCode, type ErrorDetail, GatewayError, redact } from "../errors.ts";
 import { generate, type Answer } from "./generate.ts";
 import { log } from "../log.ts";
-import { claim, type Claim, type Held, release, takeOver } from "../store/claims.ts";
-import { isOutstanding } from "../store/jobs.ts";
-import { areStored, dropPictures } from "../store/pictures.ts";
-import { disown, getRecord, progressOf, type StoredRecord, DISOWNED } from "../store/records.ts";
+import { acquireClaim, type Claim, type ClaimState, releaseClaim, replaceClaim } from "../store/claims.ts";
+import { isPending } from "../store/jobs.ts";
+import { areStored, deletePictures } from "../store/pictures.ts";
+import { fence, getRecord, lifecycleOf, type StoredRecord, FENCED } from "../store/records.ts";
 import type { Job } from "./generation.ts";
 import { enqueue } from "./enqueue.ts";
 import { newRecord, publicRecord } from "./records.ts";
@@ -36,7 +36,7 @@ const POLL_MS = { first: 200, longest: 1_500, growth: 1.3 };
  * where nobody knows whether it was drawn. `about` is told whose generation the answer is.
  */
 export async function once(job: Job, what: Once, about: (generation: string) => void): Promise<Answer> {
-  const drop = () => job.waitUntil(dropPictures(job.env.BUCKET, job.hoisted));
+  const drop = () => job.waitUntil(deletePictures(job.env.BUCKET, job.hoisted));
   const other = await settle(job, what).catch((error: unknown) => {
     drop();
     throw error;
@@ -56,12 +56,12 @@ async function settle(job: Job, what: Once): Promise<StoredRecord | undefined> {
   const offered = (): Claim => ({ generation: job.id, fingerprint: what.fingerprint, at: Date.now() });
   const until = Date.now() + what.waitMs;
   let pauseMs = POLL_MS.first;
-  let held = await claim(BUCKET, what.key, offered());
-  while (!held.mine) {
+  let held = await acquireClaim(BUCKET, what.key, offered());
+  while (!held.isOwner) {
     const seen = await look(job, what, held);
     if (typeof seen === "object") return seen;
     if (seen === "free") {
-      if (await takeOver(BUCKET, what.key, held.etag, offered())) return undefined;
+      if (await replaceClaim(BUCKET, what.key, held.etag, offered())) return undefined;
     } else {
       const isNoted = what.later === true && seen === "running";
       const record = isNoted ? await getRecord(BUCKET, held.claim.generation) : null;
@@ -71,16 +71,16 @@ async function settle(job: Job, what: Once): Promise<StoredRecord | undefined> {
       await scheduler.wait(pauseMs * (0.75 + Math.random() / 2));
       pauseMs = Math.min(POLL_MS.longest, pauseMs * POLL_MS.growth);
     }
-    held = await claim(BUCKET, what.key, offered());
+    held = await acquireClaim(BUCKET, what.key, offered());
   }
   return undefined;
 }
 
 /** What has become of somebody else's claim: `none` where its owner has not begun yet. */
-async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "none" | "running" | StoredRecord> {
-  const { leaseMs } = job.settings.limits;
+async function look(job: Job, what: Once, { claim }: ClaimState): Promise<"free" | "none" | "running" | StoredRecord> {
+  const { leaseMs } = job.config.limits;
   const now = Date.now();
-  const progress = await progressOf(job.env.BUCKET, claim.generation, now, leaseMs);
+  const progress = await lifecycleOf(job.env.BUCKET, claim.generation, now, leaseMs);
   const record = progress.at === "ended" ? progress.record : undefined;
   const over = progress.at === "ended" || progress.at === "lost";
   if (over && now - claim.at >= what.keepMs(record)) return "free";
@@ -92,19 +92,19 @@ async function look(job: Job, what: Once, { claim }: Held): Promise<"free" | "no
   // No vendor was asked, and its owner is gone, or so slow that it is kept from asking any: nobody pays twice.
   if (progress.at === "disowned") return "free";
   if (progress.at === "none") {
-    const isOurs = now - claim.at > leaseMs && (await disown(job.env.BUCKET, inPlaceOf(job, claim)));
+    const isOurs = now - claim.at > leaseMs && (await fence(job.env.BUCKET, inPlaceOf(job, claim)));
     return isOurs ? "free" : "none";
   }
   if (progress.at === "running" || progress.at === "queued") return "running";
   // Of a job the consumer notes what became of it; until then its record is the answer, as it was before.
-  if (what.later === true && (await isOutstanding(job.env.BUCKET, claim.generation))) return "running";
+  if (what.later === true && (await isPending(job.env.BUCKET, claim.generation))) return "running";
   const lost = "What became of the request with this key is not known, and it may have been charged; use a new key.";
   throw conflict(lost);
 }
 
 /** The record of a generation that is kept from beginning. */
 function inPlaceOf(job: Job, { generation }: Claim): StoredRecord {
-  return { ...newRecord({ ...job, id: generation }, "failed"), error: DISOWNED, failure: { uncharged: true } };
+  return { ...newRecord({ ...job, id: generation }, "failed"), error: FENCED, failure: { uncharged: true } };
 }
 
 async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answer> {
@@ -118,12 +118,12 @@ async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answ
 }
 
 /** Lets go of a claim whose generation left no record: others would wait for it until its lease is over. Never throws. */
-async function letGo({ id, env, settings }: Job, key: string): Promise<void> {
+async function letGo({ id, env, config }: Job, key: string): Promise<void> {
   try {
-    const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
-    if (at === "none") await release(env.BUCKET, key, id);
+    const { at } = await lifecycleOf(env.BUCKET, id, Date.now(), config.limits.leaseMs);
+    if (at === "none") await releaseClaim(env.BUCKET, key, id);
   } catch (error) {
-    log("claim.failed", { generation: id, error: redact(String(error), settings.secrets) });
+    log("claim.failed", { generation: id, error: redact(String(error), config.secrets) });
   }
 }
 

@@ -1,11 +1,11 @@
-import { asGatewayError, GatewayError, redact, redactedStart, refine } from "../errors.ts";
+import { toGatewayError, GatewayError, redact, redactedStart, withDetail } from "../errors.ts";
 import { priceOf } from "../image/model-spec.ts";
 import type { Attempt, Cost } from "../image/record.ts";
 import { referencesOf, type StoredPicture } from "../image/request.ts";
 import { Breakers, type Outcome } from "./circuit-breaker.ts";
-import { all } from "../store/objects.ts";
-import { PictureUploads, read } from "../store/pictures.ts";
-import { BadBody } from "../stream/body-error.ts";
+import { settleAll } from "../store/objects.ts";
+import { UploadSet, readPicture } from "../store/pictures.ts";
+import { BodyError } from "../stream/body-error.ts";
 import { Deadline } from "../vendors/deadline.ts";
 import { retryAfterSeconds, send } from "../vendors/send.ts";
 import { collect, type Exchange, receive } from "./vendor-response.ts";
@@ -31,7 +31,7 @@ export async function exchange(work: Exchange, attempts: Attempt[]): Promise<Exc
   const vendor = provider.name;
   const from = Date.now();
   // A vendor inside this process is never overloaded; it only says so when it is told to.
-  const guarded = provider.answer === undefined;
+  const guarded = provider.localFetch === undefined;
   if (guarded) breakers.admit(vendor, from);
   const attempt: Attempt = { vendor, ms: 0 };
   attempts.push(attempt);
@@ -42,7 +42,7 @@ export async function exchange(work: Exchange, attempts: Attempt[]): Promise<Exc
     if (guarded) breakers.settle(vendor, "answered", Date.now());
     return exchanged;
   } catch (thrown) {
-    const error = asGatewayError(thrown);
+    const error = toGatewayError(thrown);
     attempt.error = error.code;
     if (guarded) breakers.settle(vendor, outcomeOf(error), Date.now());
     throw error;
@@ -52,20 +52,20 @@ export async function exchange(work: Exchange, attempts: Attempt[]): Promise<Exc
 }
 
 async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
-  const { bucket, route, settings, until } = work;
+  const { bucket, route, config, until } = work;
   const { provider } = route.target;
-  const { limits, secrets } = settings;
+  const { limits, secrets } = config;
   const deadline = new Deadline(provider.name, Math.max(1, Math.min(limits.answerMs, until - Date.now())));
-  const uploads = new PictureUploads((index) => {
+  const uploads = new UploadSet((index) => {
     if (index >= limits.answerPictures) {
-      throw new BadBody(`The answer has more than ${limits.answerPictures} pictures.`, true);
+      throw new BodyError(`The answer has more than ${limits.answerPictures} pictures.`, true);
     }
     return work.upload();
   });
   let retryAfter: number | undefined;
   let lost: { error: unknown } | undefined;
   const open = (picture: StoredPicture) =>
-    read(bucket, picture.key).catch((error: unknown) => {
+    readPicture(bucket, picture.key).catch((error: unknown) => {
       lost = { error };
       throw error;
     });
@@ -81,7 +81,7 @@ async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
       response.headers,
       route.request,
     );
-    const pictures = await all(images.map((carrier) => collect(work, carrier, uploads, deadline)));
+    const pictures = await settleAll(images.map((carrier) => collect(work, carrier, uploads, deadline)));
     await uploads.discard(pictures);
     return {
       pictures,
@@ -109,12 +109,12 @@ function withoutSecrets(usage: Record<string, unknown>, secrets: readonly string
 
 function explain(
   thrown: unknown,
-  { route, settings }: Exchange,
+  { route, config }: Exchange,
   deadline: Deadline,
   retryAfter: number | undefined,
 ): GatewayError {
-  let error = asGatewayError(deadline.signal.aborted ? deadline.signal.reason : thrown);
-  if (thrown instanceof BadBody && !deadline.signal.aborted) {
+  let error = toGatewayError(deadline.signal.aborted ? deadline.signal.reason : thrown);
+  if (thrown instanceof BodyError && !deadline.signal.aborted) {
     const message = `${route.target.provider.name} sent an answer that cannot be used. ${thrown.message}`;
     error = new GatewayError("vendor_error", message, { cause: thrown });
   }
@@ -129,9 +129,9 @@ function explain(
   const told = own
     .filter(({ length }) => length >= TELLING)
     .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
-  const sent = [...new Set([...settings.secrets, ...told])];
+  const sent = [...new Set([...config.secrets, ...told])];
   const message = redactedStart(error.message, sent);
-  return refine(error, { message, retryAfter: error.retryAfter ?? retryAfter });
+  return withDetail(error, { message, retryAfter: error.retryAfter ?? retryAfter });
 }
 
 /** What a failed call tells of the vendor's health; an answer that cannot be used tells nothing of the next. */

@@ -33,7 +33,7 @@ const le32 = (bytes: Uint8Array, at: number) => le16(bytes, at) + le16(bytes, at
 const four = (bytes: Uint8Array, at: number) => String.fromCharCode(...bytes.subarray(at, at + 4));
 
 /** MIME type by magic bytes; undefined for what is no raster picture (HTML, SVG, PDF, text). 12 bytes are enough. */
-export function sniff(head: Uint8Array): string | undefined {
+export function detectType(head: Uint8Array): string | undefined {
   if (has(head, 0, PNG)) return "image/png";
   if (be16(head, 0) === 0xffd8 && head[2] === 0xff && opensJpeg(byte(head, 3))) return "image/jpeg";
   if (has(head, 0, GIF87) || has(head, 0, GIF89)) return "image/gif";

@@ -3,7 +3,7 @@ import type { ModelSpec } from "./model-spec.ts";
 import type { ImageRequest } from "./request.ts";
 
 /** A request on its way to a model; `request` is a copy that the steps change. */
-export interface Work {
+export interface FitContext {
   request: ImageRequest;
   spec: ModelSpec;
   warnings: string[];
@@ -11,24 +11,24 @@ export interface Work {
   lost: number;
 }
 
-export function refuse(field: string, message: string): never {
+export function reject(field: string, message: string): never {
   throw new GatewayError("invalid_request", message, { field });
 }
 
 /** A caller's own word, short and in ASCII, since warnings go into a header. */
-export function shown(word: string): string {
+export function shorten(word: string): string {
   const safe = word.slice(0, 40).replace(/[^\x20-\x7e]/g, "?");
   return word.length > 40 ? `${safe}...` : safe;
 }
 
 /** A wish that is not met, with what is said of it. */
-export function lost(work: Work, warning: string): void {
+export function lost(work: FitContext, warning: string): void {
   work.warnings.push(warning);
   work.lost++;
 }
 
-export function leftOut(work: Work, what: string, more = ""): void {
-  lost(work, `${what} was left out: ${shown(work.request.model)} does not take it here${more}`);
+export function warnDropped(work: FitContext, what: string, more = ""): void {
+  lost(work, `${what} was left out: ${shorten(work.request.model)} does not take it here${more}`);
 }
 
-export const list = (values: readonly string[]) => values.join(", ");
+export const joinValues = (values: readonly string[]) => values.join(", ");

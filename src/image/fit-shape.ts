@@ -1,4 +1,4 @@
-import { list, leftOut, lost, refuse, shown, type Work } from "./fit-context.ts";
+import { joinValues, warnDropped, lost, reject, shorten, type FitContext } from "./fit-context.ts";
 import type { ModelSpec } from "./model-spec.ts";
 import { TIERS, type Tier } from "./request.ts";
 import { nearest, nearestRatio, distance, parseRatio, pixelsOf, type Shape } from "./size.ts";
@@ -7,7 +7,7 @@ import { nearest, nearestRatio, distance, parseRatio, pixelsOf, type Shape } fro
 const TOLERANCE = Math.log(1.04);
 
 /** Size and ratio, or pixels, as the model takes them; one is made of the other where it has only that. */
-export function fitShape(work: Work): void {
+export function fitShape(work: FitContext): void {
   const { width, height } = work.request;
   if (width !== undefined || height !== undefined) return fitPixels(work);
   fitRatio(work);
@@ -15,24 +15,24 @@ export function fitShape(work: Work): void {
   if (work.spec.dimensions) tierToPixels(work);
 }
 
-function fitPixels(work: Work): void {
+function fitPixels(work: FitContext): void {
   const { request, spec, warnings } = work;
   const { model, width, height, size, aspectRatio } = request;
-  if (width === undefined) refuse("width", "width is needed beside height");
-  if (height === undefined) refuse("height", "height is needed beside width");
+  if (width === undefined) reject("width", "width is needed beside height");
+  if (height === undefined) reject("height", "height is needed beside width");
   for (const [field, side] of Object.entries({ width, height }))
-    if (!Number.isSafeInteger(side) || side < 1) refuse(field, `${field} is not a whole number of pixels above 0`);
+    if (!Number.isSafeInteger(side) || side < 1) reject(field, `${field} is not a whole number of pixels above 0`);
 
   const ratio = aspectRatio === undefined ? undefined : parseRatio(aspectRatio);
   if (aspectRatio !== undefined && !(ratio && distance(ratio, { width, height }) <= TOLERANCE))
-    warnings.push(`aspectRatio ${shown(aspectRatio)} was left out: width and height decide`);
+    warnings.push(`aspectRatio ${shorten(aspectRatio)} was left out: width and height decide`);
 
   if (spec.dimensions) {
     checkSide("width", width, model, spec.dimensions);
     checkSide("height", height, model, spec.dimensions);
     const { maxPixels = Infinity } = spec.dimensions;
     if (width * height > maxPixels)
-      refuse("width", `${width}x${height} is not drawn by ${shown(model)} here; allowed: ${maxPixels} pixels in all`);
+      reject("width", `${width}x${height} is not drawn by ${shorten(model)} here; allowed: ${maxPixels} pixels in all`);
     if (size !== undefined) warnings.push(`size ${size} was left out: width and height decide`);
     delete request.size;
     delete request.aspectRatio;
@@ -42,7 +42,7 @@ function fitPixels(work: Work): void {
   delete request.width;
   delete request.height;
   if (spec.ratios.length === 0) {
-    lost(work, `width and height were left out: ${shown(model)} does not take them here`);
+    lost(work, `width and height were left out: ${shorten(model)} does not take them here`);
     delete request.aspectRatio;
     fitSize(work);
     return;
@@ -51,10 +51,10 @@ function fitPixels(work: Work): void {
   const name = hit.size === undefined ? hit.aspectRatio : `${hit.size} ${hit.aspectRatio}`;
   const drawn = `${name} (${hit.published ? "" : "about "}${hit.width}x${hit.height})`;
   if (!hit.exact && hit.off > TOLERANCE)
-    refuse(
+    reject(
       "width",
-      `${width}x${height} has a ratio that is not drawn by ${shown(model)} here; ` +
-        `allowed: ${list(spec.ratios)}; nearest: ${drawn}`,
+      `${width}x${height} has a ratio that is not drawn by ${shorten(model)} here; ` +
+        `allowed: ${joinValues(spec.ratios)}; nearest: ${drawn}`,
     );
   if (!hit.exact) warnings.push(`${width}x${height} is drawn as ${drawn}`);
   if (size !== undefined && size !== hit.size) warnings.push(`size ${size} was left out: width and height decide`);
@@ -82,49 +82,49 @@ function within({ width, height }: Shape, { multipleOf, maxPixels = Infinity }: 
 function checkSide(field: "width" | "height", side: number, model: string, sides: Sides): void {
   const { multipleOf, min, max } = sides;
   if (side % multipleOf === 0 && side >= min && side <= max) return;
-  refuse(
+  reject(
     field,
-    `${field} ${side} is not drawn by ${shown(model)} here; ` +
+    `${field} ${side} is not drawn by ${shorten(model)} here; ` +
       `allowed: multiples of ${multipleOf} from ${min} to ${max}; nearest: ${snap(side, sides)}`,
   );
 }
 
-function fitRatio(work: Work): void {
+function fitRatio(work: FitContext): void {
   const { request, spec } = work;
   const { aspectRatio } = request;
   if (aspectRatio === undefined || spec.ratios.includes(aspectRatio)) return;
   const asked = parseRatio(aspectRatio);
   if (!asked)
-    refuse(
+    reject(
       "aspectRatio",
-      `aspectRatio ${shown(aspectRatio)} is not W:H; allowed: ${list(spec.ratios) || "16:9 and the like"}`,
+      `aspectRatio ${shorten(aspectRatio)} is not W:H; allowed: ${joinValues(spec.ratios) || "16:9 and the like"}`,
     );
   const closest = nearestRatio(asked, spec.ratios);
   if (spec.dimensions) return;
   if (closest === undefined) {
     delete request.aspectRatio;
-    leftOut(work, `aspectRatio ${shown(aspectRatio)}`);
+    warnDropped(work, `aspectRatio ${shorten(aspectRatio)}`);
   } else
-    refuse(
+    reject(
       "aspectRatio",
-      `aspectRatio ${shown(aspectRatio)} is not drawn by ${shown(request.model)} here; ` +
-        `allowed: ${list(spec.ratios)}; nearest: ${closest}`,
+      `aspectRatio ${shorten(aspectRatio)} is not drawn by ${shorten(request.model)} here; ` +
+        `allowed: ${joinValues(spec.ratios)}; nearest: ${closest}`,
     );
 }
 
-function fitSize(work: Work): void {
+function fitSize(work: FitContext): void {
   const { request, spec } = work;
   const { model, size } = request;
   if (size === undefined || spec.sizes.includes(size)) return;
   if (spec.sizes.length > 0)
-    refuse("size", `size ${size} is not drawn by ${shown(model)} here; allowed: ${list(spec.sizes)}`);
+    reject("size", `size ${size} is not drawn by ${shorten(model)} here; allowed: ${joinValues(spec.sizes)}`);
   if (spec.dimensions) return;
   delete request.size;
-  leftOut(work, `size ${size}`);
+  warnDropped(work, `size ${size}`);
 }
 
 /** For a model that takes pixels: a tier, or a ratio outside its list, is sent as width and height. */
-function tierToPixels({ request, spec }: Work): void {
+function tierToPixels({ request, spec }: FitContext): void {
   const { model, size, aspectRatio } = request;
   const sides = spec.dimensions;
   if (!sides || (size === undefined && (aspectRatio === undefined || spec.ratios.includes(aspectRatio)))) return;
@@ -142,10 +142,10 @@ function tierToPixels({ request, spec }: Work): void {
   const pixels = at(size ?? spec.defaultSize ?? "1K");
   if (!pixels) {
     const sizes = (spec.sizes.length > 0 ? spec.sizes : TIERS).filter((tier) => at(tier) !== undefined);
-    refuse(
+    reject(
       size === undefined || sizes.length === 0 ? "aspectRatio" : "size",
-      `${size === undefined ? "" : `size ${size} at `}aspectRatio ${shown(ratio)} is not drawn by ${shown(model)} here; ` +
-        `sides are ${sides.min} to ${sides.max} pixels; sizes allowed at that ratio: ${list(sizes) || "none"}`,
+      `${size === undefined ? "" : `size ${size} at `}aspectRatio ${shorten(ratio)} is not drawn by ${shorten(model)} here; ` +
+        `sides are ${sides.min} to ${sides.max} pixels; sizes allowed at that ratio: ${joinValues(sizes) || "none"}`,
     );
   }
   delete request.size;

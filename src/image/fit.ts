@@ -1,5 +1,5 @@
-import { Bound } from "./size-cap.ts";
-import { leftOut, list, lost, refuse, shown, type Work } from "./fit-context.ts";
+import { SizeCap } from "./size-cap.ts";
+import { warnDropped, joinValues, lost, reject, shorten, type FitContext } from "./fit-context.ts";
 import { fitShape } from "./fit-shape.ts";
 import type { ModelSpec, PixelTable } from "./model-spec.ts";
 import { type ImageRequest, namedReferences, type Reference, referencesOf, type Tier, type Turn } from "./request.ts";
@@ -13,22 +13,22 @@ const QUALITY_SYNONYMS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The request as a vendor's model takes it. */
-export interface Fitted {
+export interface FitResult {
   request: ImageRequest;
   /** Everything dropped or rewritten. */
   warnings: string[];
   /** How many wishes were dropped because the vendor has no field for them. */
-  lost: number;
+  droppedCount: number;
 }
 
 /** What is known of a request beside itself. */
-export interface Circumstances {
+export interface FitOptions {
   /** Whether the caller makes any output format of what comes. */
   converts?: boolean;
   /** Wishes that nobody had: dropped without a word where the model cannot meet them. */
-  assumed?: readonly ("size" | "aspectRatio")[] | undefined;
+  defaulted?: readonly ("size" | "aspectRatio")[] | undefined;
   /** The largest size that the caller may have. */
-  most?: Tier | undefined;
+  maxSize?: Tier | undefined;
   /** What is published of the model's pixels, whoever draws it. */
   pixels?: PixelTable | undefined;
 }
@@ -41,28 +41,28 @@ export interface Circumstances {
 export function fit(
   request: ImageRequest,
   whole: ModelSpec,
-  { converts = false, assumed = [], most, pixels }: Circumstances = {},
-): Fitted {
-  const bound = most === undefined ? undefined : new Bound(most, whole, pixels);
-  const spec = bound?.within(request.model) ?? whole;
-  const work: Work = { request: { ...request }, spec, warnings: [], lost: 0 };
-  for (const field of assumed) {
+  { converts = false, defaulted = [], maxSize, pixels }: FitOptions = {},
+): FitResult {
+  const bound = maxSize === undefined ? undefined : new SizeCap(maxSize, whole, pixels);
+  const spec = bound?.restrict(request.model) ?? whole;
+  const work: FitContext = { request: { ...request }, spec, warnings: [], lost: 0 };
+  for (const field of defaulted) {
     const allowed: readonly (string | undefined)[] = field === "size" ? spec.sizes : spec.ratios;
     if (!allowed.includes(request[field])) delete work.request[field];
   }
-  bound?.fillIn(work.request);
+  bound?.applyDefault(work.request);
   fitTurns(work);
   fitShape(work);
   // Pixels that the model does not take are gone by now.
-  bound?.fillIn(work.request);
+  bound?.applyDefault(work.request);
   fitQuality(work);
   fitExtras(work, converts);
   checkReferences(work, request);
-  return { request: work.request, warnings: work.warnings, lost: work.lost };
+  return { request: work.request, warnings: work.warnings, droppedCount: work.lost };
 }
 
 /** For a model without turns: what was said becomes part of the prompt, what was shown comes before its references. */
-function fitTurns(work: Work): void {
+function fitTurns(work: FitContext): void {
   const { request, spec, warnings } = work;
   const { turns = [], prompt, references } = request;
   if (turns.length === 0) delete request.turns;
@@ -71,14 +71,14 @@ function fitTurns(work: Work): void {
   const gone = count(turns) - count(kept);
   // A chat that goes on for long must not end because of what was drawn at its beginning.
   if (gone > 0)
-    lost(work, `turns lost their ${gone} oldest pictures: ${shown(request.model)} takes ${spec.references} here`);
+    lost(work, `turns lost their ${gone} oldest pictures: ${shorten(request.model)} takes ${spec.references} here`);
   request.turns = kept;
   if (spec.turns) return;
   const said = kept.flatMap(({ role, text }) => (text === undefined ? [] : `${SPEAKER[role]}: ${text}`));
   request.prompt = [...said, said.length === 0 ? prompt : `${SPEAKER.user}: ${prompt}`].join("\n\n");
   request.references = [...kept.flatMap((turn) => turn.references), ...references];
   delete request.turns;
-  warnings.push(`turns were joined into one prompt: ${shown(request.model)} does not take them here`);
+  warnings.push(`turns were joined into one prompt: ${shorten(request.model)} does not take them here`);
 }
 
 const count = (turns: readonly Turn[]) => turns.reduce((sum, turn) => sum + turn.references.length, 0);
@@ -95,7 +95,7 @@ function newest(turns: readonly Turn[], pictures: number): Turn[] {
 
 const SPEAKER: Record<Turn["role"], string> = { user: "User", model: "Assistant" };
 
-function fitQuality(work: Work): void {
+function fitQuality(work: FitContext): void {
   const { request, spec, warnings } = work;
   const { model, quality } = request;
   if (quality === undefined || spec.qualities.includes(quality)) return;
@@ -107,38 +107,38 @@ function fitQuality(work: Work): void {
     request.quality = synonym;
     warnings.push(`quality ${quality} is drawn as ${synonym}`);
   } else if (spec.qualities.length > 0)
-    refuse(
+    reject(
       "quality",
-      `quality ${shown(quality)} is not offered by ${shown(model)} here; allowed: ${list(spec.qualities)}`,
+      `quality ${shorten(quality)} is not offered by ${shorten(model)} here; allowed: ${joinValues(spec.qualities)}`,
     );
-  else leftOut(work, `quality ${shown(quality)}`);
+  else warnDropped(work, `quality ${shorten(quality)}`);
 }
 
-function fitExtras(work: Work, converts: boolean): void {
+function fitExtras(work: FitContext, converts: boolean): void {
   const { request, spec } = work;
   const { seed, outputFormat } = request;
   if (seed !== undefined && !spec.seed) {
     delete request.seed;
-    leftOut(work, "seed");
+    warnDropped(work, "seed");
   }
   if (outputFormat !== undefined && !spec.formats.includes(outputFormat)) {
     delete request.outputFormat;
-    const why = spec.formats.length > 0 ? `; allowed: ${list(spec.formats)}` : "; the format is not selectable";
-    if (!converts) leftOut(work, `outputFormat ${outputFormat}`, why);
+    const why = spec.formats.length > 0 ? `; allowed: ${joinValues(spec.formats)}` : "; the format is not selectable";
+    if (!converts) warnDropped(work, `outputFormat ${outputFormat}`, why);
   }
   if (request.mask !== undefined && !spec.mask)
-    refuse(
+    reject(
       "mask",
-      `mask is not taken by ${shown(request.model)} here; leave it out, and say in the prompt what to change`,
+      `mask is not taken by ${shorten(request.model)} here; leave it out, and say in the prompt what to change`,
     );
 }
 
 /** Joining turns moves their references, and an error names them as the caller does: as in `asked`. */
-function checkReferences({ request, spec }: Work, asked: ImageRequest): void {
+function checkReferences({ request, spec }: FitContext, asked: ImageRequest): void {
   const { model } = request;
   const count = referencesOf({ ...request, mask: undefined }).length;
   if (count > spec.references)
-    refuse("references", `references has ${count} pictures; ${shown(model)} takes at most ${spec.references} here`);
+    reject("references", `references has ${count} pictures; ${shorten(model)} takes at most ${spec.references} here`);
   const fields = new Map(namedReferences(asked).map(([field, reference]) => [reference, field]));
   for (const reference of referencesOf(request)) checkReference(reference, fields.get(reference) ?? "references", spec);
 }
@@ -150,15 +150,15 @@ function checkReference(reference: Reference, field: string, { referenceSchemes,
   if ("picture" in reference) {
     const { bytes } = reference.picture;
     if (bytes > (referenceBytes ?? Infinity))
-      refuse(field, `${field} has ${bytes} bytes; allowed: ${referenceBytes} bytes`);
+      reject(field, `${field} has ${bytes} bytes; allowed: ${referenceBytes} bytes`);
     return;
   }
   // Only the scheme is named: the rest of the URL may carry a signature.
   const scheme = /^([a-z][a-z0-9+.-]{0,19}):\/\//i.exec(reference.url)?.[1]?.toLowerCase();
   const taken = [...new Set([...referenceSchemes, ...FETCHED])];
   if (scheme !== undefined && taken.some((each) => each === scheme)) return;
-  refuse(
+  reject(
     field,
-    `${field} has a URL ${scheme === undefined ? "without a scheme" : `of scheme ${scheme}`}; allowed: ${list(taken)}`,
+    `${field} has a URL ${scheme === undefined ? "without a scheme" : `of scheme ${scheme}`}; allowed: ${joinValues(taken)}`,
   );
 }

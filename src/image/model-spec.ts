@@ -54,7 +54,7 @@ export interface Price {
 export type PixelTable = Partial<Record<Tier, Record<string, string>>>;
 
 /** What contradicts itself in a spec, in words; undefined where nothing does. */
-export function contradiction({ sizes, defaultSize, ratios, defaultRatio, dimensions }: ModelSpec): string | undefined {
+export function validateSpec({ sizes, defaultSize, ratios, defaultRatio, dimensions }: ModelSpec): string | undefined {
   // Without a field for it, a vendor may still have a size or a ratio that it always draws.
   if (defaultSize !== undefined && sizes.length > 0 && !sizes.includes(defaultSize))
     return `defaultSize ${defaultSize} is not among sizes: ${sizes.join(", ")}`;

@@ -22,7 +22,7 @@ export interface GenerationRecord {
 }
 
 /** Milliseconds that each stage took: the request to arrive, references to be fetched, and so on. */
-export interface Stages {
+export interface Timings {
   request: number;
   references: number;
   drawing: number;
@@ -37,7 +37,7 @@ export interface Usage {
   bytes: number;
   /** Of all attempts, one entry a currency; absent where no price is known. */
   cost?: Cost[] | undefined;
-  ms: Stages;
+  ms: Timings;
   /** What the vendor said of it, in its own words. */
   vendor?: Record<string, unknown> | undefined;
 }

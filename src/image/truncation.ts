@@ -34,7 +34,7 @@ const WALKS: Readonly<Record<string, () => Walk>> = {
  * Whether a picture is there up to the end that its format gives it, found as the bytes pass by. What follows the end is
  * of no account, and what is inside is not looked at. Never throws.
  */
-export class EndFinder {
+export class TruncationCheck {
   private readonly walk: Walk | undefined;
   private readonly header = new DataView(new ArrayBuffer(8));
   private held = 0;
@@ -52,14 +52,14 @@ export class EndFinder {
   }
 
   /** The picture's next bytes, as many as there are. */
-  see(piece: Uint8Array): void {
+  push(piece: Uint8Array): void {
     while (this.want !== undefined && this.fill(this.want, piece)) this.step();
     if (this.end === NEVER) this.search(piece);
     this.seen += piece.length;
   }
 
   /** Whether what has been seen holds a whole picture. */
-  get whole(): boolean {
+  get complete(): boolean {
     return this.end <= this.seen;
   }
 

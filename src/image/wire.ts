@@ -1,7 +1,7 @@
 import type { StoredPicture } from "./request.ts";
 
 /** The place in a wire value where a stored picture's base64 goes, after `prefix` (as of a data URI). */
-export class Inline {
+export class InlineImage {
   readonly picture: StoredPicture;
   readonly prefix: string;
 
@@ -12,12 +12,12 @@ export class Inline {
 }
 
 /** A picture as a data URI. */
-export function dataUri(picture: StoredPicture): Inline {
-  return new Inline(picture, `data:${picture.type};base64,`);
+export function dataUri(picture: StoredPicture): InlineImage {
+  return new InlineImage(picture, `data:${picture.type};base64,`);
 }
 
 /** A JSON value to send, with pictures in it; undefined members are left out. */
-export type Wire = string | number | boolean | null | undefined | Inline | Wire[] | { [key: string]: Wire };
+export type Wire = string | number | boolean | null | undefined | InlineImage | Wire[] | { [key: string]: Wire };
 
 /** Whether a value that was read from JSON is an object: neither a list nor null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
@@ -31,14 +31,14 @@ export interface Event {
 }
 
 /** What stands in a skeleton for the base64 of hoisted picture `index`. */
-export function hoistedMark(index: number): string {
+export function placeholder(index: number): string {
   return `hoisted:${index}`;
 }
 
 const HOISTED = /^\s*(?:data:[^,]*;base64,)?hoisted:(\d+)\s*$/;
 
 /** Which hoisted picture a text of a skeleton stands for, bare or as a data URI; undefined if it stands for none. */
-export function hoistedIndex(text: string): number | undefined {
+export function placeholderIndex(text: string): number | undefined {
   const index = HOISTED.exec(text)?.[1];
   return index === undefined ? undefined : Number(index);
 }

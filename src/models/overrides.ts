@@ -8,7 +8,7 @@ import { parseWire } from "../vendors/request-schema.ts";
 import type { Provider } from "../vendors/vendor.ts";
 
 /** What the var MODELS says of one model at one vendor. */
-export interface Override {
+export interface ModelOverride {
   /** The model of this vendor whose spec this one begins with. */
   like?: string | undefined;
   aliases: string[];
@@ -17,12 +17,12 @@ export interface Override {
 }
 
 /** By vendor and model; `null` takes the model away from that vendor. */
-export interface Overriding {
+export interface OverrideEntry {
   provider: Provider;
   model: string;
   /** Where in the var it says so. */
   path: string;
-  override: Override | null;
+  override: ModelOverride | null;
 }
 
 /** A slash would pin a vendor. */
@@ -90,7 +90,7 @@ const overrideWire = z.partial(
 );
 
 /** Reads the var MODELS. Throws an Error with the path at fault and what is allowed there. */
-export function parseOverrides(json: string | undefined, providers: readonly Provider[]): Overriding[] {
+export function parseOverrides(json: string | undefined, providers: readonly Provider[]): OverrideEntry[] {
   if (json === undefined) return [];
   return members(parseVar("MODELS", json), "MODELS").flatMap(([vendor, models]) => {
     const provider = providers.find(({ name }) => name === vendor);
@@ -109,7 +109,7 @@ function members(value: unknown, path: string): [string, unknown][] {
   throw new Error(`${path} must be an object`);
 }
 
-function parseOverride(value: unknown, path: string): Override {
+function parseOverride(value: unknown, path: string): ModelOverride {
   members(value, path);
   try {
     const { like, aliases = [], ...changes } = parseWire(overrideWire, value);

@@ -1,12 +1,12 @@
-import type { Settings } from "../env.ts";
+import type { Config } from "../env.ts";
 import { CATALOG, type CatalogEntry } from "../image/catalog.ts";
-import { contradiction, type ModelSpec } from "../image/model-spec.ts";
+import { validateSpec, type ModelSpec } from "../image/model-spec.ts";
 import { fallback, providers } from "../vendors/index.ts";
 import type { Provider } from "../vendors/vendor.ts";
-import { type Override, type Overriding, parseOverrides } from "./overrides.ts";
+import { type ModelOverride, type OverrideEntry, parseOverrides } from "./overrides.ts";
 
 /** Every model at every vendor: what the vendors' folders say, and what the var MODELS changes of it. */
-export interface Registry {
+export interface ModelRegistry {
   /** Canonical names of every model there is, drawn here or not. */
   models: readonly string[];
   /** The canonical name behind a name or alias, without a vendor before it; undefined where nobody knows it. */
@@ -24,16 +24,16 @@ interface Draft {
   tables: Map<string, Map<string, ModelSpec>>;
 }
 
-const registries = new WeakMap<object, Registry>();
+const registries = new WeakMap<object, ModelRegistry>();
 
-/** The registry of these settings, built once an isolate. Throws an Error with the var's path where it is wrong. */
-export function registryOf(settings: Pick<Settings, "models">): Registry {
-  let registry = registries.get(settings);
-  if (registry === undefined) registries.set(settings, (registry = build(settings.models)));
+/** The registry of these config, built once an isolate. Throws an Error with the var's path where it is wrong. */
+export function registryOf(config: Pick<Config, "models">): ModelRegistry {
+  let registry = registries.get(config);
+  if (registry === undefined) registries.set(config, (registry = build(config.models)));
   return registry;
 }
 
-function build(models: string | undefined): Registry {
+function build(models: string | undefined): ModelRegistry {
   const draft = asShipped();
   for (const change of parseOverrides(models, providers)) apply(draft, change);
   const { entries, names, tables } = draft;
@@ -60,12 +60,12 @@ function asShipped(): Draft {
   return { entries, names, tables };
 }
 
-function apply({ entries, names, tables }: Draft, { provider, model, path, override }: Overriding): void {
+function apply({ entries, names, tables }: Draft, { provider, model, path, override }: OverrideEntry): void {
   const meant = names.get(model) ?? model;
   if (meant !== model) throw new Error(`${path} is another name of ${meant}, which is to be written here`);
   const table = tables.get(provider.name);
   if (override === null) {
-    if (table?.delete(model) !== true) throw new Error(`${path} is not there; ${has(provider)}`);
+    if (table?.delete(model) !== true) throw new Error(`${path} is not there; ${listModels(provider)}`);
     return;
   }
   const spec = changed(provider, model, override, path);
@@ -81,18 +81,18 @@ function apply({ entries, names, tables }: Draft, { provider, model, path, overr
 }
 
 /** The vendor's own spec, or a copy of that of a model it is like, with the changes. */
-function changed(provider: Provider, model: string, { like, changes }: Override, path: string): ModelSpec {
+function changed(provider: Provider, model: string, { like, changes }: ModelOverride, path: string): ModelSpec {
   const name = like ?? model;
   const base = Object.hasOwn(provider.models, name) ? provider.models[name] : undefined;
   if (base === undefined) {
     const where = like === undefined ? `${path} is new, which needs "like"` : `${path}.like must be another`;
-    throw new Error(`${where}; ${has(provider)}`);
+    throw new Error(`${where}; ${listModels(provider)}`);
   }
   // A copy has its own name on the wire, and is there to be used.
   const start = like === undefined ? base : { ...base, wireName: model, off: false };
   const said = Object.entries({ ...start, ...changes }).filter(([, value]) => value !== null && value !== undefined);
   const spec = Object.fromEntries(said) as unknown as ModelSpec;
-  const wrong = contradiction(spec) ?? unsendable(provider, spec);
+  const wrong = validateSpec(spec) ?? unsendable(provider, spec);
   if (wrong !== undefined) throw new Error(`${path}: ${wrong}`);
   return spec;
 }
@@ -110,6 +110,6 @@ function unsendable({ name, models }: Provider, spec: ModelSpec): string | undef
   return field === undefined ? undefined : `${field} cannot be sent to ${name}`;
 }
 
-function has({ name, models }: Provider): string {
+function listModels({ name, models }: Provider): string {
   return `${name} has ${Object.keys(models).join(", ")}`;
 }

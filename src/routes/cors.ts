@@ -2,7 +2,7 @@ import type { Next } from "hono";
 import { GatewayError } from "../errors.ts";
 import { isOrigin } from "../access/origins.ts";
 import type { AppContext } from "./context.ts";
-import { failure } from "./error-response.ts";
+import { errorResponse } from "./error-response.ts";
 
 /** What a page may send. `*` is every other header, as SDKs add their own, but never stands for the key's. */
 const HEADERS = "authorization, accept, content-type, idempotency-key, prefer, *";
@@ -16,13 +16,13 @@ const EXPOSED =
  * Opens a method of a path to web pages: publishable keys are good there, and their pages may read the answer. Nobody
  * else's may: a secret key in a page is a mistake. No credentials: there are no cookies here.
  */
-export function forPages(method: "GET" | "POST"): (c: AppContext, next: Next) => Promise<Response | void> {
+export function corsFor(method: "GET" | "POST"): (c: AppContext, next: Next) => Promise<Response | void> {
   const methods = method === "GET" ? ["GET", "HEAD"] : [method];
   return async (c, next) => {
     c.header("vary", "origin", { append: true });
     if (c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined)
       return preflight(c, methods);
-    c.set("pages", methods.includes(c.req.method));
+    c.set("publishableAllowed", methods.includes(c.req.method));
     await next();
     const origin = c.get("pageOrigin");
     if (origin === undefined) return;
@@ -52,7 +52,7 @@ function preflight(c: AppContext, methods: readonly string[]): Response {
   const origin = c.req.header("origin") ?? "";
   if (!isOrigin(origin)) {
     const message = "A page must have an origin, as in https://example.com; null is none.";
-    return failure(c, new GatewayError("forbidden", message, { field: "origin" }));
+    return errorResponse(c, new GatewayError("forbidden", message, { field: "origin" }));
   }
   c.header("access-control-allow-origin", origin);
   c.header("access-control-allow-methods", methods.join(", "));

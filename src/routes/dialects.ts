@@ -1,21 +1,21 @@
 import type { GenerationRecord } from "../image/record.ts";
-import type { Dialect, Asked } from "../vendors/vendor.ts";
-import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
+import type { Dialect, ParsedRequest } from "../vendors/vendor.ts";
+import { type AppContext, principalOf, publicOrigin, configFor } from "./context.ts";
 import { type Answer, generate } from "../generate/generate.ts";
 import type { Job } from "../generate/generation.ts";
 import { enqueue } from "../generate/enqueue.ts";
 import { once, type Once } from "../generate/run-once.ts";
-import { prepare, refuseStrays } from "../generate/validate.ts";
+import { validate, rejectUnreadPictures } from "../generate/validate.ts";
 import { referencesOf } from "../image/request.ts";
-import { Gate } from "../access/request-limits.ts";
+import { RequestLimits } from "../access/request-limits.ts";
 import { claimKeyOf } from "../store/claims.ts";
 import { asyncWaitMs, accepted, answerWithin } from "./respond-async.ts";
-import { dropPictures, read } from "../store/pictures.ts";
+import { deletePictures, readPicture } from "../store/pictures.ts";
 import { newId } from "../store/ids.ts";
 import { splice } from "../stream/splice.ts";
 import { sendEvents } from "./event-stream.ts";
-import { failure } from "./error-response.ts";
-import { intake } from "./request-body.ts";
+import { errorResponse } from "./error-response.ts";
+import { readRequestBody } from "./request-body.ts";
 import { sendWhole } from "./pictures.ts";
 
 /** Says in headers who draws, and what was dropped or rewritten, in the caller's own names for its fields. */
@@ -49,32 +49,32 @@ export function serve(dialect: Dialect): (c: AppContext) => Promise<Response> {
     try {
       return await draw(c, dialect);
     } catch (thrown) {
-      return failure(c, thrown, dialect);
+      return errorResponse(c, thrown, dialect);
     }
   };
 }
 
 async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
-  const config = settings(c);
+  const config = configFor(c);
   const { limits } = config;
   const { headers } = c.req.raw;
   const receivedAt = Date.now();
   const id = newId(receivedAt);
   const principal = await principalOf(c);
-  const gate = new Gate(c, limits);
+  const gate = new RequestLimits(c, limits);
   gate.admitRequest(principal);
   const claimKey = claimKeyOf(headers, principal.id);
-  const taken = { generation: id, env: c.env, settings: config, fingerprint: claimKey !== undefined };
-  const { wire, pictures, fingerprint = "" } = await intake(c.req.raw, taken);
-  let asked: Asked;
+  const taken = { generation: id, env: c.env, config, fingerprint: claimKey !== undefined };
+  const { wire, pictures, fingerprint = "" } = await readRequestBody(c.req.raw, taken);
+  let asked: ParsedRequest;
   try {
     asked = dialect.decode(wire, pictures, headers);
     c.set("fields", asked.fields);
-    asked = await prepare(asked, principal, pictures, { env: c.env, settings: config });
-    refuseStrays(wire, pictures, asked.request);
+    asked = await validate(asked, principal, pictures, { env: c.env, config });
+    rejectUnreadPictures(wire, pictures, asked.request);
     if (referencesOf(asked.request).length > 0) gate.admitReferences(principal);
   } catch (error) {
-    c.executionCtx.waitUntil(dropPictures(c.env.BUCKET, pictures));
+    c.executionCtx.waitUntil(deletePictures(c.env.BUCKET, pictures));
     throw error;
   }
   // From here on it is a generation, with a record whatever becomes of it.
@@ -87,7 +87,7 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
     principal: principal.id,
     origin: publicOrigin(c),
     env: c.env,
-    settings: config,
+    config,
     chosen: (record) => describe(c, dialect, record),
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   };
@@ -100,41 +100,46 @@ async function draw(c: AppContext, dialect: Dialect): Promise<Response> {
 /** Has the job drawn, or queued where that is for `later`; with a claim once, however often it is asked. */
 function begin(c: AppContext, job: Job, claim: Pick<Once, "key" | "fingerprint"> | undefined, later: boolean) {
   const about = (generation: string) => c.header("easel-generation", generation);
-  const { idempotencyWaitMs: waitMs, idempotencyMs } = job.settings.limits;
+  const { idempotencyWaitMs: waitMs, idempotencyMs } = job.config.limits;
   if (claim !== undefined) return once(job, { ...claim, waitMs, keepMs: () => idempotencyMs, later }, about);
   about(job.id);
   return later ? enqueue(job) : generate(job);
 }
 
 /** 202, or what was queued where it ends in time. */
-async function answerLater(c: AppContext, dialect: Dialect, asked: Asked, { record }: Answer, waitMs: number) {
+async function answerLater(c: AppContext, dialect: Dialect, asked: ParsedRequest, { record }: Answer, waitMs: number) {
   const ended = await answerWithin(c, record.id, waitMs);
   describe(c, dialect, record);
   return ended === undefined ? accepted(c, record) : answer(c, dialect, asked, Promise.resolve(ended));
 }
 
 /** What was drawn, or events about it while it is. */
-async function answer(c: AppContext, dialect: Dialect, asked: Asked, work: Promise<Answer>): Promise<Response> {
+async function answer(c: AppContext, dialect: Dialect, asked: ParsedRequest, work: Promise<Answer>): Promise<Response> {
   if (asked.stream !== true || dialect.events === undefined) return success(c, dialect, asked, await work);
   const events = work.then(({ record }) => {
     describe(c, dialect, record);
     return dialect.events?.(record, asked) ?? [];
   });
-  return sendEvents(c, dialect, events, settings(c).limits.streamQuietMs);
+  return sendEvents(c, dialect, events, configFor(c).limits.streamQuietMs);
 }
 
-async function success(c: AppContext, dialect: Dialect, asked: Asked, { record, raw }: Answer): Promise<Response> {
+async function success(
+  c: AppContext,
+  dialect: Dialect,
+  asked: ParsedRequest,
+  { record, raw }: Answer,
+): Promise<Response> {
   describe(c, dialect, record);
   if (raw !== undefined) {
     c.header("content-type", raw.contentType);
     return c.body(raw.body);
   }
   const [first] = record.images;
-  if (asked.as === "picture" && first !== undefined) {
+  if (asked.responseFormat === "picture" && first !== undefined) {
     // Where it stays, since the answer has no room for the record.
     c.header("content-location", first.url);
     return sendWhole(c, first);
   }
   c.header("content-type", "application/json");
-  return c.body(splice(dialect.encode(record, asked), (picture) => read(c.env.BUCKET, picture.key)));
+  return c.body(splice(dialect.encode(record, asked), (picture) => readPicture(c.env.BUCKET, picture.key)));
 }

@@ -1,21 +1,21 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { asGatewayError, type GatewayError, inWordsOf, redact, STATUS } from "../errors.ts";
+import { toGatewayError, type GatewayError, translateField, redact, STATUS } from "../errors.ts";
 import { errorWire } from "../image/record.ts";
 import { log } from "../log.ts";
-import type { Dialect, Failure } from "../vendors/vendor.ts";
-import { type AppContext, settings } from "./context.ts";
+import type { Dialect, ErrorResponse } from "../vendors/vendor.ts";
+import { type AppContext, configFor } from "./context.ts";
 
 /** Told to wait where nobody knows how long. */
 const RETRY_AFTER_SECONDS = 5;
 
 /** Whose words an error is told in. */
-type Voice = Pick<Dialect, "fail" | "fields">;
+type ErrorFormat = Pick<Dialect, "encodeError" | "fields">;
 
-const own: Voice = { fail: (error) => ({ status: STATUS[error.code], body: errorWire(error) }) };
+const own: ErrorFormat = { encodeError: (error) => ({ status: STATUS[error.code], body: errorWire(error) }) };
 
 /** What was thrown, as an answer: in a dialect's words and status, or in our own. */
-export function failure(c: AppContext, thrown: unknown, voice: Voice = own): Response {
-  const { status, body, error } = told(c, thrown, voice);
+export function errorResponse(c: AppContext, thrown: unknown, voice: ErrorFormat = own): Response {
+  const { status, body, error } = formatError(c, thrown, voice);
   if (status === 429 || status === 503 || (error.status !== undefined && error.retryAfter !== undefined)) {
     c.header("retry-after", String(Math.max(1, Math.ceil(error.retryAfter ?? RETRY_AFTER_SECONDS))));
   }
@@ -27,11 +27,15 @@ export function failure(c: AppContext, thrown: unknown, voice: Voice = own): Res
 }
 
 /** What was thrown, in a dialect's words. */
-export function told(c: AppContext, thrown: unknown, voice: Voice): Failure & { error: GatewayError } {
-  const error = inWordsOf({ ...voice, fields: { ...voice.fields, ...c.get("fields") } }, asGatewayError(thrown));
+export function formatError(
+  c: AppContext,
+  thrown: unknown,
+  voice: ErrorFormat,
+): ErrorResponse & { error: GatewayError } {
+  const error = translateField({ ...voice, fields: { ...voice.fields, ...c.get("fields") } }, toGatewayError(thrown));
   const requestId = c.get("requestId");
   if (error.code === "internal") log("error", { requestId, path: c.req.path, cause: causeOf(c, error) });
-  const { status, body } = voice.fail(error, requestId);
+  const { status, body } = voice.encodeError(error, requestId);
   return { status: error.status ?? status, body, error };
 }
 
@@ -41,10 +45,10 @@ export function notFound(c: AppContext, message: string): Response {
   return c.json({ error: { code: "not_found", message } }, 404);
 }
 
-/** Not `settings()` alone: that the settings cannot be read may be the very error. */
+/** Not `config()` alone: that the config cannot be read may be the very error. */
 function causeOf(c: AppContext, { cause }: GatewayError): string {
   try {
-    return redact(String(cause), settings(c).secrets);
+    return redact(String(cause), configFor(c).secrets);
   } catch {
     return String(cause);
   }

@@ -1,9 +1,9 @@
 import type { Event } from "../image/wire.ts";
-import { read } from "../store/pictures.ts";
+import { readPicture } from "../store/pictures.ts";
 import { type Open, spliceEvents, writeEvents } from "../stream/splice.ts";
 import type { Dialect } from "../vendors/vendor.ts";
 import type { AppContext } from "./context.ts";
-import { told } from "./error-response.ts";
+import { formatError } from "./error-response.ts";
 
 /** Every SDK skips a comment. */
 const COMMENT = new TextEncoder().encode(": drawing\n\n");
@@ -18,27 +18,29 @@ export async function sendEvents(
   answer: Promise<Event[]>,
   quietMs: number,
 ): Promise<Response> {
-  const open: Open = (picture) => read(c.env.BUCKET, picture.key);
-  const inTime = await settles(answer, quietMs);
-  const body = inTime ? spliceEvents(await answer, open) : whileDrawn(c, dialect, answer, quietMs, open);
+  const open: Open = (picture) => readPicture(c.env.BUCKET, picture.key);
+  const inTime = await settlesWithin(answer, quietMs);
+  const body = inTime ? spliceEvents(await answer, open) : streamWithKeepAlive(c, dialect, answer, quietMs, open);
   c.header("content-type", "text/event-stream; charset=utf-8");
   c.header("cache-control", "no-store");
   return c.body(body);
 }
 
-function whileDrawn(
+function streamWithKeepAlive(
   c: AppContext,
   dialect: Dialect,
   answer: Promise<Event[]>,
   quietMs: number,
   open: Open,
 ): ReadableStream<Uint8Array> {
-  const events = answer.catch((thrown: unknown): Event[] => [{ event: "error", data: told(c, thrown, dialect).body }]);
+  const events = answer.catch((thrown: unknown): Event[] => [
+    { event: "error", data: formatError(c, thrown, dialect).body },
+  ]);
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
   const feed = async () => {
     do await writer.write(COMMENT);
-    while (!(await settles(events, quietMs)));
+    while (!(await settlesWithin(events, quietMs)));
     await writeEvents(await events, open, writer);
     await writer.close();
   };
@@ -48,7 +50,7 @@ function whileDrawn(
 }
 
 /** Whether `work` ends, well or not, within `ms`. */
-async function settles(work: Promise<unknown>, ms: number): Promise<boolean> {
+async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), ms);

@@ -1,11 +1,11 @@
-import { wrong } from "../errors.ts";
+import { invalidField } from "../errors.ts";
 import { longestMs } from "../generate/failover.ts";
 import { publicRecord } from "../generate/records.ts";
 import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { LONGEST_WAIT_SECONDS, LOOK_AGAIN_SECONDS } from "./respond-async.ts";
 import { listRecords } from "../store/owner-index.ts";
-import { getRecord, type StoredRecord, asOf, isUnfinished, waitForEnd } from "../store/records.ts";
-import { type AppContext, principalOf, publicOrigin, settings, limitOf } from "./context.ts";
+import { getRecord, type StoredRecord, expireStale, isUnfinished, waitForEnd } from "../store/records.ts";
+import { type AppContext, principalOf, publicOrigin, configFor, pageSize } from "./context.ts";
 import { notFound } from "./error-response.ts";
 
 const PAGE = 20;
@@ -23,11 +23,11 @@ export async function serveGeneration(c: AppContext): Promise<Response> {
   let record = await getRecord(BUCKET, id);
   const mayRead = principal.kind === "admin" || record?.principal === principal.id;
   if (record === null || !mayRead) return notFound(c, "There is no such generation.");
-  if (waitMs > 0 && isUnfinished(shown(c, record))) {
+  if (waitMs > 0 && isUnfinished(presentRecord(c, record))) {
     await waitForEnd(BUCKET, id, waitMs);
     record = (await getRecord(BUCKET, id)) ?? record;
   }
-  const now = shown(c, record);
+  const now = presentRecord(c, record);
   c.header("cache-control", "no-store");
   if (isUnfinished(now)) c.header("retry-after", String(LOOK_AGAIN_SECONDS));
   return c.json(recordWire(now));
@@ -36,19 +36,23 @@ export async function serveGeneration(c: AppContext): Promise<Response> {
 function waitOf(c: AppContext): number {
   const wait = c.req.query("wait") ?? "0";
   if (/^\d{1,2}$/.test(wait) && Number(wait) <= LONGEST_WAIT_SECONDS) return Number(wait);
-  throw wrong("wait", `must be a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}`);
+  throw invalidField("wait", `must be a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}`);
 }
 
 /** `GET /v1/generations?limit=&cursor=`: the caller's records, newest first; `next` is the cursor of the next page. */
 export async function serveGenerations(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
-  const limit = limitOf(c, PAGE, LONGEST_PAGE);
+  const limit = pageSize(c, PAGE, LONGEST_PAGE);
   const { records, cursor } = await listRecords(c.env.BUCKET, principal.id, limit, c.req.query("cursor"));
   c.header("cache-control", "no-store");
-  return c.json({ object: "list", data: records.map((record) => recordWire(shown(c, record))), next: cursor ?? null });
+  return c.json({
+    object: "list",
+    data: records.map((record) => recordWire(presentRecord(c, record))),
+    next: cursor ?? null,
+  });
 }
 
 /** A record as it stands now, with URLs. */
-export function shown(c: AppContext, record: StoredRecord): GenerationRecord {
-  return publicRecord(asOf(record, Date.now(), longestMs(settings(c).limits)), publicOrigin(c));
+export function presentRecord(c: AppContext, record: StoredRecord): GenerationRecord {
+  return publicRecord(expireStale(record, Date.now(), longestMs(configFor(c).limits)), publicOrigin(c));
 }

@@ -1,17 +1,17 @@
 import * as z from "zod/mini";
-import type { Settings } from "../env.ts";
-import { GatewayError, wrong } from "../errors.ts";
-import { offersOf } from "../models/candidates.ts";
-import { permitted } from "../generate/validate.ts";
+import type { Config } from "../env.ts";
+import { GatewayError, invalidField } from "../errors.ts";
+import { providersFor } from "../models/candidates.ts";
+import { enforceKey } from "../generate/validate.ts";
 import { presetOf } from "../generate/presets.ts";
 import { DEFAULT_MODEL } from "../image/catalog.ts";
 import { type Tier, TIERS } from "../image/request.ts";
-import { instantOf, isKeyId, type KeyRecord, type KeyTerms, newKey } from "../access/keys.ts";
-import { originProblem } from "../access/origins.ts";
+import { parseTimestamp, isKeyId, type KeyRecord, type KeyTerms, newKey } from "../access/keys.ts";
+import { validateOrigin } from "../access/origins.ts";
 import { isName, NAME } from "../access/names.ts";
 import { listKeys, putKey, revokeKey } from "../store/api-keys.ts";
 import { optional, parseWire } from "../vendors/request-schema.ts";
-import { adminOf, type AppContext, settings } from "./context.ts";
+import { adminOf, type AppContext, configFor } from "./context.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
 
@@ -21,7 +21,7 @@ const names = z.array(z.string()).check(z.minLength(1, "must not be empty"), z.m
 const termsWire = z.strictObject({
   kind: optional(z.enum(["secret", "publishable"])),
   name: optional(z.string().check(z.regex(/^[^\p{C}]{1,100}$/u, "must be 1 to 100 characters on one line"))),
-  expiresAt: optional(z.string().check(z.refine((text) => instantOf(text) !== undefined, AT))),
+  expiresAt: optional(z.string().check(z.refine((text) => parseTimestamp(text) !== undefined, AT))),
   models: optional(names),
   presets: optional(names),
   origins: optional(names),
@@ -33,7 +33,7 @@ const termsWire = z.strictObject({
 export async function createKey(c: AppContext): Promise<Response> {
   await adminOf(c);
   const now = Date.now();
-  const terms = termsOf(await jsonBody(c), settings(c), now);
+  const terms = termsOf(await jsonBody(c), configFor(c), now);
   const { key, record } = await newKey(terms, now);
   await Promise.all((terms.presets ?? []).map((name, index) => checkPreset(record, name, `presets[${index}]`, c)));
   await putKey(c.env.KV, record, now);
@@ -72,41 +72,43 @@ function keyWire(record: KeyRecord) {
 }
 
 /** Reads what a key shall be for. Throws invalid_request. */
-function termsOf(wire: unknown, config: Settings, now: number): KeyTerms {
+function termsOf(wire: unknown, config: Config, now: number): KeyTerms {
   const asked = parseWire(termsWire, wire);
   const terms: KeyTerms = { ...asked, kind: asked.kind ?? "secret" };
   const { kind, expiresAt, models, presets, origins, size, perMinute } = terms;
   if (expiresAt !== undefined) {
-    const at = instantOf(expiresAt) ?? 0;
-    if (at <= now) throw wrong("expiresAt", "must be a time to come");
+    const at = parseTimestamp(expiresAt) ?? 0;
+    if (at <= now) throw invalidField("expiresAt", "must be a time to come");
     terms.expiresAt = new Date(at).toISOString();
   }
   terms.models = models?.map((model, index) => modelOf(model, `models[${index}]`, config));
   presets?.forEach((preset, index) => {
-    if (!isName(preset)) throw wrong(`presets[${index}]`, `must be a preset's name: ${NAME}`);
+    if (!isName(preset)) throw invalidField(`presets[${index}]`, `must be a preset's name: ${NAME}`);
   });
   origins?.forEach((origin, index) => {
-    const problem = originProblem(origin);
-    if (problem !== undefined) throw wrong(`origins[${index}]`, problem);
+    const problem = validateOrigin(origin);
+    if (problem !== undefined) throw invalidField(`origins[${index}]`, problem);
   });
   if (kind === "secret") {
-    if (origins !== undefined) throw wrong("origins", "is for publishable keys: a secret key has no place in a page");
+    if (origins !== undefined)
+      throw invalidField("origins", "is for publishable keys: a secret key has no place in a page");
     return terms;
   }
   // Whoever opens the page has the key: nothing may be left open.
   const needed = "is required for a publishable key";
-  if (origins === undefined) throw wrong("origins", `${needed}: the pages that may use it, as in https://example.com`);
+  if (origins === undefined)
+    throw invalidField("origins", `${needed}: the pages that may use it, as in https://example.com`);
   if (models === undefined && presets === undefined)
-    throw wrong("models", `or presets ${needed}: what may be drawn with it`);
+    throw invalidField("models", `or presets ${needed}: what may be drawn with it`);
   if (size === undefined)
-    throw wrong("size", `${needed}: the largest that may be asked for, one of ${TIERS.join(", ")}`);
-  if (perMinute === undefined) throw wrong("perMinute", `${needed}: its requests a minute`);
+    throw invalidField("size", `${needed}: the largest that may be asked for, one of ${TIERS.join(", ")}`);
+  if (perMinute === undefined) throw invalidField("perMinute", `${needed}: its requests a minute`);
   return terms;
 }
 
 /** A preset that a key could never draw by is told now, rather than by every request. Throws invalid_request. */
 async function checkPreset(key: KeyRecord, name: string, field: string, c: AppContext): Promise<void> {
-  const config = settings(c);
+  const config = configFor(c);
   const preset = await presetOf(name, c.env, config);
   if (preset === undefined) {
     const message = `${field}: The preset ${name} is not known; PUT /v1/presets/{name} or the var PRESETS makes one.`;
@@ -114,10 +116,10 @@ async function checkPreset(key: KeyRecord, name: string, field: string, c: AppCo
   }
   const { model = DEFAULT_MODEL, size, width, height } = preset;
   const request = { model, size, width, height, prompt: "", n: 1, references: [] };
-  const asked = { request, warnings: [], preset: { name, given: [] } };
+  const asked = { request, warnings: [], preset: { name, setFields: [] } };
   const isEnough = (most: Tier) => {
     try {
-      permitted({ ...key, key: { ...key, size: most } }, asked, config);
+      enforceKey({ ...key, key: { ...key, size: most } }, asked, config);
       return true;
     } catch (error) {
       if (error instanceof GatewayError) return false;
@@ -127,13 +129,13 @@ async function checkPreset(key: KeyRecord, name: string, field: string, c: AppCo
   if (key.size === undefined || isEnough(key.size)) return;
   const least = TIERS.find(isEnough);
   const mend = `${least === undefined ? "" : `allow ${least}, or `}give that preset a smaller size`;
-  throw wrong("size", `is too small for the preset ${name}: ${mend}`);
+  throw invalidField("size", `is too small for the preset ${name}: ${mend}`);
 }
 
 /** The canonical model, with the vendor before it where one is named. */
-function modelOf(name: string, field: string, config: Settings): string {
+function modelOf(name: string, field: string, config: Config): string {
   try {
-    const { model } = offersOf(name, config);
+    const { model } = providersFor(name, config);
     return name.includes("/") ? `${name.slice(0, name.indexOf("/"))}/${model}` : model;
   } catch (error) {
     throw error instanceof GatewayError

@@ -1,13 +1,13 @@
 import { GatewayError } from "../errors.ts";
-import { type Offer, offersOf } from "../models/candidates.ts";
+import { type ProviderModel, providersFor } from "../models/candidates.ts";
 import { registryOf } from "../models/registry.ts";
 import type { ModelSpec } from "../image/model-spec.ts";
-import { type AppContext, principalOf, settings } from "./context.ts";
+import { type AppContext, principalOf, configFor } from "./context.ts";
 
 /** `GET /v1/models`: the models that are drawn here, as OpenAI lists them, with what each vendor can do. */
 export async function serveModels(c: AppContext): Promise<Response> {
   await principalOf(c);
-  const { models } = registryOf(settings(c));
+  const { models } = registryOf(configFor(c));
   return c.json({ object: "list", data: models.flatMap((name) => modelOf(c, name) ?? []) });
 }
 
@@ -21,8 +21,8 @@ export async function serveModel(c: AppContext): Promise<Response> {
 }
 
 function modelOf(c: AppContext, name: string) {
-  const config = settings(c);
-  const { model, offers } = offersOf(name, config);
+  const config = configFor(c);
+  const { model, offers } = providersFor(name, config);
   const [first] = offers;
   if (first === undefined) return undefined;
   return {
@@ -37,7 +37,7 @@ function modelOf(c: AppContext, name: string) {
 }
 
 /** What a vendor can do with a model, in the words of the canonical request. */
-function able({ spec }: Offer) {
+function able({ spec }: ProviderModel) {
   return {
     wireName: spec.wireName,
     sizes: spec.sizes,

@@ -4,8 +4,8 @@ import type { AppContext } from "./context.ts";
 import { openToAll } from "./cors.ts";
 import { etagOf, matches, rangeOf } from "./conditional.ts";
 import { notFound } from "./error-response.ts";
-import { shown } from "./generations.ts";
-import { isOutstanding } from "../store/jobs.ts";
+import { presentRecord } from "./generations.ts";
+import { isPending } from "../store/jobs.ts";
 import { keys } from "../store/pictures.ts";
 import { isId } from "../store/ids.ts";
 
@@ -25,9 +25,9 @@ export async function servePicture(c: AppContext): Promise<Response> {
   const n = NUMBER.exec(c.req.param("n") ?? "")?.[1];
   const record = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
   const picture = record?.images[Number(n)];
-  // Nothing of the settings is needed up to here: a wrong var must not take stored pictures away.
+  // Nothing of the config is needed up to here: a wrong var must not take stored pictures away.
   if (picture !== undefined) return sendPicture(c, picture);
-  const unfinished = record !== null && isUnfinished(shown(c, record));
+  const unfinished = record !== null && isUnfinished(presentRecord(c, record));
   if (unfinished) c.header("retry-after", "1");
   return notFound(c, unfinished ? "This picture is still being drawn." : "There is no such picture.");
 }
@@ -108,5 +108,5 @@ export async function serveReference(c: AppContext): Promise<Response> {
 
 async function isOpen(bucket: R2Bucket, { uploaded, customMetadata = {} }: R2Object): Promise<boolean> {
   if (Date.now() - uploaded.getTime() <= OPEN_MS) return true;
-  return isOutstanding(bucket, customMetadata["generation"] ?? "");
+  return isPending(bucket, customMetadata["generation"] ?? "");
 }

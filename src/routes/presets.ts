@@ -1,17 +1,17 @@
-import { GatewayError, wrong } from "../errors.ts";
-import { offersOf } from "../models/candidates.ts";
+import { GatewayError, invalidField } from "../errors.ts";
+import { providersFor } from "../models/candidates.ts";
 import { presetOf } from "../generate/presets.ts";
 import { nameIn, withoutName } from "../access/names.ts";
 import { parsePreset, type Preset } from "../access/presets.ts";
 import { deletePreset, listPresets, putPreset } from "../store/presets.ts";
-import { adminOf, type AppContext, principalOf, settings } from "./context.ts";
+import { adminOf, type AppContext, principalOf, configFor } from "./context.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
 
 /** `GET /v1/presets`: every preset, those of the var PRESETS first. */
 export async function servePresets(c: AppContext): Promise<Response> {
   await principalOf(c);
-  const { presets } = settings(c);
+  const { presets } = configFor(c);
   const stored = await listPresets(c.env.BUCKET);
   const all = new Map([...presets, ...[...stored].filter(([name]) => !presets.has(name))]);
   c.header("cache-control", "no-store");
@@ -22,7 +22,7 @@ export async function servePresets(c: AppContext): Promise<Response> {
 export async function servePreset(c: AppContext): Promise<Response> {
   await principalOf(c);
   const name = c.req.param("name") ?? "";
-  const preset = await presetOf(name, c.env, settings(c));
+  const preset = await presetOf(name, c.env, configFor(c));
   c.header("cache-control", "no-store");
   return preset === undefined ? notFound(c, "There is no such preset.") : c.json(presetWire(name, preset));
 }
@@ -31,7 +31,7 @@ export async function servePreset(c: AppContext): Promise<Response> {
 export async function replacePreset(c: AppContext): Promise<Response> {
   await adminOf(c);
   const name = changeable(c);
-  const config = settings(c);
+  const config = configFor(c);
   const preset = parsePreset(withoutName(await jsonBody(c), name), config.limits);
   if (preset.model !== undefined) checkModel(preset.model, c);
   const before = await presetOf(name, c.env, config);
@@ -44,7 +44,7 @@ export async function replacePreset(c: AppContext): Promise<Response> {
 export async function removePreset(c: AppContext): Promise<Response> {
   await adminOf(c);
   const name = changeable(c);
-  const preset = await presetOf(name, c.env, settings(c));
+  const preset = await presetOf(name, c.env, configFor(c));
   if (preset === undefined) return notFound(c, "There is no such preset.");
   await deletePreset(c.env.BUCKET, name, Date.now());
   c.header("cache-control", "no-store");
@@ -54,15 +54,15 @@ export async function removePreset(c: AppContext): Promise<Response> {
 /** The name in the path, of a preset that may be stored. Throws invalid_request. */
 function changeable(c: AppContext): string {
   const name = nameIn(c.req.param("name"));
-  if (settings(c).presets.has(name))
-    throw wrong("name", `${name} is in the var PRESETS, which counts; change it there`);
+  if (configFor(c).presets.has(name))
+    throw invalidField("name", `${name} is in the var PRESETS, which counts; change it there`);
   return name;
 }
 
 /** A preset is to say at once that its model is misspelt; whether anybody draws it here may change. */
 function checkModel(model: string, c: AppContext): void {
   try {
-    offersOf(model, settings(c));
+    providersFor(model, configFor(c));
   } catch (error) {
     if (error instanceof GatewayError) throw new GatewayError("invalid_request", error.message, { field: "model" });
     throw error;

@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
-import type { Env, Settings } from "../env.ts";
-import { GatewayError, wrong } from "../errors.ts";
+import type { Env, Config } from "../env.ts";
+import { GatewayError, invalidField } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
-import { PictureUploads, keys, PictureUpload } from "../store/pictures.ts";
+import { UploadSet, keys, PictureUpload } from "../store/pictures.ts";
 import { newId } from "../store/ids.ts";
-import { BadBody } from "../stream/body-error.ts";
+import { BodyError } from "../stream/body-error.ts";
 import { boundaryOf } from "../stream/multipart.ts";
 import { readForm } from "../stream/read-form.ts";
 import { readJson } from "../stream/read-json.ts";
-import { type AppContext, settings } from "./context.ts";
+import { type AppContext, configFor } from "./context.ts";
 import type { Next } from "hono";
 
-export interface Intake {
+export interface RequestBody {
   /** The client's JSON without its pictures; the same of a form. */
   wire: unknown;
   /** The pictures, stored; to be dropped when the generation has ended. */
@@ -20,23 +20,23 @@ export interface Intake {
   fingerprint: string | undefined;
 }
 
-export interface IntakeOptions {
+export interface RequestBodyOptions {
   generation: string;
   env: Env;
-  settings: Settings;
+  config: Config;
   fingerprint: boolean;
 }
 
 /** Reads a client's body within its limits, its pictures straight into R2. Throws invalid_request or payload_too_large. */
-export async function intake(request: Request, options: IntakeOptions): Promise<Intake> {
-  const { generation, env, settings, fingerprint: digest } = options;
-  const { requestBytes, requestJsonBytes, requestMs, jsonDepth, references, referenceBytes } = settings.limits;
+export async function readRequestBody(request: Request, options: RequestBodyOptions): Promise<RequestBody> {
+  const { generation, env, config, fingerprint: digest } = options;
+  const { requestBytes, requestJsonBytes, requestMs, jsonDepth, references, referenceBytes } = config.limits;
   const folder = newId(Date.now());
   /** What messages call the pictures of a form. */
   const names: string[] = [];
   const uploads: PictureUpload[] = [];
-  const pictures = new PictureUploads((index) => {
-    if (index >= references) throw wrong("references", `must be at most ${references} pictures`);
+  const pictures = new UploadSet((index) => {
+    if (index >= references) throw invalidField("references", `must be at most ${references} pictures`);
     const name = names[index] ?? `references[${index}]`;
     const key = keys.reference(folder, index);
     const upload = new PictureUpload(env.BUCKET, key, referenceBytes, { generation }, { name, digest });
@@ -48,9 +48,9 @@ export async function intake(request: Request, options: IntakeOptions): Promise<
   const timer = setTimeout(() => controller.abort(late()), requestMs);
   try {
     if (Number(request.headers.get("content-length") ?? 0) > requestBytes) {
-      throw new BadBody(`The body is over the limit of ${requestBytes} bytes.`, true);
+      throw new BodyError(`The body is over the limit of ${requestBytes} bytes.`, true);
     }
-    if (request.body === null) throw new BadBody("The body is empty: send the request as JSON.");
+    if (request.body === null) throw new BodyError("The body is empty: send the request as JSON.");
     const boundary = boundaryOf(request.headers.get("content-type"));
     const reading = { bytes: requestBytes, signal: controller.signal, leaveRest: true };
     const wire = await (
@@ -68,7 +68,7 @@ export async function intake(request: Request, options: IntakeOptions): Promise<
     return { wire, pictures: stored, fingerprint: digest ? sha256(said()) : undefined };
   } catch (error) {
     await pictures.discard();
-    if (!(error instanceof BadBody)) throw error;
+    if (!(error instanceof BodyError)) throw error;
     const { tooLarge, message, field } = error;
     throw new GatewayError(tooLarge ? "payload_too_large" : "invalid_request", message, { field, cause: error });
   } finally {
@@ -82,8 +82,8 @@ function sha256(text: string): string {
 
 /** What ends a client's body early is the client's end, or its network's. */
 function brokeOff(error: unknown): never {
-  if (error instanceof BadBody || error instanceof GatewayError) throw error;
-  throw new BadBody("The body broke off.");
+  if (error instanceof BodyError || error instanceof GatewayError) throw error;
+  throw new BodyError("The body broke off.");
 }
 
 const BYTES = 64 * 1024;
@@ -92,16 +92,16 @@ const BYTES = 64 * 1024;
 export async function jsonBody(c: AppContext): Promise<unknown> {
   const { body } = c.req.raw;
   if (body === null) throw new GatewayError("invalid_request", "The body is empty: send JSON.");
-  const { requestMs, jsonDepth: depth } = settings(c).limits;
+  const { requestMs, jsonDepth: depth } = configFor(c).limits;
   const signal = AbortSignal.timeout(requestMs);
   const open = () => {
-    throw new BadBody("The body holds base64, which has no place here.");
+    throw new BodyError("The body holds base64, which has no place here.");
   };
   const pictures = { open, drain: () => Promise.resolve() };
   try {
-    return await readJson(body, { pictures, bytes: BYTES, jsonBytes: BYTES, depth, signal, leaveRest: true });
+    return await readJson(body, { pictures, bytes: BYTES, jsonBytes: BYTES, depth, signal, keepOnError: true });
   } catch (cause) {
-    const { tooLarge, message, field } = cause instanceof BadBody ? cause : new BadBody("The body broke off.");
+    const { tooLarge, message, field } = cause instanceof BodyError ? cause : new BodyError("The body broke off.");
     throw new GatewayError(tooLarge ? "payload_too_large" : "invalid_request", message, { field, cause });
   }
 }
@@ -113,7 +113,7 @@ const MS = 2_000;
  * Takes in what is left of a body that was refused (a wrong key, a limit, an unknown path) before it is answered: a client,
  * or a proxy before us, that is still writing would see a broken connection in place of the answer.
  */
-export async function takeLeftover(c: AppContext, next: Next): Promise<void> {
+export async function drainBody(c: AppContext, next: Next): Promise<void> {
   await next();
   const { body } = c.req.raw;
   if (body === null || body.locked) return;

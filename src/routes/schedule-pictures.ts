@@ -1,16 +1,16 @@
-import { wrong } from "../errors.ts";
+import { invalidField } from "../errors.ts";
 import { isName } from "../access/names.ts";
 import { isStopped, timesToCome } from "../schedule/schedule.ts";
-import { readTick, tickText } from "../schedule/tick.ts";
+import { parseTick, formatTick } from "../schedule/tick.ts";
 import { nextTimes } from "../schedule/cron-times.ts";
-import { find } from "../store/claims.ts";
+import { readClaim } from "../store/claims.ts";
 import { getRecord } from "../store/records.ts";
-import { type Due, findSchedule } from "../store/schedules.ts";
-import { type Drawn, getDrawn, listDrawn, listTicks, ticks } from "../store/ticks.ts";
-import { type AppContext, publicOrigin, limitOf } from "./context.ts";
+import { type ScheduleSummary, getScheduleSummary } from "../store/schedules.ts";
+import { type TickPicture, getTickPicture, listTickPictures, listTicks, ticks } from "../store/ticks.ts";
+import { type AppContext, publicOrigin, pageSize } from "./context.ts";
 import { openToAll } from "./cors.ts";
 import { notFound } from "./error-response.ts";
-import { shown } from "./generations.ts";
+import { presentRecord } from "./generations.ts";
 import { sendPicture } from "./pictures.ts";
 
 /** The latest picture is asked for again after this, or at the next tick. */
@@ -24,20 +24,20 @@ const MOST = 100;
 export async function serveLatest(c: AppContext): Promise<Response> {
   openToAll(c);
   const schedule = await scheduleOf(c, c.req.param("name"));
-  const [latest] = schedule === null ? [] : await listDrawn(c.env.BUCKET, schedule.id, 1);
+  const [latest] = schedule === null ? [] : await listTickPictures(c.env.BUCKET, schedule.id, 1);
   if (schedule === null || latest === undefined) return notFound(c, "There is no such picture, or not yet.");
-  c.header("easel-tick", tickText(latest.at));
+  c.header("easel-tick", formatTick(latest.at));
   return sendPicture(c, latest.picture, `public, max-age=${freshSeconds(schedule)}`);
 }
 
 /** `GET /s/{name}/{tick}`: the picture of a past tick, as the history names it. */
 export async function serveTick(c: AppContext): Promise<Response> {
   openToAll(c);
-  const at = readTick(c.req.param("tick") ?? "");
+  const at = parseTick(c.req.param("tick") ?? "");
   const schedule = at === undefined ? null : await scheduleOf(c, c.req.param("name"));
-  const drawn = schedule === null || at === undefined ? null : await getDrawn(c.env.BUCKET, schedule.id, at);
+  const drawn = schedule === null || at === undefined ? null : await getTickPicture(c.env.BUCKET, schedule.id, at);
   if (drawn === null) return notFound(c, "There is no picture of such a tick, or not any more.");
-  c.header("easel-tick", tickText(drawn.at));
+  c.header("easel-tick", formatTick(drawn.at));
   return sendPicture(c, drawn.picture, `public, max-age=${PAST_SECONDS}`);
 }
 
@@ -46,15 +46,16 @@ export async function serveHistory(c: AppContext): Promise<Response> {
   openToAll(c);
   const schedule = await scheduleOf(c, c.req.param("file")?.slice(0, -".json".length));
   if (schedule === null) return notFound(c, "There is no such schedule.");
-  const limit = limitOf(c, SHOWN, MOST);
+  const limit = pageSize(c, SHOWN, MOST);
   const asked = c.req.query("before");
-  const before = asked === undefined ? undefined : readTick(asked);
-  if (asked !== undefined && before === undefined) throw wrong("before", "must be a tick, as in 2027-01-31T12:00Z");
+  const before = asked === undefined ? undefined : parseTick(asked);
+  if (asked !== undefined && before === undefined)
+    throw invalidField("before", "must be a tick, as in 2027-01-31T12:00Z");
   const { BUCKET } = c.env;
   const { name, cron, timezone } = schedule;
   const [claimed, drawn, stopped] = await Promise.all([
     listTicks(BUCKET, schedule.id, limit, before),
-    listDrawn(BUCKET, schedule.id, limit, before),
+    listTickPictures(BUCKET, schedule.id, limit, before),
     isStopped(schedule, c.env),
   ]);
   const byTick = new Map(drawn.map((each) => [each.at, each]));
@@ -68,34 +69,34 @@ export async function serveHistory(c: AppContext): Promise<Response> {
     next: timesToCome(schedule, Date.now(), stopped),
     latest: `${publicOrigin(c)}/s/${name}`,
     ticks: rows.filter((row) => row !== undefined),
-    more: claimed.length < limit || last === undefined ? null : tickText(last),
+    more: claimed.length < limit || last === undefined ? null : formatTick(last),
   });
 }
 
 /** What became of a tick; undefined where nothing is left of it. No prompt and no owner: everybody may read it. */
-async function rowOf(c: AppContext, { name, id }: Due, at: number, drawn: Drawn | undefined) {
-  const tick = tickText(at);
+async function rowOf(c: AppContext, { name, id }: ScheduleSummary, at: number, drawn: TickPicture | undefined) {
+  const tick = formatTick(at);
   if (drawn !== undefined) {
     const { type, width, height, bytes } = drawn.picture;
     const url = `${publicOrigin(c)}/s/${name}/${tick}`;
     return { tick, status: "succeeded", generation: drawn.generation, url, type, width, height, bytes };
   }
-  const generation = (await find(c.env.BUCKET, ticks.claim(id, at)))?.claim.generation ?? "";
+  const generation = (await readClaim(c.env.BUCKET, ticks.claim(id, at)))?.claim.generation ?? "";
   const record = await getRecord(c.env.BUCKET, generation);
   if (record === null) return undefined;
-  const { status, error } = shown(c, record);
+  const { status, error } = presentRecord(c, record);
   // Its picture is to be seen in a moment.
   if (status === "succeeded") return { tick, status: "running", generation };
   return { tick, status, generation, ...(error && { error: error.code }) };
 }
 
 /** R2 is not asked for what no schedule is called: it takes no key as long as a path may be. */
-async function scheduleOf(c: AppContext, name = ""): Promise<Due | null> {
-  return isName(name) ? findSchedule(c.env.BUCKET, name) : null;
+async function scheduleOf(c: AppContext, name = ""): Promise<ScheduleSummary | null> {
+  return isName(name) ? getScheduleSummary(c.env.BUCKET, name) : null;
 }
 
 /** No longer than until another may be there. */
-function freshSeconds({ cron, timezone, enabled }: Due): number {
+function freshSeconds({ cron, timezone, enabled }: ScheduleSummary): number {
   const now = Date.now();
   const [next = Infinity] = enabled ? nextTimes(cron, timezone, now, 1) : [];
   return Math.min(LATEST_SECONDS, Math.floor((next - now) / 1000));

@@ -1,18 +1,18 @@
-import { GatewayError, wrong } from "../errors.ts";
+import { GatewayError, invalidField } from "../errors.ts";
 import type { Principal } from "../access/authenticate.ts";
-import { Gate } from "../access/request-limits.ts";
+import { RequestLimits } from "../access/request-limits.ts";
 import { nameIn, withoutName } from "../access/names.ts";
-import { isStopped, ownerOf, readTerms, scheduleWireOf } from "../schedule/schedule.ts";
+import { isStopped, ownerOf, parseSchedule, scheduleWireOf } from "../schedule/schedule.ts";
 import { checkRequest } from "../schedule/request.ts";
 import { newId } from "../store/ids.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
-import { dropTicks } from "../store/ticks.ts";
-import { type AppContext, principalOf, publicOrigin, settings } from "./context.ts";
+import { deleteTicks } from "../store/ticks.ts";
+import { type AppContext, principalOf, publicOrigin, configFor } from "./context.ts";
 import { matches } from "./conditional.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
 import { usedForAnother } from "../generate/run-once.ts";
-import { claimKeyOf, type Claim, claim as claimAt, takeOver } from "../store/claims.ts";
+import { claimKeyOf, type Claim, acquireClaim as claimAt, replaceClaim } from "../store/claims.ts";
 import { runNow } from "../schedule/run-tick.ts";
 import { readRecord } from "../store/records.ts";
 
@@ -23,11 +23,11 @@ const TRIES = 5;
 /** `PUT /v1/schedules/{name}`: makes a schedule, or another of it: 201 or 200. With `If-Match` only of the one that is meant. */
 export async function replaceSchedule(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
-  const config = settings(c);
-  new Gate(c, config.limits).admitRequest(principal);
+  const config = configFor(c);
+  new RequestLimits(c, config.limits).admitRequest(principal);
   const name = nameIn(c.req.param("name"));
   const now = Date.now();
-  const terms = readTerms(withoutName(await jsonBody(c), name), now);
+  const terms = parseSchedule(withoutName(await jsonBody(c), name), now);
   for (let tries = 0; tries < TRIES; tries++) {
     const found = await getSchedule(c.env.BUCKET, name);
     if (found !== null && !mayUse(principal, found.schedule)) refuseName(`${name} is taken by another key`);
@@ -35,7 +35,7 @@ export async function replaceSchedule(c: AppContext): Promise<Response> {
     if (found === null) await checkCount(c, principal);
     // The owner stays, whose key it is drawn with; where that is good no longer, it is who takes the schedule up.
     const owner = (found && (await ownerOf(found.schedule, c.env))) ?? principal;
-    await checkRequest(terms, now, owner, { env: c.env, settings: config });
+    await checkRequest(terms, now, owner, { env: c.env, config });
     const schedule = changed(found?.schedule, {
       ...terms,
       name,
@@ -83,7 +83,7 @@ export async function removeSchedule(c: AppContext): Promise<Response> {
   if (found === undefined) return notFound(c, NONE);
   checkMatch(c, found.etag);
   await deleteSchedule(c.env.BUCKET, found.schedule.name);
-  c.executionCtx.waitUntil(dropTicks(c.env.BUCKET, found.schedule.id));
+  c.executionCtx.waitUntil(deleteTicks(c.env.BUCKET, found.schedule.id));
   return answer(c, { ...found.schedule, enabled: false });
 }
 
@@ -108,7 +108,7 @@ function changed(before: Schedule | undefined, schedule: Schedule): Schedule {
 /** Each of them is due once a minute at most, so that together they draw no more than their key's bucket holds. */
 async function checkCount(c: AppContext, { id, key }: Principal): Promise<void> {
   if (key === undefined) return;
-  const most = key.perMinute ?? settings(c).limits.keyPerMinute;
+  const most = key.perMinute ?? configFor(c).limits.keyPerMinute;
   let count = 0;
   for await (const page of listSchedules(c.env.BUCKET))
     count += page.filter(({ principal }) => principal === id).length;
@@ -119,9 +119,9 @@ function checkMatch(c: AppContext, etag: string | undefined): void {
   const wanted = c.req.header("if-match");
   const there = (tags: string | undefined) => etag !== undefined && matches(tags, etag);
   if (wanted !== undefined && !there(wanted))
-    throw wrong("If-Match", "is not the ETag of the schedule as it is now", { status: 412 });
+    throw invalidField("If-Match", "is not the ETag of the schedule as it is now", { status: 412 });
   if (there(c.req.header("if-none-match")))
-    throw wrong("If-None-Match", "asks that there be no such schedule, and there is one", { status: 412 });
+    throw invalidField("If-None-Match", "asks that there be no such schedule, and there is one", { status: 412 });
 }
 
 function refuseName(says: string): never {
@@ -136,7 +136,7 @@ function answer(c: AppContext, schedule: Schedule, stopped = false): Response {
 /** `POST /v1/schedules/{name}/run`: a tick now, which the next times do not depend on; 202 and where its record is. */
 export async function runSchedule(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
-  new Gate(c, settings(c).limits).admitRequest(principal);
+  new RequestLimits(c, configFor(c).limits).admitRequest(principal);
   const found = await own(c, principal);
   if (found === undefined) return notFound(c, NONE);
   const { schedule } = found;
@@ -156,10 +156,10 @@ export async function runSchedule(c: AppContext): Promise<Response> {
 /** The claim that holds for an Idempotency-Key: an old one has had its day, and one of a failure without a charge too. */
 async function claimFor(c: AppContext, key: string, offered: Claim): Promise<Claim> {
   const held = await claimAt(c.env.BUCKET, key, offered);
-  if (held.mine) return held.claim;
+  if (held.isOwner) return held.claim;
   const record = await readRecord(c.env.BUCKET, held.claim.generation);
-  const isOver = offered.at - held.claim.at >= settings(c).limits.idempotencyMs;
+  const isOver = offered.at - held.claim.at >= configFor(c).limits.idempotencyMs;
   if (!isOver && record?.failure?.uncharged !== true) return held.claim;
-  if (await takeOver(c.env.BUCKET, key, held.etag, offered)) return offered;
+  if (await replaceClaim(c.env.BUCKET, key, held.etag, offered)) return offered;
   return (await claimAt(c.env.BUCKET, key, offered)).claim;
 }

@@ -1,27 +1,27 @@
 import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.ts";
-import { check } from "../generate/validate.ts";
-import { routesFor } from "../models/candidates.ts";
+import { checkLimits } from "../generate/validate.ts";
+import { selectCandidates } from "../models/candidates.ts";
 import type { Job } from "../generate/generation.ts";
 import { once } from "../generate/run-once.ts";
 import { presetOf, recalledPreset } from "../generate/presets.ts";
 import type { ImageRequest } from "../image/request.ts";
-import { Gate } from "../access/request-limits.ts";
-import { applyPreset, type Preset, requestOf } from "../access/presets.ts";
+import { RequestLimits } from "../access/request-limits.ts";
+import { applyPreset, type Preset, parsePresetQuery } from "../access/presets.ts";
 import { readQuery, sortedQuery, verify } from "../access/signatures.ts";
-import { find } from "../store/claims.ts";
+import { readClaim } from "../store/claims.ts";
 import { newId } from "../store/ids.ts";
-import { progressOf, type StoredRecord } from "../store/records.ts";
-import { type AppContext, publicOrigin, settings } from "./context.ts";
+import { lifecycleOf, type StoredRecord } from "../store/records.ts";
+import { type AppContext, publicOrigin, configFor } from "./context.ts";
 import { openToAll } from "./cors.ts";
-import { failure, notFound } from "./error-response.ts";
+import { errorResponse, notFound } from "./error-response.ts";
 import { answerWithin, LOOK_AGAIN_SECONDS } from "./respond-async.ts";
 import { sendPicture } from "./pictures.ts";
 
 /** Whoever retires a key or ends a URL wants to see it; whoever has the picture asks by its ETag, and no byte is sent. */
 const CACHED_SECONDS = 86_400;
 /** What says who signed and until when, and nothing of the picture: another key serves the same one. */
-const OF_SIGNING = ["kid", "sig", "exp"];
+const SIGNING_PARAMS = ["kid", "sig", "exp"];
 
 /** Its requests are canonical ones. */
 const DIALECT = "easel";
@@ -37,17 +37,17 @@ export async function serveSigned(c: AppContext): Promise<Response> {
   try {
     const { pathname, search } = new URL(c.req.url);
     const params = readQuery(search.slice(1));
-    verify(pathname, params, settings(c).signingKeys, Date.now());
+    verify(pathname, params, configFor(c).signingKeys, Date.now());
     return await view(c, params);
   } catch (thrown) {
     c.header("cache-control", "no-store");
-    return failure(c, inWordsOfAView(thrown));
+    return errorResponse(c, asViewerError(thrown));
   }
 }
 
 async function view(c: AppContext, params: Params): Promise<Response> {
   const name = c.req.param("preset") ?? "";
-  const config = settings(c);
+  const config = configFor(c);
   const known = await recalledPreset(name, c.env, config);
   const progress = known && (await progressAt(c, claimKey(name, known, params)));
   const stored = progress?.at === "ended" ? progress.record : undefined;
@@ -63,7 +63,7 @@ async function view(c: AppContext, params: Params): Promise<Response> {
   const gone = picture && stored?.id;
   const drawn = await draw(c, params, { name, preset, gone, later: progress?.at === "lost" });
   const [first] = drawn?.images ?? [];
-  if (first === undefined) throw undrawn(LOOK_AGAIN_SECONDS);
+  if (first === undefined) throw notReady(LOOK_AGAIN_SECONDS);
   return sendPicture(c, first, cacheControl(params));
 }
 
@@ -78,12 +78,12 @@ interface Drawing {
 
 /** One drawing, however many view it at once; undefined where it goes on. */
 async function draw(c: AppContext, params: Params, { name, preset, gone, later }: Drawing) {
-  const config = settings(c);
+  const config = configFor(c);
   const { limits } = config;
   const request = requestFor(name, preset, params);
-  check(request, [], limits);
+  checkLimits(request, [], limits);
   // What nobody here draws is said before there is a claim: once the operator has mended it, the URL works.
-  routesFor({ request }, DIALECT, { env: c.env, settings: config });
+  selectCandidates({ request }, DIALECT, { env: c.env, config });
   const now = Date.now();
   const job: Job = {
     id: newId(now),
@@ -92,7 +92,7 @@ async function draw(c: AppContext, params: Params, { name, preset, gone, later }
     principal: "signed",
     origin: publicOrigin(c),
     env: c.env,
-    settings: config,
+    config,
     receivedAt: now,
     hoisted: [],
     waitUntil: (work) => c.executionCtx.waitUntil(work),
@@ -103,7 +103,7 @@ async function draw(c: AppContext, params: Params, { name, preset, gone, later }
     if (record === undefined || record.id === gone) return 0;
     return record.status === "succeeded" ? Infinity : limits.signedFailureMs;
   };
-  const begin = () => new Gate(c, limits).admitSigned();
+  const begin = () => new RequestLimits(c, limits).admitSigned();
   const { signedWaitMs: waitMs } = limits;
   const { record } = await once(job, { key, fingerprint: key, waitMs, keepMs, begin, later }, () => undefined);
   return later ? (await answerWithin(c, record.id, waitMs))?.record : record;
@@ -111,22 +111,22 @@ async function draw(c: AppContext, params: Params, { name, preset, gone, later }
 
 /** What the query asks of the preset. Throws invalid_request. */
 function requestFor(name: string, preset: Preset, params: Params): ImageRequest {
-  const fields = Object.fromEntries([...params].filter(([field]) => !OF_SIGNING.includes(field)));
-  const { request, given } = requestOf(fields);
+  const fields = Object.fromEntries([...params].filter(([field]) => !SIGNING_PARAMS.includes(field)));
+  const { request, given } = parsePresetQuery(fields);
   return applyPreset(name, preset, request, given);
 }
 
 /** The R2 key of a picture's claim: the same for the same picture, whoever signed its URL, and however it is written. */
 function claimKey(name: string, { version = 0 }: Preset, params: Params): string {
-  const identity = JSON.stringify([name, version, sortedQuery(params, OF_SIGNING)]);
+  const identity = JSON.stringify([name, version, sortedQuery(params, SIGNING_PARAMS)]);
   return `claims/signed/${createHash("sha256").update(identity).digest("hex")}`;
 }
 
 /** How far a claim has led; undefined where there is none. */
 async function progressAt(c: AppContext, key: string) {
-  const held = await find(c.env.BUCKET, key);
-  const { leaseMs } = settings(c).limits;
-  return held && progressOf(c.env.BUCKET, held.claim.generation, Date.now(), leaseMs);
+  const held = await readClaim(c.env.BUCKET, key);
+  const { leaseMs } = configFor(c).limits;
+  return held && lifecycleOf(c.env.BUCKET, held.claim.generation, Date.now(), leaseMs);
 }
 
 function cacheControl(params: Params): string {
@@ -135,12 +135,12 @@ function cacheControl(params: Params): string {
 }
 
 /** `once` speaks to whoever sent an Idempotency-Key; a viewer has none, and is told when to look again. */
-function inWordsOfAView(thrown: unknown): unknown {
+function asViewerError(thrown: unknown): unknown {
   if (!(thrown instanceof GatewayError) || thrown.code !== "idempotency_conflict") return thrown;
-  return undrawn(thrown.retryAfter);
+  return notReady(thrown.retryAfter);
 }
 
-function undrawn(retryAfter: number | undefined): GatewayError {
+function notReady(retryAfter: number | undefined): GatewayError {
   const message = "This picture is still being drawn.";
   return new GatewayError("vendor_timeout", message, { status: 503, retryAfter, retryable: true });
 }

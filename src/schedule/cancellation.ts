@@ -3,11 +3,11 @@ import { isKeyId } from "../access/keys.ts";
 import type { StoredJob } from "../store/jobs.ts";
 import { findKey } from "../store/api-keys.ts";
 import type { StoredRecord } from "../store/records.ts";
-import { findSchedule } from "../store/schedules.ts";
-import { isWanted } from "./tick.ts";
+import { getScheduleSummary } from "../store/schedules.ts";
+import { isStillScheduled } from "./tick.ts";
 
 /** Why a job is given up before any vendor is asked. */
-export type GivenUp = NonNullable<StoredRecord["error"]>;
+export type Cancellation = NonNullable<StoredRecord["error"]>;
 
 const REVOKED = {
   code: "forbidden",
@@ -23,13 +23,13 @@ export const UNDELIVERABLE = {
 };
 
 /** Why a job that was accepted is not to be drawn any more, if it is not: what was queued is not out of reach. */
-export async function withdrawn(
+export async function cancellationReason(
   { principal, tick }: StoredJob,
   env: Pick<Env, "BUCKET" | "KV">,
-): Promise<GivenUp | undefined> {
+): Promise<Cancellation | undefined> {
   // While KV cannot be read, what was accepted counts.
   const key = isKeyId(principal) ? await findKey(env.KV, principal, Date.now()).catch(() => null) : null;
   if (key?.revokedAt !== undefined) return REVOKED;
-  const schedule = tick && (await findSchedule(env.BUCKET, tick.name));
-  return tick === undefined || (schedule && isWanted(schedule, tick)) ? undefined : STOPPED;
+  const schedule = tick && (await getScheduleSummary(env.BUCKET, tick.name));
+  return tick === undefined || (schedule && isStillScheduled(schedule, tick)) ? undefined : STOPPED;
 }

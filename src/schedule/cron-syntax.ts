@@ -34,7 +34,7 @@ interface Fault {
  * What is wrong with a cron line, with the number and name of the field and the character, both from 1; undefined for a
  * good one. Times are croner's to tell; its own errors do not say where, and it takes more than we promise.
  */
-export function faultIn(line: string): string | undefined {
+export function validateCron(line: string): string | undefined {
   const found = [...line.matchAll(/\S+/g)];
   const [word] = found;
   if (word?.[0].startsWith("@"))
@@ -43,7 +43,7 @@ export function faultIn(line: string): string | undefined {
   if (extra !== undefined) return `at character ${extra.index + 1}: there are five fields only, ${LAYOUT}`;
   for (const [index, { 0: text, index: start }] of found.entries()) {
     const field = FIELDS[index];
-    const fault = field && faultInField(text, field);
+    const fault = field && validateField(text, field);
     if (fault !== undefined)
       return `field ${index + 1} (${field?.name}), at character ${start + fault.at + 1}: ${fault.says}`;
   }
@@ -52,10 +52,10 @@ export function faultIn(line: string): string | undefined {
   return `at character ${line.trimEnd().length + 1}: field ${found.length + 1} (${missing.name}) is missing; the fields are ${LAYOUT}`;
 }
 
-function faultInField(text: string, field: Field): Fault | undefined {
+function validateField(text: string, field: Field): Fault | undefined {
   let at = 0;
   for (const item of text.split(",")) {
-    const fault = faultInItem(item, field);
+    const fault = validateItem(item, field);
     if (fault !== undefined) return { at: at + fault.at, says: fault.says };
     at += item.length + 1;
   }
@@ -63,12 +63,12 @@ function faultInField(text: string, field: Field): Fault | undefined {
 }
 
 /** A value, a range or `*`, with a step or without. */
-function faultInItem(item: string, field: Field): Fault | undefined {
+function validateItem(item: string, field: Field): Fault | undefined {
   if (item === "") return { at: 0, says: "a value is missing" };
   const slash = item.indexOf("/");
   if (slash === 0) return { at: 0, says: STEP };
   const range = slash < 0 ? item : item.slice(0, slash);
-  const fault = faultInRange(range, field);
+  const fault = validateRange(range, field);
   if (fault !== undefined || slash < 0) return fault;
   if (range !== "*" && !/^\w+-\w+$/.test(range)) return { at: slash, says: STEP };
   const step = item.slice(slash + 1);
@@ -77,7 +77,7 @@ function faultInItem(item: string, field: Field): Fault | undefined {
   return good ? undefined : { at: slash + 1, says: `${quoted(step)} is no step from 1 to ${most}` };
 }
 
-function faultInRange(range: string, field: Field): Fault | undefined {
+function validateRange(range: string, field: Field): Fault | undefined {
   const { from, to, names } = field;
   if (range === "*" || (field.name === "day of the month" && range.toUpperCase() === "L")) return undefined;
   const nth = names === WEEKDAYS ? /^([^#]*)#(.*)$/.exec(range) : null;

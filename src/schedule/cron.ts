@@ -1,11 +1,11 @@
-import { type Env, settingsOf } from "../env.ts";
+import { type Env, configOf } from "../env.ts";
 import { redact } from "../errors.ts";
 import { Lanes } from "../generate/semaphore.ts";
 import { log } from "../log.ts";
-import { type DueTick, getClock, setClock } from "../store/clock.ts";
-import { type Due, getSchedule, listSchedules } from "../store/schedules.ts";
+import { type PendingTick, getClock, setClock } from "../store/clock.ts";
+import { type ScheduleSummary, getSchedule, listSchedules } from "../store/schedules.ts";
 import { beginTick, type Place } from "./run-tick.ts";
-import { isWanted, MINUTE_MS, minuteOf } from "./tick.ts";
+import { isStillScheduled, MINUTE_MS, minuteOf } from "./tick.ts";
 import { resendStale } from "./resend.ts";
 import { lastTime } from "./cron-times.ts";
 
@@ -34,11 +34,11 @@ async function tickAll(time: number, place: Place): Promise<void> {
   const minute = minuteOf(time);
   const clock = await getClock(BUCKET);
   const due = await dueTicks(Math.max(clock.through, minute - CAUGHT_UP_MS), minute, place);
-  const isSame = (one: DueTick) => (other: DueTick) => one.id === other.id && one.at === other.at;
+  const isSame = (one: PendingTick) => (other: PendingTick) => one.id === other.id && one.at === other.at;
   const left = clock.left.filter((tick) => tick.at > minute - CAUGHT_UP_MS && !due.some(isSame(tick)));
   // Who has waited for its turn comes first, and who had it in vain last: neither is to keep the others from theirs.
   const ticks = [...left.filter(({ failed }) => !failed), ...due, ...left.filter(({ failed }) => failed)];
-  const { ticksPerEvent } = settingsOf(place.env).limits;
+  const { ticksPerEvent } = configOf(place.env).limits;
   const turns = ticks.slice(0, ticksPerEvent);
   const lanes = new Lanes(PARALLEL);
   const failed = (await Promise.all(turns.map((tick) => lanes.run(() => begin(tick, place))))).flat();
@@ -48,8 +48,8 @@ async function tickAll(time: number, place: Place): Promise<void> {
 }
 
 /** What is due in the minute, or had no event since `after`. */
-async function dueTicks(after: number, minute: number, { env }: Place): Promise<DueTick[]> {
-  const ticks: DueTick[] = [];
+async function dueTicks(after: number, minute: number, { env }: Place): Promise<PendingTick[]> {
+  const ticks: PendingTick[] = [];
   for await (const schedules of listSchedules(env.BUCKET))
     for (const due of schedules) {
       const { name, id } = due;
@@ -68,17 +68,18 @@ async function dueTicks(after: number, minute: number, { env }: Place): Promise<
  * The last tick after `after` and not after `minute`. An event is for its own minute whatever came before it; but none is
  * for a minute before the one in which the schedule was made, or enabled again.
  */
-function dueAt({ cron, timezone, enabled, since }: Due, after: number, minute: number): number | undefined {
+function dueAt({ cron, timezone, enabled, since }: ScheduleSummary, after: number, minute: number): number | undefined {
   const from = Math.max(minuteOf(since) - 1, Math.min(Math.max(after, since), minute - 1));
   return enabled && from < minute ? lastTime(cron, timezone, from, minute) : undefined;
 }
 
 /** Begins a tick of the schedule as it is now: it may have been changed or deleted. Those that could not be begun are returned. */
-async function begin(tick: DueTick, place: Place): Promise<DueTick[]> {
+async function begin(tick: PendingTick, place: Place): Promise<PendingTick[]> {
   const { name, id, at } = tick;
   try {
     const found = await getSchedule(place.env.BUCKET, name);
-    if (found !== null && isWanted(found.schedule, { schedule: id, at })) await beginTick(found.schedule, at, place);
+    if (found !== null && isStillScheduled(found.schedule, { schedule: id, at }))
+      await beginTick(found.schedule, at, place);
     return [];
   } catch (error) {
     tellOf("tick.failed", error, place.env, { schedule: name, tick: new Date(at).toISOString() });
@@ -87,5 +88,5 @@ async function begin(tick: DueTick, place: Place): Promise<DueTick[]> {
 }
 
 function tellOf(event: string, error: unknown, env: Env, about: Record<string, unknown> = {}): void {
-  log(event, { ...about, error: redact(String(error), settingsOf(env).secrets) });
+  log(event, { ...about, error: redact(String(error), configOf(env).secrets) });
 }

@@ -1,5 +1,5 @@
-import { type Env, type Settings, settingsOf } from "../env.ts";
-import { asGatewayError, redact } from "../errors.ts";
+import { type Env, type Config, configOf } from "../env.ts";
+import { toGatewayError, redact } from "../errors.ts";
 import { forget } from "../generate/enqueue.ts";
 import { Lanes } from "../generate/semaphore.ts";
 import { AlreadyBegun } from "../generate/recorder.ts";
@@ -7,8 +7,8 @@ import { generate } from "../generate/generate.ts";
 import { log } from "../log.ts";
 import { isId } from "../store/ids.ts";
 import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
-import { progressOf, putFailed, DISOWNED, LOST, NEVER_TAKEN, QUEUED_LONGEST_MS } from "../store/records.ts";
-import { type GivenUp, UNDELIVERABLE, withdrawn } from "./cancellation.ts";
+import { lifecycleOf, putFailedIfUnfinished, FENCED, LOST, QUEUE_TIMEOUT, MAX_QUEUED_MS } from "../store/records.ts";
+import { type Cancellation, UNDELIVERABLE, cancellationReason } from "./cancellation.ts";
 
 /** Where nobody says how long to wait: so long at first, then twice as long each time, and no longer than this. */
 const FIRST_SECONDS = 2;
@@ -32,12 +32,12 @@ const BATCH_MS = 14 * 60_000;
 const BEGINNING_MS = 60_000;
 
 /** What never will be a job. */
-class Poison extends Error {}
+class InvalidMessage extends Error {}
 
 /** What the messages of one batch share. */
 export interface Batch {
   env: Env;
-  settings: Settings;
+  config: Config;
   ctx: Pick<ExecutionContext, "waitUntil">;
   /** When it came, in milliseconds since the epoch. */
   from: number;
@@ -56,21 +56,21 @@ function idOf({ body }: Message): string | undefined {
  */
 async function draw(message: Message, batch: Batch): Promise<number | undefined> {
   const id = idOf(message);
-  if (id === undefined) throw new Poison("the message names no generation");
+  if (id === undefined) throw new InvalidMessage("the message names no generation");
   const found = await look(id, batch);
   if (found === "over") return undefined;
   // Its end will be there when this message comes again, or nobody will be at it any more.
   if (found === "running") return leaseSeconds(batch);
-  if (found.job === null) throw new Poison("there is no such job");
+  if (found.job === null) throw new InvalidMessage("there is no such job");
   const now = Date.now();
-  if (now - found.job.receivedAt >= QUEUED_LONGEST_MS) return giveUp(id, found.job, NEVER_TAKEN, batch);
-  if (now - batch.from > Math.max(BEGINNING_MS, BATCH_MS - batch.settings.limits.answerMs)) return 1;
-  const reason = await withdrawn(found.job, batch.env);
+  if (now - found.job.receivedAt >= MAX_QUEUED_MS) return giveUp(id, found.job, QUEUE_TIMEOUT, batch);
+  if (now - batch.from > Math.max(BEGINNING_MS, BATCH_MS - batch.config.limits.answerMs)) return 1;
+  const reason = await cancellationReason(found.job, batch.env);
   return reason === undefined ? attempt(found.job, message.attempts, batch) : giveUp(id, found.job, reason, batch);
 }
 
 /** Ends the record of what the queue has given up, unless somebody is drawing it after all. */
-async function bury(message: Message, batch: Batch): Promise<undefined> {
+async function handleDeadLetter(message: Message, batch: Batch): Promise<undefined> {
   const id = idOf(message);
   log("job.dead", { generation: id });
   const found = id === undefined ? "over" : await look(id, batch);
@@ -78,19 +78,19 @@ async function bury(message: Message, batch: Batch): Promise<undefined> {
 }
 
 /** The job, where it is still to be drawn; one that was lost is ended here. */
-async function look(id: string, { env, settings }: Batch): Promise<"over" | "running" | { job: StoredJob | null }> {
+async function look(id: string, { env, config }: Batch): Promise<"over" | "running" | { job: StoredJob | null }> {
   const job = await getJob(env.BUCKET, id);
-  const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
+  const { at } = await lifecycleOf(env.BUCKET, id, Date.now(), config.limits.leaseMs);
   if (at === "running") return at;
   if (at === "none" || at === "queued") return { job };
-  if (at === "lost") await putFailed(env.BUCKET, id, LOST, { uncharged: false });
-  if (at === "disowned") await putFailed(env.BUCKET, id, DISOWNED, { uncharged: true });
+  if (at === "lost") await putFailedIfUnfinished(env.BUCKET, id, LOST, { uncharged: false });
+  if (at === "disowned") await putFailedIfUnfinished(env.BUCKET, id, FENCED, { uncharged: true });
   await forget(env.BUCKET, id, job);
   return "over";
 }
 
 async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<number | undefined> {
-  const { env, settings, ctx, calls } = batch;
+  const { env, config, ctx, calls } = batch;
   const { id } = job;
   const again = tries < TRIES;
   // Each try adds its own, in the job as it is kept for the next one.
@@ -102,7 +102,7 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
       ...job,
       hoisted: [],
       env,
-      settings,
+      config,
       owned: true,
       queued: true,
       again,
@@ -111,7 +111,7 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
     });
   } catch (thrown) {
     if (thrown instanceof AlreadyBegun) return leaseSeconds(batch);
-    const error = asGatewayError(thrown);
+    const error = toGatewayError(thrown);
     if (again && error.retryable) {
       const delay = retryDelay(tries, error.retryAfter, Math.random);
       log("job.again", { generation: id, tries, delay, error: error.code });
@@ -120,7 +120,7 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
       return delay;
     }
     // The end record is the commit: where it could not be written, what became of it is seen next time.
-    const { at } = await progressOf(env.BUCKET, id, Date.now(), settings.limits.leaseMs);
+    const { at } = await lifecycleOf(env.BUCKET, id, Date.now(), config.limits.leaseMs);
     if (at !== "ended") return leaseSeconds(batch);
   }
   await forget(env.BUCKET, id, job);
@@ -131,15 +131,15 @@ async function attempt(job: StoredJob, tries: number, batch: Batch): Promise<num
 async function giveUp(
   id: string,
   job: StoredJob | null,
-  error: GivenUp,
+  error: Cancellation,
   { env: { BUCKET } }: Batch,
 ): Promise<undefined> {
-  await putFailed(BUCKET, id, error, { uncharged: true });
+  await putFailedIfUnfinished(BUCKET, id, error, { uncharged: true });
   await forget(BUCKET, id, job);
 }
 
-function leaseSeconds({ settings }: Batch): number {
-  return Math.ceil(settings.limits.leaseMs / 1000);
+function leaseSeconds({ config }: Batch): number {
+  return Math.ceil(config.limits.leaseMs / 1000);
 }
 
 /** Jobs at once, and calls to vendors for all of them: a Worker has six connections, and R2 needs some of them. */
@@ -150,8 +150,8 @@ const PARALLEL = 4;
  * ever thrown back with its batch.
  */
 export async function consume({ queue, messages }: MessageBatch, env: Env, ctx: Batch["ctx"]): Promise<void> {
-  const handle = queue.endsWith("-dead") ? bury : draw;
-  const batch: Batch = { env, settings: settingsOf(env), ctx, from: Date.now(), calls: new Lanes(PARALLEL) };
+  const handle = queue.endsWith("-dead") ? handleDeadLetter : draw;
+  const batch: Batch = { env, config: configOf(env), ctx, from: Date.now(), calls: new Lanes(PARALLEL) };
   const lanes = new Lanes(PARALLEL);
   await Promise.all(messages.map((message) => lanes.run(() => settle(message, handle, batch))));
 }
@@ -162,9 +162,9 @@ async function settle(message: Message, handle: typeof draw, batch: Batch): Prom
     delaySeconds = await handle(message, batch);
   } catch (thrown) {
     const { attempts } = message;
-    log("job.failed", { generation: idOf(message), attempts, error: redact(String(thrown), batch.settings.secrets) });
+    log("job.failed", { generation: idOf(message), attempts, error: redact(String(thrown), batch.config.secrets) });
     // Waiting mends no poison: it goes to the dead letters as fast as it can.
-    delaySeconds = thrown instanceof Poison ? 0 : retryDelay(attempts, undefined, Math.random);
+    delaySeconds = thrown instanceof InvalidMessage ? 0 : retryDelay(attempts, undefined, Math.random);
   }
   if (delaySeconds === undefined) message.ack();
   else message.retry({ delaySeconds });

@@ -1,14 +1,14 @@
 import * as z from "zod/mini";
-import type { Env, Settings } from "../env.ts";
-import { asGatewayError, type GatewayError, inWordsOf, renamed, wrong } from "../errors.ts";
-import { routesFor } from "../models/candidates.ts";
-import { prepare } from "../generate/validate.ts";
+import type { Env, Config } from "../env.ts";
+import { toGatewayError, type GatewayError, translateField, renameField, invalidField } from "../errors.ts";
+import { selectCandidates } from "../models/candidates.ts";
+import { validate } from "../generate/validate.ts";
 import { isObject } from "../image/wire.ts";
 import type { Principal } from "../access/authenticate.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { vendors } from "../vendors/index.ts";
 import { parseWire } from "../vendors/request-schema.ts";
-import type { Asked, Dialect } from "../vendors/vendor.ts";
+import type { ParsedRequest, Dialect } from "../vendors/vendor.ts";
 import { localTime } from "./cron-times.ts";
 import { checkVariables, fill, fillText } from "./variables.ts";
 
@@ -32,23 +32,23 @@ const inDialect = z.strictObject({ dialect: z.enum([...dialects.keys()]), body: 
 type Drawing = Pick<Schedule, "request" | "rotate" | "timezone">;
 
 /** What is asked at the tick `at`, the `count`th that is drawn. Throws what it cannot be drawn for, by the schedule's own field. */
-export async function askedAt(
+export async function requestForTick(
   schedule: Drawing,
   at: number,
   count: number,
   owner: Principal,
-  place: { env: Env; settings: Settings },
-): Promise<{ asked: Asked; dialect: string }> {
+  place: { env: Env; config: Config },
+): Promise<{ asked: ParsedRequest; dialect: string }> {
   const { request, rotate = [], timezone } = schedule;
   const { dialect, body, path } = dialectOf(request);
   const values = { ...localTime(at, timezone), counter: String(count) };
   const item = rotate[(count - 1) % rotate.length];
   try {
     const wire = fill(body, { ...values, item: item && fillText(item, values) });
-    const asked = await prepare(dialect.decode(wire, [], new Headers()), owner, [], place);
+    const asked = await validate(dialect.decode(wire, [], new Headers()), owner, [], place);
     return { asked, dialect: dialect.name };
   } catch (thrown) {
-    throw under(path, dialect, asGatewayError(thrown));
+    throw prefixField(path, dialect, toGatewayError(thrown));
   }
 }
 
@@ -57,17 +57,17 @@ export async function checkRequest(
   schedule: Drawing,
   now: number,
   owner: Principal,
-  place: { env: Env; settings: Settings },
+  place: { env: Env; config: Config },
 ): Promise<void> {
   const { path, body, dialect } = dialectOf(schedule.request);
   checkVariables(body, path, schedule.rotate);
   for (let count = 1; count <= (schedule.rotate?.length ?? 1); count++) {
-    const { asked } = await askedAt(schedule, now, count, owner, place);
+    const { asked } = await requestForTick(schedule, now, count, owner, place);
     try {
-      if (asked.request.n > 1) throw wrong("n", "must be 1: a tick is one picture");
-      routesFor(asked, dialect.name, place);
+      if (asked.request.n > 1) throw invalidField("n", "must be 1: a tick is one picture");
+      selectCandidates(asked, dialect.name, place);
     } catch (thrown) {
-      throw under(path, dialect, asGatewayError(thrown));
+      throw prefixField(path, dialect, toGatewayError(thrown));
     }
   }
 }
@@ -79,7 +79,7 @@ function dialectOf(request: Record<string, unknown>): { dialect: Dialect; body: 
     try {
       ({ dialect: name, body } = parseWire(inDialect, request));
     } catch (thrown) {
-      throw prefixed("request", asGatewayError(thrown));
+      throw prefixed("request", toGatewayError(thrown));
     }
     path = "request.body";
   }
@@ -89,10 +89,10 @@ function dialectOf(request: Record<string, unknown>): { dialect: Dialect; body: 
 }
 
 /** The error in the words of the request's own dialect, and its field as the schedule's. */
-function under(path: string, dialect: Dialect, error: GatewayError): GatewayError {
-  return prefixed(path, inWordsOf(dialect, error));
+function prefixField(path: string, dialect: Dialect, error: GatewayError): GatewayError {
+  return prefixed(path, translateField(dialect, error));
 }
 
 function prefixed(path: string, error: GatewayError): GatewayError {
-  return error.field === undefined ? error : renamed(error, `${path}.${error.field}`);
+  return error.field === undefined ? error : renameField(error, `${path}.${error.field}`);
 }

@@ -1,8 +1,8 @@
-import { type Env, settingsOf } from "../env.ts";
+import { type Env, configOf } from "../env.ts";
 import { forget, send } from "../generate/enqueue.ts";
 import { log } from "../log.ts";
-import { getJob, outstanding, putJob } from "../store/jobs.ts";
-import { progressOf } from "../store/records.ts";
+import { getJob, listPending, putJob } from "../store/jobs.ts";
+import { lifecycleOf } from "../store/records.ts";
 
 /** In one run; the others have their turn in the next. */
 const MOST = 100;
@@ -14,11 +14,11 @@ const MOST = 100;
  */
 export async function resendStale(env: Env, now: number = Date.now()): Promise<void> {
   const { BUCKET, QUEUE } = env;
-  const { leaseMs } = settingsOf(env).limits;
+  const { leaseMs } = configOf(env).limits;
   let sent = 0;
-  for await (const { id, due } of outstanding(BUCKET)) {
+  for await (const { id, due } of listPending(BUCKET)) {
     if (now - due < leaseMs) continue;
-    const { at } = await progressOf(BUCKET, id, Date.now(), leaseMs);
+    const { at } = await lifecycleOf(BUCKET, id, Date.now(), leaseMs);
     if (at === "running") continue;
     const job = await getJob(BUCKET, id);
     // It was never accepted, or has ended: nobody needs what is left of it. A tick's was wanted as soon as it was claimed.

@@ -1,17 +1,17 @@
-import { type Env, settingsOf } from "../env.ts";
-import { asGatewayError, GatewayError } from "../errors.ts";
+import { type Env, configOf } from "../env.ts";
+import { toGatewayError, GatewayError } from "../errors.ts";
 import { enqueue } from "../generate/enqueue.ts";
 import { newRecord } from "../generate/records.ts";
 import { log } from "../log.ts";
 import type { Principal } from "../access/authenticate.ts";
-import { madeAt, newId } from "../store/ids.ts";
-import { putOwned } from "../store/owner-index.ts";
+import { createdAtOf, newId } from "../store/ids.ts";
+import { addToOwnerIndex } from "../store/owner-index.ts";
 import { getRecord, putEnd } from "../store/records.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
-import { isByHand } from "./tick.ts";
+import { isManual } from "./tick.ts";
 import { ownerOf } from "./schedule.ts";
-import { askedAt } from "./request.ts";
+import { requestForTick } from "./request.ts";
 
 /** What a tick is begun with. */
 export interface Place {
@@ -28,10 +28,10 @@ export async function beginTick(schedule: Schedule, at: number, place: Place): P
   const owner = await ownerOf(schedule, place.env);
   if (owner === undefined) return log("schedule.stopped", { schedule: schedule.name, key: schedule.principal });
   const { BUCKET } = place.env;
-  const { claim, mine } = await claimTick(BUCKET, schedule.id, at, newId(Date.now()));
+  const { claim, isOwner } = await claimTick(BUCKET, schedule.id, at, newId(Date.now()));
   const { generation } = claim;
   // Pruned, or noted within the time that its owner takes for it.
-  if (!mine && (generation === "" || (await getRecord(BUCKET, generation)) !== null)) return;
+  if (!isOwner && (generation === "" || (await getRecord(BUCKET, generation)) !== null)) return;
   await queueTick(schedule, at, generation, owner, place);
 }
 
@@ -42,15 +42,16 @@ export async function runNow(schedule: Schedule, generation: string, place: Plac
     throw new GatewayError("forbidden", "The key that this schedule draws with is good no longer.");
   const { BUCKET } = place.env;
   // The same generation, asked for again, is the same tick.
-  for (let at = madeAt(generation); ; at++) {
+  for (let at = createdAtOf(generation); ; at++) {
     // A whole minute is the clock's.
-    if (!isByHand(at)) continue;
-    const { claim, mine } = await claimTick(BUCKET, schedule.id, at, generation);
+    if (!isManual(at)) continue;
+    const { claim, isOwner } = await claimTick(BUCKET, schedule.id, at, generation);
     // Pruned: what is gone is not drawn again.
     if (claim.generation === "") return;
     if (claim.generation !== generation) continue;
     // Who had it before may have died with it.
-    if (mine || (await getRecord(BUCKET, generation)) === null) await queueTick(schedule, at, generation, owner, place);
+    if (isOwner || (await getRecord(BUCKET, generation)) === null)
+      await queueTick(schedule, at, generation, owner, place);
     return;
   }
 }
@@ -62,31 +63,31 @@ async function queueTick(
   owner: Principal,
   { env, waitUntil }: Place,
 ): Promise<void> {
-  const settings = settingsOf(env);
+  const config = configOf(env);
   const count = await nextCount(env.BUCKET, schedule.id, generation);
   const receivedAt = Date.now();
   try {
-    const { asked, dialect } = await askedAt(schedule, at, count, owner, { env, settings });
+    const { asked, dialect } = await requestForTick(schedule, at, count, owner, { env, config });
     await enqueue({
       id: generation,
       asked,
       dialect,
       principal: schedule.principal,
-      origin: settings.publicUrl ?? schedule.origin,
+      origin: config.publicUrl ?? schedule.origin,
       env,
-      settings,
+      config,
       receivedAt,
       hoisted: [],
-      tick: { name: schedule.name, schedule: schedule.id, at, since: isByHand(at) ? undefined : schedule.since },
+      tick: { name: schedule.name, schedule: schedule.id, at, since: isManual(at) ? undefined : schedule.since },
       waitUntil,
     });
   } catch (thrown) {
-    const error = asGatewayError(thrown);
+    const error = toGatewayError(thrown);
     if (error.retryable || error.code === "internal") throw thrown;
     // As it is now, nobody can draw it; that is how this tick ends.
     const record = newRecord({ id: generation, dialect: "", principal: schedule.principal, receivedAt }, "failed");
     const { code, message } = error;
     const end = { ...record, error: { code, message }, finishedAt: new Date().toISOString() };
-    await Promise.all([putEnd(env.BUCKET, end), putOwned(env.BUCKET, end)]);
+    await Promise.all([putEnd(env.BUCKET, end), addToOwnerIndex(env.BUCKET, end)]);
   }
 }

@@ -1,25 +1,25 @@
 import type { Env } from "../env.ts";
 import type { Principal } from "../access/authenticate.ts";
-import { endOf } from "../access/keys.ts";
+import { invalidReason } from "../access/keys.ts";
 import { findKey } from "../store/api-keys.ts";
-import type { Due, Schedule } from "../store/schedules.ts";
+import type { ScheduleSummary, Schedule } from "../store/schedules.ts";
 import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import { isObject } from "../image/wire.ts";
 import { optional, parseWire } from "../vendors/request-schema.ts";
-import { faultIn } from "./cron-syntax.ts";
+import { validateCron } from "./cron-syntax.ts";
 import { jsonObject } from "./request.ts";
 import { nextTimes } from "./cron-times.ts";
 import { nearZones, zoneOf } from "./timezone.ts";
 
-type Owned = Pick<Due, "principal">;
+type Owned = Pick<ScheduleSummary, "principal">;
 
 /** Who a schedule draws for; undefined where the key is good no longer: what it began must end with it. */
 export async function ownerOf({ principal }: Owned, { KV }: Pick<Env, "KV">): Promise<Principal | undefined> {
   if (principal === "admin") return { id: principal, kind: "admin" };
   const now = Date.now();
   const key = await findKey(KV, principal, now);
-  return key === null || endOf(key, now) !== undefined ? undefined : { id: principal, kind: key.kind, key };
+  return key === null || invalidReason(key, now) !== undefined ? undefined : { id: principal, kind: key.kind, key };
 }
 
 /** Whether it draws nothing because its key is good no longer. While keys cannot be looked up, nobody knows: it is taken for good. */
@@ -29,9 +29,9 @@ export async function isStopped(owned: Owned, env: Pick<Env, "KV">): Promise<boo
 
 const DEFAULT_ZONE = "UTC";
 /** How many times to come an answer shows. */
-const SHOWN = 5;
+const NEXT_TIMES_SHOWN = 5;
 /** What an answer has besides: it may be sent back as it came. */
-const ANSWERED = ["createdAt", "updatedAt", "next", "stopped", "latest", "history"];
+const READ_ONLY_FIELDS = ["createdAt", "updatedAt", "next", "stopped", "latest", "history"];
 const STOPPED = "The key that it draws with was revoked or has expired; the operator takes it up by PUT.";
 
 const IANA = "must be an IANA name, as in Europe/Berlin";
@@ -49,12 +49,17 @@ const scheduleWire = z.strictObject({
 });
 
 /** What a client says of a schedule. */
-export type Terms = Pick<Schedule, "cron" | "timezone" | "request" | "rotate" | "keep" | "enabled">;
+export type ScheduleInput = Pick<Schedule, "cron" | "timezone" | "request" | "rotate" | "keep" | "enabled">;
 
 /** Reads a schedule as JSON has it; its request is askedAt's to read. Throws invalid_request. */
-export function readTerms(wire: unknown, now: number): Terms {
-  const { cron: line, timezone: name = DEFAULT_ZONE, enabled = true, ...terms } = parseWire(scheduleWire, said(wire));
-  const fault = faultIn(line);
+export function parseSchedule(wire: unknown, now: number): ScheduleInput {
+  const {
+    cron: line,
+    timezone: name = DEFAULT_ZONE,
+    enabled = true,
+    ...terms
+  } = parseWire(scheduleWire, withoutReadOnlyFields(wire));
+  const fault = validateCron(line);
   if (fault !== undefined) refuse("cron", `cron: ${fault}.`);
   const timezone = zoneOf(name);
   if (timezone === undefined) {
@@ -95,13 +100,15 @@ export function timesToCome(
   now: number,
   stopped: boolean,
 ) {
-  return enabled && !stopped ? nextTimes(cron, timezone, now, SHOWN).map((time) => new Date(time).toISOString()) : [];
+  return enabled && !stopped
+    ? nextTimes(cron, timezone, now, NEXT_TIMES_SHOWN).map((time) => new Date(time).toISOString())
+    : [];
 }
 
 /** What a client says itself, of a body that may be an earlier answer. */
-function said(wire: unknown): unknown {
+function withoutReadOnlyFields(wire: unknown): unknown {
   if (!isObject(wire)) return wire;
-  return Object.fromEntries(Object.entries(wire).filter(([name]) => !ANSWERED.includes(name)));
+  return Object.fromEntries(Object.entries(wire).filter(([name]) => !READ_ONLY_FIELDS.includes(name)));
 }
 
 function refuse(field: string, message: string): never {

@@ -1,4 +1,4 @@
-import { wrong } from "../errors.ts";
+import { invalidField } from "../errors.ts";
 import type { LocalTime } from "./cron-times.ts";
 
 /** What stands for `{{name}}` in the texts of a schedule's request. */
@@ -32,19 +32,19 @@ export function checkVariables(wire: unknown, field: string, rotate: readonly st
   let used = false;
   let chars = JSON.stringify(wire).length;
   if (chars * (rotate?.length ?? 1) > MOST_CHARS_IN_ALL)
-    throw wrong("rotate", "has too many texts for so long a request");
+    throw invalidField("rotate", "has too many texts for so long a request");
   const longest = Math.max(0, ...(rotate ?? []).map(({ length }) => length));
   mapTexts(wire, field, (text, path) => {
     const items = namesIn(text).filter((name) => name === "item").length;
     used ||= items > 0;
     chars += items * longest;
-    if (chars > MOST_CHARS) throw wrong(path, "is too long with the texts of rotate in it");
-    if (used && rotate === undefined) throw wrong(path, "has {{item}}, which needs a list in rotate");
+    if (chars > MOST_CHARS) throw invalidField(path, "is too long with the texts of rotate in it");
+    if (used && rotate === undefined) throw invalidField(path, "has {{item}}, which needs a list in rotate");
     checkText(text, path, [...EVERYWHERE, "item"]);
     return text;
   });
   for (const [index, text] of rotate?.entries() ?? []) checkText(text, `rotate[${index}]`, EVERYWHERE);
-  if (rotate !== undefined && !used) throw wrong("rotate", "is used nowhere: put {{item}} where its texts go");
+  if (rotate !== undefined && !used) throw invalidField("rotate", "is used nowhere: put {{item}} where its texts go");
 }
 
 function namesIn(text: string): string[] {
@@ -55,7 +55,7 @@ function checkText(text: string, path: string, known: readonly string[]): void {
   const unknown = namesIn(text).find((name) => !known.includes(name));
   if (unknown === undefined) return;
   const allowed = known.map((name) => `{{${name}}}`).join(", ");
-  throw wrong(path, `has {{${unknown.slice(0, 60)}}}, which is no variable here; there are ${allowed}`);
+  throw invalidField(path, `has {{${unknown.slice(0, 60)}}}, which is no variable here; there are ${allowed}`);
 }
 
 /** The same JSON with each of its texts changed; `path` is that of the value itself. */

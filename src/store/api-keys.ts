@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors.ts";
 import type { KeyRecord } from "../access/keys.ts";
-import { setLatest } from "../lru.ts";
-import { twice } from "./objects.ts";
+import { lruSet } from "../lru.ts";
+import { retryOnce } from "./objects.ts";
 
 /** An isolate asks KV for a record again after this. KV's own copies are renewed as often: it takes no less. */
 const FRESH_MS = 30_000;
@@ -43,7 +43,7 @@ export async function findKey(kv: KVNamespace, id: string, now: number): Promise
   const { records, misses } = memoryOf(kv);
   const known = records.get(id);
   if (known !== undefined && isFresh(known, now)) {
-    setLatest(records, id, known, MOST);
+    lruSet(records, id, known, MOST);
     return known.record;
   }
   const missedAt = misses.get(id);
@@ -53,8 +53,8 @@ export async function findKey(kv: KVNamespace, id: string, now: number): Promise
     // Revoked here while KV was asked: that is the later word.
     const later = records.get(id);
     if (later?.record.revokedAt !== undefined) return later.record;
-    if (record === null) setLatest(misses, id, now, MOST);
-    else setLatest(records, id, { record, at: now }, MOST);
+    if (record === null) lruSet(misses, id, now, MOST);
+    else lruSet(records, id, { record, at: now }, MOST);
     return record;
   } catch (cause) {
     if (known !== undefined && Math.abs(now - known.at) < STALE_MS) return known.record;
@@ -94,8 +94,8 @@ async function write(kv: KVNamespace, record: KeyRecord, now: number): Promise<v
   const { id, expiresAt, revokedAt } = record;
   const ended = revokedAt ?? expiresAt;
   const expiration = ended === undefined ? Infinity : Math.ceil(Date.parse(ended) / 1000) + LISTED_SECONDS;
-  await twice(() => kv.put(keyOf(id), JSON.stringify(record), expiration > LAST_SECOND ? {} : { expiration }));
-  setLatest(memoryOf(kv).records, id, { record, at: now }, MOST);
+  await retryOnce(() => kv.put(keyOf(id), JSON.stringify(record), expiration > LAST_SECOND ? {} : { expiration }));
+  lruSet(memoryOf(kv).records, id, { record, at: now }, MOST);
 }
 
 function undone(what: string, cause: unknown): GatewayError {

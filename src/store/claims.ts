@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { wrong } from "../errors.ts";
-import { AGAIN_MS, twice } from "./objects.ts";
+import { invalidField } from "../errors.ts";
+import { WRITE_RETRY_MS, retryOnce } from "./objects.ts";
 
 const HEADER = "Idempotency-Key";
 /** Printable ASCII, as the header's draft has it; a quoted one is the same with its quotes. */
@@ -10,7 +10,7 @@ const KEY = /^[\x21-\x7e][\x20-\x7e]{0,254}$/;
 export function claimKeyOf(headers: Headers, principal: string): string | undefined {
   const key = headers.get(HEADER)?.trim();
   if (key === undefined) return undefined;
-  if (!KEY.test(key)) throw wrong(HEADER, "must be 1 to 255 printable ASCII characters");
+  if (!KEY.test(key)) throw invalidField(HEADER, "must be 1 to 255 printable ASCII characters");
   // A caller's own word, of any length and meaning, has no place in a key of ours.
   return `claims/idempotency/${principal}/${createHash("sha256").update(key).digest("hex")}`;
 }
@@ -25,10 +25,10 @@ export interface Claim {
   at: number;
 }
 
-export interface Held {
+export interface ClaimState {
   claim: Claim;
   /** Whether it is the one that was offered. */
-  mine: boolean;
+  isOwner: boolean;
   etag: string;
 }
 
@@ -38,8 +38,8 @@ const TRIES = 3;
  * Puts a claim at `key` where there is none, and returns the one that holds. It is read first: a write that changes
  * nothing would be a write all the same.
  */
-export async function claim(bucket: R2Bucket, key: string, offered: Claim): Promise<Held> {
-  const before = await find(bucket, key);
+export async function acquireClaim(bucket: R2Bucket, key: string, offered: Claim): Promise<ClaimState> {
+  const before = await readClaim(bucket, key);
   if (before !== undefined) return before;
   for (let tries = 1, failed = false; ; tries++) {
     const body = JSON.stringify(offered);
@@ -47,38 +47,38 @@ export async function claim(bucket: R2Bucket, key: string, offered: Claim): Prom
       if (tries === TRIES) throw error;
       failed = true;
     });
-    if (put) return { claim: offered, mine: true, etag: put.etag };
-    const held = await find(bucket, key);
+    if (put) return { claim: offered, isOwner: true, etag: put.etag };
+    const held = await readClaim(bucket, key);
     // A put that R2 said had failed may be there all the same.
-    if (held !== undefined) return { ...held, mine: failed && held.claim.generation === offered.generation };
+    if (held !== undefined) return { ...held, isOwner: failed && held.claim.generation === offered.generation };
     // Refused, as some are of many who come at once; or let go of between the two.
-    await scheduler.wait(AGAIN_MS * (0.5 + Math.random() / 2));
+    await scheduler.wait(WRITE_RETRY_MS * (0.5 + Math.random() / 2));
   }
 }
 
 /** The claim of somebody else at `key`, if there is one. */
-export async function find(bucket: R2Bucket, key: string): Promise<Held | undefined> {
+export async function readClaim(bucket: R2Bucket, key: string): Promise<ClaimState | undefined> {
   const object = await bucket.get(key);
-  return object === null ? undefined : { claim: await object.json<Claim>(), mine: false, etag: object.etag };
+  return object === null ? undefined : { claim: await object.json<Claim>(), isOwner: false, etag: object.etag };
 }
 
 /** Puts a claim in the place of one that was seen with `etag`; false where somebody was faster. */
-export async function takeOver(bucket: R2Bucket, key: string, etag: string, offered: Claim): Promise<boolean> {
+export async function replaceClaim(bucket: R2Bucket, key: string, etag: string, offered: Claim): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
       const put = await bucket.put(key, JSON.stringify(offered), { onlyIf: { etagMatches: etag } });
       // It may be our own, by a put that R2 said had failed.
-      return put !== null || (tries > 1 && (await find(bucket, key))?.claim.generation === offered.generation);
+      return put !== null || (tries > 1 && (await readClaim(bucket, key))?.claim.generation === offered.generation);
     } catch (error) {
       if (tries === TRIES) throw error;
-      await scheduler.wait(AGAIN_MS * (0.5 + Math.random() / 2));
+      await scheduler.wait(WRITE_RETRY_MS * (0.5 + Math.random() / 2));
     }
   }
 }
 
 /** Lets go of a generation's claim that led to nothing, so that it can be tried again; of nobody else's. */
-export async function release(bucket: R2Bucket, key: string, generation: string): Promise<void> {
-  const held = await find(bucket, key);
+export async function releaseClaim(bucket: R2Bucket, key: string, generation: string): Promise<void> {
+  const held = await readClaim(bucket, key);
   // It may have been put within the second.
-  if (held?.claim.generation === generation) await twice(() => bucket.delete(key));
+  if (held?.claim.generation === generation) await retryOnce(() => bucket.delete(key));
 }

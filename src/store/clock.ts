@@ -1,12 +1,12 @@
-import { twice, putJson } from "./objects.ts";
+import { retryOnce, putJson } from "./objects.ts";
 import { isObject } from "../image/wire.ts";
-import type { Due } from "./schedules.ts";
+import type { ScheduleSummary } from "./schedules.ts";
 
 const KEY = "cron.json";
 const TRIES = 5;
 
 /** A tick of a schedule that is due: by its name and id, and when, in milliseconds since the epoch. */
-export interface DueTick extends Pick<Due, "name" | "id"> {
+export interface PendingTick extends Pick<ScheduleSummary, "name" | "id"> {
   at: number;
   /** Set where it was tried, in vain. */
   failed?: boolean | undefined;
@@ -15,7 +15,7 @@ export interface DueTick extends Pick<Due, "name" | "id"> {
 /** Up to which minute ticks have been dealt with, and those of them that are still to be begun. */
 export interface Clock {
   through: number;
-  left: DueTick[];
+  left: PendingTick[];
 }
 
 /** How far the clock is, with its ETag; at the beginning of time where it never went, or cannot be read. */
@@ -35,7 +35,7 @@ export async function setClock(
   bucket: R2Bucket,
   seen: Clock & { etag?: string },
   { through, left }: Clock,
-  isDone: (tick: DueTick) => boolean,
+  isDone: (tick: PendingTick) => boolean,
 ): Promise<void> {
   let before = seen;
   let all = left;
@@ -43,7 +43,7 @@ export async function setClock(
     const onlyIf = before.etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: before.etag };
     // An event that comes late sets it back, unless a later one has been faster meanwhile.
     const clock: Clock = { through: tries === 0 ? through : Math.max(through, before.through), left: lastOfEach(all) };
-    if ((await twice(() => putJson(bucket, KEY, clock, { onlyIf }))) !== null) return;
+    if ((await retryOnce(() => putJson(bucket, KEY, clock, { onlyIf }))) !== null) return;
     before = await getClock(bucket);
     all = [...before.left.filter((tick) => !isDone(tick)), ...left];
   }
@@ -51,8 +51,8 @@ export async function setClock(
 }
 
 /** Of what could not be begun, only the last tick of each schedule: pictures by the clock are for now. */
-function lastOfEach(ticks: readonly DueTick[]): DueTick[] {
-  const last = new Map<string, DueTick>();
+function lastOfEach(ticks: readonly PendingTick[]): PendingTick[] {
+  const last = new Map<string, PendingTick>();
   for (const tick of ticks) if ((last.get(tick.id)?.at ?? 0) <= tick.at) last.set(tick.id, tick);
   return [...last.values()];
 }

@@ -2,24 +2,24 @@
 const LATEST = 2 ** 48 - 1;
 
 /** A time in milliseconds as ten characters of a key: the later the time, the earlier the key is listed. */
-export function inverse(time: number): string {
+export function reverseTime(time: number): string {
   return (LATEST - time).toString(36).padStart(10, "0");
 }
 
 /** The time of such characters. */
-export function timeOf(text: string): number {
+export function parseReverseTime(text: string): number {
   return LATEST - Number.parseInt(text, 36);
 }
 
 /** An unguessable id that sorts newest first. */
 export function newId(now: number): string {
   const random = crypto.getRandomValues(new Uint8Array(15)).toHex();
-  return inverse(now) + random;
+  return reverseTime(now) + random;
 }
 
 /** When an id was made, in milliseconds since the epoch. */
-export function madeAt(id: string): number {
-  return timeOf(id.slice(0, 10));
+export function createdAtOf(id: string): number {
+  return parseReverseTime(id.slice(0, 10));
 }
 
 export function isId(text: string): boolean {

@@ -1,13 +1,13 @@
 import type { Attempt } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
-import type { Asked } from "../vendors/vendor.ts";
+import type { ParsedRequest } from "../vendors/vendor.ts";
 import { putJson, pagesOf } from "./objects.ts";
 import type { Tick } from "./ticks.ts";
 
 /** What a job is when nobody holds it: as JSON in R2, because a message has room for its id only. */
 export interface StoredJob {
   id: string;
-  asked: Asked;
+  asked: ParsedRequest;
   /** Name of the dialect it came in. */
   dialect: string;
   principal: string;
@@ -42,12 +42,12 @@ export async function getJob(bucket: R2Bucket, id: string): Promise<StoredJob | 
 }
 
 /** Whether it has not ended yet; what came with its request is still needed then. */
-export async function isOutstanding(bucket: R2Bucket, id: string): Promise<boolean> {
+export async function isPending(bucket: R2Bucket, id: string): Promise<boolean> {
   return (await bucket.head(jobKey(id))) !== null;
 }
 
 /** Every job that has not ended, and when its message was to come, in milliseconds since the epoch. */
-export async function* outstanding(bucket: R2Bucket): AsyncGenerator<{ id: string; due: number }> {
+export async function* listPending(bucket: R2Bucket): AsyncGenerator<{ id: string; due: number }> {
   for await (const page of pagesOf(bucket, { prefix: PREFIX, include: ["customMetadata"] }))
     for (const { key, customMetadata, uploaded } of page) {
       const due = Number(customMetadata?.["due"] ?? uploaded.getTime());
@@ -55,6 +55,6 @@ export async function* outstanding(bucket: R2Bucket): AsyncGenerator<{ id: strin
     }
 }
 
-export async function dropJob(bucket: R2Bucket, id: string): Promise<void> {
+export async function deleteJob(bucket: R2Bucket, id: string): Promise<void> {
   await bucket.delete(jobKey(id));
 }

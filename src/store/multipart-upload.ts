@@ -1,4 +1,4 @@
-import { give } from "../stream/buffer-pool.ts";
+import { release } from "../stream/buffer-pool.ts";
 
 /** A byte stream of known length over `blocks`, each handed back for reuse as soon as it is read. */
 export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
@@ -7,7 +7,7 @@ export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
   const feed = async () => {
     for (const block of blocks) {
       await writer.write(block);
-      give(block.buffer);
+      release(block.buffer);
     }
     await writer.close();
   };
@@ -17,7 +17,7 @@ export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
 }
 
 /** A multipart upload that begins with its first part; parts go one after the other, in the background. */
-export class Parts {
+export class MultipartUpload {
   /** Parts handed over that are not up yet. */
   waiting = 0;
   /** Settles (never rejects) when every part handed over so far is up, or given up. */

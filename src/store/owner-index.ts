@@ -1,5 +1,5 @@
-import { wrong } from "../errors.ts";
-import { twice } from "./objects.ts";
+import { invalidField } from "../errors.ts";
+import { retryOnce } from "./objects.ts";
 import { isId } from "./ids.ts";
 import { readRecord, type StoredRecord } from "./records.ts";
 
@@ -10,11 +10,11 @@ const folder = (principal: string) => `owned/${principal}/`;
 const keyOf = ({ id, principal }: Owned) => folder(principal) + id;
 
 /** Notes whose a generation is. */
-export async function putOwned(bucket: R2Bucket, owned: Owned): Promise<void> {
-  await twice(() => bucket.put(keyOf(owned), ""));
+export async function addToOwnerIndex(bucket: R2Bucket, owned: Owned): Promise<void> {
+  await retryOnce(() => bucket.put(keyOf(owned), ""));
 }
 
-export async function dropOwned(bucket: R2Bucket, owned: Owned): Promise<void> {
+export async function removeFromOwnerIndex(bucket: R2Bucket, owned: Owned): Promise<void> {
   await bucket.delete(keyOf(owned));
 }
 
@@ -28,7 +28,7 @@ export async function listRecords(
   limit: number,
   cursor?: string,
 ): Promise<{ records: StoredRecord[]; cursor: string | undefined }> {
-  if (cursor !== undefined && !isId(cursor)) throw wrong("cursor", "must be the `next` of an earlier page");
+  if (cursor !== undefined && !isId(cursor)) throw invalidField("cursor", "must be the `next` of an earlier page");
   const after = cursor === undefined ? {} : { startAfter: folder(principal) + cursor };
   const { objects, truncated } = await bucket.list({ prefix: folder(principal), limit, ...after });
   const ids = objects.map(({ key }) => key.slice(folder(principal).length));

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { StoredPicture } from "../image/request.ts";
-import { dimensions, sniff } from "../image/detect-type.ts";
-import { EndFinder } from "../image/truncation.ts";
+import { dimensions, detectType } from "../image/detect-type.ts";
+import { TruncationCheck } from "../image/truncation.ts";
 import { pump } from "../stream/pump.ts";
 import type { Spill } from "../stream/client-stream.ts";
 import { Upload } from "./upload.ts";
@@ -20,7 +20,7 @@ export const keys = {
 export class PictureUpload extends Upload {
   private readonly metadata: Record<string, string>;
   private info = { type: "", width: 0, height: 0 };
-  private finder: EndFinder | undefined;
+  private finder: TruncationCheck | undefined;
   private readonly hash: Hash | undefined;
 
   /** `name` is the field it came in, for messages; `digest` asks for its SHA-256 as well. */
@@ -43,7 +43,7 @@ export class PictureUpload extends Upload {
 
   /** Takes in a stream to its end. Throws what reading it throws, and BadBody. */
   fill(body: ReadableStream<Uint8Array>): Promise<void> {
-    return pump(body, { large: () => this.bytes > 0, each: (chunk) => this.write(chunk) });
+    return pump(body, { preferLargeReads: () => this.bytes > 0, each: (chunk) => this.write(chunk) });
   }
 
   /** SHA-256 of its bytes in hex, to be asked for once. */
@@ -53,12 +53,12 @@ export class PictureUpload extends Upload {
 
   protected override see(bytes: Uint8Array): void {
     this.finder ??= this.begin(bytes);
-    this.finder.see(bytes);
+    this.finder.push(bytes);
     this.hash?.update(bytes);
   }
 
   protected override verify(): void {
-    if (this.finder?.whole !== true) throw this.refusal(`(${this.info.type}) is cut short: its end is missing`);
+    if (this.finder?.complete !== true) throw this.refusal(`(${this.info.type}) is cut short: its end is missing`);
   }
 
   protected override describe(): R2PutOptions {
@@ -70,11 +70,11 @@ export class PictureUpload extends Upload {
   }
 
   /** `head` is the first block, or all there is. */
-  private begin(head: Uint8Array): EndFinder {
-    const type = sniff(head);
+  private begin(head: Uint8Array): TruncationCheck {
+    const type = detectType(head);
     if (type === undefined) throw this.refusal("is of no known format: not PNG, JPEG, WebP, GIF, AVIF or HEIC");
     this.info = { ...this.info, type, ...dimensions(type, head) };
-    return new EndFinder(type);
+    return new TruncationCheck(type);
   }
 }
 
@@ -85,14 +85,14 @@ export function spillTo(bucket: R2Bucket, generation: string, maxBytes: number):
     write: (chunk) => upload.write(chunk),
     replay: async () => {
       await upload.finish();
-      return read(bucket, upload.key);
+      return readPicture(bucket, upload.key);
     },
     discard: () => upload.discard(),
   };
 }
 
 /** The bytes of an object that must be there. */
-export async function read(bucket: R2Bucket, key: string): Promise<ReadableStream<Uint8Array>> {
+export async function readPicture(bucket: R2Bucket, key: string): Promise<ReadableStream<Uint8Array>> {
   const object = await bucket.get(key);
   if (object === null) throw new Error(`no object ${key} in R2`);
   return object.body;
@@ -105,12 +105,12 @@ export async function areStored(bucket: R2Bucket, pictures: readonly StoredPictu
 }
 
 /** Deletes pictures that are no longer needed. Never throws: what stays behind is unreachable. */
-export async function dropPictures(bucket: R2Bucket, pictures: readonly StoredPicture[]): Promise<void> {
+export async function deletePictures(bucket: R2Bucket, pictures: readonly StoredPicture[]): Promise<void> {
   if (pictures.length > 0) await bucket.delete(pictures.map(({ key }) => key)).catch(() => undefined);
 }
 
 /** The pictures of one body on their way to R2, in the order they began; some of them may turn out not to be wanted. */
-export class PictureUploads {
+export class UploadSet {
   private readonly uploads: PictureUpload[] = [];
   private readonly create: (index: number) => PictureUpload;
 

@@ -1,6 +1,6 @@
 import type { Preset } from "../access/presets.ts";
-import { setLatest } from "../lru.ts";
-import { twice, putJson, pagesOf } from "./objects.ts";
+import { lruSet } from "../lru.ts";
+import { retryOnce, putJson, pagesOf } from "./objects.ts";
 
 /** An isolate that shows what is drawn already asks R2 for its preset again after this. */
 const FRESH_MS = 30_000;
@@ -15,29 +15,29 @@ type Memory = Map<string, { preset: Preset | undefined; at: number }>;
 const memories = new WeakMap<R2Bucket, Memory>();
 
 /** A preset as it is now; undefined where there is none. */
-export async function readPreset(bucket: R2Bucket, name: string, now: number): Promise<Preset | undefined> {
+export async function getStoredPreset(bucket: R2Bucket, name: string, now: number): Promise<Preset | undefined> {
   const object = await bucket.get(keyOf(name));
   const preset = object === null ? undefined : await object.json<Preset>();
-  remember(bucket, name, preset, now);
+  cachePreset(bucket, name, preset, now);
   return preset;
 }
 
 /** A preset as it was half a minute ago at the latest; what was put here is known at once. */
-export async function recallPreset(bucket: R2Bucket, name: string, now: number): Promise<Preset | undefined> {
+export async function getCachedPreset(bucket: R2Bucket, name: string, now: number): Promise<Preset | undefined> {
   const known = memories.get(bucket)?.get(name);
   if (known !== undefined && Math.abs(now - known.at) < FRESH_MS) return known.preset;
-  return readPreset(bucket, name, now);
+  return getStoredPreset(bucket, name, now);
 }
 
 /** Keeps a preset, in place of one of the same name. */
 export async function putPreset(bucket: R2Bucket, name: string, preset: Preset, now: number): Promise<void> {
-  await twice(() => putJson(bucket, keyOf(name), preset));
-  remember(bucket, name, preset, now);
+  await retryOnce(() => putJson(bucket, keyOf(name), preset));
+  cachePreset(bucket, name, preset, now);
 }
 
 export async function deletePreset(bucket: R2Bucket, name: string, now: number): Promise<void> {
   await bucket.delete(keyOf(name));
-  remember(bucket, name, undefined, now);
+  cachePreset(bucket, name, undefined, now);
 }
 
 /** Every preset there is, by name. */
@@ -46,13 +46,15 @@ export async function listPresets(bucket: R2Bucket): Promise<Map<string, Preset>
   for await (const page of pagesOf(bucket, { prefix: PREFIX }))
     names.push(...page.map(({ key }) => key.slice(PREFIX.length, -".json".length)));
   const now = Date.now();
-  const presets = await Promise.all(names.map(async (name) => [name, await readPreset(bucket, name, now)] as const));
+  const presets = await Promise.all(
+    names.map(async (name) => [name, await getStoredPreset(bucket, name, now)] as const),
+  );
   return new Map(presets.flatMap(([name, preset]) => (preset === undefined ? [] : [[name, preset] as const])));
 }
 
 /** As the one read last; the one read longest ago leaves. */
-function remember(bucket: R2Bucket, name: string, preset: Preset | undefined, at: number): void {
+function cachePreset(bucket: R2Bucket, name: string, preset: Preset | undefined, at: number): void {
   const memory: Memory = memories.get(bucket) ?? new Map();
   memories.set(bucket, memory);
-  setLatest(memory, name, { preset, at }, MOST);
+  lruSet(memory, name, { preset, at }, MOST);
 }

@@ -1,8 +1,8 @@
 import type { ErrorDetail } from "../errors.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
-import { twice, putJson } from "./objects.ts";
-import { isId, madeAt } from "./ids.ts";
+import { retryOnce, putJson } from "./objects.ts";
+import { isId, createdAtOf } from "./ids.ts";
 
 /** A record as R2 has it: whose it is, and pictures by key, since URLs depend on who asks. */
 export interface StoredRecord extends Omit<GenerationRecord, "images"> {
@@ -20,9 +20,9 @@ export interface StoredFailure extends Pick<ErrorDetail, "field" | "retryAfter" 
 }
 
 /** A generation that ends sooner has no start record: two writes that nobody would read. */
-export const NOTED_AFTER_MS = 1_000;
+export const START_RECORD_AFTER_MS = 1_000;
 /** By then a generation that runs has been noted; until then whoever has its id waits, since ids tell their age. */
-const LATEST_NOTE_MS = 3_000;
+const LATEST_START_RECORD_MS = 3_000;
 const POLL_MSOfRecords = 100;
 
 /** Several keys, because R2 takes one write a second per key: the last that is there counts. */
@@ -39,7 +39,7 @@ export function putQueued(bucket: R2Bucket, record: StoredRecord): Promise<unkno
 }
 
 /** Takes it back: it could not be queued. */
-export async function dropQueued(bucket: R2Bucket, id: string): Promise<void> {
+export async function deleteQueued(bucket: R2Bucket, id: string): Promise<void> {
   await bucket.delete(queuedKey(id));
 }
 
@@ -54,13 +54,13 @@ export function putEnd(bucket: R2Bucket, record: StoredRecord): Promise<unknown>
 }
 
 /** Keeps a generation that has not begun from beginning; false where it has begun, or is kept from it already. */
-export async function disown(bucket: R2Bucket, record: StoredRecord): Promise<boolean> {
+export async function fence(bucket: R2Bucket, record: StoredRecord): Promise<boolean> {
   const options = { onlyIf: { etagDoesNotMatch: "*" }, customMetadata: { disowned: "true" } };
-  return (await twice(() => putJson(bucket, startKey(record.id), record, options))) !== null;
+  return (await retryOnce(() => putJson(bucket, startKey(record.id), record, options))) !== null;
 }
 
 /** Ends as failed what nobody else will end; what has ended, or was never noted, stays as it is. */
-export async function putFailed(
+export async function putFailedIfUnfinished(
   bucket: R2Bucket,
   id: string,
   error: StoredRecord["error"],
@@ -73,13 +73,13 @@ export async function putFailed(
 }
 
 /** Takes the start back: no vendor drew anything, and it is to be begun again. */
-export async function dropStart(bucket: R2Bucket, id: string): Promise<void> {
+export async function deleteStart(bucket: R2Bucket, id: string): Promise<void> {
   // A vendor may refuse within the second in which the start was written.
-  await twice(() => bucket.delete([startKey(id), aliveKey(id)]));
+  await retryOnce(() => bucket.delete([startKey(id), aliveKey(id)]));
 }
 
 /** Shows that whoever draws it is still there. */
-export async function touch(bucket: R2Bucket, id: string): Promise<void> {
+export async function heartbeat(bucket: R2Bucket, id: string): Promise<void> {
   await bucket.put(aliveKey(id), "");
 }
 
@@ -87,7 +87,7 @@ export async function touch(bucket: R2Bucket, id: string): Promise<void> {
  * How far a generation with an owner is: `none` or `queued` where no vendor was asked yet, `disowned` where none will be,
  * `lost` where one may have been, and its owner gave no sign for `leaseMs`.
  */
-export async function progressOf(
+export async function lifecycleOf(
   bucket: R2Bucket,
   id: string,
   now: number,
@@ -111,8 +111,8 @@ export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRec
   if (!isId(id)) return null;
   for (;;) {
     const record = await readRecord(bucket, id);
-    const age = Date.now() - madeAt(id);
-    if (record !== null || age < 0 || age > LATEST_NOTE_MS) return record;
+    const age = Date.now() - createdAtOf(id);
+    if (record !== null || age < 0 || age > LATEST_START_RECORD_MS) return record;
     await scheduler.wait(POLL_MSOfRecords);
   }
 }
@@ -125,7 +125,7 @@ export async function readRecord(bucket: R2Bucket, id: string): Promise<StoredRe
 }
 
 /** Longer than the queue keeps trying; what nobody has begun by then is given up. */
-export const QUEUED_LONGEST_MS = 24 * 60 * 60_000;
+export const MAX_QUEUED_MS = 24 * 60 * 60_000;
 
 /** Whether its end is still to come. */
 export function isUnfinished({ status }: Pick<StoredRecord, "status">): boolean {
@@ -136,10 +136,10 @@ export function isUnfinished({ status }: Pick<StoredRecord, "status">): boolean 
  * The record as it must be by now: a generation that never ended within `longestMs` was lost with its isolate, and one that
  * waits longer than a day will not be begun.
  */
-export function asOf(record: StoredRecord, now: number, longestMs: number): StoredRecord {
+export function expireStale(record: StoredRecord, now: number, longestMs: number): StoredRecord {
   const { status, createdAt, startedAt = createdAt } = record;
-  if (status === "queued" && now - Date.parse(createdAt) >= QUEUED_LONGEST_MS)
-    return { ...record, status: "failed", error: NEVER_TAKEN };
+  if (status === "queued" && now - Date.parse(createdAt) >= MAX_QUEUED_MS)
+    return { ...record, status: "failed", error: QUEUE_TIMEOUT };
   if (status === "running" && now - Date.parse(startedAt) >= longestMs)
     return { ...record, status: "failed", error: LOST };
   return record;
@@ -149,11 +149,11 @@ export const LOST = {
   code: "internal",
   message: "The generation was lost before it ended; the vendor may have charged for it.",
 };
-export const DISOWNED = {
+export const FENCED = {
   code: "internal",
   message: "The generation was too slow to begin; another was drawn in its place.",
 };
-export const NEVER_TAKEN = {
+export const QUEUE_TIMEOUT = {
   code: "internal",
   message: "The generation was not taken from the queue within a day; nothing was drawn.",
 };

@@ -1,7 +1,7 @@
 import { putJson, pagesOf } from "./objects.ts";
 
 /** A schedule as R2 has it, in one object: what is to be drawn, and when. */
-export interface Schedule extends Due {
+export interface Schedule extends ScheduleSummary {
   /** As it came: `{dialect, body}`, or the canonical request. */
   request: Record<string, unknown>;
   /** Texts for `{{item}}`, in turn. */
@@ -16,7 +16,7 @@ export interface Schedule extends Due {
 }
 
 /** What tells whether a schedule is due: in its object's metadata too, so that a listing is all it takes to find out. */
-export interface Due {
+export interface ScheduleSummary {
   name: string;
   /** Made anew for each schedule: nothing of one that was deleted is ever taken for that of a later one of its name. */
   id: string;
@@ -42,7 +42,7 @@ export async function getSchedule(
 }
 
 /** What of a schedule its metadata tells; null where there is none of this name. */
-export async function findSchedule(bucket: R2Bucket, name: string): Promise<Due | null> {
+export async function getScheduleSummary(bucket: R2Bucket, name: string): Promise<ScheduleSummary | null> {
   const object = await bucket.head(keyOf(name));
   return object === null ? null : dueOf(object);
 }
@@ -67,11 +67,11 @@ export async function deleteSchedule(bucket: R2Bucket, name: string): Promise<vo
 }
 
 /** All schedules, a page of up to a thousand at a time. */
-export async function* listSchedules(bucket: R2Bucket): AsyncGenerator<Due[]> {
+export async function* listSchedules(bucket: R2Bucket): AsyncGenerator<ScheduleSummary[]> {
   for await (const page of pagesOf(bucket, { prefix: PREFIX, include: ["customMetadata"] })) yield page.map(dueOf);
 }
 
-function dueOf({ key, customMetadata = {} }: R2Object): Due {
+function dueOf({ key, customMetadata = {} }: R2Object): ScheduleSummary {
   const { id = "", principal = "", cron = "", timezone = "", enabled, since } = customMetadata;
   const name = key.slice(PREFIX.length, -".json".length);
   return { name, id, principal, cron, timezone, enabled: enabled === "true", since: Number(since) };

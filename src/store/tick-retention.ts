@@ -1,9 +1,9 @@
-import { find } from "./claims.ts";
+import { readClaim } from "./claims.ts";
 import { jobKey } from "./jobs.ts";
-import { dropOwned } from "./owner-index.ts";
+import { removeFromOwnerIndex } from "./owner-index.ts";
 import { getRecord, readRecord } from "./records.ts";
 import { getSchedule } from "./schedules.ts";
-import { listDrawn, listTicks, putDrawn, type Tick, ticks } from "./ticks.ts";
+import { listTickPictures, listTicks, putTickPicture, type Tick, ticks } from "./ticks.ts";
 
 /** At one tick; what is left is the next one's. Each takes a few of the operations that a Worker may do. */
 const MOST = 50;
@@ -17,7 +17,7 @@ export async function endTick(bucket: R2Bucket, { name, schedule: id, at }: Tick
   const found = picture === undefined ? null : await getSchedule(bucket, name);
   // Deleted while it was drawn: the picture stays its owner's, at its own URL.
   if (picture === undefined || found?.schedule.id !== id) return;
-  await putDrawn(bucket, id, { at, generation, picture });
+  await putTickPicture(bucket, id, { at, generation, picture });
   const { keep } = found.schedule;
   if (keep !== undefined) await prune(bucket, id, keep, at);
 }
@@ -27,10 +27,10 @@ export async function endTick(bucket: R2Bucket, { name, schedule: id, at }: Tick
  * The claim stays for another day, empty, so that none is drawn again. `now` is the latest tick.
  */
 async function prune(bucket: R2Bucket, schedule: string, keep: number, now: number): Promise<void> {
-  const kept = await listDrawn(bucket, schedule, keep);
+  const kept = await listTickPictures(bucket, schedule, keep);
   const oldest = kept.length < keep ? undefined : kept.at(-1)?.at;
   if (oldest === undefined) return;
-  for (const { at, generation } of await listDrawn(bucket, schedule, MOST, oldest)) {
+  for (const { at, generation } of await listTickPictures(bucket, schedule, MOST, oldest)) {
     // First, or a late event would find it as good as never drawn.
     await bucket.put(ticks.claim(schedule, at), JSON.stringify({ generation: "", fingerprint: "", at: Date.now() }));
     await dropGeneration(bucket, generation);
@@ -38,7 +38,7 @@ async function prune(bucket: R2Bucket, schedule: string, keep: number, now: numb
   }
   for (const at of await listTicks(bucket, schedule, MOST, Math.min(oldest, now - REMEMBERED_MS))) {
     const key = ticks.claim(schedule, at);
-    const held = await find(bucket, key);
+    const held = await readClaim(bucket, key);
     // Of one that failed the record is still there.
     if (held !== undefined && held.claim.generation !== "") await dropGeneration(bucket, held.claim.generation);
     await bucket.delete(key);
@@ -47,7 +47,7 @@ async function prune(bucket: R2Bucket, schedule: string, keep: number, now: numb
 
 async function dropGeneration(bucket: R2Bucket, id: string): Promise<void> {
   const record = await readRecord(bucket, id);
-  if (record !== null) await dropOwned(bucket, record);
+  if (record !== null) await removeFromOwnerIndex(bucket, record);
   const folders = [`pictures/${id}/`, `generations/${id}/`];
   const pages = await Promise.all(folders.map((prefix) => bucket.list({ prefix })));
   const keys = pages.flatMap(({ objects }) => objects.map(({ key }) => key));

@@ -1,7 +1,7 @@
 import type { StoredPicture } from "../image/request.ts";
-import { AGAIN_MS } from "./objects.ts";
-import { claim, type Held } from "./claims.ts";
-import { inverse, timeOf } from "./ids.ts";
+import { WRITE_RETRY_MS } from "./objects.ts";
+import { acquireClaim, type ClaimState } from "./claims.ts";
+import { reverseTime, parseReverseTime } from "./ids.ts";
 
 /** A tick of a schedule: its name, its id, and when it was due, in milliseconds since the epoch. */
 export interface Tick {
@@ -13,14 +13,14 @@ export interface Tick {
 }
 
 /** What a schedule drew at a tick: its first picture. */
-export interface Drawn {
+export interface TickPicture {
   /** When it was due. */
   at: number;
   generation: string;
   picture: StoredPicture;
 }
 
-const tickOf = (key: string) => timeOf(key.slice(key.lastIndexOf("/") + 1));
+const tickOf = (key: string) => parseReverseTime(key.slice(key.lastIndexOf("/") + 1));
 
 /** R2 keys of a schedule, by its id: who draws at a tick, what was drawn, and how many there were. */
 export const ticks = {
@@ -28,8 +28,8 @@ export const ticks = {
   claims: (schedule: string) => `ticks/${schedule}/claims/`,
   drawn: (schedule: string) => `ticks/${schedule}/drawn/`,
   count: (schedule: string) => `ticks/${schedule}/count`,
-  claim: (schedule: string, tick: number) => ticks.claims(schedule) + inverse(tick),
-  mark: (schedule: string, tick: number) => ticks.drawn(schedule) + inverse(tick),
+  claim: (schedule: string, tick: number) => ticks.claims(schedule) + reverseTime(tick),
+  mark: (schedule: string, tick: number) => ticks.drawn(schedule) + reverseTime(tick),
 };
 
 /** How many ticks of a schedule have a number, and those of the latest generations. */
@@ -47,8 +47,8 @@ const PAGE = 1_000;
 const PAGES = 50;
 
 /** Claims a tick for a generation, in the schedule's `id`, or tells whose it is; without a generation it was pruned. */
-export function claimTick(bucket: R2Bucket, schedule: string, tick: number, generation: string): Promise<Held> {
-  return claim(bucket, ticks.claim(schedule, tick), { generation, fingerprint: "", at: Date.now() });
+export function claimTick(bucket: R2Bucket, schedule: string, tick: number, generation: string): Promise<ClaimState> {
+  return acquireClaim(bucket, ticks.claim(schedule, tick), { generation, fingerprint: "", at: Date.now() });
 }
 
 /** The number of a tick's generation, from 1 on in the order in which they are begun: never the same for two, and the same again for one. */
@@ -64,7 +64,7 @@ export async function nextCount(bucket: R2Bucket, schedule: string, generation: 
     const onlyIf = seen === null ? { etagDoesNotMatch: "*" } : { etagMatches: seen.etag };
     const put = await bucket.put(key, JSON.stringify(numbers), { onlyIf }).catch(async (error: unknown) => {
       if (tries >= TRIES) throw error;
-      await scheduler.wait(AGAIN_MS);
+      await scheduler.wait(WRITE_RETRY_MS);
     });
     if (put) return count;
     // Of many at once each tries until it has a number of its own.
@@ -79,20 +79,29 @@ async function numbersIn(object: R2ObjectBody | null): Promise<Numbers> {
 }
 
 /** Notes what was drawn at a tick, where the latest picture is found by one listing. */
-export async function putDrawn(bucket: R2Bucket, schedule: string, { at, generation, picture }: Drawn): Promise<void> {
+export async function putTickPicture(
+  bucket: R2Bucket,
+  schedule: string,
+  { at, generation, picture }: TickPicture,
+): Promise<void> {
   const { key, type, width, height, bytes } = picture;
   const size = { width: String(width), height: String(height), bytes: String(bytes) };
   await bucket.put(ticks.mark(schedule, at), "", { customMetadata: { generation, key, type, ...size } });
 }
 
 /** What was drawn at a tick; null where nothing was, or where it was pruned. */
-export async function getDrawn(bucket: R2Bucket, schedule: string, tick: number): Promise<Drawn | null> {
+export async function getTickPicture(bucket: R2Bucket, schedule: string, tick: number): Promise<TickPicture | null> {
   const object = await bucket.head(ticks.mark(schedule, tick));
   return object === null ? null : drawnOf(object);
 }
 
 /** What was drawn, the latest tick first, of those before `before`. */
-export async function listDrawn(bucket: R2Bucket, schedule: string, limit: number, before?: number): Promise<Drawn[]> {
+export async function listTickPictures(
+  bucket: R2Bucket,
+  schedule: string,
+  limit: number,
+  before?: number,
+): Promise<TickPicture[]> {
   const after = before === undefined ? {} : { startAfter: ticks.mark(schedule, before) };
   const listed: R2Object[] = [];
   // With metadata a page may have fewer than were asked for.
@@ -119,7 +128,7 @@ export async function listTicks(bucket: R2Bucket, schedule: string, limit: numbe
 }
 
 /** Forgets the ticks of a schedule that is deleted, as far as may be at once; nothing leads to what is left of them. */
-export async function dropTicks(bucket: R2Bucket, schedule: string): Promise<void> {
+export async function deleteTicks(bucket: R2Bucket, schedule: string): Promise<void> {
   for (let pages = 0; pages < PAGES; pages++) {
     const { objects, truncated } = await bucket.list({ prefix: ticks.folder(schedule), limit: PAGE });
     if (objects.length > 0) await bucket.delete(objects.map(({ key }) => key));
@@ -127,7 +136,7 @@ export async function dropTicks(bucket: R2Bucket, schedule: string): Promise<voi
   }
 }
 
-function drawnOf({ key, customMetadata = {} }: R2Object): Drawn {
+function drawnOf({ key, customMetadata = {} }: R2Object): TickPicture {
   const { generation = "", key: stored = "", type = "", width, height, bytes } = customMetadata;
   const picture = { key: stored, type, width: Number(width), height: Number(height), bytes: Number(bytes) };
   return { at: tickOf(key), generation, picture };

@@ -1,6 +1,6 @@
-import { BadBody } from "../stream/body-error.ts";
-import { give, take } from "../stream/buffer-pool.ts";
-import { Parts, streamOf } from "./multipart-upload.ts";
+import { BodyError } from "../stream/body-error.ts";
+import { release, acquire } from "../stream/buffer-pool.ts";
+import { MultipartUpload, streamOf } from "./multipart-upload.ts";
 
 /** A multiple of 3, so that base64 quads fill a block exactly; 20 of them are just over R2's least part size of 5 MiB. */
 const BLOCK = 262_146;
@@ -16,7 +16,7 @@ export class Upload {
   private readonly bucket: R2Bucket;
   private readonly maxBytes: number;
   private readonly name: string | undefined;
-  private readonly parts: Parts;
+  private readonly parts: MultipartUpload;
   private blocks: Uint8Array[] = [];
   private filled = BLOCK;
   private making: Promise<void> | undefined;
@@ -30,7 +30,7 @@ export class Upload {
     this.key = key;
     this.maxBytes = maxBytes;
     this.name = name;
-    this.parts = new Parts(bucket, key);
+    this.parts = new MultipartUpload(bucket, key);
   }
 
   /** Free space to fill: at least 3 bytes, a multiple of 3 as long as multiples of 3 are filled. */
@@ -97,8 +97,8 @@ export class Upload {
     return {};
   }
 
-  protected refusal(what: string, tooLarge = false): BadBody {
-    return new BadBody(`${this.name ?? "A picture"} ${what}.`, tooLarge, this.name);
+  protected refusal(what: string, tooLarge = false): BodyError {
+    return new BodyError(`${this.name ?? "A picture"} ${what}.`, tooLarge, this.name);
   }
 
   private async make(): Promise<void> {
@@ -121,12 +121,12 @@ export class Upload {
     if (only === undefined || blocks.length > 1) return this.bucket.put(this.key, streamOf(blocks), options);
     // For a small picture a stream would cost more than the copy that R2 makes of a view.
     const object = await this.bucket.put(this.key, only, options);
-    give(only.buffer);
+    release(only.buffer);
     return object;
   }
 
   private async drop(): Promise<void> {
-    for (const block of this.takeBlocks()) give(block.buffer);
+    for (const block of this.takeBlocks()) release(block.buffer);
     await this.parts.abort();
     if (this.made) await this.bucket.delete(this.key).catch(() => undefined);
   }
@@ -138,7 +138,7 @@ export class Upload {
   private nextBlock(): void {
     if (this.blocks.length > 0) this.see(this.current());
     if (this.blocks.length === BLOCKS_A_PART) this.parts.send(this.takeBlocks(), this.describe());
-    this.blocks.push(new Uint8Array(take(BLOCK)));
+    this.blocks.push(new Uint8Array(acquire(BLOCK)));
     this.filled = 0;
   }
 

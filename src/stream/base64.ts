@@ -1,4 +1,4 @@
-import { BadBody } from "./body-error.ts";
+import { BodyError } from "./body-error.ts";
 import { cutEscape, unescapeJson } from "./json-text.ts";
 
 /**
@@ -28,7 +28,7 @@ export function base64Length(bytes: number): number {
 }
 
 /** Text without its white space, which base64 may hold anywhere. */
-export function squeeze(text: string): string {
+export function stripWhitespace(text: string): string {
   return /\s/.test(text) ? text.replace(/\s+/g, "") : text;
 }
 
@@ -43,9 +43,9 @@ export interface Sink {
 }
 
 /** What cannot belong to a picture inside a longer text: all but base64 and escapes of what is no letter in it. */
-const FOREIGN = /[^A-Za-z0-9+/=_\\-]|\\(?!\/|u00(?:2[bBdDfF]|3[dD]|5[fF]))/;
+const NON_BASE64 = /[^A-Za-z0-9+/=_\\-]|\\(?!\/|u00(?:2[bBdDfF]|3[dD]|5[fF]))/;
 /** The same where the base64 comes in lines. */
-const FOREIGN_TO_LINES = /[^A-Za-z0-9+/=_\\ -]|\\(?![/nrt]|u00(?:2[bBdDfF]|3[dD]|5[fF]))/;
+const NON_BASE64_LINES = /[^A-Za-z0-9+/=_\\ -]|\\(?![/nrt]|u00(?:2[bBdDfF]|3[dD]|5[fF]))/;
 const SPACE = /^(?: |\\[nrt])/;
 /** How long those lines are: MIME's and PEM's. */
 const LINES = [76, 64];
@@ -97,7 +97,7 @@ export class Base64Reader {
   finish(): void {
     if (this.carry !== "") {
       const last = decodeBase64(this.carry, this.sink.reserve(), true);
-      if (last === undefined) throw new BadBody("A picture's base64 is cut short or not valid.");
+      if (last === undefined) throw new BodyError("A picture's base64 is cut short or not valid.");
       this.sink.advance(last.written);
     }
     this.sink.end?.();
@@ -123,26 +123,26 @@ export class Base64Reader {
   private decodeAny(raw: string): number {
     const end = this.embedded ? this.endIn(raw) : -1;
     const inside = unescapeJson(end < 0 ? raw : raw.substring(0, end));
-    if (inside === undefined) throw new BadBody("A picture's base64 has an escape that JSON does not know.");
-    const text = this.carry + standardAlphabet(squeeze(inside));
+    if (inside === undefined) throw new BodyError("A picture's base64 has an escape that JSON does not know.");
+    const text = this.carry + standardAlphabet(stripWhitespace(inside));
     // White space may follow the padding, more base64 may not: it would fill blocks unevenly.
-    if (this.padded && text !== "") throw new BadBody("A picture's base64 goes on after its padding.");
+    if (this.padded && text !== "") throw new BodyError("A picture's base64 goes on after its padding.");
     this.carry = text.substring(this.decode(text));
-    if (this.carry.length > 3) throw new BadBody("A picture's base64 is not valid.");
+    if (this.carry.length > 3) throw new BodyError("A picture's base64 is not valid.");
     return end;
   }
 
   /** Where an embedded picture ends in `raw`; -1 if it goes on. */
   private endIn(raw: string): number {
     if (!this.inLines) {
-      const end = raw.search(FOREIGN);
+      const end = raw.search(NON_BASE64);
       if (end < 0 || !SPACE.test(raw.substring(end, end + 2))) return end;
       // White space ends the picture unless it is the first line break of many.
       const before = this.decoded + this.carry.length + (unescapeJson(raw.substring(0, end))?.length ?? 0);
       this.inLines = LINES.includes(before);
       if (!this.inLines) return end;
     }
-    return raw.search(FOREIGN_TO_LINES);
+    return raw.search(NON_BASE64_LINES);
   }
 
   /** Decodes the whole quads at the start of `text` and returns how many characters they are; it stops at any other. */

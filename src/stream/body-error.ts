@@ -1,5 +1,5 @@
 /** A body that cannot be read; whose fault it is, the caller knows. */
-export class BadBody extends Error {
+export class BodyError extends Error {
   readonly tooLarge: boolean;
   /** Where in the body, if that can be said. */
   readonly field: string | undefined;

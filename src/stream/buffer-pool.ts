@@ -5,7 +5,7 @@ const spare = new Map<number, ArrayBuffer[]>();
 let spareBytes = 0;
 
 /** A buffer of `bytes`, used before or new; its content is arbitrary. */
-export function take(bytes: number): ArrayBuffer {
+export function acquire(bytes: number): ArrayBuffer {
   const buffer = spare.get(bytes)?.pop();
   if (buffer === undefined) return new ArrayBuffer(bytes);
   spareBytes -= bytes;
@@ -13,7 +13,7 @@ export function take(bytes: number): ArrayBuffer {
 }
 
 /** Hands a buffer back for reuse, once; nobody may look at it any more. */
-export function give(buffer: ArrayBufferLike): void {
+export function release(buffer: ArrayBufferLike): void {
   // A detached one has no bytes.
   if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) return;
   if (spareBytes + buffer.byteLength > SPARE_BYTES) return;

@@ -6,7 +6,7 @@ export interface Spill {
   discard(): Promise<void>;
 }
 
-export interface TapOptions {
+export interface ClientStreamOptions {
   /** Bytes held back while nobody has called `release`; past it they are let go. */
   holdBytes: number;
   /** How long the client may take nothing before what follows is set aside. */
@@ -19,13 +19,13 @@ export interface TapOptions {
  * they come. A client that stalls gets the rest from the spill, at its own pace; one that left is forgotten. Neither
  * holds up whoever writes.
  */
-export class Tap {
+export class ClientStream {
   /** Resolves when bytes begin to flow. */
-  readonly flowing: Promise<void>;
+  readonly started: Promise<void>;
   readonly readable: ReadableStream<Uint8Array>;
   /** What the vendor calls its body. */
   contentType = "application/json";
-  private readonly options: TapOptions;
+  private readonly options: ClientStreamOptions;
   private readonly writable: WritableStream<Uint8Array>;
   private readonly writer: WritableStreamDefaultWriter<Uint8Array>;
   private begin: () => void = () => undefined;
@@ -36,18 +36,18 @@ export class Tap {
   private pending: Promise<void> | undefined;
   private gone = false;
 
-  constructor(options: TapOptions) {
+  constructor(options: ClientStreamOptions) {
     this.options = options;
     // No length is declared even where the vendor declares one: a client could take a cut body for whole.
     const { readable, writable } = new IdentityTransformStream();
     this.readable = readable;
     this.writable = writable;
     this.writer = writable.getWriter();
-    this.flowing = new Promise((resolve) => (this.begin = resolve));
+    this.started = new Promise((resolve) => (this.begin = resolve));
   }
 
   /** Whether bytes flow: from then on a failure can only break the stream off. */
-  get released(): boolean {
+  get flushed(): boolean {
     return this.held === undefined;
   }
 
@@ -56,7 +56,7 @@ export class Tap {
     if (this.held !== undefined) {
       this.held.push(chunk.slice());
       this.heldBytes += chunk.length;
-      if (this.heldBytes > this.options.holdBytes) this.release();
+      if (this.heldBytes > this.options.holdBytes) this.flush();
       return;
     }
     if (this.spill === undefined && (await this.clientKeepsUp())) return this.pass(chunk);
@@ -66,7 +66,7 @@ export class Tap {
   }
 
   /** Lets go of what was held back, and of all that follows. */
-  release(): void {
+  flush(): void {
     if (this.held === undefined) return;
     for (const chunk of this.held) this.pass(chunk);
     this.held = undefined;
@@ -75,7 +75,7 @@ export class Tap {
 
   /** Ends the client's stream as whole, once it has taken everything; breaks it off where the spill is lost. */
   async close(): Promise<void> {
-    this.release();
+    this.flush();
     try {
       await this.pending;
       if (this.spill === undefined || this.gone) return await this.writer.close();

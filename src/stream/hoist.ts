@@ -1,9 +1,9 @@
-import { sniff } from "../image/detect-type.ts";
-import { decodeBase64, squeeze, standardAlphabet, Base64Reader, type Sink } from "./base64.ts";
+import { detectType } from "../image/detect-type.ts";
+import { decodeBase64, stripWhitespace, standardAlphabet, Base64Reader, type Sink } from "./base64.ts";
 import { cutEscape, unescapeJson, closingQuote } from "./json-text.ts";
 import { Buffer } from "node:buffer";
-import { hoistedMark } from "../image/wire.ts";
-import { BadBody } from "./body-error.ts";
+import { placeholder } from "../image/wire.ts";
+import { BodyError } from "./body-error.ts";
 import { Skeleton } from "./skeleton.ts";
 
 /** Base64 characters for the 12 bytes that `sniff` needs. */
@@ -21,10 +21,10 @@ function pictureType(raw: string, whole: boolean): string | undefined {
   if (!PICTURE_STARTS.includes(raw.charAt(0))) return undefined;
   const clean = unescapeJson(raw.substring(0, cutEscape(raw)));
   if (clean === undefined) return undefined;
-  const head = squeeze(clean).substring(0, HEAD);
+  const head = stripWhitespace(clean).substring(0, HEAD);
   if (head.length < HEAD) return whole || raw.length >= RAW_HEAD ? undefined : "unclear";
   const bytes = new Uint8Array(12);
-  return decodeBase64(standardAlphabet(head), bytes) && sniff(bytes);
+  return decodeBase64(standardAlphabet(head), bytes) && detectType(bytes);
 }
 
 export interface HoistOptions {
@@ -86,7 +86,7 @@ export class Hoist {
 
   /** The JSON left behind, as text. Throws BadBody where a string is still open. */
   end(): string {
-    if (this.state !== "outside") throw new BadBody("The JSON broke off inside a string.");
+    if (this.state !== "outside") throw new BodyError("The JSON broke off inside a string.");
     return this.skeleton.toString();
   }
 
@@ -108,7 +108,7 @@ export class Hoist {
 
   private deeper(): void {
     if (++this.depth > this.options.depth) {
-      throw new BadBody(`The JSON is nested deeper than ${this.options.depth} levels.`);
+      throw new BodyError(`The JSON is nested deeper than ${this.options.depth} levels.`);
     }
   }
 
@@ -161,7 +161,7 @@ export class Hoist {
 
   private beginPicture(type: string): void {
     this.picture = new Base64Reader(this.options.open(this.pictures, type), this.state === "embedded");
-    this.skeleton.addText(hoistedMark(this.pictures));
+    this.skeleton.addText(placeholder(this.pictures));
     this.pictures++;
     this.state = "picture";
   }

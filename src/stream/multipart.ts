@@ -1,4 +1,4 @@
-import { BadBody } from "./body-error.ts";
+import { BodyError } from "./body-error.ts";
 import { Buffer } from "node:buffer";
 
 /** What a part of a form says of itself. */
@@ -23,7 +23,7 @@ export function readPartHead(text: string): PartHead {
       .trim() ?? "";
   const parameters = parametersOf(header("content-disposition"));
   const name = parameters.get("name") ?? "";
-  if (name === "") throw new BadBody('A part of the form has no name: Content-Disposition needs name="...".');
+  if (name === "") throw new BodyError('A part of the form has no name: Content-Disposition needs name="...".');
   const filename = parameters.get("filename") ?? parameters.get("filename*");
   if (filename !== undefined) return { name, filename };
   return FILE_TYPE.test(header("content-type")) ? { name, filename: "blob" } : { name };
@@ -35,7 +35,7 @@ export function boundaryOf(contentType: string | null): string | undefined {
   const boundary = parametersOf(contentType).get("boundary") ?? "";
   // RFC 2046 5.1.1 allows 70 characters.
   if (/^[\x20-\x7e]{1,200}$/.test(boundary)) return boundary;
-  throw new BadBody("content-type must name the boundary, as in multipart/form-data; boundary=x.");
+  throw new BodyError("content-type must name the boundary, as in multipart/form-data; boundary=x.");
 }
 
 function parametersOf(header: string): Map<string, string> {
@@ -96,8 +96,8 @@ export class Multipart {
 
   /** Throws BadBody where the form's own end has not come. */
   end(): void {
-    if (this.state === "before") throw new BadBody("The boundary that content-type names is nowhere in the body.");
-    if (this.state !== "after") throw new BadBody("The body broke off.");
+    if (this.state === "before") throw new BodyError("The boundary that content-type names is nowhere in the body.");
+    if (this.state !== "after") throw new BodyError("The body broke off.");
   }
 
   /** What follows a boundary: two dashes after the last part, else header lines and an empty one. */
@@ -108,7 +108,7 @@ export class Multipart {
     }
     const end = bytes.indexOf(HEAD_END, at);
     if (end < 0) {
-      if (bytes.length - at > HEAD_BYTES) throw new BadBody("A part of the form has too long a header.");
+      if (bytes.length - at > HEAD_BYTES) throw new BodyError("A part of the form has too long a header.");
       return this.keep(bytes, at);
     }
     this.sink = this.open(readPartHead(bytes.toString("utf8", at, end)));

@@ -1,4 +1,4 @@
-import { give, take } from "./buffer-pool.ts";
+import { release, acquire } from "./buffer-pool.ts";
 
 /** Reads of pictures: large, because each read costs a turn of the event loop. */
 const LARGE = 256 * 1024;
@@ -10,11 +10,11 @@ export interface PumpOptions {
   /** Called with each chunk; its memory is reused once the call (or its promise) is done. */
   each(chunk: Uint8Array): Promise<void> | void;
   /** Asked before each read: do large reads pay off now? */
-  large(): boolean;
+  preferLargeReads(): boolean;
   /** Ends reading; its reason is thrown. */
   signal?: AbortSignal | undefined;
   /** Where `each` fails, leaves the rest of the stream to whoever wants it, in place of cancelling it. */
-  leaveRest?: boolean | undefined;
+  keepOnError?: boolean | undefined;
 }
 
 /** Reads a byte stream to its end through reused buffers; where a read or `each` fails, the stream is cancelled. */
@@ -24,16 +24,16 @@ export async function pump(body: ReadableStream<Uint8Array>, options: PumpOption
   // A read that waits ends with the stream.
   const stop = () => void reader.cancel(signal?.reason).catch(() => undefined);
   signal?.addEventListener("abort", stop, { once: true });
-  let buffer = take(SMALL);
+  let buffer = acquire(SMALL);
   let received = 0;
   let atLeast = 1;
   let last = Date.now();
   try {
     signal?.throwIfAborted();
     for (;;) {
-      if (buffer.byteLength < LARGE && options.large()) {
-        give(buffer);
-        buffer = take(LARGE);
+      if (buffer.byteLength < LARGE && options.preferLargeReads()) {
+        release(buffer);
+        buffer = acquire(LARGE);
       }
       const view = new Uint8Array(buffer);
       const { done, value } = await reader.readAtLeast(Math.min(atLeast, view.length), view);
@@ -52,12 +52,12 @@ export async function pump(body: ReadableStream<Uint8Array>, options: PumpOption
     }
   } catch (error) {
     // Not awaited: a stalled peer must not hold up the answer.
-    if (options.leaveRest !== true) void reader.cancel(error).catch(() => undefined);
+    if (options.keepOnError !== true) void reader.cancel(error).catch(() => undefined);
     else reader.releaseLock();
     signal?.throwIfAborted();
     throw error;
   } finally {
     signal?.removeEventListener("abort", stop);
   }
-  give(buffer);
+  release(buffer);
 }

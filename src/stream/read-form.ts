@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import { hoistedMark } from "../image/wire.ts";
-import { BadBody } from "./body-error.ts";
+import { placeholder } from "../image/wire.ts";
+import { BodyError } from "./body-error.ts";
 import { Multipart, type PartSink } from "./multipart.ts";
 import { pump } from "./pump.ts";
 
@@ -39,11 +39,11 @@ export async function readForm(body: ReadableStream<Uint8Array>, options: FormOp
   let received = 0;
   await pump(body, {
     signal: options.signal,
-    leaveRest: options.leaveRest,
-    large: () => multipart.inBody,
+    keepOnError: options.leaveRest,
+    preferLargeReads: () => multipart.inBody,
     each: async (chunk) => {
       received += chunk.length;
-      if (received > options.bytes) throw new BadBody(`The body is over the limit of ${options.bytes} bytes.`, true);
+      if (received > options.bytes) throw new BodyError(`The body is over the limit of ${options.bytes} bytes.`, true);
       await multipart.push(chunk);
       await options.pictures.drain();
     },
@@ -89,16 +89,16 @@ class Fields {
       write: (bytes) => {
         if (upload === undefined) {
           upload = this.options.pictures.open(label);
-          this.add(name, hoistedMark(this.pictures++));
+          this.add(name, placeholder(this.pictures++));
         }
         return upload.write(bytes);
       },
       end: async () => {
         // A file field that was left empty in a browser has neither a name nor a byte.
-        if (upload === undefined && filename !== "") throw new BadBody(`${label} is an empty file.`, false, label);
+        if (upload === undefined && filename !== "") throw new BodyError(`${label} is an empty file.`, false, label);
         // Stored before the next one comes. Whoever collects all of them sees what storing them throws.
         await upload?.finish().catch((error: unknown) => {
-          if (error instanceof BadBody) throw error;
+          if (error instanceof BodyError) throw error;
         });
       },
     };
@@ -106,7 +106,7 @@ class Fields {
 
   /** A part begins; returns what messages call it. */
   private begin(name: string): string {
-    if (++this.parts > PARTS) throw new BadBody(`The form has more than ${PARTS} parts.`);
+    if (++this.parts > PARTS) throw new BodyError(`The form has more than ${PARTS} parts.`);
     const { field, list } = readName(name);
     const before = this.values.get(field)?.values.length ?? 0;
     const label = `${field.length > 40 ? `${field.slice(0, 40)}...` : field}${list || before > 0 ? `[${before}]` : ""}`;
@@ -118,7 +118,7 @@ class Fields {
     const { textBytes } = this.options;
     this.textBytes += bytes;
     if (this.textBytes <= textBytes) return;
-    throw new BadBody(`${label} is too long: the text of a form may have ${textBytes} bytes in all.`, true, label);
+    throw new BodyError(`${label} is too long: the text of a form may have ${textBytes} bytes in all.`, true, label);
   }
 
   private add(name: string, value: string): void {

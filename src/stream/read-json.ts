@@ -1,4 +1,4 @@
-import { BadBody } from "./body-error.ts";
+import { BodyError } from "./body-error.ts";
 import type { Sink } from "./base64.ts";
 import { Hoist } from "./hoist.ts";
 import { pump } from "./pump.ts";
@@ -20,16 +20,16 @@ export function parseDocuments(text: string): unknown {
         .join("\n"),
     )
     .filter((data) => data !== "" && data !== "[DONE]");
-  if (events.length === 0) throw new BadBody("The stream of events holds no JSON.");
+  if (events.length === 0) throw new BodyError("The stream of events holds no JSON.");
   return events.map(parse);
 }
 
 function parse(text: string): unknown {
-  if (text.trim() === "") throw new BadBody("The body is empty.");
+  if (text.trim() === "") throw new BodyError("The body is empty.");
   try {
     return JSON.parse(text);
   } catch {
-    throw new BadBody("The body is not valid JSON, or not all of it came.");
+    throw new BodyError("The body is not valid JSON, or not all of it came.");
   }
 }
 
@@ -49,12 +49,12 @@ export interface ReadOptions {
   each?(chunk: Uint8Array, begun: boolean): Promise<void> | void;
   /** As for `pump`. */
   signal?: AbortSignal;
-  leaveRest?: boolean;
+  keepOnError?: boolean;
 }
 
 /** The JSON of a body that may hold pictures, which go elsewhere as they come. Throws BadBody for what cannot be read. */
 export async function readJson(body: ReadableStream<Uint8Array>, options: ReadOptions): Promise<unknown> {
-  const { pictures, bytes, jsonBytes, textBytes, depth, signal, leaveRest } = options;
+  const { pictures, bytes, jsonBytes, textBytes, depth, signal, keepOnError: leaveRest } = options;
   const hoist = new Hoist({
     open: (index, type) => pictures.open(index, type),
     skeletonBytes: jsonBytes,
@@ -64,11 +64,11 @@ export async function readJson(body: ReadableStream<Uint8Array>, options: ReadOp
   let received = 0;
   await pump(body, {
     signal,
-    leaveRest,
-    large: () => hoist.inPicture,
+    keepOnError: leaveRest,
+    preferLargeReads: () => hoist.inPicture,
     each: async (chunk) => {
       received += chunk.length;
-      if (received > bytes) throw new BadBody(`The body is over the limit of ${bytes} bytes.`, true);
+      if (received > bytes) throw new BodyError(`The body is over the limit of ${bytes} bytes.`, true);
       hoist.push(chunk);
       await options.each?.(chunk, hoist.pictures > 0);
       await pictures.drain();

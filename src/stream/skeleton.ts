@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { BadBody } from "./body-error.ts";
+import { BodyError } from "./body-error.ts";
 
 /** Shorter texts are copied faster by hand than by a native call. */
 const SHORT = 48;
@@ -23,7 +23,7 @@ export class Skeleton {
   /** Adds JSON between texts. Throws BadBody where there is too much. */
   add(json: string): void {
     const end = this.length + json.length;
-    if (end > this.maxBytes) throw new BadBody(`The JSON without its pictures is over ${this.maxBytes} bytes.`, true);
+    if (end > this.maxBytes) throw new BodyError(`The JSON without its pictures is over ${this.maxBytes} bytes.`, true);
     if (end > this.bytes.length) this.grow(end);
     if (json.length > SHORT) this.bytes.latin1Write(json, this.length, json.length);
     else for (let at = 0; at < json.length; at++) this.bytes[this.length + at] = json.charCodeAt(at);

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { StoredPicture } from "../image/request.ts";
-import { type Event, Inline, type Wire } from "../image/wire.ts";
+import { type Event, InlineImage, type Wire } from "../image/wire.ts";
 import { base64Length } from "./base64.ts";
-import { give, take } from "./buffer-pool.ts";
+import { release, acquire } from "./buffer-pool.ts";
 
 /** Picture bytes encoded at once: a multiple of 3, so that no padding falls between two pieces. */
 const PIECE = 192 * 1024;
@@ -42,7 +42,7 @@ function flatten(wire: Wire): (string | StoredPicture)[] {
   const pieces: (string | StoredPicture)[] = [];
   let text = "";
   const walk = (value: Wire): void => {
-    if (value instanceof Inline) {
+    if (value instanceof InlineImage) {
       // The prefix is JSON text itself once its quotes are cut off.
       pieces.push(text + JSON.stringify(value.prefix).slice(0, -1), value.picture);
       text = '"';
@@ -107,8 +107,8 @@ async function encode(
   writer: WritableStreamDefaultWriter<Uint8Array>,
 ): Promise<void> {
   const reader = body.getReader({ mode: "byob" });
-  const text = Buffer.from(take(base64Length(PIECE)));
-  let buffer = take(PIECE);
+  const text = Buffer.from(acquire(base64Length(PIECE)));
+  let buffer = acquire(PIECE);
   try {
     for (;;) {
       const { done, value } = await reader.readAtLeast(PIECE, new Uint8Array(buffer));
@@ -122,6 +122,6 @@ async function encode(
     void reader.cancel(error).catch(() => undefined);
     throw error;
   }
-  give(buffer);
-  give(text.buffer);
+  release(buffer);
+  release(text.buffer);
 }

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import type { ImageRequest, StoredPicture, Turn } from "../image/request.ts";
-import { hoistedMark } from "../image/wire.ts";
+import { placeholder } from "../image/wire.ts";
 import { readReference } from "./reference-fields.ts";
 import { optional } from "./request-schema.ts";
 
@@ -53,7 +53,7 @@ export function readContents(
 function readTurn({ role, parts }: Contents[number], pictures: readonly StoredPicture[], field: string): Turn {
   const texts = parts.map((part) => part.text ?? "");
   // A picture in it was lifted out, and what stands in its place means nothing to a vendor.
-  const marked = texts.findIndex((each) => pictures.some((_, index) => each.includes(hoistedMark(index))));
+  const marked = texts.findIndex((each) => pictures.some((_, index) => each.includes(placeholder(index))));
   if (marked >= 0) throw refused(`${field}.parts[${marked}].text`, "must be text, without pictures");
   const text = texts.filter((each) => /\S/.test(each)).join("\n");
   const references = parts.flatMap(({ image }, index) =>

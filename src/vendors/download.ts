@@ -2,10 +2,10 @@ import { GatewayError } from "../errors.ts";
 import { mayFetch } from "./allowed-hosts.ts";
 import type { Limits } from "../limits.ts";
 import type { Deadline } from "./deadline.ts";
-import type { Target } from "./send.ts";
+import type { Endpoint } from "./send.ts";
 
 /** Why a URL leads to no picture; what the picture is called and whose fault it is, the caller knows. */
-export class Unfetched extends Error {
+export class DownloadError extends Error {
   /** What its host answered. */
   readonly status: number | undefined;
 
@@ -16,7 +16,7 @@ export class Unfetched extends Error {
   }
 }
 
-export interface Following {
+export interface FetchOptions {
   /** Ends it; its reason is thrown. */
   signal: AbortSignal;
   limits: Limits;
@@ -28,49 +28,55 @@ export interface Following {
 }
 
 /** The body behind a URL of somebody else's, fetched hop by hop and without any credential. Throws Unfetched. */
-export async function follow(address: string, following: Following): Promise<ReadableStream<Uint8Array>> {
+export async function fetchPublicUrl(address: string, following: FetchOptions): Promise<ReadableStream<Uint8Array>> {
   const { limits, trusted, own } = following;
   let url = URL.parse(address);
   for (let hop = 0; hop <= limits.redirects; hop++) {
-    if (url === null) throw new Unfetched("it leads to no URL");
+    if (url === null) throw new DownloadError("it leads to no URL");
     if (!mayFetch(url, trusted, own)) {
-      throw new Unfetched(`it leads to ${url.protocol}//${url.host}, and only public https hosts are fetched from`);
+      throw new DownloadError(`it leads to ${url.protocol}//${url.host}, and only public https hosts are fetched from`);
     }
     const { status, headers, body } = await open(url, following);
     if (status === 200 && body !== null) return body;
     void body?.cancel();
     const location = headers.get("location");
     if (status < 300 || status >= 400 || location === null) {
-      throw new Unfetched(`its host answered with status ${status}`, { status });
+      throw new DownloadError(`its host answered with status ${status}`, { status });
     }
     url = URL.parse(location, url.href);
   }
-  throw new Unfetched(`it is behind more than ${limits.redirects} redirects`);
+  throw new DownloadError(`it is behind more than ${limits.redirects} redirects`);
 }
 
 /** The same for a picture that a vendor's answer points at; how long it takes is the caller's to bound. */
 export async function download(
-  { provider, baseUrl }: Target,
+  { provider, baseUrl }: Endpoint,
   address: string,
   { signal }: Deadline,
   limits: Limits,
   trusted: ReadonlySet<string>,
 ): Promise<ReadableStream<Uint8Array>> {
   try {
-    return await follow(address, { signal, limits, trusted, own: new URL(baseUrl).origin, answer: provider.answer });
+    return await fetchPublicUrl(address, {
+      signal,
+      limits,
+      trusted,
+      own: new URL(baseUrl).origin,
+      answer: provider.localFetch,
+    });
   } catch (error) {
-    if (!(error instanceof Unfetched)) throw error;
+    if (!(error instanceof DownloadError)) throw error;
     const message = `The picture that ${provider.name} points at could not be fetched: ${error.message}.`;
     throw new GatewayError("vendor_error", message, { vendorStatus: error.status, cause: error.cause });
   }
 }
 
-async function open(url: URL, { signal, answer = fetch }: Following): Promise<Response> {
+async function open(url: URL, { signal, answer = fetch }: FetchOptions): Promise<Response> {
   const headers = { accept: "image/*", "accept-encoding": "identity", "user-agent": "easel" };
   try {
     return await answer(new Request(url, { headers, redirect: "manual", signal }));
   } catch (cause) {
     signal.throwIfAborted();
-    throw new Unfetched("its host could not be reached, or hung up", { cause });
+    throw new DownloadError("its host could not be reached, or hung up", { cause });
   }
 }

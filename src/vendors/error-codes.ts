@@ -5,7 +5,7 @@ import type { ErrorCode } from "../errors.ts";
  * word that it drew nothing; `busy`, the same for now; `away`, nothing reached it; `unclear`, nobody knows: the picture may
  * be drawn, and charged, all the same.
  */
-export type Meaning =
+export type VendorErrorKind =
   | "invalid_request"
   | "payload_too_large"
   | "model_not_found"
@@ -20,7 +20,7 @@ export type Meaning =
   | "unclear";
 
 /** Meaning → the error it is, whether it may be tried again, and whether another vendor may be asked. */
-export const MEANINGS: Readonly<Record<Meaning, { code: ErrorCode; retryable?: true; elsewhere?: true }>> = {
+export const ERROR_KINDS: Readonly<Record<VendorErrorKind, { code: ErrorCode; retryable?: true; elsewhere?: true }>> = {
   invalid_request: { code: "invalid_request" },
   content_rejected: { code: "content_rejected" },
   no_image: { code: "no_image" },
@@ -38,7 +38,7 @@ export const MEANINGS: Readonly<Record<Meaning, { code: ErrorCode; retryable?: t
 };
 
 /** HTTP statuses, and codes in an answer that are written like one, where a vendor's document says nothing else. */
-export const STATUSES: Readonly<Record<number, Meaning>> = {
+export const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   400: "invalid_request",
   401: "key",
   402: "insufficient_credit",
@@ -68,7 +68,7 @@ export const STATUSES: Readonly<Record<number, Meaning>> = {
 };
 
 /** Why a model ended without a picture, in capitals: the Gemini API's finishReason, and chat's finish_reason. */
-export const REASONS: Readonly<Record<string, Meaning>> = {
+export const REASONS: Readonly<Record<string, VendorErrorKind>> = {
   // promptFeedback has a blockReason, whichever it is.
   PROMPT_BLOCKED: "content_rejected",
   SAFETY: "content_rejected",

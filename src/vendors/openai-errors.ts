@@ -20,7 +20,7 @@ const FAILURES: Record<Exclude<ErrorCode, "content_rejected">, Row> = {
 };
 
 /** A dialect's `fail` in OpenAI's shape; moderation has a type and a code of each dialect's own. */
-export function failAsOpenAI(type: string, code: string): Dialect["fail"] {
+export function encodeOpenAIError(type: string, code: string): Dialect["encodeError"] {
   const rows: Record<ErrorCode, Row> = { ...FAILURES, content_rejected: [400, type, code] };
   return (error) => {
     const [status, type, code] = rows[error.code];

@@ -1,6 +1,6 @@
-import { type GatewayError, wrong } from "../errors.ts";
+import { type GatewayError, invalidField } from "../errors.ts";
 import { type Reference, REFERENCE_TYPES, type StoredPicture } from "../image/request.ts";
-import { dataUri, hoistedIndex, type Wire } from "../image/wire.ts";
+import { dataUri, placeholderIndex, type Wire } from "../image/wire.ts";
 
 /** Schemes of the URLs that are fetched here where a vendor does not. */
 const WEB: readonly string[] = ["https", "http"];
@@ -53,7 +53,7 @@ function isTaken({ type }: StoredPicture): boolean {
 }
 
 function pictureBehind(text: string, pictures: readonly StoredPicture[]): StoredPicture | undefined {
-  const index = hoistedIndex(text);
+  const index = placeholderIndex(text);
   return index === undefined ? undefined : pictures[index];
 }
 
@@ -78,5 +78,5 @@ function urlOf(schemes: readonly string[]): string {
 
 function mustBe(allowed: string, field: string, found?: StoredPicture): GatewayError {
   const not = found === undefined ? "" : `, not ${found.type}`;
-  return wrong(field, `must be ${allowed}${not}`);
+  return invalidField(field, `must be ${allowed}${not}`);
 }

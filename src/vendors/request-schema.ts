@@ -5,7 +5,7 @@ import { fit } from "../image/fit.ts";
 import type { ModelSpec } from "../image/model-spec.ts";
 import { type ImageRequest, OUTPUT_FORMATS, TIERS } from "../image/request.ts";
 import { canonicalTier, parsePixels } from "../image/size.ts";
-import type { Asked } from "./vendor.ts";
+import type { ParsedRequest } from "./vendor.ts";
 
 /** The one field that no request can do without. */
 export const promptText = z.string().check(z.regex(/\S/, "must not be empty"));
@@ -115,13 +115,13 @@ export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = "
 }
 
 /** A vendor's own table of models. */
-export interface Table {
+export interface VendorModels {
   vendor: string;
   models: Readonly<Record<string, ModelSpec>>;
 }
 
 /** What a vendor's table says of a model as clients name it; nothing of one that is pinned to another vendor. */
-export function specOf({ vendor, models }: Table, name: string): ModelSpec | undefined {
+export function documentedSpec({ vendor, models }: VendorModels, name: string): ModelSpec | undefined {
   const slash = name.indexOf("/");
   if (slash >= 0 && name.slice(0, slash) !== vendor) return undefined;
   const model = name.slice(slash + 1);
@@ -132,8 +132,8 @@ export function specOf({ vendor, models }: Table, name: string): ModelSpec | und
 }
 
 /** The request as a vendor's own document has it, which holds whoever draws; a model that is not its own is left to others. */
-export function fitOwn(table: Table, request: ImageRequest): Pick<Asked, "request" | "warnings"> {
-  const own = specOf(table, request.model);
+export function fitToDocument(table: VendorModels, request: ImageRequest): Pick<ParsedRequest, "request" | "warnings"> {
+  const own = documentedSpec(table, request.model);
   // Turns are for whoever draws to take or to join.
   return own === undefined ? { request, warnings: [] } : fit(request, { ...own, turns: true });
 }

@@ -1,5 +1,5 @@
-import { hoistedIndex, isObject } from "../image/wire.ts";
-import type { Carrier } from "./vendor.ts";
+import { placeholderIndex, isObject } from "../image/wire.ts";
+import type { ImageSource } from "./vendor.ts";
 
 // What vendors send, read loosely: whatever a value is, what is asked for or what is empty in its place.
 
@@ -24,21 +24,21 @@ export function code(value: unknown): number | string | undefined {
 }
 
 /** What an answer says of itself, most of all of what went wrong, wherever vendors have been seen to put that. */
-export function saidIn({ error, message, msg }: Record<string, unknown>): string | undefined {
+export function errorMessageIn({ error, message, msg }: Record<string, unknown>): string | undefined {
   return text(object(error)["message"]) ?? text(message) ?? text(msg) ?? text(error);
 }
 
 /** The picture that a text stands for: one that was hoisted, else whatever is behind the URL that it then is. */
-export function carrier(value: unknown): Carrier | undefined {
+export function imageSource(value: unknown): ImageSource | undefined {
   const url = text(value);
-  const index = hoistedIndex(url ?? "");
+  const index = placeholderIndex(url ?? "");
   if (index !== undefined) return { hoisted: index };
   return url === undefined ? undefined : { url };
 }
 
 /** The picture of an item with `b64_json` and `url`, one of which may be empty; base64 needs no second call. */
-export function carrierIn(item: unknown): Carrier | undefined {
+export function imageSourceIn(item: unknown): ImageSource | undefined {
   const { b64_json: base64, url } = object(item);
-  const inline = carrier(base64);
-  return inline !== undefined && "hoisted" in inline ? inline : carrier(url);
+  const inline = imageSource(base64);
+  return inline !== undefined && "hoisted" in inline ? inline : imageSource(url);
 }

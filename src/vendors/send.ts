@@ -2,34 +2,34 @@ import { GatewayError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { type Open, splice } from "../stream/splice.ts";
 import type { Deadline } from "./deadline.ts";
-import type { Outgoing, Provider } from "./vendor.ts";
+import type { VendorRequest, Provider } from "./vendor.ts";
 
 /** A provider as this deployment reaches it. */
-export interface Target {
+export interface Endpoint {
   provider: Provider;
   /** Without a slash at its end. */
   baseUrl: string;
   credential: string | undefined;
   /** Whether the key goes into the header as it is, without `Bearer`. */
-  bare: boolean;
+  bareKey: boolean;
 }
 
 /** Sends a provider's request with its credential. No redirect is followed: it would carry the key elsewhere. */
 export async function send(
-  target: Target,
-  outgoing: Outgoing,
+  target: Endpoint,
+  outgoing: VendorRequest,
   open: Open,
   deadline: Deadline,
   limits: Limits,
 ): Promise<Response> {
-  const { provider, baseUrl, credential, bare } = target;
+  const { provider, baseUrl, credential, bareKey } = target;
   const headers = new Headers({
     "content-type": "application/json",
     accept: "application/json",
     "accept-encoding": "identity",
     "user-agent": "easel",
   });
-  if (credential !== undefined) headers.set("authorization", bare ? credential : `Bearer ${credential}`);
+  if (credential !== undefined) headers.set("authorization", bareKey ? credential : `Bearer ${credential}`);
   const request = new Request(baseUrl + outgoing.path, {
     method: "POST",
     headers,
@@ -38,7 +38,7 @@ export async function send(
     signal: deadline.signal,
   });
   const answered = deadline.phase("answer", limits.headersMs);
-  const response = await reach(provider, request, deadline).finally(answered);
+  const response = await sendOrFail(provider, request, deadline).finally(answered);
   if (response.status >= 300 && response.status < 400) {
     void response.body?.cancel();
     throw new GatewayError(
@@ -51,12 +51,12 @@ export async function send(
 }
 
 /** A connection that is refused is refused sooner. */
-const UNREACHED_MS = 2_000;
+const LOST_EARLY_MS = 2_000;
 /** How long a vendor may take to show that it is there. */
 const PROBE_MS = 3_000;
 
 /** Whether the vendor's host answers anything at all; no key is sent, and nothing is asked for. */
-export async function isThere({ baseUrl }: Target): Promise<boolean> {
+export async function isReachable({ baseUrl }: Endpoint): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(PROBE_MS);
     const response = await fetch(new URL(baseUrl).origin, { method: "HEAD", redirect: "manual", signal });
@@ -67,16 +67,16 @@ export async function isThere({ baseUrl }: Target): Promise<boolean> {
   }
 }
 
-async function reach(provider: Provider, request: Request, deadline: Deadline): Promise<Response> {
+async function sendOrFail(provider: Provider, request: Request, deadline: Deadline): Promise<Response> {
   const from = Date.now();
   try {
-    return await (provider.answer?.(request) ?? fetch(request));
+    return await (provider.localFetch?.(request) ?? fetch(request));
   } catch (error) {
     if (deadline.signal.aborted) throw deadline.signal.reason;
     throw new GatewayError("vendor_error", `${provider.name} could not be reached, or hung up before it answered.`, {
       cause: error,
       // Nobody draws within this time: who is lost by then may be asked whether it is there at all.
-      unreached: Date.now() - from < UNREACHED_MS,
+      connectionLost: Date.now() - from < LOST_EARLY_MS,
     });
   }
 }

@@ -1,40 +1,40 @@
 import { GatewayError } from "../errors.ts";
-import { type Meaning, MEANINGS, REASONS, STATUSES } from "./error-codes.ts";
+import { type VendorErrorKind, ERROR_KINDS, REASONS, STATUSES } from "./error-codes.ts";
 import { PHRASES } from "./error-phrases.ts";
 
-export type { Meaning };
+export type { VendorErrorKind };
 
 const REJECTED = Object.keys(REASONS).filter((reason) => REASONS[reason] === "content_rejected");
 
 /** What words tell: the reasons above in capitals, as relays repeat them, then phrases. */
-const WORDS: readonly (readonly [Meaning, RegExp])[] = [
+const WORDS: readonly (readonly [VendorErrorKind, RegExp])[] = [
   ["content_rejected", new RegExp(`\\b(?:${REJECTED.join("|")})\\b`)],
   ["no_image", /\b(?:NO_IMAGE|IMAGE_OTHER)\b/],
   ...PHRASES,
 ];
 
 /** Meanings of statuses that say little: words beside them say more. */
-const VAGUE: ReadonlySet<Meaning> = new Set(["invalid_request", "key", "failed", "busy"]);
+const WEAK_FROM_STATUS: ReadonlySet<VendorErrorKind> = new Set(["invalid_request", "key", "failed", "busy"]);
 /** Of these a status says more than words do, unless it says no more than that the vendor failed. */
-const FAINT: ReadonlySet<Meaning> = new Set(["busy", "invalid_request", "unclear"]);
+const WEAK_FROM_TEXT: ReadonlySet<VendorErrorKind> = new Set(["busy", "invalid_request", "unclear"]);
 
 /** A vendor's error answer, as far as it could be read. */
-export interface Refused {
+export interface VendorErrorInput {
   /** HTTP status. */
   status: number;
   /** A number or a word inside the answer that stands for the error. */
   code?: number | string | undefined;
   said?: string | undefined;
   /** What this vendor's document, or its SDK, says of its own codes and statuses. */
-  own?: Readonly<Record<number, Meaning>>;
+  own?: Readonly<Record<number, VendorErrorKind>>;
 }
 
 /** The canonical error for a vendor's refusal; of status, code and words the most telling one counts. */
-export function refusal(vendor: string, answer: Refused): GatewayError {
+export function vendorError(vendor: string, answer: VendorErrorInput): GatewayError {
   // A code for success says nothing of an error.
   const refused = Number(answer.code) === 0 ? { ...answer, code: undefined } : answer;
-  const meaning = meaningOf(refused);
-  const { code, retryable = false, elsewhere = false } = MEANINGS[meaning];
+  const meaning = kindOf(refused);
+  const { code, retryable = false, elsewhere = false } = ERROR_KINDS[meaning];
   const who = meaning === "key" ? `${vendor} refused the gateway's own key` : vendor;
   const after = meaning === "unclear" ? " (it may still charge for the picture)" : "";
   const detail = { vendorStatus: refused.status, retryable, elsewhere };
@@ -42,52 +42,53 @@ export function refusal(vendor: string, answer: Refused): GatewayError {
 }
 
 /** The canonical error for an answer without a picture; `reasons` are why it ended, where the answer says. */
-export function withoutPicture(vendor: string, reasons: readonly string[], said?: string): GatewayError {
-  const meanings = reasons.flatMap((reason) => reasonOf(reason) ?? []);
+export function noImageError(vendor: string, reasons: readonly string[], said?: string): GatewayError {
+  const meanings = reasons.flatMap((reason) => kindOfReason(reason) ?? []);
   // Models also refuse in prose.
-  const isRejected = meanings.includes("content_rejected") || tell(said ?? "") === "content_rejected";
+  const isRejected = meanings.includes("content_rejected") || classifyText(said ?? "") === "content_rejected";
   const meaning = isRejected ? "content_rejected" : (meanings[0] ?? "no_image");
   const why = [...reasons, said].filter((part) => part !== undefined && part !== "").join("; ");
   const because = why === "" ? "" : ` (${why})`;
   const message = isRejected
     ? `The request was refused by the model's content rules${because}.`
     : `${vendor} answered without a picture${because}.`;
-  return new GatewayError(MEANINGS[meaning].code, message, { vendorStatus: 200 });
+  return new GatewayError(ERROR_KINDS[meaning].code, message, { vendorStatus: 200 });
 }
 
 /** What a model's reason means, in whichever case a relay writes it. */
-export function reasonOf(reason: string): Meaning | undefined {
+export function kindOfReason(reason: string): VendorErrorKind | undefined {
   return REASONS[reason.toUpperCase()];
 }
 
-function meaningOf({ status, code, said, own = {} }: Refused): Meaning {
-  const word = typeof code === "string" ? tell(code) : undefined;
+function kindOf({ status, code, said, own = {} }: VendorErrorInput): VendorErrorKind {
+  const word = typeof code === "string" ? classifyText(code) : undefined;
   // A word that stands for the error was chosen for it.
-  if (word !== undefined && !FAINT.has(word)) return word;
+  if (word !== undefined && !WEAK_FROM_TEXT.has(word)) return word;
   const number = Number(code ?? Number.NaN);
-  const outside = own[status] ?? usual(status, code === undefined && said === undefined);
-  const first = definite(own[number]) ?? definite(outside) ?? own[number] ?? STATUSES[number] ?? outside;
-  const told = tell(`${word === undefined ? "" : code} ${said ?? ""}`);
-  if (told === undefined || !VAGUE.has(first)) return first;
-  return FAINT.has(told) && first !== "failed" && first !== "busy" ? first : told;
+  const outside = own[status] ?? kindOfStatus(status, code === undefined && said === undefined);
+  const first = strong(own[number]) ?? strong(outside) ?? own[number] ?? STATUSES[number] ?? outside;
+  const told = classifyText(`${word === undefined ? "" : code} ${said ?? ""}`);
+  if (told === undefined || !WEAK_FROM_STATUS.has(first)) return first;
+  return WEAK_FROM_TEXT.has(told) && first !== "failed" && first !== "busy" ? first : told;
 }
 
 /** A status without a document's word on it; a server that failed and says nothing may be anybody. */
-function usual(status: number, isSilent: boolean): Meaning {
+function kindOfStatus(status: number, isSilent: boolean): VendorErrorKind {
   const meaning = STATUSES[status] ?? "failed";
   return meaning === "failed" && status >= 500 && isSilent ? "unclear" : meaning;
 }
 
-const definite = (meaning: Meaning | undefined) => (meaning === undefined || VAGUE.has(meaning) ? undefined : meaning);
+const strong = (meaning: VendorErrorKind | undefined) =>
+  meaning === undefined || WEAK_FROM_STATUS.has(meaning) ? undefined : meaning;
 
 /** What a text tells, by its beginning. */
-export function tell(text: string): Meaning | undefined {
+export function classifyText(text: string): VendorErrorKind | undefined {
   return WORDS.find(([, pattern]) => pattern.test(text.slice(0, 1000)))?.[0];
 }
 
 /** The vendor's reason, in its words. */
-function reasonFor({ status, code, said }: Refused): string {
+function reasonFor({ status, code, said }: VendorErrorInput): string {
   const word = typeof code === "string" && Number.isNaN(Number(code)) ? code : undefined;
   if (said === undefined) return word ?? (status === 200 && code !== undefined ? `code ${code}` : `status ${status}`);
-  return word === undefined || tell(word) === undefined || said.includes(word) ? said : `${said} (${word})`;
+  return word === undefined || classifyText(word) === undefined || said.includes(word) ? said : `${said} (${word})`;
 }

@@ -1,8 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { ImageRequest } from "../../src/image/request.ts";
 import { authenticate } from "../../src/access/authenticate.ts";
-import { endOf, instantOf, keyIdOf, type KeyRecord, type KeyTerms, newKey } from "../../src/access/keys.ts";
-import { permit, type Wanted } from "../../src/access/permissions.ts";
+import {
+  invalidReason,
+  parseTimestamp,
+  keyIdOf,
+  type KeyRecord,
+  type KeyTerms,
+  newKey,
+} from "../../src/access/keys.ts";
+import { checkPermissions, type PermissionContext } from "../../src/access/permissions.ts";
 
 const NOW = Date.UTC(2026, 10, 20);
 
@@ -39,7 +46,7 @@ it.each([
   ["2027-01-31", undefined],
   ["tomorrow", undefined],
 ])("%s is the instant %j", (text, at) => {
-  expect(instantOf(text)).toBe(at);
+  expect(parseTimestamp(text)).toBe(at);
 });
 
 it("what is no key has no id", async () => {
@@ -60,9 +67,9 @@ it("what is no key has no id", async () => {
 
 it("a key ends when it is revoked, or its time has come", async () => {
   const { record } = await newKey({ kind: "secret", expiresAt: new Date(NOW + 1_000).toISOString() }, NOW);
-  expect(endOf(record, NOW + 999)).toBe(undefined);
-  expect(endOf(record, NOW + 1_000)).toBe("expired");
-  expect(endOf({ ...record, revokedAt: record.createdAt }, NOW)).toBe("revoked");
+  expect(invalidReason(record, NOW + 999)).toBe(undefined);
+  expect(invalidReason(record, NOW + 1_000)).toBe("expired");
+  expect(invalidReason({ ...record, revokedAt: record.createdAt }, NOW)).toBe("revoked");
 });
 
 describe("who a header speaks for", () => {
@@ -99,10 +106,10 @@ describe("who a header speaks for", () => {
 describe("what a key may ask", () => {
   const asked = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
   const ask =
-    (terms: Partial<KeyTerms>, request: Partial<ImageRequest> = {}, wanted: Partial<Wanted> = {}) =>
+    (terms: Partial<KeyTerms>, request: Partial<ImageRequest> = {}, wanted: Partial<PermissionContext> = {}) =>
     () => {
       const key: KeyRecord = { id: "1", hash: "", createdAt: "", kind: "secret", ...terms };
-      permit(key, { ...asked, ...request }, { model: { name: "gpt-image-2" }, ...wanted });
+      checkPermissions(key, { ...asked, ...request }, { model: { name: "gpt-image-2" }, ...wanted });
     };
   const forbidden = (field: string, message: string) =>
     expect.objectContaining({ code: "forbidden", field, message }) as Error;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allowsOrigin, isOrigin, originProblem } from "../../src/access/origins.ts";
+import { allowsOrigin, isOrigin, validateOrigin } from "../../src/access/origins.ts";
 
 const LISTED = ["https://example.com", "https://*.example.org", "http://localhost:3000", "https://*.apps.test:8443"];
 
@@ -104,7 +104,7 @@ describe("what may be listed", () => {
     "https://*.localhost",
     "https://*.a.b.example",
   ])("%s", (origin) => {
-    expect(originProblem(origin)).toBe(undefined);
+    expect(validateOrigin(origin)).toBe(undefined);
   });
 
   it.each([
@@ -133,6 +133,6 @@ describe("what may be listed", () => {
     ["https://m\u00fcller.example", "must be written as browsers send it: https://xn--mller-kva.example"],
     ["https://*.Example.com/", "must be written as browsers send it: https://*.example.com"],
   ])("not %s", (origin, problem) => {
-    expect(originProblem(origin)).toContain(problem);
+    expect(validateOrigin(origin)).toContain(problem);
   });
 });

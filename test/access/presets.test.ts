@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ImageRequest } from "../../src/image/request.ts";
 import { LIMITS } from "../../src/limits.ts";
 import { isName } from "../../src/access/names.ts";
-import { applyPreset, parsePreset, parsePresets, requestOf } from "../../src/access/presets.ts";
+import { applyPreset, parsePreset, parsePresets, parsePresetQuery } from "../../src/access/presets.ts";
 
 const parse = (wire: unknown) => parsePreset(wire, LIMITS);
 const asked = (more: Partial<ImageRequest> = {}): ImageRequest => ({
@@ -179,7 +179,7 @@ describe("a query", () => {
       width: "64",
       height: "32",
     };
-    expect(requestOf({ ...fields, quality: "high", outputFormat: "png" })).toEqual({
+    expect(parsePresetQuery({ ...fields, quality: "high", outputFormat: "png" })).toEqual({
       request: {
         ...fields,
         seed: -7,
@@ -213,6 +213,6 @@ describe("a query", () => {
       field,
       message: expect.stringMatching(message) as string,
     });
-    expect(() => requestOf(fields)).toThrow(error as Error);
+    expect(() => parsePresetQuery(fields)).toThrow(error as Error);
   });
 });

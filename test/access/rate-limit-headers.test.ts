@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createAdmission } from "../../src/access/rate-limiter.ts";
+import { createRateLimiter } from "../../src/access/rate-limiter.ts";
 import type { BucketUse } from "../../src/access/rate-limiter.ts";
 import type { CountStore } from "../../src/access/shared-counts.ts";
 import { rateLimitHeaders } from "../../src/access/rate-limit-headers.ts";
@@ -7,7 +7,7 @@ import { prng } from "./prng.ts";
 
 const T = 1_800_000_000_000;
 const kv: CountStore = { list: async () => ({ keys: [], list_complete: true }), put: async () => undefined };
-const isolate = () => createAdmission({ kv });
+const isolate = () => createRateLimiter({ kv });
 const ctx = { waitUntil: () => undefined };
 const use = (name: string, cost: number, capacity = 60, perMinute = 60): BucketUse => {
   return { name, id: "1", policy: { capacity, perMinute }, cost };

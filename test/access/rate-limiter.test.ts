@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createAdmission } from "../../src/access/rate-limiter.ts";
-import type { AdmissionSettings, BucketUse } from "../../src/access/rate-limiter.ts";
+import { createRateLimiter } from "../../src/access/rate-limiter.ts";
+import type { RateLimiterOptions, BucketUse } from "../../src/access/rate-limiter.ts";
 import type { CountStore } from "../../src/access/shared-counts.ts";
 
 const T = 1_800_000_000_000;
@@ -33,9 +33,9 @@ class FakeKv implements CountStore {
 }
 
 /** One isolate, its KV and its log; `ask` waits for what the answer left behind. */
-function isolate(kv = new FakeKv(), settings: Partial<AdmissionSettings> = {}) {
+function isolate(kv = new FakeKv(), config: Partial<RateLimiterOptions> = {}) {
   const lines: Record<string, unknown>[] = [];
-  const admission = createAdmission({ kv, log: (event, fields) => void lines.push({ event, ...fields }), ...settings });
+  const admission = createRateLimiter({ kv, log: (event, fields) => void lines.push({ event, ...fields }), ...config });
   const ask = async (uses: BucketUse[], now: number) => {
     const behind: Promise<unknown>[] = [];
     kv.now = now;
@@ -142,7 +142,7 @@ describe("exchange of counts", () => {
 
   it("never lets a request wait for KV, not even for one that never answers", () => {
     const never = () => new Promise<never>(() => undefined);
-    const { admit } = createAdmission({ kv: { list: never, put: never } });
+    const { admit } = createRateLimiter({ kv: { list: never, put: never } });
     for (let i = 0; i < 60; i++) {
       expect(admit([use()], T + i * 6_000, { waitUntil: () => undefined }).admitted).toBe(true);
     }
@@ -162,7 +162,7 @@ describe("exchange of counts", () => {
       put: async () => undefined,
     };
     const behind: Promise<unknown>[] = [];
-    createAdmission({ kv: endless }).admit([use(9)], T, { waitUntil: (promise) => void behind.push(promise) });
+    createRateLimiter({ kv: endless }).admit([use(9)], T, { waitUntil: (promise) => void behind.push(promise) });
     await Promise.all(behind);
     expect(pages).toBe(3);
   });
@@ -206,7 +206,7 @@ describe("faults of KV", () => {
       },
     };
     const behind: Promise<unknown>[] = [];
-    const { admit } = createAdmission({ kv, log: () => undefined });
+    const { admit } = createRateLimiter({ kv, log: () => undefined });
     expect(admit([use(9)], T, { waitUntil: (promise) => void behind.push(promise) }).admitted).toBe(true);
     await expect(Promise.all(behind)).resolves.toBeDefined();
   });

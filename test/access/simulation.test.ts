@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createAdmission } from "../../src/access/rate-limiter.ts";
+import { createRateLimiter } from "../../src/access/rate-limiter.ts";
 import { newBucket, take } from "../../src/access/token-bucket.ts";
 import type { BucketState, Policy } from "../../src/access/token-bucket.ts";
 import type { CountStore } from "../../src/access/shared-counts.ts";
@@ -174,10 +174,10 @@ function allowed(): number {
 
 /** The code under test. */
 const easel =
-  (settings: { flushShare?: number; flushMs?: number } = {}): Scheme =>
+  (config: { flushShare?: number; flushMs?: number } = {}): Scheme =>
   (kv, fleet) => {
     const isolates = Array.from({ length: fleet.locations * fleet.isolates }, (_, i) =>
-      createAdmission({ kv: kv.at(`L${i % fleet.locations}`), log: () => undefined, ...settings }),
+      createRateLimiter({ kv: kv.at(`L${i % fleet.locations}`), log: () => undefined, ...config }),
     );
     return (i, now) => {
       let background: Promise<unknown> | undefined;

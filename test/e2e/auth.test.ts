@@ -103,7 +103,7 @@ it("without ADMIN_TOKEN nobody gets in, and the answer and the log say what to d
   }
 });
 
-it("settings that cannot be read are an error in the dialect's words, and the log says which", async () => {
+it("config that cannot be read are an error in the dialect's words, and the log says which", async () => {
   const broken = await startStage({ vars: { LIMITS: '{"nothing":1}' } });
   try {
     const answer = await broken.post("/v1/images/generations", { prompt: "a cat" });

@@ -10,7 +10,7 @@ let worker: Awaited<ReturnType<typeof unstable_startWorker>>;
 let state: string;
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "easel-"));
-  // Wrangler reads its settings as it loads.
+  // Wrangler reads its config as it loads.
   quiet();
   const { unstable_startWorker: startWorker } = await import("wrangler");
   worker = await startWorker({

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Env, settingsOf } from "../../src/env.ts";
+import { type Env, configOf } from "../../src/env.ts";
 import { References } from "../../src/generate/references.ts";
 import type { ModelSpec } from "../../src/image/model-spec.ts";
 import { type ImageRequest, type Reference, referencesOf } from "../../src/image/request.ts";
@@ -56,7 +56,7 @@ const asking = (request: Partial<ImageRequest>): ImageRequest => ({
 function referencesFor(request: ImageRequest, vars: Partial<Env> = {}): References {
   const env = { BUCKET, ...vars } as Env;
   const asked = { request, warnings: [] };
-  return new References({ id: newId(Date.now()), asked, origin: ORIGIN, env, settings: settingsOf(env) });
+  return new References({ id: newId(Date.now()), asked, origin: ORIGIN, env, config: configOf(env) });
 }
 
 /** What each reference became. */

@@ -46,18 +46,18 @@ function consumers({ queueConsumers = {} }: LegacyWorkerOptions, { queue }: Ease
 /** Runs the Worker in the folder `bundle` (see bundle.ts) on free loopback ports. */
 export async function startRuntime(bundle: string, options: EaselOptions = {}): Promise<Easel> {
   const read = (name: string): Promise<string> => readFile(join(bundle, name), "utf8");
-  const settings = JSON.parse(await read("options.json")) as LegacyWorkerOptions;
+  const config = JSON.parse(await read("options.json")) as LegacyWorkerOptions;
   const type = "ESModule" as const;
   const main = { type, path: join(bundle, "index.js"), contents: await read("index.js") };
   const wrapper = { type, path: join(bundle, "faulty.js"), contents: FAULTY };
   const logs: LogLine[] = [];
   const mf = new Miniflare(
     convertV4MiniflareOptions({
-      ...settings,
+      ...config,
       modulesRoot: bundle,
       modules: options.faulty ? [wrapper, main] : [main],
-      bindings: { ...settings.bindings, ...options.vars },
-      queueConsumers: consumers(settings, options),
+      bindings: { ...config.bindings, ...options.vars },
+      queueConsumers: consumers(config, options),
       ...(options.persist !== undefined && { resourcePersistencePath: options.persist }),
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       host: "127.0.0.1",

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { dimensions, sniff } from "../../src/image/detect-type.ts";
+import { dimensions, detectType } from "../../src/image/detect-type.ts";
 import { bytes, FILES, gif, heif, jpeg, png, webp } from "./pictures.ts";
 
 describe("sniff", () => {
   it.each(FILES)("knows %s by 12, 16 and all of its bytes", (_, type, file) => {
-    for (const length of [12, 16, file.length]) expect(sniff(file.subarray(0, length))).toBe(type);
+    for (const length of [12, 16, file.length]) expect(detectType(file.subarray(0, length))).toBe(type);
   });
 
   it.each([
@@ -18,7 +18,7 @@ describe("sniff", () => {
       Uint8Array.of(0xff, 0xd8, 0xff, 0xdb, 0, 67, 0, 1, 2, 3, 4, 5),
       "image/jpeg",
     ],
-  ])("knows %s", (_, head, type) => expect(sniff(head)).toBe(type));
+  ])("knows %s", (_, head, type) => expect(detectType(head)).toBe(type));
 
   it.each([
     ["nothing", bytes("")],
@@ -35,7 +35,7 @@ describe("sniff", () => {
     ["an mp4", heif("isom", 640, 480, ["avif"])],
     ["a jpeg start and an end", Uint8Array.of(0xff, 0xd8, 0xff, 0xd9, 0, 0, 0, 0, 0, 0, 0, 0)],
     ["a jpeg start and text", bytes("\xff\xd8\xff<script>alert(1)")],
-  ])("is not fooled by %s", (_, head) => expect(sniff(head)).toBeUndefined());
+  ])("is not fooled by %s", (_, head) => expect(detectType(head)).toBeUndefined());
 });
 
 describe("dimensions", () => {
@@ -107,7 +107,7 @@ describe("hostile bytes", () => {
       const file = round % 2 ? Uint8Array.from(real) : new Uint8Array(Math.floor(random() * 300));
       const hits = round % 2 ? 4 : file.length;
       for (let hit = 0; hit < hits; hit++) file[Math.floor(random() * file.length)] = Math.floor(random() * 256);
-      const known = sniff(file);
+      const known = detectType(file);
       expect(known === undefined || types.includes(known)).toBe(true);
       for (const type of types) {
         const found = dimensions(type, file);

@@ -380,7 +380,11 @@ describe("turns", () => {
       { role: "model", references: urls("https://a/3", "https://a/4") },
     ];
     const told = "turns lost their 2 oldest pictures: some-model takes 3 here";
-    const { request, warnings, lost } = fit(asked({ turns: many, references: [last!] }), { ...old, turns: true });
+    const {
+      request,
+      warnings,
+      droppedCount: lost,
+    } = fit(asked({ turns: many, references: [last!] }), { ...old, turns: true });
     expect(request.turns?.map((turn) => turn.references)).toEqual([[], many[1]?.references]);
     expect([request.references, warnings, lost]).toEqual([[last], [told], 1]);
     expect(fit(asked({ turns: many, references: [last!] }), old).request.references).toEqual([
@@ -413,7 +417,7 @@ describe("pictures", () => {
     const references = [...urls("https://a/1"), { picture }];
     expect(refusal({ references }, { ...pro, referenceBytes: 8 })).toMatchObject({ message: told });
     expect(refusal({ mask: { picture } }, { ...pro, mask: true, referenceBytes: 8 })).toMatchObject({ field: "mask" });
-    expect(fit(asked({ references }), { ...pro, referenceBytes: 9 }).lost).toBe(0);
+    expect(fit(asked({ references }), { ...pro, referenceBytes: 9 }).droppedCount).toBe(0);
   });
 
   it("behind a URL that is fetched for the vendor are let through", () => {
@@ -440,8 +444,8 @@ describe("pixels in all", () => {
 
 describe("what nobody asked for", () => {
   it("is dropped without a word where it cannot be met", () => {
-    const assumed = { assumed: ["size", "aspectRatio"] as const };
-    const { request, warnings, lost } = fit(asked({ size: "2K", aspectRatio: "1:1" }), plain, assumed);
+    const assumed = { defaulted: ["size", "aspectRatio"] as const };
+    const { request, warnings, droppedCount: lost } = fit(asked({ size: "2K", aspectRatio: "1:1" }), plain, assumed);
     expect([request.size, request.aspectRatio, warnings, lost]).toEqual([undefined, undefined, [], 0]);
     expect(fit(asked({ size: "4K" }), { ...pro, sizes: ["1K"] }, assumed).request.size).toBeUndefined();
     expect(fit(asked({ size: "2K", aspectRatio: "1:1" }), pro, assumed).request).toMatchObject({
@@ -463,11 +467,11 @@ describe("what is lost", () => {
     [0, { quality: "hd" }, gpt],
     [0, { width: 1000, height: 1000 }, pro],
   ])("%i of %j", (count, fields, spec) => {
-    expect(fit(asked(fields), spec).lost).toBe(count);
+    expect(fit(asked(fields), spec).droppedCount).toBe(count);
   });
 
   it("no format, where the caller makes any of them", () => {
-    const { request, warnings, lost } = fit(asked({ outputFormat: "webp" }), pro, { converts: true });
+    const { request, warnings, droppedCount: lost } = fit(asked({ outputFormat: "webp" }), pro, { converts: true });
     expect([request.outputFormat, warnings, lost]).toEqual([undefined, [], 0]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
-import { isAbove } from "../../src/image/size-cap.ts";
+import { isLarger } from "../../src/image/size-cap.ts";
 import { fit } from "../../src/image/fit.ts";
 import type { ModelSpec, PixelTable } from "../../src/image/model-spec.ts";
 import { type ImageRequest, TIERS, type Tier } from "../../src/image/request.ts";
@@ -15,7 +15,7 @@ const spec = (name: string) => models.find(([model]) => model === name)?.[1] as 
 
 /** What is sent: a size, pixels, or nothing. */
 function sent(name: string, most: Tier, fields: Partial<ImageRequest>) {
-  const { size, width, height } = fit(asked(fields), spec(name), { most }).request;
+  const { size, width, height } = fit(asked(fields), spec(name), { maxSize: most }).request;
   return width === undefined ? size : `${width}x${height}`;
 }
 
@@ -38,7 +38,7 @@ describe("the largest size that a key may have", () => {
     for (const model of [PRO, "linkai/gemini-2.5-flash-image"]) {
       let thrown: unknown;
       try {
-        fit(asked({}), spec(model), { most: "512" });
+        fit(asked({}), spec(model), { maxSize: "512" });
       } catch (error) {
         thrown = error;
       }
@@ -49,14 +49,14 @@ describe("the largest size that a key may have", () => {
 
   it("is asked for where a model takes no pixels, and they are left out", () => {
     const square: ModelSpec = { ...spec(PRO), ratios: [], defaultSize: "2K" };
-    expect(fit(asked({ width: 1024, height: 1024 }), square, { most: "1K" }).request.size).toBe("1K");
+    expect(fit(asked({ width: 1024, height: 1024 }), square, { maxSize: "1K" }).request.size).toBe("1K");
   });
 
   it("counts what is published of a model of which the vendor says nothing", () => {
     const silent: ModelSpec = { ...spec("linkai/gemini-2.5-flash-image") };
     delete silent.defaultSize;
     delete silent.pixels;
-    const draw = (pixels: PixelTable) => () => fit(asked({}), silent, { most: "1K", pixels });
+    const draw = (pixels: PixelTable) => () => fit(asked({}), silent, { maxSize: "1K", pixels });
     expect(draw({ "2K": { "1:1": "2048x2048" } })).toThrow(/nothing so small/);
     expect(draw({})).not.toThrow();
   });
@@ -79,7 +79,7 @@ describe("the largest size that a key may have", () => {
         for (const wish of wishes) {
           let request: ImageRequest;
           try {
-            request = fit(asked(wish), model, { most }).request;
+            request = fit(asked(wish), model, { maxSize: most }).request;
           } catch {
             continue;
           }
@@ -87,7 +87,7 @@ describe("the largest size that a key may have", () => {
           const { size = model.defaultSize ?? "1K", width, height } = request;
           const { width: w, height: h } = pixelsOf(undefined, most, "1:1");
           const isWithin = width === undefined || wish.width !== undefined || width * (height ?? 0) <= w * h * 1.1;
-          expect([name, most, wish, isAbove(size, most) && width === undefined, isWithin]).toEqual([
+          expect([name, most, wish, isLarger(size, most) && width === undefined, isWithin]).toEqual([
             name,
             most,
             wish,

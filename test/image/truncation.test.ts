@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EndFinder } from "../../src/image/truncation.ts";
+import { TruncationCheck } from "../../src/image/truncation.ts";
 import { chunks, Random } from "../stream/random.ts";
 import { pause } from "../stream/streams.ts";
 import { bytes, FILES, gif, heif, jpeg, png, webp } from "./pictures.ts";
@@ -21,9 +21,9 @@ const pictures: [name: string, type: string, file: Uint8Array][] = [
 const SIZES = [1, 7, 262_146];
 
 function whole(type: string, file: Uint8Array, size: number | Random = 262_146): boolean {
-  const finder = new EndFinder(type);
-  for (const piece of chunks(file, size)) finder.see(piece);
-  return finder.whole;
+  const finder = new TruncationCheck(type);
+  for (const piece of chunks(file, size)) finder.push(piece);
+  return finder.complete;
 }
 
 describe("EndFinder", () => {
@@ -54,13 +54,13 @@ describe("EndFinder", () => {
   it("knows it as soon as the last byte has been seen, wherever the pieces begin", () => {
     for (const [name, type, file] of pictures) {
       for (let first = 0; first < file.length; first += file.length > 1_000 ? 37 : 1) {
-        const finder = new EndFinder(type);
-        finder.see(file.subarray(0, first));
-        finder.see(new Uint8Array(0));
-        finder.see(file.subarray(first, -1));
-        expect(finder.whole, name).toBe(false);
-        finder.see(file.subarray(-1));
-        expect(finder.whole, `${name} in two at ${first}`).toBe(true);
+        const finder = new TruncationCheck(type);
+        finder.push(file.subarray(0, first));
+        finder.push(new Uint8Array(0));
+        finder.push(file.subarray(first, -1));
+        expect(finder.complete, name).toBe(false);
+        finder.push(file.subarray(-1));
+        expect(finder.complete, `${name} in two at ${first}`).toBe(true);
       }
     }
   });
@@ -114,14 +114,14 @@ describe("EndFinder", () => {
     const body = new Uint8Array(5 << 20).fill(0xff);
     const [head, tail] = [jpeg(5, 5).subarray(0, -2), Uint8Array.of(0xff, 0xd9)];
     for (const size of [4_093, 262_146]) {
-      const finder = new EndFinder("image/jpeg");
-      for (const part of [head, body.subarray(0, -1)]) for (const piece of chunks(part, size)) finder.see(piece);
-      expect(finder.whole).toBe(false);
-      finder.see(tail.subarray(0, 1));
-      finder.see(tail.subarray(1));
-      expect(finder.whole).toBe(true);
-      finder.see(body);
-      expect(finder.whole).toBe(true);
+      const finder = new TruncationCheck("image/jpeg");
+      for (const part of [head, body.subarray(0, -1)]) for (const piece of chunks(part, size)) finder.push(piece);
+      expect(finder.complete).toBe(false);
+      finder.push(tail.subarray(0, 1));
+      finder.push(tail.subarray(1));
+      expect(finder.complete).toBe(true);
+      finder.push(body);
+      expect(finder.complete).toBe(true);
     }
   });
 
@@ -165,10 +165,10 @@ describe("hostile bytes", () => {
     const file = new Uint8Array(Buffer.alloc(16 << 20, unit, "latin1"));
     for (const [, type, real] of pictures.slice(0, 10)) {
       const head = real.subarray(0, type === "image/gif" ? 19 : 8);
-      const finder = new EndFinder(type);
+      const finder = new TruncationCheck(type);
       const from = Date.now();
-      for (const piece of [head, file]) finder.see(piece);
-      expect(finder.whole).toBeTypeOf("boolean");
+      for (const piece of [head, file]) finder.push(piece);
+      expect(finder.complete).toBeTypeOf("boolean");
       // The clock stands still until something is awaited.
       await pause(0);
       expect(Date.now() - from).toBeLessThan(1_000);

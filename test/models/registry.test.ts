@@ -45,9 +45,9 @@ describe("without the var", () => {
     expect(specOf(linkai, name)).toBeUndefined();
   });
 
-  it("is built once for the same settings", () => {
-    const settings = { models: undefined };
-    expect(registryOf(settings)).toBe(registryOf(settings));
+  it("is built once for the same config", () => {
+    const config = { models: undefined };
+    expect(registryOf(config)).toBe(registryOf(config));
   });
 });
 

@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import { describe, expect, it } from "vitest";
-import { faultIn } from "../../src/schedule/cron-syntax.ts";
+import { validateCron } from "../../src/schedule/cron-syntax.ts";
 import { prng } from "../access/prng.ts";
 
 describe("a cron line", () => {
@@ -17,7 +17,7 @@ describe("a cron line", () => {
     "0 0 * * 7",
     "  0   0 * *\t0 ",
   ])("is good: %s", (line) => {
-    expect(faultIn(line)).toBeUndefined();
+    expect(validateCron(line)).toBeUndefined();
   });
 
   it.each([
@@ -63,7 +63,7 @@ describe("a cron line", () => {
     ],
     ["0 0 8 * * *", "at character 11: there are five fields only, minute, hour"],
   ])("is refused with the place of its fault: %j", (line, says) => {
-    expect(faultIn(line)).toContain(says);
+    expect(validateCron(line)).toContain(says);
   });
 
   it("that is good is good to croner too", () => {
@@ -83,7 +83,7 @@ describe("a cron line", () => {
     let good = 0;
     for (let n = 0; n < 25_000; n++) {
       const line = [0, 1, 2, 3, 4].map((field) => pick(["*", item(field), `${item(field)},${item(field)}`])).join(" ");
-      if (faultIn(line) !== undefined) continue;
+      if (validateCron(line) !== undefined) continue;
       good++;
       expect(() => new Cron(line, { mode: "5-part", paused: true }), line).not.toThrow();
     }

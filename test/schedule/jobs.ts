@@ -1,5 +1,5 @@
 import type { Env } from "../../src/env.ts";
-import { settingsOf } from "../../src/env.ts";
+import { configOf } from "../../src/env.ts";
 import type { Job } from "../../src/generate/generation.ts";
 import { newId } from "../../src/store/ids.ts";
 import { BUCKET } from "../store/bucket.ts";
@@ -31,7 +31,7 @@ export function jobOf(env: Env, change: { prompt?: string; receivedAt?: number; 
     principal: "admin",
     origin: "https://easel.example",
     env,
-    settings: settingsOf(env),
+    config: configOf(env),
     receivedAt,
     hoisted,
     ...ctx,

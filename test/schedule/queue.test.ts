@@ -4,7 +4,7 @@ import { enqueue } from "../../src/generate/enqueue.ts";
 import { getJob, putJob } from "../../src/store/jobs.ts";
 import { TRIES } from "../../src/schedule/queue.ts";
 import { consume } from "../../src/schedule/queue.ts";
-import { endKey, getRecord, progressOf, putStart, type StoredRecord } from "../../src/store/records.ts";
+import { endKey, getRecord, lifecycleOf, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
 import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, settled } from "./jobs.ts";
@@ -209,7 +209,7 @@ it.each([1, TRIES])("what is begun twice at the same moment, at try %i, is drawn
   expect(messages.map(({ outcome }) => outcome).toSorted()).toEqual(["ack", "retry", "retry", "retry"]);
   expect(last.outcome).toBe("retry");
   expect(await keysOf("pictures/")).toHaveLength(1);
-  expect(await progressOf(BUCKET, job.id, Date.now(), 30_000)).toMatchObject({
+  expect(await lifecycleOf(BUCKET, job.id, Date.now(), 30_000)).toMatchObject({
     at: "ended",
     record: { status: "succeeded" },
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isWanted, MINUTE_MS } from "../../src/schedule/tick.ts";
+import { isStillScheduled, MINUTE_MS } from "../../src/schedule/tick.ts";
 
 const at = Date.parse("2026-11-20T08:00:00Z");
 const schedule = { id: "one", enabled: true, since: at - 10 * MINUTE_MS };
@@ -7,23 +7,23 @@ const tick = { schedule: "one", at };
 
 describe("a tick", () => {
   it("is its schedule's, as long as that is the same, enabled, and has these times since before", () => {
-    expect(isWanted(schedule, tick)).toBe(true);
-    expect(isWanted({ ...schedule, id: "another" }, tick)).toBe(false);
-    expect(isWanted({ ...schedule, enabled: false }, tick)).toBe(false);
-    expect(isWanted({ ...schedule, since: at + MINUTE_MS }, tick)).toBe(false);
+    expect(isStillScheduled(schedule, tick)).toBe(true);
+    expect(isStillScheduled({ ...schedule, id: "another" }, tick)).toBe(false);
+    expect(isStillScheduled({ ...schedule, enabled: false }, tick)).toBe(false);
+    expect(isStillScheduled({ ...schedule, since: at + MINUTE_MS }, tick)).toBe(false);
     // Made in that very minute.
-    expect(isWanted({ ...schedule, since: at + 20_000 }, tick)).toBe(true);
+    expect(isStillScheduled({ ...schedule, since: at + 20_000 }, tick)).toBe(true);
   });
 
   it("that is queued is of the times that it was begun for, in the same minute too", () => {
     const queued = { ...tick, since: schedule.since };
-    expect(isWanted(schedule, queued)).toBe(true);
-    expect(isWanted({ ...schedule, since: at + 20_000 }, queued)).toBe(false);
+    expect(isStillScheduled(schedule, queued)).toBe(true);
+    expect(isStillScheduled({ ...schedule, since: at + 20_000 }, queued)).toBe(false);
   });
 
   it("that was run by hand is due whatever the clock says, but of the same schedule", () => {
     const byHand = { ...tick, at: at + 1 };
-    expect(isWanted({ ...schedule, enabled: false, since: at + MINUTE_MS }, byHand)).toBe(true);
-    expect(isWanted({ ...schedule, id: "another" }, byHand)).toBe(false);
+    expect(isStillScheduled({ ...schedule, enabled: false, since: at + MINUTE_MS }, byHand)).toBe(true);
+    expect(isStillScheduled({ ...schedule, id: "another" }, byHand)).toBe(false);
   });
 });

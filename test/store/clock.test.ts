@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { type DueTick, getClock, setClock } from "../../src/store/clock.ts";
+import { type PendingTick, getClock, setClock } from "../../src/store/clock.ts";
 import { nextCount } from "../../src/store/ticks.ts";
 import { BUCKET } from "./bucket.ts";
 
-const tick = (id: string, at: number): DueTick => ({ name: id, id, at });
+const tick = (id: string, at: number): PendingTick => ({ name: id, id, at });
 const nothing = () => false;
 
 beforeEach(() => BUCKET.delete("cron.json"));

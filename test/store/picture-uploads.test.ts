@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { PictureUploads } from "../../src/store/pictures.ts";
+import { UploadSet } from "../../src/store/pictures.ts";
 import { PictureUpload } from "../../src/store/pictures.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET, watch } from "./bucket.ts";
@@ -14,7 +14,7 @@ it("no more than two small pictures wait for an R2 that lags", async () => {
       making--;
     },
   });
-  const uploads = new PictureUploads((index) => new PictureUpload(bucket, `lagging/${index}`, 1_000_000, {}));
+  const uploads = new UploadSet((index) => new PictureUpload(bucket, `lagging/${index}`, 1_000_000, {}));
   for (let index = 0; index < 8; index++) {
     const upload = uploads.open();
     await upload.write(png(10, 10));

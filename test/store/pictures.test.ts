@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { dropPictures, keys, PictureUpload, read, spillTo } from "../../src/store/pictures.ts";
-import { BadBody } from "../../src/stream/body-error.ts";
+import { deletePictures, keys, PictureUpload, readPicture, spillTo } from "../../src/store/pictures.ts";
+import { BodyError } from "../../src/stream/body-error.ts";
 import { gif, heif, jpeg, png, webp } from "../image/pictures.ts";
 import { chunks, Random } from "../stream/random.ts";
 import { drain, equal, failureOf } from "../stream/streams.ts";
@@ -72,7 +72,7 @@ describe("PictureUpload", () => {
       "image/png",
       "640",
     ]);
-    expect(equal(await drain(await read(BUCKET, KEY)), bytes)).toBe(true);
+    expect(equal(await drain(await readPicture(BUCKET, KEY)), bytes)).toBe(true);
   });
 
   it.each(WHOLE)("refuses a %s that is cut short, and leaves nothing", async (type, bytes) => {
@@ -91,7 +91,7 @@ describe("PictureUpload", () => {
     "refuses one of several parts cut at %i bytes, and leaves nothing",
     async (cut) => {
       const made = await upload(longPng(2 * PART + 100).subarray(0, cut));
-      expect(await failureOf(made.finish())).toBeInstanceOf(BadBody);
+      expect(await failureOf(made.finish())).toBeInstanceOf(BodyError);
       await expectNothingLeft();
     },
   );
@@ -102,7 +102,7 @@ describe("PictureUpload", () => {
       padded.set(bytes);
       padded.set(padding, bytes.length);
       await (await upload(padded)).finish();
-      expect(equal(await drain(await read(BUCKET, KEY)), padded)).toBe(true);
+      expect(equal(await drain(await readPicture(BUCKET, KEY)), padded)).toBe(true);
     }
   });
 
@@ -113,7 +113,7 @@ describe("PictureUpload", () => {
     const made = await upload(padded);
     await made.finish();
     expect(made.stored).toMatchObject({ type: "image/png", width: 640, height: 480, bytes: padded.length });
-    expect(equal(await drain(await read(BUCKET, KEY)), padded)).toBe(true);
+    expect(equal(await drain(await readPicture(BUCKET, KEY)), padded)).toBe(true);
   });
 
   it("says where the one came that it refuses", async () => {
@@ -152,7 +152,7 @@ describe("PictureUpload", () => {
   });
 
   it("refuses what is none as soon as more than a block of it came", async () => {
-    expect(await failureOf(upload(new Uint8Array(262_147)))).toBeInstanceOf(BadBody);
+    expect(await failureOf(upload(new Uint8Array(262_147)))).toBeInstanceOf(BodyError);
     await expectNothingLeft();
   });
 
@@ -178,7 +178,7 @@ describe("spillTo", () => {
   it("refuses more than its bound, and leaves nothing where it is never asked for", async () => {
     const spill = spillTo(BUCKET, "test", PART + 10);
     await spill.write(new Uint8Array(PART + 10));
-    expect(await failureOf((async () => spill.write(new Uint8Array(1)))())).toBeInstanceOf(BadBody);
+    expect(await failureOf((async () => spill.write(new Uint8Array(1)))())).toBeInstanceOf(BodyError);
     await spill.discard();
     await expectNothingLeft();
   });
@@ -186,7 +186,7 @@ describe("spillTo", () => {
 
 describe("read and dropPictures", () => {
   it("says which object is not there", async () => {
-    expect(await failureOf(read(BUCKET, "pictures/none"))).toMatchObject({
+    expect(await failureOf(readPicture(BUCKET, "pictures/none"))).toMatchObject({
       message: "no object pictures/none in R2",
     });
   });
@@ -194,11 +194,11 @@ describe("read and dropPictures", () => {
   it("drops the pictures it is given and no others, and never throws", async () => {
     const stored = (key: string) => ({ key, type: "image/png", width: 1, height: 1, bytes: 1 });
     await Promise.all(["a", "b", "c"].map((key) => BUCKET.put(key, "x")));
-    await dropPictures(BUCKET, [stored("a"), stored("c"), stored("not there")]);
+    await deletePictures(BUCKET, [stored("a"), stored("c"), stored("not there")]);
     expect((await BUCKET.list()).objects.map(({ key }) => key)).toEqual(["b"]);
     const broken = { delete: () => Promise.reject(new Error("R2: 10001")) } as unknown as R2Bucket;
-    await dropPictures(broken, [stored("b")]);
-    await dropPictures(broken, []);
+    await deletePictures(broken, [stored("b")]);
+    await deletePictures(broken, []);
     await BUCKET.delete("b");
   });
 });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { LIMITS } from "../../src/limits.ts";
 import { parsePreset } from "../../src/access/presets.ts";
-import { deletePreset, listPresets, putPreset, readPreset, recallPreset } from "../../src/store/presets.ts";
+import { deletePreset, listPresets, putPreset, getStoredPreset, getCachedPreset } from "../../src/store/presets.ts";
 import { BUCKET, watch } from "./bucket.ts";
 
 const OIL = parsePreset({ prompt: "{prompt} in oil" }, LIMITS);
@@ -9,26 +9,26 @@ const INK = parsePreset({ prompt: "{prompt} in ink" }, LIMITS);
 const elsewhere = (name: string, preset: object) => BUCKET.put(`presets/${name}.json`, JSON.stringify(preset));
 
 it("what was read is remembered for 30 s, what was put at once, and a fresh read is fresh", async () => {
-  expect(await recallPreset(BUCKET, "a", 0)).toBeUndefined();
+  expect(await getCachedPreset(BUCKET, "a", 0)).toBeUndefined();
   await putPreset(BUCKET, "a", OIL, 1_000);
-  expect(await recallPreset(BUCKET, "a", 2_000)).toEqual(OIL);
+  expect(await getCachedPreset(BUCKET, "a", 2_000)).toEqual(OIL);
   await elsewhere("a", INK);
-  expect(await recallPreset(BUCKET, "a", 30_999)).toEqual(OIL);
-  expect(await recallPreset(BUCKET, "a", 31_000)).toEqual(INK);
+  expect(await getCachedPreset(BUCKET, "a", 30_999)).toEqual(OIL);
+  expect(await getCachedPreset(BUCKET, "a", 31_000)).toEqual(INK);
   await elsewhere("a", OIL);
-  expect(await recallPreset(BUCKET, "a", 31_001)).toEqual(INK);
-  expect(await readPreset(BUCKET, "a", 31_002)).toEqual(OIL);
-  expect(await recallPreset(BUCKET, "a", 31_003)).toEqual(OIL);
+  expect(await getCachedPreset(BUCKET, "a", 31_001)).toEqual(INK);
+  expect(await getStoredPreset(BUCKET, "a", 31_002)).toEqual(OIL);
+  expect(await getCachedPreset(BUCKET, "a", 31_003)).toEqual(OIL);
   // The clock set back.
   await elsewhere("a", INK);
-  expect(await recallPreset(BUCKET, "a", -100_000)).toEqual(INK);
+  expect(await getCachedPreset(BUCKET, "a", -100_000)).toEqual(INK);
   await deletePreset(BUCKET, "a", 40_000);
-  expect(await recallPreset(BUCKET, "a", 40_001)).toBeUndefined();
+  expect(await getCachedPreset(BUCKET, "a", 40_001)).toBeUndefined();
 });
 
 it("that there is none is remembered too, so that a name that somebody made up costs one read", async () => {
   const { bucket, steps } = watch(BUCKET);
-  for (let i = 0; i < 5; i++) expect(await recallPreset(bucket, "none", i)).toBeUndefined();
+  for (let i = 0; i < 5; i++) expect(await getCachedPreset(bucket, "none", i)).toBeUndefined();
   expect(steps).toEqual(["get"]);
 });
 
@@ -54,5 +54,5 @@ it("a write that R2 refuses, which takes one a second, is tried once more", asyn
   expect(steps).toEqual(["put", "put"]);
   refused = 2;
   await expect(putPreset(bucket, "again", INK, 0)).rejects.toThrow("10058");
-  expect(await readPreset(bucket, "again", 0)).toEqual(OIL);
+  expect(await getStoredPreset(bucket, "again", 0)).toEqual(OIL);
 });

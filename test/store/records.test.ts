@@ -1,18 +1,18 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { isId, newId } from "../../src/store/ids.ts";
 import {
-  dropStart,
+  deleteStart,
   getRecord,
-  progressOf,
+  lifecycleOf,
   putEnd,
-  putFailed,
+  putFailedIfUnfinished,
   putQueued,
   putStart,
   type StoredRecord,
-  touch,
+  heartbeat,
 } from "../../src/store/records.ts";
-import { asOf } from "../../src/store/records.ts";
-import { dropOwned, listRecords, putOwned } from "../../src/store/owner-index.ts";
+import { expireStale } from "../../src/store/records.ts";
+import { removeFromOwnerIndex, listRecords, addToOwnerIndex } from "../../src/store/owner-index.ts";
 import { waitForEnd } from "../../src/store/records.ts";
 import { failureOf } from "../stream/streams.ts";
 import { BUCKET, watch } from "./bucket.ts";
@@ -116,7 +116,7 @@ describe("a record that waits in the queue", () => {
     expect(await getRecord(BUCKET, id)).toEqual(queued(id));
     await putStart(BUCKET, record(id));
     expect(await getRecord(BUCKET, id)).toMatchObject({ status: "running" });
-    await dropStart(BUCKET, id);
+    await deleteStart(BUCKET, id);
     expect(await getRecord(BUCKET, id)).toMatchObject({ status: "queued" });
     await putEnd(BUCKET, record(id, { status: "succeeded" }));
     expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
@@ -126,20 +126,20 @@ describe("a record that waits in the queue", () => {
     const id = newId(NOW);
     const begun = await Promise.all(Array.from({ length: 8 }, () => putStart(BUCKET, record(id))));
     expect(begun.filter(Boolean)).toHaveLength(1);
-    await dropStart(BUCKET, id);
+    await deleteStart(BUCKET, id);
     expect([await putStart(BUCKET, record(id)), await putStart(BUCKET, record(id))]).toEqual([true, false]);
   });
 
   it("tells how far it is", async () => {
     const id = newId(NOW);
-    const at = async (later = 0) => (await progressOf(BUCKET, id, Date.now() + later, 1_000)).at;
+    const at = async (later = 0) => (await lifecycleOf(BUCKET, id, Date.now() + later, 1_000)).at;
     expect(await at()).toBe("none");
     await putQueued(BUCKET, queued(id));
     expect(await at(86_400_000)).toBe("queued");
     await putStart(BUCKET, record(id));
     expect([await at(), await at(2_000)]).toEqual(["running", "lost"]);
     await scheduler.wait(200);
-    await touch(BUCKET, id);
+    await heartbeat(BUCKET, id);
     expect(await at(900)).toBe("running");
     await putEnd(BUCKET, record(id));
     expect(await at(86_400_000)).toBe("ended");
@@ -154,7 +154,7 @@ describe("a record that waits in the queue", () => {
         if (step === "delete" && refused++ === 0) throw new Error("Reduce your rate of concurrent requests (10058)");
       },
     });
-    await dropStart(bucket, id);
+    await deleteStart(bucket, id);
     expect([refused, await putStart(BUCKET, record(id))]).toEqual([2, true]);
   });
 
@@ -163,7 +163,7 @@ describe("a record that waits in the queue", () => {
     const [id, ended, none] = [newId(NOW), newId(NOW), newId(NOW)];
     await putQueued(BUCKET, queued(id));
     await putEnd(BUCKET, record(ended, { status: "succeeded" }));
-    for (const each of [id, ended, none]) await putFailed(BUCKET, each, error, { uncharged: true });
+    for (const each of [id, ended, none]) await putFailedIfUnfinished(BUCKET, each, error, { uncharged: true });
     expect(await getRecord(BUCKET, id)).toMatchObject({
       status: "failed",
       error,
@@ -201,7 +201,7 @@ describe("listRecords", () => {
     const ids = Array.from({ length: count }, (_, n) => newId(NOW + n * 1_000)).toReversed();
     for (const id of ids) {
       await putStart(BUCKET, record(id, { principal }));
-      await putOwned(BUCKET, { id, principal });
+      await addToOwnerIndex(BUCKET, { id, principal });
     }
     return ids;
   };
@@ -231,7 +231,7 @@ describe("listRecords", () => {
     const first = await listRecords(BUCKET, "admin", 2);
     const id = newId(NOW + 60_000);
     await putStart(BUCKET, record(id));
-    await putOwned(BUCKET, { id, principal: "admin" });
+    await addToOwnerIndex(BUCKET, { id, principal: "admin" });
     const second = await listRecords(BUCKET, "admin", 2, first.cursor);
     expect([...first.records, ...second.records].map((each) => each.id)).toEqual(ids);
   });
@@ -240,7 +240,7 @@ describe("listRecords", () => {
     const [gone = "", ...left] = await made(3);
     await BUCKET.delete(`generations/${gone}/start.json`);
     expect((await listRecords(BUCKET, "admin", 5)).records.map(({ id }) => id)).toEqual(left);
-    await dropOwned(BUCKET, { id: gone, principal: "admin" });
+    await removeFromOwnerIndex(BUCKET, { id: gone, principal: "admin" });
     expect((await BUCKET.list({ prefix: "owned/" })).objects).toHaveLength(2);
   });
 
@@ -259,28 +259,28 @@ describe("asOf", () => {
   it("counts from when it left the queue", () => {
     const startedAt = new Date(NOW + 3_600_000).toISOString();
     const running = record(newId(NOW), { startedAt });
-    expect(asOf(running, NOW + 3_659_999, 60_000)).toBe(running);
-    expect(asOf(running, NOW + 3_660_000, 60_000)).toMatchObject({ status: "failed" });
+    expect(expireStale(running, NOW + 3_659_999, 60_000)).toBe(running);
+    expect(expireStale(running, NOW + 3_660_000, 60_000)).toMatchObject({ status: "failed" });
   });
 
   it("gives up what nobody took from the queue within a day", () => {
     const queued = record(newId(NOW), { status: "queued" });
-    expect(asOf(queued, NOW + 86_399_999, 60_000)).toBe(queued);
-    const given = asOf(queued, NOW + 86_400_000, 60_000);
+    expect(expireStale(queued, NOW + 86_399_999, 60_000)).toBe(queued);
+    const given = expireStale(queued, NOW + 86_400_000, 60_000);
     expect(given).toMatchObject({ status: "failed", error: { code: "internal" } });
     expect(given.error?.message).toContain("nothing was drawn");
   });
 
   it("gives up a generation that never ended, and no other", () => {
     const running = record(newId(NOW));
-    expect(asOf(running, NOW + 59_999, 60_000)).toBe(running);
-    expect(asOf(running, NOW + 60_000, 60_000)).toMatchObject({
+    expect(expireStale(running, NOW + 59_999, 60_000)).toBe(running);
+    expect(expireStale(running, NOW + 60_000, 60_000)).toMatchObject({
       id: running.id,
       status: "failed",
       error: { code: "internal" },
     });
     const ended = record(newId(NOW), { status: "succeeded" });
-    expect(asOf(ended, NOW + 1e9, 60_000)).toBe(ended);
+    expect(expireStale(ended, NOW + 1e9, 60_000)).toBe(ended);
     expect(running.status).toBe("running");
   });
 });

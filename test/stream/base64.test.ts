@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { base64Length, decodeBase64, squeeze, standardAlphabet } from "../../src/stream/base64.ts";
+import { base64Length, decodeBase64, stripWhitespace, standardAlphabet } from "../../src/stream/base64.ts";
 import { Random } from "./random.ts";
 
 describe("base64", () => {
@@ -24,6 +24,6 @@ describe("base64", () => {
 
   it("brings both alphabets and white space into one form", () => {
     expect(standardAlphabet("-_+/Az0=")).toBe("+/+/Az0=");
-    expect(squeeze(" A\r\nQ\tI D ")).toBe("AQID");
+    expect(stripWhitespace(" A\r\nQ\tI D ")).toBe("AQID");
   });
 });

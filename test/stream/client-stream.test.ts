@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Spill, Tap, type TapOptions } from "../../src/stream/client-stream.ts";
+import { type Spill, ClientStream, type ClientStreamOptions } from "../../src/stream/client-stream.ts";
 import { chunks, Random } from "./random.ts";
 import { drain, equal, failureOf, pause, source } from "./streams.ts";
 
@@ -28,19 +28,19 @@ class MemorySpill implements Spill {
   }
 }
 
-function tapped(options: Partial<TapOptions> = {}) {
+function tapped(options: Partial<ClientStreamOptions> = {}) {
   const spills: MemorySpill[] = [];
   const spill = () => {
     const made = new MemorySpill();
     spills.push(made);
     return made;
   };
-  const tap = new Tap({ holdBytes: 1_000, stallMs: STALL_MS, spill, ...options });
+  const tap = new ClientStream({ holdBytes: 1_000, stallMs: STALL_MS, spill, ...options });
   return { tap, spills };
 }
 
 /** Writes as the pump does: from memory that is another chunk's as soon as the write is done. */
-async function write(tap: Tap, parts: Uint8Array[]): Promise<void> {
+async function write(tap: ClientStream, parts: Uint8Array[]): Promise<void> {
   const memory = new Uint8Array(Math.max(...parts.map(({ length }) => length)));
   for (const part of parts) {
     memory.set(part);
@@ -58,10 +58,10 @@ describe("Tap", () => {
     const reader = tap.readable.getReader();
     const first = reader.read();
     await write(tap, [Uint8Array.of(1, 2), Uint8Array.of(3)]);
-    expect([await settled(tap.flowing), await settled(first), tap.released]).toEqual([false, false, false]);
-    tap.release();
-    tap.release();
-    expect([await settled(tap.flowing), tap.released]).toEqual([true, true]);
+    expect([await settled(tap.started), await settled(first), tap.flushed]).toEqual([false, false, false]);
+    tap.flush();
+    tap.flush();
+    expect([await settled(tap.started), tap.flushed]).toEqual([true, true]);
     expect([...((await first).value ?? [])]).toEqual([1, 2]);
     expect([...((await reader.read()).value ?? [])]).toEqual([3]);
     await write(tap, [Uint8Array.of(4)]);
@@ -74,9 +74,9 @@ describe("Tap", () => {
   it("lets go by itself of more than it may hold", async () => {
     const { tap } = tapped({ holdBytes: 10 });
     await write(tap, [new Uint8Array(10)]);
-    expect(tap.released).toBe(false);
+    expect(tap.flushed).toBe(false);
     await write(tap, [new Uint8Array(1)]);
-    expect(tap.released).toBe(true);
+    expect(tap.flushed).toBe(true);
     const [bytes] = await Promise.all([drain(tap.readable), tap.close()]);
     expect(bytes.length).toBe(11);
   });
@@ -95,7 +95,7 @@ describe("Tap", () => {
     const { tap } = tapped();
     await write(tap, [Uint8Array.of(1, 2, 3)]);
     const closing = tap.close();
-    expect(await settled(tap.flowing)).toBe(true);
+    expect(await settled(tap.started)).toBe(true);
     expect([...(await drain(tap.readable))]).toEqual([1, 2, 3]);
     await closing;
   });
@@ -103,7 +103,7 @@ describe("Tap", () => {
   it("is done only when the client has taken everything", async () => {
     const { tap } = tapped();
     await write(tap, [new Uint8Array(500)]);
-    tap.release();
+    tap.flush();
     const closing = tap.close();
     expect(await settled(closing)).toBe(false);
     await drain(tap.readable);
@@ -114,7 +114,7 @@ describe("Tap", () => {
     for (const moment of ["held", "flowing", "stalled"]) {
       const { tap, spills } = tapped();
       await write(tap, [new Uint8Array(500)]);
-      if (moment !== "held") tap.release();
+      if (moment !== "held") tap.flush();
       if (moment === "stalled") await write(tap, [new Uint8Array(500), new Uint8Array(500)]);
       await tap.readable.cancel(new Error("gone"));
       await pause(0);
@@ -135,7 +135,7 @@ describe("Tap", () => {
 
   it("does not fetch what was set aside before the client wants it", async () => {
     const { tap, spills } = tapped();
-    tap.release();
+    tap.flush();
     await write(tap, [new Uint8Array(5), new Uint8Array(5), new Uint8Array(5)]);
     const closing = tap.close();
     expect(await settled(closing)).toBe(false);
@@ -155,7 +155,7 @@ describe("Tap", () => {
       if (value !== undefined) taken.push(value);
       return done;
     };
-    tap.release();
+    tap.flush();
     const writing = write(tap, parts);
     for (let n = 0; n < 20; n++) await take();
     // From here on it takes nothing.
@@ -174,7 +174,7 @@ describe("Tap", () => {
   it("breaks the stream off, never ends it, where the vendor's broke", async () => {
     for (const stalls of [false, true]) {
       const { tap, spills } = tapped();
-      tap.release();
+      tap.flush();
       await write(tap, stalls ? [new Uint8Array(5), new Uint8Array(5), new Uint8Array(5)] : [new Uint8Array(5)]);
       const aborting = tap.abort();
       await failureOf(drain(tap.readable));
@@ -185,7 +185,7 @@ describe("Tap", () => {
 
   it("breaks the stream off where what was set aside is lost", async () => {
     const { tap, spills } = tapped();
-    tap.release();
+    tap.flush();
     await write(tap, [new Uint8Array(5), new Uint8Array(5), new Uint8Array(5)]);
     (spills[0] as MemorySpill).broken = true;
     const reading = failureOf(drain(tap.readable));

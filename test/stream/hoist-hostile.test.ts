@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BadBody } from "../../src/stream/body-error.ts";
+import { BodyError } from "../../src/stream/body-error.ts";
 import { parseDocuments } from "../../src/stream/read-json.ts";
 import type { HoistOptions } from "../../src/stream/hoist.ts";
 import { picture } from "./document.ts";
@@ -25,8 +25,8 @@ function expectRefused(text: string, message?: RegExp, options: Partial<HoistOpt
     } catch (error) {
       thrown = error;
     }
-    expect(thrown).toBeInstanceOf(BadBody);
-    if (message !== undefined) expect((thrown as BadBody).message).toMatch(message);
+    expect(thrown).toBeInstanceOf(BodyError);
+    if (message !== undefined) expect((thrown as BodyError).message).toMatch(message);
   }
 }
 
@@ -38,7 +38,7 @@ describe("Hoist, given what is broken", () => {
     for (let cut = 0; cut < bytes.length; cut++) {
       for (const size of [1, Infinity]) {
         const prefix = chunks(bytes.subarray(0, cut), size);
-        expect(() => parseDocuments(hoist(prefix).skeleton)).toThrow(BadBody);
+        expect(() => parseDocuments(hoist(prefix).skeleton)).toThrow(BodyError);
       }
     }
   });
@@ -63,7 +63,7 @@ describe("Hoist, given what is broken", () => {
         yield utf8(`{"a":"${png(300)}${wrong}AAA`);
         throw new Error("read on");
       };
-      expect(() => hoist(body())).toThrow(BadBody);
+      expect(() => hoist(body())).toThrow(BodyError);
     }
   });
 
@@ -182,7 +182,7 @@ describe("Hoist, given what makes a careless scan slow", () => {
         try {
           hoist(parts, { skeletonBytes: 1 << 24 });
         } catch (error) {
-          if (!(error instanceof BadBody)) throw error;
+          if (!(error instanceof BodyError)) throw error;
         }
       });
       return work / bytes.length;

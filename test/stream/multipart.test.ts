@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BadBody } from "../../src/stream/body-error.ts";
+import { BodyError } from "../../src/stream/body-error.ts";
 import { Multipart } from "../../src/stream/multipart.ts";
 import { boundaryOf, readPartHead } from "../../src/stream/multipart.ts";
 import { BOUNDARY, field, file, form } from "./forms.ts";
@@ -102,11 +102,11 @@ describe("Multipart", () => {
     const ends = Array.from({ length: body.length - 4 }, (_, at) => at).filter((at) => at > BOUNDARY.length + 2);
     for (const end of ends) {
       const error = await failureOf(cut([body.subarray(0, end)]));
-      expect([end, error]).toEqual([end, new BadBody("The body broke off.")]);
+      expect([end, error]).toEqual([end, new BodyError("The body broke off.")]);
     }
     for (const other of ["", "{}", "--other\r\n\r\n"]) {
       const error = await failureOf(cut([Buffer.from(other)]));
-      expect(error).toEqual(new BadBody("The boundary that content-type names is nowhere in the body."));
+      expect(error).toEqual(new BodyError("The boundary that content-type names is nowhere in the body."));
     }
   });
 
@@ -175,6 +175,6 @@ describe("boundaryOf", () => {
     `multipart/form-data; boundary=${"x".repeat(201)}`,
   ])("refuses %s", (type) => {
     const message = "content-type must name the boundary, as in multipart/form-data; boundary=x.";
-    expect(() => boundaryOf(type)).toThrow(new BadBody(message));
+    expect(() => boundaryOf(type)).toThrow(new BodyError(message));
   });
 });

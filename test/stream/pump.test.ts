@@ -10,7 +10,7 @@ const always = () => true;
 async function collect(body: ReadableStream<Uint8Array>, large: () => boolean): Promise<Uint8Array> {
   const seen: Uint8Array[] = [];
   await pump(body, {
-    large,
+    preferLargeReads: large,
     each: async (chunk) => {
       await pause(0);
       seen.push(chunk.slice());
@@ -56,7 +56,7 @@ describe("pump", () => {
   it("reads in large pieces where they pay off and come fast", async () => {
     const sizes: number[] = [];
     const each = (chunk: Uint8Array) => void sizes.push(chunk.length);
-    await pump(piped(chunks(new Uint8Array(8 << 20), 65_536)), { each, large: () => sizes.length > 0 });
+    await pump(piped(chunks(new Uint8Array(8 << 20), 65_536)), { each, preferLargeReads: () => sizes.length > 0 });
     expect(sizes[0]).toBeLessThanOrEqual(16_384);
     expect(Math.max(...sizes)).toBeGreaterThan(100_000);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(512 * 1024);
@@ -68,7 +68,7 @@ describe("pump", () => {
       const writer = writable.getWriter();
       let delivered = 0;
       const pumping = pump(readable, {
-        large: always,
+        preferLargeReads: always,
         each: (chunk) => void (delivered += chunk.length),
       });
       let written = 0;
@@ -91,7 +91,7 @@ describe("pump", () => {
     const writer = writable.getWriter();
     let delivered = 0;
     const pumping = pump(readable, {
-      large: always,
+      preferLargeReads: always,
       each: (chunk) => void (delivered += chunk.length),
     });
     for (let n = 1; n <= 8; n++) {
@@ -107,31 +107,35 @@ describe("pump", () => {
     const { stream, seen } = source([new Uint8Array(10)], "stall");
     const signal = abortedAfter(30);
     let delivered = 0;
-    const pumping = pump(stream, { signal, large: never, each: (chunk) => void (delivered += chunk.length) });
+    const pumping = pump(stream, {
+      signal,
+      preferLargeReads: never,
+      each: (chunk) => void (delivered += chunk.length),
+    });
     expect(await failureOf(pumping)).toBeInstanceOf(RangeError);
     await pause(0);
     expect(seen.cancelled).toBeInstanceOf(RangeError);
     expect(delivered).toBe(10);
 
     const late = source([new Uint8Array(10)], "stall");
-    const refused = pump(late.stream, { signal, large: never, each: () => undefined });
+    const refused = pump(late.stream, { signal, preferLargeReads: never, each: () => undefined });
     expect(await failureOf(refused)).toBeInstanceOf(RangeError);
     expect(late.seen.cancelled).toBeInstanceOf(RangeError);
 
     const { readable } = new IdentityTransformStream();
-    const stalled = pump(readable, { signal: abortedAfter(30), large: never, each: () => undefined });
+    const stalled = pump(readable, { signal: abortedAfter(30), preferLargeReads: never, each: () => undefined });
     expect(await failureOf(stalled)).toBeInstanceOf(RangeError);
   });
 
   it("stops when it is told to while a chunk is worked on", async () => {
     const { stream } = source([new Uint8Array(10)], "stall");
-    const pumping = pump(stream, { signal: abortedAfter(10), large: never, each: () => pause(40) });
+    const pumping = pump(stream, { signal: abortedAfter(10), preferLargeReads: never, each: () => pause(40) });
     expect(await failureOf(pumping)).toBeInstanceOf(RangeError);
   });
 
   it("does not stop what ended before", async () => {
     const { stream, seen } = source([new Uint8Array(10)]);
-    await pump(stream, { signal: abortedAfter(60), large: never, each: () => undefined });
+    await pump(stream, { signal: abortedAfter(60), preferLargeReads: never, each: () => undefined });
     await pause(80);
     expect(seen).toEqual({ pulled: 10, cancelled: undefined });
   });
@@ -144,13 +148,15 @@ describe("pump", () => {
       () => Promise.reject(new RangeError("no more")),
     ]) {
       const { stream, seen } = source(chunks(new Uint8Array(100_000), 100));
-      expect(await failureOf(pump(stream, { each, large: always }))).toBeInstanceOf(RangeError);
+      expect(await failureOf(pump(stream, { each, preferLargeReads: always }))).toBeInstanceOf(RangeError);
       await pause(0);
       expect(seen.cancelled).toBeInstanceOf(RangeError);
       expect(seen.pulled).toBeLessThan(100_000);
     }
     const broken = source([new Uint8Array(10)], "error").stream;
-    expect(await failureOf(pump(broken, { each: () => undefined, large: never }))).toMatchObject({ message: "reset" });
+    expect(await failureOf(pump(broken, { each: () => undefined, preferLargeReads: never }))).toMatchObject({
+      message: "reset",
+    });
   });
 
   it("never mixes the bytes of two streams that are read at once", async () => {
@@ -160,7 +166,7 @@ describe("pump", () => {
         let others = 0;
         const parts = chunks(new Uint8Array(1_500_000).fill(value), new Random(value));
         await pump(source(parts).stream, {
-          large: () => value % 2 === 0,
+          preferLargeReads: () => value % 2 === 0,
           each: async (chunk) => {
             await pause(value % 3);
             others += chunk.filter((byte) => byte !== value).length;

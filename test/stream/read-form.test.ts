@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BadBody } from "../../src/stream/body-error.ts";
+import { BodyError } from "../../src/stream/body-error.ts";
 import { type FormOptions, readForm } from "../../src/stream/read-form.ts";
 import { BOUNDARY, field, file, form, type Part } from "./forms.ts";
 import { chunks, Random } from "./random.ts";
@@ -98,7 +98,7 @@ describe("readForm", () => {
     const { wire } = await read([file("mask", "", ""), field("n", "")]);
     expect(wire).toEqual({ n: "" });
     const error = await failureOf(read([file("image[]", "a"), file("image[]", "", "b.png")]));
-    expect(error).toEqual(new BadBody("image[1] is an empty file.", false, "image[1]"));
+    expect(error).toEqual(new BodyError("image[1] is an empty file.", false, "image[1]"));
   });
 
   it("keeps names that objects have of their own", async () => {
@@ -111,7 +111,7 @@ describe("readForm", () => {
   });
 
   it("tells at once of a picture that is none, and leaves what else storing throws to the end", async () => {
-    const failing = new BadBody("image is of no known format.", false, "image");
+    const failing = new BodyError("image is of no known format.", false, "image");
     expect(await failureOf(read([file("image", "x"), file("image", "y")], { failing }))).toBe(failing);
     const { kept } = await read([file("image", "x"), file("image", "y")], { failing: new Error("R2") });
     expect(kept).toHaveLength(2);
@@ -122,19 +122,19 @@ describe("readForm", () => {
     const long = "x".repeat(60);
     const text = { textBytes: 100 };
     expect(await failureOf(read([field("a", long), field("prompt", long)], text))).toEqual(
-      new BadBody(limit("prompt"), true, "prompt"),
+      new BodyError(limit("prompt"), true, "prompt"),
     );
     const name = `${"n".repeat(40)}...`;
-    expect(await failureOf(read([field("n".repeat(101), "")], text))).toEqual(new BadBody(limit(name), true, name));
+    expect(await failureOf(read([field("n".repeat(101), "")], text))).toEqual(new BodyError(limit(name), true, name));
     expect((await read([file("image", "x".repeat(500))], text)).kept[0]?.content).toHaveLength(500);
 
     const big = [file("image", "x".repeat(500))];
     expect(await failureOf(read(big, { bytes: 400 }))).toEqual(
-      new BadBody("The body is over the limit of 400 bytes.", true),
+      new BodyError("The body is over the limit of 400 bytes.", true),
     );
 
     const many = Array.from({ length: 101 }, (_, n) => field(`f${n}`, ""));
-    expect(await failureOf(read(many))).toEqual(new BadBody("The form has more than 100 parts."));
+    expect(await failureOf(read(many))).toEqual(new BodyError("The form has more than 100 parts."));
     expect(Object.keys((await read(many.slice(1))).wire)).toHaveLength(100);
   });
 
@@ -142,7 +142,7 @@ describe("readForm", () => {
     const parts = [field("a", "1"), field("b", "2")];
     const whole = form(parts).length;
     for (const cut of [whole - 3, whole - 30, form(parts.slice(0, 1)).length - 4]) {
-      expect(await failureOf(read(parts, { cut }))).toEqual(new BadBody("The body broke off."));
+      expect(await failureOf(read(parts, { cut }))).toEqual(new BodyError("The body broke off."));
     }
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BadBody } from "../../src/stream/body-error.ts";
+import { BodyError } from "../../src/stream/body-error.ts";
 import { parseDocuments } from "../../src/stream/read-json.ts";
 
 describe("parseDocuments", () => {
@@ -41,6 +41,6 @@ describe("parseDocuments", () => {
     "data: <html>\n\n",
     '{"a":"\u0000"}',
   ])("refuses %j", (text) => {
-    expect(() => parseDocuments(text)).toThrow(BadBody);
+    expect(() => parseDocuments(text)).toThrow(BodyError);
   });
 });

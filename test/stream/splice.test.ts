@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StoredPicture } from "../../src/image/request.ts";
-import { Inline, type Wire } from "../../src/image/wire.ts";
+import { InlineImage, type Wire } from "../../src/image/wire.ts";
 import { parseDocuments } from "../../src/stream/read-json.ts";
 import { splice, spliceEvents } from "../../src/stream/splice.ts";
 import { picture } from "./document.ts";
@@ -33,7 +33,7 @@ async function textOf(body: string | ReadableStream<Uint8Array>): Promise<string
 /** The same value as JSON.stringify would write it, had it the pictures as texts. */
 function plainly(wire: Wire, contents: Uint8Array[]): string {
   return JSON.stringify(wire, (_, value: unknown) =>
-    value instanceof Inline ? value.prefix + base64(contents[Number(value.picture.key)] as Uint8Array) : value,
+    value instanceof InlineImage ? value.prefix + base64(contents[Number(value.picture.key)] as Uint8Array) : value,
   );
 }
 
@@ -47,9 +47,16 @@ describe("splice", () => {
       const wire: Wire = {
         prompt: 'é 🐈 "quoted" hoisted:0 \u2028',
         none: undefined,
-        images: [new Inline(one), { url: new Inline(two, 'data:image/"png";é🐈,base64,') }, [], {}, null, undefined],
+        images: [
+          new InlineImage(one),
+          { url: new InlineImage(two, 'data:image/"png";é🐈,base64,') },
+          [],
+          {},
+          null,
+          undefined,
+        ],
         ratio: 1.5,
-        last: new Inline(one),
+        last: new InlineImage(one),
       };
       // A FixedLengthStream fails where the length it was given is not the one it gets.
       const text = await textOf(splice(wire, open));
@@ -60,7 +67,7 @@ describe("splice", () => {
   it("writes a picture that is all there is", async () => {
     const contents = [Uint8Array.of(1, 2, 3, 4)];
     const { pictures, open } = shelf(...contents);
-    expect(await textOf(splice(new Inline(pictures[0] as StoredPicture, "p"), open))).toBe('"pAQIDBA=="');
+    expect(await textOf(splice(new InlineImage(pictures[0] as StoredPicture, "p"), open))).toBe('"pAQIDBA=="');
   });
 
   it("gives plain text where there is no picture, and a text that looks like a marker stays one", () => {
@@ -77,7 +84,7 @@ describe("splice", () => {
     const random = new Random(12);
     const contents = [picture(random, 100_001).bytes, picture(random, 500_000).bytes];
     const { pictures, open } = shelf(...contents);
-    const wire: Wire = { a: pictures.map((one) => new Inline(one)), t: "hoisted:7" };
+    const wire: Wire = { a: pictures.map((one) => new InlineImage(one)), t: "hoisted:7" };
     const { skeleton, sinks } = hoist(chunks(await drain(splice(wire, open) as ReadableStream<Uint8Array>), 16_384));
     expect(parseDocuments(skeleton)).toEqual({ a: ["hoisted:0", "hoisted:1"], t: "hoisted:7" });
     expect(sinks.every((sink, k) => equal(sink.bytes, contents[k] as Uint8Array))).toBe(true);
@@ -86,7 +93,7 @@ describe("splice", () => {
   it("opens each picture when its turn comes, and not before", async () => {
     const contents = [new Uint8Array(PIECE), new Uint8Array(5)];
     const { pictures, open, opened } = shelf(...contents);
-    const wire = pictures.map((one) => new Inline(one));
+    const wire = pictures.map((one) => new InlineImage(one));
     const body = splice(wire, open) as ReadableStream<Uint8Array>;
     await pause(20);
     expect(opened).toEqual([]);
@@ -101,7 +108,7 @@ describe("splice", () => {
 
   it("does not run ahead of a slow reader, and lets go of the picture when the reader leaves", async () => {
     const { stream, seen } = source(chunks(new Uint8Array(40 * PIECE), 65_536));
-    const body = splice([new Inline(stored("0", 40 * PIECE))], () => Promise.resolve(stream));
+    const body = splice([new InlineImage(stored("0", 40 * PIECE))], () => Promise.resolve(stream));
     const reader = (body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
     await reader.read();
@@ -115,7 +122,7 @@ describe("splice", () => {
   it("breaks off, never ends early, where a picture cannot be read to its end", async () => {
     const part = chunks(new Uint8Array(2 * PIECE), 10_000);
     const spliced = (bytes: number, open: () => Promise<ReadableStream<Uint8Array>>) =>
-      drain(splice({ a: new Inline(stored("0", bytes)) }, open) as ReadableStream<Uint8Array>);
+      drain(splice({ a: new InlineImage(stored("0", bytes)) }, open) as ReadableStream<Uint8Array>);
     await failureOf(spliced(3 * PIECE, () => Promise.resolve(source(part, "error").stream)));
     await failureOf(spliced(3 * PIECE, () => Promise.resolve(source(part).stream)));
     await failureOf(spliced(PIECE, () => Promise.resolve(source(part).stream)));
@@ -130,8 +137,8 @@ describe("spliceEvents", () => {
     const { pictures, open } = shelf(...contents);
     const [one, two] = pictures as [StoredPicture, StoredPicture];
     const events = [
-      { event: "image.done", data: { text: "a\nb", picture: new Inline(one) } },
-      { data: [new Inline(two, "data:,"), "c"] },
+      { event: "image.done", data: { text: "a\nb", picture: new InlineImage(one) } },
+      { data: [new InlineImage(two, "data:,"), "c"] },
       { data: "[DONE]" },
     ];
     const expected = [

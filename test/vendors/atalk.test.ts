@@ -3,7 +3,7 @@ import { GatewayError } from "../../src/errors.ts";
 import type { GenerationRecord } from "../../src/image/record.ts";
 import type { ImageRequest } from "../../src/image/request.ts";
 import { atalk } from "../../src/vendors/atalk/index.ts";
-import type { Asked, Dialect } from "../../src/vendors/vendor.ts";
+import type { ParsedRequest, Dialect } from "../../src/vendors/vendor.ts";
 import answers from "../fixtures/atalk/answers.json" with { type: "json" };
 import errors from "../fixtures/atalk/errors.json" with { type: "json" };
 import requests from "../fixtures/atalk/requests.json" with { type: "json" };
@@ -57,7 +57,7 @@ describe("atalk", () => {
   });
 
   describe("as served", () => {
-    const read = (wire: object): Asked => decode(dialect, wire, new Shelf());
+    const read = (wire: object): ParsedRequest => decode(dialect, wire, new Shelf());
 
     it.each<[asked: object, request: Partial<ImageRequest>, warnings?: string[]]>([
       [flux, { aspectRatio: "1:1" }],
@@ -233,7 +233,7 @@ describe("atalk", () => {
 
     it("answers 503 only where a second try may help", () => {
       const status = (retryable: boolean) =>
-        dialect.fail(new GatewayError("vendor_error", "no", { retryable }), "req-1").status;
+        dialect.encodeError(new GatewayError("vendor_error", "no", { retryable }), "req-1").status;
       expect([status(true), status(false)]).toEqual([503, 500]);
     });
   });

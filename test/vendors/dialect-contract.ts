@@ -23,7 +23,7 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
       turns: asked.request.turns?.map((turn) => ({ ...turn, references: turn.references.map(shown) })),
     }).toEqual({ n: 1, ...request, references, turns });
     expect(asked.warnings).toEqual(warnings);
-    expect(asked.as).toBe(as);
+    expect(asked.responseFormat).toBe(as);
     for (const reference of referencesOf(asked.request)) {
       if ("picture" in reference) expect(shelf.get(reference.picture)).toEqual(INLINE);
     }
@@ -87,7 +87,10 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
   });
 
   it.each(CODES)("tells of %s in a documented status, with the message", (code) => {
-    const { status, body } = dialect.fail(new GatewayError(code, "as the test says", { field: "prompt" }), "req-1");
+    const { status, body } = dialect.encodeError(
+      new GatewayError(code, "as the test says", { field: "prompt" }),
+      "req-1",
+    );
     expect(statuses).toContain(status);
     expect(JSON.stringify(body)).toContain(words[code] ?? "as the test says");
   });
@@ -96,7 +99,7 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
     for (const as of ["url", "base64"] as const) {
       const shelf = new Shelf();
       const record = drawn(shelf);
-      const { wire, pictures } = await overTheWire(dialect.encode(record, { ...ASKED, as }), shelf);
+      const { wire, pictures } = await overTheWire(dialect.encode(record, { ...ASKED, responseFormat: as }), shelf);
       const text = JSON.stringify(wire);
       const [first = "", second = ""] =
         pictures.length > 0 ? ["hoisted:0", "hoisted:1"] : record.images.map(({ url }) => url);

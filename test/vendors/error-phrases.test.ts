@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refusal, withoutPicture } from "../../src/vendors/vendor-errors.ts";
+import { vendorError, noImageError } from "../../src/vendors/vendor-errors.ts";
 
 /** Messages as vendors, relays and their models write them, and what each is where no status tells: with 200 or 500. */
 const TOLD: Record<string, string[]> = {
@@ -185,7 +185,7 @@ const NOTHING = [
   "Unexpected token < in JSON",
 ];
 
-const said = (text: string, status: number) => refusal("somebody", { status, code: -1, said: text });
+const said = (text: string, status: number) => vendorError("somebody", { status, code: -1, said: text });
 const rows = (table: Record<string, string[]>) =>
   Object.entries(table).flatMap(([meaning, texts]) => texts.map((text) => [meaning, text] as const));
 
@@ -215,7 +215,7 @@ describe("phrases", () => {
     for (const status of [200, 500])
       expect(said(text, status)).toMatchObject({ code: "vendor_error", retryable: false, elsewhere: true });
     expect(said(text, 200).message).toBe(`somebody: ${text}`);
-    expect(withoutPicture("somebody", [], text).code).toBe("no_image");
+    expect(noImageError("somebody", [], text).code).toBe("no_image");
   });
 
   it("are found in either case, and across lines", () => {
@@ -251,10 +251,10 @@ describe("a megabyte of words is read at once", () => {
     const long = piece.repeat(Math.ceil(1_000_000 / piece.length));
     const from = performance.now();
     for (const status of [200, 400, 500]) {
-      refusal("somebody", { status, said: long });
-      refusal("somebody", { status, code: long, said: long });
+      vendorError("somebody", { status, said: long });
+      vendorError("somebody", { status, code: long, said: long });
     }
-    withoutPicture("somebody", [long, long], long);
+    noImageError("somebody", [long, long], long);
     expect(performance.now() - from).toBeLessThan(1_000);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import page from "../../docs/errors.md?raw";
 import { type ErrorCode, GatewayError, STATUS } from "../../src/errors.ts";
 import { REASONS, STATUSES } from "../../src/vendors/error-codes.ts";
-import { withoutPicture } from "../../src/vendors/vendor-errors.ts";
+import { noImageError } from "../../src/vendors/vendor-errors.ts";
 import { vendors } from "../../src/vendors/index.ts";
 import { thrownBy } from "./junk.ts";
 import { ASKED } from "./specimens.ts";
@@ -22,7 +22,9 @@ const tables = page
   });
 const [dialectsTable, vendorsTable] = tables as [(typeof tables)[0], (typeof tables)[0]];
 const marked = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
-const providers = vendors.flatMap(({ provider }) => provider ?? []).filter(({ answer }) => answer === undefined);
+const providers = vendors
+  .flatMap(({ provider }) => provider ?? [])
+  .filter(({ localFetch: answer }) => answer === undefined);
 
 describe("docs/errors.md, statuses of each dialect", () => {
   const dialects = vendors.flatMap(({ dialect }) => dialect ?? []);
@@ -36,7 +38,7 @@ describe("docs/errors.md, statuses of each dialect", () => {
 
   it.each(dialectsTable.rows)("%s", (cell, _, ...statuses) => {
     const code = marked(cell)[0] as ErrorCode;
-    for (const { name, fail } of dialects) {
+    for (const { name, encodeError: fail } of dialects) {
       const [lasting, passing = lasting] = (statuses[dialectsTable.head.indexOf(name) - 2] ?? "")
         .split(", ")
         .map(Number);
@@ -64,7 +66,7 @@ describe("docs/errors.md, what a vendor's refusal becomes", () => {
   });
 
   it.each(said.filter(({ word }) => !isNumber(word)))("$word", ({ word, expected }) => {
-    expect(withoutPicture("somebody", [word]).code).toBe(expected.code);
+    expect(noImageError("somebody", [word]).code).toBe(expected.code);
   });
 
   const numbers = said.filter(({ word }) => isNumber(word));

@@ -54,7 +54,7 @@ export function loop(dialect: Dialect, provider: Provider, { readBack = {}, word
   it("what is answered reads as the same pictures", async () => {
     const shelf = new Shelf();
     const record = drawn(shelf);
-    const { wire, pictures } = await overTheWire(dialect.encode(record, { ...ASKED, as: "url" }), shelf);
+    const { wire, pictures } = await overTheWire(dialect.encode(record, { ...ASKED, responseFormat: "url" }), shelf);
     const { images } = provider.decode(200, wire, new Headers(), ASKED.request);
     expect(images).toHaveLength(2);
     images.forEach((carrier, index) => {
@@ -66,7 +66,7 @@ export function loop(dialect: Dialect, provider: Provider, { readBack = {}, word
   });
 
   it.each(CODES)("%s reads as itself, or as what its wire has for it", async (code) => {
-    const { status, body } = dialect.fail(new GatewayError(code, "as the test says"), "req-1");
+    const { status, body } = dialect.encodeError(new GatewayError(code, "as the test says"), "req-1");
     const { wire } = await overTheWire(body, new Shelf());
     const error = thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request));
     expect(error).toMatchObject({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { canonicalModel } from "../../src/image/catalog.ts";
-import { contradiction, type ModelSpec } from "../../src/image/model-spec.ts";
+import { validateSpec, type ModelSpec } from "../../src/image/model-spec.ts";
 import { PIXELS } from "../../src/image/pixel-tables.ts";
 import { TIERS } from "../../src/image/request.ts";
 import { parseRatio } from "../../src/image/size.ts";
@@ -113,7 +113,7 @@ function sorted(value: unknown): string {
 describe("every vendor's table", () => {
   it.each(specs)("%s: %s agrees with itself and the catalog", (_, model, spec) => {
     expect(canonicalModel(model) ?? model).toBe(model);
-    expect(contradiction(spec)).toBeUndefined();
+    expect(validateSpec(spec)).toBeUndefined();
     expect(spec.ratios.filter((ratio) => parseRatio(ratio) === undefined)).toEqual([]);
     for (const list of [spec.ratios, spec.sizes, spec.qualities, spec.formats, spec.referenceSchemes])
       expect(new Set(list).size).toBe(list.length);

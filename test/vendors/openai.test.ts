@@ -262,7 +262,7 @@ describe("OpenAI", () => {
 
   it("answers neither moderation nor an empty account with a status that its SDKs try again", () => {
     for (const code of ["content_rejected", "insufficient_credit"] as const) {
-      const status = generations.fail({ code, message: "no" } as never, "req-1").status;
+      const status = generations.encodeError({ code, message: "no" } as never, "req-1").status;
       expect([408, 409, 429].includes(status) || status >= 500).toBe(false);
     }
   });

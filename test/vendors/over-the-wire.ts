@@ -1,5 +1,5 @@
 import type { StoredPicture } from "../../src/image/request.ts";
-import { dimensions, sniff } from "../../src/image/detect-type.ts";
+import { dimensions, detectType } from "../../src/image/detect-type.ts";
 import type { Wire } from "../../src/image/wire.ts";
 import { parseDocuments } from "../../src/stream/read-json.ts";
 import { Hoist } from "../../src/stream/hoist.ts";
@@ -11,7 +11,7 @@ export class Shelf {
 
   put(bytes: Uint8Array): StoredPicture {
     const key = `picture-${this.bytes.size}`;
-    const type = sniff(bytes) ?? "";
+    const type = detectType(bytes) ?? "";
     this.bytes.set(key, bytes);
     return { key, type, width: 0, height: 0, ...dimensions(type, bytes), bytes: bytes.length };
   }

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { GatewayError } from "../../src/errors.ts";
 import { canonicalModel } from "../../src/image/catalog.ts";
 import { fit } from "../../src/image/fit.ts";
-import { contradiction, type ModelSpec } from "../../src/image/model-spec.ts";
+import { validateSpec, type ModelSpec } from "../../src/image/model-spec.ts";
 import type { ImageRequest } from "../../src/image/request.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";
 import { JUNK, pathsIn, replaced, thrownBy } from "./junk.ts";
@@ -14,7 +14,7 @@ import type { Meaning, Subject } from "./subject.ts";
 export function providerContract(provider: Provider, { requests, meanings, answers = {} }: Subject): void {
   it("says what it can do with each model consistently", () => {
     for (const spec of Object.values(provider.models)) {
-      expect(contradiction(spec)).toBeUndefined();
+      expect(validateSpec(spec)).toBeUndefined();
       if (spec.referenceSchemes.length > 0) expect(spec.referenceSchemes).toContain("https");
     }
   });

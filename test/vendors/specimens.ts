@@ -1,7 +1,7 @@
 import { type ErrorCode, STATUS } from "../../src/errors.ts";
 import type { GenerationRecord } from "../../src/image/record.ts";
 import type { Reference, StoredPicture } from "../../src/image/request.ts";
-import type { Asked, Dialect } from "../../src/vendors/vendor.ts";
+import type { ParsedRequest, Dialect } from "../../src/vendors/vendor.ts";
 import { png, webp } from "../image/pictures.ts";
 import { arrive, type Shelf } from "./over-the-wire.ts";
 
@@ -12,7 +12,7 @@ export const INLINE = png(20, 10);
 const LEFT_OUT = /<BASE64_ENCODED_IMAGE>|iVBORw0KGgoAA\w*\.\.\./g;
 
 /** What was asked, where it does not matter. */
-export const ASKED: Asked = { request: { model: "", prompt: "a cat", n: 2, references: [] }, warnings: [] };
+export const ASKED: ParsedRequest = { request: { model: "", prompt: "a cat", n: 2, references: [] }, warnings: [] };
 
 /** A record of two pictures. */
 export function drawn(shelf: Shelf): GenerationRecord {
@@ -51,7 +51,7 @@ export function bytesOf(fixture: object): Uint8Array {
 }
 
 /** What a dialect makes of a fixture. */
-export function decode(dialect: Dialect, fixture: object, shelf: Shelf): Asked {
+export function decode(dialect: Dialect, fixture: object, shelf: Shelf): ParsedRequest {
   const { wire, pictures } = arrive(bytesOf(fixture), shelf);
   return dialect.decode(wire, pictures, new Headers());
 }

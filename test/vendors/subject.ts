@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../src/errors.ts";
 import type { ImageRequest, Turn } from "../../src/image/request.ts";
-import type { Asked, Vendor } from "../../src/vendors/vendor.ts";
+import type { ParsedRequest, Vendor } from "../../src/vendors/vendor.ts";
 
 /** What a vendor's own test says of it; all else is the same for every vendor. */
 export interface Subject {
@@ -25,7 +25,7 @@ export interface Meaning {
   references?: string[];
   turns?: (Omit<Turn, "references"> & { references: string[] })[];
   warnings?: string[];
-  as?: Asked["as"];
+  as?: ParsedRequest["responseFormat"];
   /** What the vendor's provider sends for it, if it is not the request itself. */
   sent?: object;
 }

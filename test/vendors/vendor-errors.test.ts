@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { REASONS, STATUSES } from "../../src/vendors/error-codes.ts";
-import { refusal } from "../../src/vendors/vendor-errors.ts";
+import { vendorError } from "../../src/vendors/vendor-errors.ts";
 import { vendors } from "../../src/vendors/index.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";
 import { thrownBy } from "./junk.ts";
@@ -358,7 +358,7 @@ describe("answers with 200 and no picture", () => {
 
 describe("of status, code and words the most telling counts", () => {
   const own = { 402: "model_not_found", 500: "busy", 29003: "invalid_request", 26004: "insufficient_credit" } as const;
-  const cases: [refused: Parameters<typeof refusal>[1], outcome: string][] = [
+  const cases: [refused: Parameters<typeof vendorError>[1], outcome: string][] = [
     // A definite status stands, whatever the words.
     [{ status: 429, said: "You exceeded your quota: insufficient balance" }, "rate"],
     [{ status: 402, said: "model x not found" }, "credit"],
@@ -399,10 +399,10 @@ describe("of status, code and words the most telling counts", () => {
     [{ status: 200, code: "" }, "failed"],
   ];
   it.each(cases)("%j is %s", (refused, outcome) => {
-    expect(refusal("somebody", refused)).toMatchObject(expected(outcome));
+    expect(vendorError("somebody", refused)).toMatchObject(expected(outcome));
   });
 
-  it.each<[refused: Parameters<typeof refusal>[1], message: string]>([
+  it.each<[refused: Parameters<typeof vendorError>[1], message: string]>([
     [{ status: 400, said: "no" }, "no"],
     [{ status: 400, code: "prompt_blocked" }, "prompt_blocked"],
     [{ status: 400, code: "prompt_blocked", said: "no" }, "no (prompt_blocked)"],
@@ -413,6 +413,6 @@ describe("of status, code and words the most telling counts", () => {
     [{ status: 200, code: "7" }, "code 7"],
     [{ status: 400, code: 0 }, "status 400"],
   ])("tells %j in the vendor's words", (refused, message) => {
-    expect(refusal("somebody", refused).message).toBe(`somebody: ${message}`);
+    expect(vendorError("somebody", refused).message).toBe(`somebody: ${message}`);
   });
 });

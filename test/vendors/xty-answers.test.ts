@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { provider } from "../../src/vendors/xty/provider.ts";
-import type { Carrier } from "../../src/vendors/vendor.ts";
+import type { ImageSource } from "../../src/vendors/vendor.ts";
 import { thrownBy } from "./junk.ts";
 import { ASKED } from "./specimens.ts";
 
@@ -8,12 +8,12 @@ const decode = (wire: unknown, n = 1, status = 200) =>
   provider.decode(status, wire, new Headers(), { ...ASKED.request, n });
 const choice = (content: unknown, more: object = {}) => ({ message: { content }, finish_reason: "stop", ...more });
 const said = (content: unknown) => decode({ choices: [choice(content)] }, 9);
-const at = (name: string): Carrier => ({ url: `https://files.example.com/${name}` });
+const at = (name: string): ImageSource => ({ url: `https://files.example.com/${name}` });
 const link = (name: string) => `![image](https://files.example.com/${name})`;
 const uri = (index: number) => `data:image/png;base64,hoisted:${index}`;
 
 describe("pictures in a text", () => {
-  it.each<[string, Carrier[], text?: string]>([
+  it.each<[string, ImageSource[], text?: string]>([
     [`${link("a")}\n${link("b")}`, [at("a"), at("b")]],
     [`![image](${uri(0)})\n![image](${uri(1)})`, [{ hoisted: 0 }, { hoisted: 1 }]],
     [`${link("a")} ${link("a")}`, [at("a")]],

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Asked } from "../../src/vendors/vendor.ts";
+import type { ParsedRequest } from "../../src/vendors/vendor.ts";
 import { dialect } from "../../src/vendors/xty/dialect.ts";
 import answers from "../fixtures/xty/answers.json" with { type: "json" };
 import { overTheWire, Shelf } from "./over-the-wire.ts";
@@ -9,7 +9,7 @@ const documented = answers["成功响应"];
 const shelf = new Shelf();
 const record = { ...drawn(shelf), createdAt: "2024-01-01T00:00:00.000Z" };
 const messages = [{ role: "user", content: "a cat" }];
-const asked = (more: object = {}): Asked =>
+const asked = (more: object = {}): ParsedRequest =>
   dialect.decode({ model: documented.model, messages, ...more }, [], new Headers());
 const url = (n: number) => `https://easel.example/images/id/${n}`;
 const content = (n: number) => `这是第 ${n + 1} 张图片:\n\n![image](${url(n)})`;
@@ -61,8 +61,10 @@ it("counts what it used in a last chunk only for who asks", () => {
 });
 
 it("tells errors in the document's shape", () => {
-  const error = { code: "invalid_request", message: "no", field: "messages" } as Parameters<typeof dialect.fail>[0];
-  expect(dialect.fail(error, "req-1")).toEqual({
+  const error = { code: "invalid_request", message: "no", field: "messages" } as Parameters<
+    typeof dialect.encodeError
+  >[0];
+  expect(dialect.encodeError(error, "req-1")).toEqual({
     status: 400,
     body: { error: { message: "no", type: "invalid_request_error", param: "messages", code: null } },
   });

@@ -65,7 +65,7 @@ describe("image_config", () => {
     // Whoever draws, if they can: nobody asked for it.
     const pinned = ask({ model: "linkai/nano-banana-2" });
     expect(pinned.request).toMatchObject({ size: "1K", aspectRatio: "1:1" });
-    expect(pinned.assumed).toEqual(["size", "aspectRatio"]);
+    expect(pinned.defaulted).toEqual(["size", "aspectRatio"]);
   });
 });
 

@@ -3,18 +3,18 @@ import type { ModelSpec } from "../../image/model-spec.ts";
 import type { ImageRequest, Reference, StoredPicture } from "../../image/request.ts";
 import { parseRatio } from "../../image/size.ts";
 import { readReference } from "../reference-fields.ts";
-import { fitOwn, parseWire, specOf, unknownFields } from "../request-schema.ts";
-import type { Asked } from "../vendor.ts";
+import { fitToDocument, parseWire, documentedSpec, unknownFields } from "../request-schema.ts";
+import type { ParsedRequest } from "../vendor.ts";
 import { DEFAULT_RATIO, isFlux, models, RATIOS, REFERENCE } from "./models.ts";
 import { INPUT_IMAGES, nearestSide, type RequestWire, requestWire } from "./wire.ts";
 
 const TABLE = { vendor: "atalk", models };
 
 /** Reads a client's body; throws invalid_request. */
-export function decode(wire: unknown, pictures: readonly StoredPicture[]): Asked {
+export function decode(wire: unknown, pictures: readonly StoredPicture[]): ParsedRequest {
   const asked = parseWire(requestWire, wire);
   refuseMoreImages(wire as object);
-  const own = specOf(TABLE, asked.model);
+  const own = documentedSpec(TABLE, asked.model);
   checkRatio(asked, own);
   const request: ImageRequest = {
     model: asked.model,
@@ -41,12 +41,12 @@ export function decode(wire: unknown, pictures: readonly StoredPicture[]): Asked
   if (plain !== undefined && safety_tolerance !== undefined)
     warnings.push(`safety_tolerance was left out: ${plain} does not take it here`);
   else if (safety_tolerance !== undefined) request.providerOptions = { atalk: { safety_tolerance } };
-  const fitted = fitOwn(TABLE, request);
+  const fitted = fitToDocument(TABLE, request);
   const names = INPUT_IMAGES.filter((field) => asked[field] !== undefined);
   return {
     request: fitted.request,
     warnings: [...warnings, ...fitted.warnings],
-    assumed: asked.aspect_ratio === undefined ? ["aspectRatio"] : [],
+    defaulted: asked.aspect_ratio === undefined ? ["aspectRatio"] : [],
     // There may be gaps: the second reference may be input_image_3.
     fields: Object.fromEntries(names.map((name, index) => [`references[${index}]`, name])),
   };

@@ -1,7 +1,7 @@
 import { type ErrorCode, type GatewayError, STATUS } from "../../errors.ts";
 import { totalCost } from "../../image/model-spec.ts";
 import type { GenerationRecord } from "../../image/record.ts";
-import { Inline } from "../../image/wire.ts";
+import { InlineImage } from "../../image/wire.ts";
 import type { Dialect } from "../vendor.ts";
 import { decode } from "./dialect-request.ts";
 import { INPUT_IMAGES } from "./wire.ts";
@@ -29,7 +29,7 @@ export const dialect: Dialect = {
       code: 0,
       data: record.images.map((image) =>
         isInline
-          ? { type: "base64", image: new Inline(image), mimeType: image.type, revised_prompt: null }
+          ? { type: "base64", image: new InlineImage(image), mimeType: image.type, revised_prompt: null }
           : { type: "url", image: image.url, mimeType: null, revised_prompt: null },
       ),
       model: record.model,
@@ -43,7 +43,7 @@ export const dialect: Dialect = {
     };
   },
 
-  fail(error) {
+  encodeError(error) {
     return { status: statusOf(error), body: { code: -1, msg: KEY_WORDS[error.code] ?? error.message } };
   },
 };

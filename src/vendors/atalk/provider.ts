@@ -1,10 +1,10 @@
-import { wrong } from "../../errors.ts";
+import { invalidField } from "../../errors.ts";
 import type { ModelSpec } from "../../image/model-spec.ts";
 import type { Cost } from "../../image/record.ts";
 import type { ImageRequest, Reference } from "../../image/request.ts";
-import { Inline, type Wire } from "../../image/wire.ts";
-import { carrier, code, list, object, saidIn } from "../response-fields.ts";
-import { refusal, tell, withoutPicture } from "../vendor-errors.ts";
+import { InlineImage, type Wire } from "../../image/wire.ts";
+import { imageSource, code, list, object, errorMessageIn } from "../response-fields.ts";
+import { vendorError, classifyText, noImageError } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { isFlux, models } from "./models.ts";
 import { INPUT_IMAGES, safetyTolerance } from "./wire.ts";
@@ -35,24 +35,26 @@ export const provider: Provider = {
   decode(status, wire) {
     const answer = object(wire);
     // `msg` is documented, `message` is in its own sample code.
-    const said = saidIn(answer);
+    const said = errorMessageIn(answer);
     const isError = Number(answer["code"] ?? 0) !== 0 || (answer["error"] ?? undefined) !== undefined;
     if (status !== 200 || isError) {
       // The sample code tries 500 again as it does 429 and 503; words that tell more of one, as of moderation, come first.
-      const own = tell(said ?? "") === undefined ? ({ 500: "busy" } as const) : {};
-      throw refusal("atalk", { status, code: code(answer["code"]), said, own });
+      const own = classifyText(said ?? "") === undefined ? ({ 500: "busy" } as const) : {};
+      throw vendorError("atalk", { status, code: code(answer["code"]), said, own });
     }
     // `type` says whether it is a URL or base64, and so does the value.
-    const images = list(answer["data"]).flatMap((item) => carrier(object(item)["image"]) ?? []);
+    const images = list(answer["data"]).flatMap((item) => imageSource(object(item)["image"]) ?? []);
     // Also where `usage.images_failed` counts it: 0 is no picture.
-    if (images.length === 0) throw withoutPicture("atalk", [], said);
+    if (images.length === 0) throw noImageError("atalk", [], said);
     const usage = answer["usage"] === undefined ? undefined : object(answer["usage"]);
     return { images, usage, cost: costOf(usage) };
   },
 };
 
 function imagesWire(references: readonly Reference[]): Record<string, Wire> {
-  const wires = references.map((reference) => ("url" in reference ? reference.url : new Inline(reference.picture)));
+  const wires = references.map((reference) =>
+    "url" in reference ? reference.url : new InlineImage(reference.picture),
+  );
   return Object.fromEntries(INPUT_IMAGES.map((field, index) => [field, wires[index]]));
 }
 
@@ -61,7 +63,7 @@ function toleranceOf({ providerOptions }: ImageRequest, { wireName }: ModelSpec)
   const asked = providerOptions?.["atalk"]?.["safety_tolerance"] ?? undefined;
   if (asked === undefined) return undefined;
   const parsed = safetyTolerance.safeParse(asked);
-  if (!parsed.success) throw wrong("safety_tolerance", "must be a whole number from 0 to 5");
+  if (!parsed.success) throw invalidField("safety_tolerance", "must be a whole number from 0 to 5");
   return isFlux(wireName) ? parsed.data : undefined;
 }
 

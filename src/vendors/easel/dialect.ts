@@ -52,14 +52,14 @@ export const dialect: Dialect = {
         mask: mask === undefined ? undefined : readOne(mask, pictures, "mask"),
       },
       warnings: [],
-      as: prefersPicture(headers.get("accept")) ? "picture" : "url",
-      ...(preset !== undefined && { preset: { name: preset, given: namesOf(said) } }),
+      responseFormat: prefersPicture(headers.get("accept")) ? "picture" : "url",
+      ...(preset !== undefined && { preset: { name: preset, setFields: namesOf(said) } }),
     };
   },
 
   encode: recordWire,
 
-  fail(error) {
+  encodeError(error) {
     return { status: STATUS[error.code], body: errorWire(error) };
   },
 };

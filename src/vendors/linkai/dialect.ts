@@ -2,7 +2,7 @@ import type { ErrorCode } from "../../errors.ts";
 import { type ImageRequest, TIERS } from "../../image/request.ts";
 import { parsePixels } from "../../image/size.ts";
 import { readReferences } from "../reference-fields.ts";
-import { fitOwn, parseWire, readSize, specOf, unknownFields } from "../request-schema.ts";
+import { fitToDocument, parseWire, readSize, documentedSpec, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { AUTO_RATIOS, requestWire } from "./wire.ts";
@@ -43,13 +43,13 @@ const TYPES: Partial<Record<ErrorCode, string>> = {
 export const dialect: Dialect = {
   name: "linkai",
   paths: ["/v1/images/generations"],
-  nested: true,
+  prefixedOnly: true,
   fields: { aspectRatio: "aspect_ratio", references: "images", width: "size", height: "size" },
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
     const warnings = unknownFields(requestWire, wire);
-    const own = specOf(TABLE, asked.model);
+    const own = documentedSpec(TABLE, asked.model);
     let { size } = asked;
     // 模型不支持的字段会被自动忽略, whatever their value; pixels still tell a ratio.
     if (size !== undefined && own?.sizes.length === 0 && parsePixels(size) === undefined) {
@@ -75,15 +75,15 @@ export const dialect: Dialect = {
       request.size ??= own?.defaultSize;
       if (asked.aspect_ratio === undefined) request.aspectRatio = own?.defaultRatio;
     }
-    const fitted = fitOwn(TABLE, request);
-    return { request: fitted.request, warnings: [...warnings, ...fitted.warnings], assumed };
+    const fitted = fitToDocument(TABLE, request);
+    return { request: fitted.request, warnings: [...warnings, ...fitted.warnings], defaulted: assumed };
   },
 
   encode(record) {
     return { data: record.images.map((image) => ({ url: image.url })) };
   },
 
-  fail(error) {
+  encodeError(error) {
     const type = TYPES[error.code] ?? "invalid_request_error";
     return { status: STATUS[error.code], body: { error: { message: error.message, type } } };
   },

@@ -1,11 +1,11 @@
-import { carrierIn, code, list, object, saidIn } from "../response-fields.ts";
+import { imageSourceIn, code, list, object, errorMessageIn } from "../response-fields.ts";
 import { writeReference } from "../reference-fields.ts";
-import { type Meaning, refusal, withoutPicture } from "../vendor-errors.ts";
+import { type VendorErrorKind, vendorError, noImageError } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
 /** 错误响应: what this vendor's statuses mean where the usual meaning is another. */
-const STATUSES: Readonly<Record<number, Meaning>> = {
+const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   402: "model_not_found",
   406: "insufficient_credit",
   409: "content_rejected",
@@ -38,12 +38,12 @@ export const provider: Provider = {
     const answer = object(wire);
     const error = answer["error"] ?? undefined;
     const { code: own, type } = object(error);
-    const said = saidIn(answer);
+    const said = errorMessageIn(answer);
     if (status !== 200 || error !== undefined)
-      throw refusal("linkai", { status, code: code(own) ?? code(type), said, own: STATUSES });
+      throw vendorError("linkai", { status, code: code(own) ?? code(type), said, own: STATUSES });
     // The document promises `url`; the vendor's own client also reads `b64_json`.
-    const images = list(answer["data"]).flatMap((item) => carrierIn(item) ?? []);
+    const images = list(answer["data"]).flatMap((item) => imageSourceIn(item) ?? []);
     if (images.length > 0) return { images };
-    throw withoutPicture("linkai", [], said);
+    throw noImageError("linkai", [], said);
   },
 };

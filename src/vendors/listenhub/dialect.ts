@@ -1,8 +1,8 @@
 import { type ErrorCode, GatewayError } from "../../errors.ts";
 import type { ImageRequest, Reference, StoredPicture } from "../../image/request.ts";
-import { Inline } from "../../image/wire.ts";
+import { InlineImage } from "../../image/wire.ts";
 import { readPicture, readUrl } from "../reference-fields.ts";
-import { fitOwn, parseWire, unknownFields } from "../request-schema.ts";
+import { fitToDocument, parseWire, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, imageConfigWire, type ReferenceWire, requestWire } from "./wire.ts";
@@ -48,11 +48,11 @@ export const dialect: Dialect = {
       ...unknownFields(requestWire, wire),
       ...unknownFields(imageConfigWire, (wire as { imageConfig?: unknown }).imageConfig, "imageConfig."),
     ];
-    const own = fitOwn(TABLE, request);
+    const own = fitToDocument(TABLE, request);
     return {
       request: own.request,
       warnings: [...warnings, ...own.warnings],
-      assumed: asked.imageConfig?.imageSize === undefined ? ["size"] : [],
+      defaulted: asked.imageConfig?.imageSize === undefined ? ["size"] : [],
     };
   },
 
@@ -61,14 +61,16 @@ export const dialect: Dialect = {
       candidates: [
         {
           content: {
-            parts: record.images.map((image) => ({ inlineData: { mimeType: image.type, data: new Inline(image) } })),
+            parts: record.images.map((image) => ({
+              inlineData: { mimeType: image.type, data: new InlineImage(image) },
+            })),
           },
         },
       ],
     };
   },
 
-  fail(error, requestId) {
+  encodeError(error, requestId) {
     const [status, code] = FAILURES[error.code];
     return { status, body: { code, message: error.message, request_id: requestId } };
   },

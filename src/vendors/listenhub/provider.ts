@@ -1,14 +1,14 @@
 import type { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
-import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
-import { list, object, saidIn, text } from "../response-fields.ts";
-import { type Meaning, reasonOf, refusal, withoutPicture } from "../vendor-errors.ts";
-import type { Carrier, Drawn, Provider } from "../vendor.ts";
+import { placeholderIndex, InlineImage, type Wire } from "../../image/wire.ts";
+import { list, object, errorMessageIn, text } from "../response-fields.ts";
+import { type VendorErrorKind, kindOfReason, vendorError, noImageError } from "../vendor-errors.ts";
+import type { ImageSource, VendorResult, Provider } from "../vendor.ts";
 import { models, undocumented } from "./models.ts";
 import { CODES } from "./wire.ts";
 
 /** Codes of the error body, as the vendor's SDK knows them; they come with any status, 200 too. */
-const ERRORS: Readonly<Record<number, Meaning>> = {
+const ERRORS: Readonly<Record<number, VendorErrorKind>> = {
   [CODES.key]: "key",
   [CODES.credit]: "insufficient_credit",
   [CODES.parameters]: "invalid_request",
@@ -49,7 +49,7 @@ export const provider: Provider = {
 
 function referenceWire(reference: Reference): Wire {
   if ("picture" in reference)
-    return { inlineData: { data: new Inline(reference.picture), mimeType: reference.picture.type } };
+    return { inlineData: { data: new InlineImage(reference.picture), mimeType: reference.picture.type } };
   return { fileData: { fileUri: reference.url, mimeType: reference.type ?? mimeOf(reference.url) } };
 }
 
@@ -66,12 +66,17 @@ function isError(answer: Record<string, unknown>): boolean {
 function errorOf(status: number, answer: Record<string, unknown>): GatewayError {
   // Google's own errors have the status for a code.
   const code = Number(answer["code"] ?? object(answer["error"])["code"] ?? 0);
-  return refusal("listenhub", { status, code: code === 0 ? undefined : code, said: saidIn(answer), own: ERRORS });
+  return vendorError("listenhub", {
+    status,
+    code: code === 0 ? undefined : code,
+    said: errorMessageIn(answer),
+    own: ERRORS,
+  });
 }
 
-function picturesIn(answers: Record<string, unknown>[]): Drawn {
-  const finals: Carrier[] = [];
-  const drafts: Carrier[] = [];
+function picturesIn(answers: Record<string, unknown>[]): VendorResult {
+  const finals: ImageSource[] = [];
+  const drafts: ImageSource[] = [];
   const words: string[] = [];
   const reasons: string[] = [];
   const explained: string[] = [];
@@ -89,7 +94,7 @@ function picturesIn(answers: Record<string, unknown>[]): Drawn {
       explained.push(text(candidate["finishMessage"]) ?? "");
       for (const part of list(object(candidate["content"])["parts"]).map(object)) {
         const data = text(object(part["inlineData"] ?? part["inline_data"])["data"]);
-        const index = data === undefined ? undefined : hoistedIndex(data);
+        const index = data === undefined ? undefined : placeholderIndex(data);
         if (index !== undefined) (part["thought"] === true ? drafts : finals).push({ hoisted: index });
         else if (part["thought"] !== true) words.push(text(part["text"]) ?? "");
       }
@@ -100,7 +105,7 @@ function picturesIn(answers: Record<string, unknown>[]): Drawn {
   if (finals.length > 0) return { images: finals, text: said === "" ? undefined : said, usage };
   const last = drafts.at(-1);
   // Seen: a final picture marked as thought. Of a refused answer it is a draft.
-  if (last !== undefined && !reasons.some((reason) => reasonOf(reason) === "content_rejected"))
+  if (last !== undefined && !reasons.some((reason) => kindOfReason(reason) === "content_rejected"))
     return { images: [last], text: said === "" ? undefined : said, usage };
-  throw withoutPicture("listenhub", reasons, joined([...explained, said]));
+  throw noImageError("listenhub", reasons, joined([...explained, said]));
 }

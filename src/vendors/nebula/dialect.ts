@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../errors.ts";
 import { type ImageRequest, type Reference, type StoredPicture, TIERS } from "../../image/request.ts";
 import { parseRatio } from "../../image/size.ts";
-import { Inline } from "../../image/wire.ts";
+import { InlineImage } from "../../image/wire.ts";
 import { readContents } from "../contents.ts";
 import { readReferences } from "../reference-fields.ts";
 import { parseWire, readSize, unknownFields } from "../request-schema.ts";
@@ -29,7 +29,7 @@ const STATUS: Record<ErrorCode, number> = {
 export const dialect: Dialect = {
   name: "nebula",
   paths: ["/v1/images/generations"],
-  nested: true,
+  prefixedOnly: true,
   fields: {
     aspectRatio: "size",
     width: "size",
@@ -58,20 +58,20 @@ export const dialect: Dialect = {
       },
       warnings: unknownFields(requestWire, wire),
       fields,
-      as: asked.response_format === "b64_json" ? "base64" : "url",
+      responseFormat: asked.response_format === "b64_json" ? "base64" : "url",
     };
   },
 
-  encode(record, { as }) {
+  encode(record, { responseFormat }) {
     const data = record.images.map((image) => ({
-      url: as === "base64" ? "" : image.url,
-      b64_json: as === "base64" ? new Inline(image) : "",
+      url: responseFormat === "base64" ? "" : image.url,
+      b64_json: responseFormat === "base64" ? new InlineImage(image) : "",
       revised_prompt: "",
     }));
     return envelope(200, "操作成功", { data, created: Math.floor(Date.parse(record.createdAt) / 1000) });
   },
 
-  fail(error) {
+  encodeError(error) {
     const status = STATUS[error.code];
     return { status, body: envelope(status, error.message, null) };
   },

@@ -1,8 +1,8 @@
 import type { Turn } from "../../image/request.ts";
 import type { Wire } from "../../image/wire.ts";
-import { carrierIn, code, list, object, saidIn } from "../response-fields.ts";
+import { imageSourceIn, code, list, object, errorMessageIn } from "../response-fields.ts";
 import { writeReference } from "../reference-fields.ts";
-import { refusal, withoutPicture } from "../vendor-errors.ts";
+import { vendorError, noImageError } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
@@ -30,14 +30,14 @@ export const provider: Provider = {
     const answer = object(wire);
     const error = answer["error"] ?? undefined;
     const told = code(answer["code"]) ?? code(object(error)["code"]) ?? code(object(error)["type"]);
-    const said = saidIn(answer);
+    const said = errorMessageIn(answer);
     if (status !== 200 || error !== undefined || (told !== undefined && Number(told) !== 200))
-      throw refusal("nebula", { status, code: told, said });
+      throw vendorError("nebula", { status, code: told, said });
     // Clients also meet the list without its envelope.
     const items = [...list(answer["data"]), ...list(object(answer["data"])["data"])];
-    const images = items.flatMap((item) => carrierIn(item) ?? []);
+    const images = items.flatMap((item) => imageSourceIn(item) ?? []);
     if (images.length > 0) return { images };
-    throw withoutPicture("nebula", [], said);
+    throw noImageError("nebula", [], said);
   },
 };
 

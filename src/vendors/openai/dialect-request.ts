@@ -1,9 +1,9 @@
-import { wrong } from "../../errors.ts";
+import { invalidField } from "../../errors.ts";
 import { type ImageRequest, type StoredPicture, TIERS } from "../../image/request.ts";
 import { readContents } from "../contents.ts";
 import { readReference } from "../reference-fields.ts";
 import { parseWire, readSize, unknownFields } from "../request-schema.ts";
-import type { Asked } from "../vendor.ts";
+import type { ParsedRequest } from "../vendor.ts";
 import { DEFAULT_MODEL, type PictureWire, promptWire, type RequestWire, requestWire, UNAVAILABLE } from "./wire.ts";
 
 /** Fields that are not text; a form has nothing else. */
@@ -31,7 +31,7 @@ function typedValue(name: string, value: unknown): unknown {
 }
 
 /** What a client asks for at either path, by JSON or by a form. Throws invalid_request. */
-export function readAsked(body: unknown, pictures: StoredPicture[], headers: Headers): Asked {
+export function readAsked(body: unknown, pictures: StoredPicture[], headers: Headers): ParsedRequest {
   const isForm = /^\s*multipart\//i.test(headers.get("content-type") ?? "");
   const wire = isForm ? typed(body) : body;
   const asked = parseWire(requestWire, wire);
@@ -62,15 +62,15 @@ export function readAsked(body: unknown, pictures: StoredPicture[], headers: Hea
   const names = given.map(({ field }, index) => [`references[${shown.length + index}]`, field] as const);
   const fields: Record<string, string> = { ...where, ...Object.fromEntries(names) };
   fields["references"] = asked.image === undefined ? "images" : "image";
-  return { request, warnings, as: format === "url" ? "url" : "base64", stream, fields };
+  return { request, warnings, responseFormat: format === "url" ? "url" : "base64", stream, fields };
 }
 
 /** The same where something must be there to be changed. */
-export function readEdit(body: unknown, pictures: StoredPicture[], headers: Headers): Asked {
+export function readEdit(body: unknown, pictures: StoredPicture[], headers: Headers): ParsedRequest {
   const asked = readAsked(body, pictures, headers);
   const { references, turns = [] } = asked.request;
   if (references.length > 0 || turns.some((turn) => turn.references.length > 0)) return asked;
-  throw wrong("image", "is required: a PNG, JPEG or WebP picture, or several");
+  throw invalidField("image", "is required: a PNG, JPEG or WebP picture, or several");
 }
 
 function readPrompt(

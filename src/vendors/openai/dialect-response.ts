@@ -1,7 +1,7 @@
-import { type Wire, type Event, Inline } from "../../image/wire.ts";
+import { type Wire, type Event, InlineImage } from "../../image/wire.ts";
 import { list, object } from "../response-fields.ts";
 import type { GenerationRecord } from "../../image/record.ts";
-import type { Asked } from "../vendor.ts";
+import type { ParsedRequest } from "../vendor.ts";
 
 /** Tokens in the words of OpenAI's images API, of its chat API, and of the Gemini API; undefined where none are told. */
 function usageWire(usage: Record<string, unknown> | undefined): Wire {
@@ -32,11 +32,13 @@ function imageTokens(told: Record<string, unknown>): number {
 const QUALITIES = ["low", "medium", "high", "xhigh", "max"];
 
 /** ImagesResponse of openai-node: pictures by URL, or in base64. */
-export function encode(record: GenerationRecord, { as }: Asked): Wire {
+export function encode(record: GenerationRecord, { responseFormat }: ParsedRequest): Wire {
   return {
     created: seconds(record.createdAt),
     // Never both, and never an empty one beside the other: SDKs take the first they find.
-    data: record.images.map((image) => (as === "base64" ? { b64_json: new Inline(image) } : { url: image.url })),
+    data: record.images.map((image) =>
+      responseFormat === "base64" ? { b64_json: new InlineImage(image) } : { url: image.url },
+    ),
     usage: usageWire(record.usage?.vendor),
   };
 }
@@ -48,13 +50,13 @@ export function encode(record: GenerationRecord, { as }: Asked): Wire {
 export function completed(
   type: "image_generation.completed" | "image_edit.completed",
   record: GenerationRecord,
-  { request: { quality = "auto" } }: Asked,
+  { request: { quality = "auto" } }: ParsedRequest,
 ): Event[] {
   return record.images.map((image, index) => ({
     event: type,
     data: {
       type,
-      b64_json: new Inline(image),
+      b64_json: new InlineImage(image),
       created_at: seconds(record.finishedAt ?? record.createdAt),
       size: image.width > 0 ? `${image.width}x${image.height}` : "auto",
       quality: QUALITIES.includes(quality) ? quality : "auto",

@@ -1,9 +1,9 @@
-import { failAsOpenAI } from "../openai-errors.ts";
+import { encodeOpenAIError } from "../openai-errors.ts";
 import type { Dialect } from "../vendor.ts";
 import { completed, encode } from "./dialect-response.ts";
 import { readAsked, readEdit } from "./dialect-request.ts";
 
-const fail = failAsOpenAI("image_generation_user_error", "moderation_blocked");
+const fail = encodeOpenAIError("image_generation_user_error", "moderation_blocked");
 
 const fields = {
   aspectRatio: "aspect_ratio",
@@ -22,7 +22,7 @@ export const generations: Dialect = {
   decode: readAsked,
   encode,
   events: (record, asked) => completed("image_generation.completed", record, asked),
-  fail,
+  encodeError: fail,
 };
 
 /** The same by words and pictures, which come in a form or in JSON. */
@@ -33,5 +33,5 @@ export const edits: Dialect = {
   decode: readEdit,
   encode,
   events: (record, asked) => completed("image_edit.completed", record, asked),
-  fail,
+  encodeError: fail,
 };

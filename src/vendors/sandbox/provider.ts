@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { pixelsOf } from "../../image/size.ts";
-import type { Drawn, Provider } from "../vendor.ts";
+import type { VendorResult, Provider } from "../vendor.ts";
 import { answer } from "./server.ts";
 import { hash } from "./landscape/random.ts";
 import { models } from "./models.ts";
@@ -28,7 +28,7 @@ export const provider: Provider = {
     } satisfies DrawBody;
     return { path: "/draw", body };
   },
-  decode(status, wire, headers): Drawn {
+  decode(status, wire, headers): VendorResult {
     if (status !== 200) throw failure(status, wire, headers);
     const { data } = z.safeParse(Answer, wire);
     const images = (data?.pictures ?? []).map(({ url }) => ({ url }));
@@ -36,7 +36,7 @@ export const provider: Provider = {
     const said = data?.text ? `: ${data.text}` : ".";
     throw new GatewayError("no_image", `The sandbox answered without a picture${said}`, { vendorStatus: status });
   },
-  answer,
+  localFetch: answer,
 };
 
 /** A number for a set of references. Their bytes are not read: a stored one is known by its measures, not by its key. */

@@ -1,4 +1,4 @@
-import { asGatewayError, STATUS } from "../../errors.ts";
+import { toGatewayError, STATUS } from "../../errors.ts";
 import { parseWire } from "../request-schema.ts";
 import { directed, type FailStatus } from "./directives.ts";
 import { draw } from "./landscape/draw.ts";
@@ -26,7 +26,7 @@ export async function answer(request: Request): Promise<Response> {
     return failed(404, "not_found", "The sandbox knows POST /draw and GET /picture.");
   } catch (thrown) {
     if (request.signal.aborted) throw thrown;
-    const error = asGatewayError(thrown);
+    const error = toGatewayError(thrown);
     return failed(STATUS[error.code], error.code, error.message);
   }
 }

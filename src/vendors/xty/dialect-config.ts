@@ -1,4 +1,4 @@
-import { wrong } from "../../errors.ts";
+import { invalidField } from "../../errors.ts";
 import type { ModelSpec } from "../../image/model-spec.ts";
 import { type ImageRequest, TIERS } from "../../image/request.ts";
 import { canonicalTier } from "../../image/size.ts";
@@ -37,7 +37,7 @@ export function readConfig(
   const size = asked === undefined ? undefined : canonicalTier(asked);
   if (asked !== undefined && size === undefined) {
     const allowed = own === undefined || own.sizes.length === 0 ? TIERS : own.sizes;
-    throw wrong(`${prefix}image_size`, `must be one of ${allowed.join(", ")}`);
+    throw invalidField(`${prefix}image_size`, `must be one of ${allowed.join(", ")}`);
   }
   const warnings = [
     ...unknownFields(extraBodyWire, at(wire, ["extra_body"]), "extra_body."),

@@ -1,6 +1,6 @@
-import { wrong } from "../../errors.ts";
+import { invalidField } from "../../errors.ts";
 import type { ImageRequest, Reference, StoredPicture, Turn } from "../../image/request.ts";
-import { hoistedMark } from "../../image/wire.ts";
+import { placeholder } from "../../image/wire.ts";
 import { readReference } from "../reference-fields.ts";
 import { readMessage } from "./message-pictures.ts";
 import type { MessageWire, PartWire } from "./wire.ts";
@@ -29,9 +29,9 @@ export function readMessages(messages: readonly MessageWire[], pictures: readonl
   });
   const [message] = messages.slice(-1);
   const at = `messages[${messages.length - 1}]`;
-  if (message?.role !== "user") throw wrong(`${at}.role`, "must be user: the last message says what to draw");
+  if (message?.role !== "user") throw invalidField(`${at}.role`, "must be user: the last message says what to draw");
   const last = turns.pop()?.turn;
-  if (last?.text === undefined) throw wrong(`${at}.content`, "must have text: it says what to draw");
+  if (last?.text === undefined) throw invalidField(`${at}.content`, "must have text: it says what to draw");
   const earlier = turns.filter(({ turn }) => turn.text !== undefined || turn.references.length > 0);
   const names = [
     ...earlier.map(({ field }, index) => [`turns[${index}]`, field]),
@@ -57,7 +57,7 @@ function shownIn({ content }: MessageWire): string[] {
 
 function systemText(message: MessageWire, place: Place): string {
   const { text = "", references } = userTurn(message, place);
-  if (references.length > 0) throw wrong(`${place.field}.content`, "must be text in a system message");
+  if (references.length > 0) throw invalidField(`${place.field}.content`, "must be text in a system message");
   return text;
 }
 
@@ -70,26 +70,26 @@ function userTurn({ content }: MessageWire, { field, pictures }: Place): Turn {
     const at = { field: `${field}.content[${index}]`, pictures };
     if (part.type === "image_url") references.push(shown(part, at));
     else if (part.type === "text") texts.push(said(part, at));
-    else throw wrong(`${at.field}.type`, "must be one of text, image_url");
+    else throw invalidField(`${at.field}.type`, "must be one of text, image_url");
   });
   const text = texts.join("\n");
   return { role: "user", text: /\S/.test(text) ? text : undefined, references };
 }
 
 function said({ text }: PartWire, { field, pictures }: Place): string {
-  if (text === undefined) throw wrong(`${field}.text`, "is required in a part of type text");
+  if (text === undefined) throw invalidField(`${field}.text`, "is required in a part of type text");
   return spoken(text, `${field}.text`, pictures) ?? "";
 }
 
 /** A text with something in it, and no picture: what stands in a picture's place means nothing to a vendor. */
 function spoken(text: string, field: string, pictures: readonly StoredPicture[]): string | undefined {
-  if (pictures.some((_, index) => text.includes(hoistedMark(index))))
-    throw wrong(field, 'must be text: a picture is a part, {type: "image_url", image_url: {url}}');
+  if (pictures.some((_, index) => text.includes(placeholder(index))))
+    throw invalidField(field, 'must be text: a picture is a part, {type: "image_url", image_url: {url}}');
   return /\S/.test(text) ? text : undefined;
 }
 
 function shown({ image_url: image }: PartWire, { field, pictures }: Place): Reference {
-  if (image === undefined) throw wrong(`${field}.image_url`, "is required in a part of type image_url");
+  if (image === undefined) throw invalidField(`${field}.image_url`, "is required in a part of type image_url");
   if (typeof image === "string") return readReference(image, pictures, `${field}.image_url`);
   return readReference(image.url, pictures, `${field}.image_url.url`);
 }
@@ -98,7 +98,7 @@ function shown({ image_url: image }: PartWire, { field, pictures }: Place): Refe
 function modelTurn(message: MessageWire, { field, pictures }: Place): Turn {
   const { pictures: carriers, text } = readMessage(message);
   const references = carriers.map((carrier) =>
-    readReference("url" in carrier ? carrier.url : hoistedMark(carrier.hoisted), pictures, `${field}.content`),
+    readReference("url" in carrier ? carrier.url : placeholder(carrier.hoisted), pictures, `${field}.content`),
   );
   return { role: "model", text, references };
 }

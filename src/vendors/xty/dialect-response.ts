@@ -1,9 +1,9 @@
 import type { GenerationRecord } from "../../image/record.ts";
 import { dataUri, type Event, type Wire } from "../../image/wire.ts";
-import type { Asked } from "../vendor.ts";
+import type { ParsedRequest } from "../vendor.ts";
 
 /** What was asked, and what a stream's end depends on. */
-export interface ChatAsked extends Asked {
+export interface ChatAsked extends ParsedRequest {
   includeUsage?: boolean | undefined;
 }
 
@@ -56,7 +56,7 @@ function sentence({ url }: Picture, index: number): string {
   return `这是第 ${index + 1} 张图片:\n\n![image](${url})`;
 }
 
-function shown(picture: Picture, { as }: ChatAsked): Wire {
-  const url = as === "base64" ? dataUri(picture) : picture.url;
+function shown(picture: Picture, { responseFormat }: ChatAsked): Wire {
+  const url = responseFormat === "base64" ? dataUri(picture) : picture.url;
   return [{ type: "image_url", image_url: { url }, index: 0 }];
 }

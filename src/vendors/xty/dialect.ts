@@ -1,6 +1,6 @@
 import { type ImageRequest, referencesOf } from "../../image/request.ts";
-import { failAsOpenAI } from "../openai-errors.ts";
-import { fitOwn, parseWire, specOf, unknownFields } from "../request-schema.ts";
+import { encodeOpenAIError } from "../openai-errors.ts";
+import { fitToDocument, parseWire, documentedSpec, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { type ChatAsked, chunks, completion } from "./dialect-response.ts";
 import { readConfig } from "./dialect-config.ts";
@@ -21,7 +21,7 @@ export const dialect: Dialect = {
   name: "xty",
   paths: ["/v1/chat/completions"],
   // Where an SDK ends up whose base URL is that of OpenAI's images.
-  alsoAt: ["/openai/v1/chat/completions"],
+  aliases: ["/openai/v1/chat/completions"],
   fields: {
     prompt: "messages",
     turns: "messages",
@@ -32,7 +32,7 @@ export const dialect: Dialect = {
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const own = specOf(TABLE, asked.model);
+    const own = documentedSpec(TABLE, asked.model);
     const { size, aspectRatio, warnings } = readConfig(wire, own);
     const { request: conversation, fields } = readMessages(asked.messages, pictures);
     const { turns, ...said } = conversation;
@@ -47,7 +47,7 @@ export const dialect: Dialect = {
     // 若未提供输入图片,则生成 1:1 的方图, and of 1K as in the table; with one, 保持输出图片与输入图片尺寸一致.
     const assumed: ("size" | "aspectRatio")[] = [];
     // Whoever is to draw it: the shape is what a client of this document expects.
-    const known = specOf(TABLE, asked.model.slice(asked.model.indexOf("/") + 1));
+    const known = documentedSpec(TABLE, asked.model.slice(asked.model.indexOf("/") + 1));
     if (known !== undefined && referencesOf({ ...request, turns }).length === 0) {
       if (size === undefined) assumed.push("size");
       if (aspectRatio === undefined) assumed.push("aspectRatio");
@@ -55,15 +55,15 @@ export const dialect: Dialect = {
       request.aspectRatio ??= "1:1";
     }
     // Turns are no part of the vendor's table: whoever draws takes them or has them in its prompt.
-    const fitted = fitOwn(TABLE, request);
+    const fitted = fitToDocument(TABLE, request);
     return {
       request: { ...fitted.request, turns },
       warnings: [...unknownFields(knownWire, wire), ...warnings, ...fitted.warnings],
       // Chat clients that ask for pictures by `modalities` (OpenRouter's) read data URIs only.
-      as: asked.modalities?.includes("image") === true ? "base64" : "url",
+      responseFormat: asked.modalities?.includes("image") === true ? "base64" : "url",
       stream: asked.stream,
       fields,
-      assumed,
+      defaulted: assumed,
       includeUsage: asked.stream_options?.include_usage,
     } satisfies ChatAsked;
   },
@@ -72,5 +72,5 @@ export const dialect: Dialect = {
   events: chunks,
 
   // The document shows invalid_request_error alone; 生成内容会经过安全审核.
-  fail: failAsOpenAI("invalid_request_error", "content_policy_violation"),
+  encodeError: encodeOpenAIError("invalid_request_error", "content_policy_violation"),
 };

@@ -1,6 +1,6 @@
-import { hoistedIndex } from "../../image/wire.ts";
+import { placeholderIndex } from "../../image/wire.ts";
 import { parseUrl } from "../reference-fields.ts";
-import type { Carrier } from "../vendor.ts";
+import type { ImageSource } from "../vendor.ts";
 import { list, object, text } from "../response-fields.ts";
 
 // Texts come from a vendor and may be long: they are searched forwards, never by a pattern that could go back.
@@ -9,11 +9,11 @@ import { list, object, text } from "../response-fields.ts";
 interface Found {
   from: number;
   to: number;
-  carrier: Carrier;
+  carrier: ImageSource;
 }
 
 /** The pictures in a text, in the first form that has any, and the text without them. */
-export function readText(text: string): { pictures: Carrier[]; rest: string } {
+export function readText(text: string): { pictures: ImageSource[]; rest: string } {
   const found = [whole, markdown, dataUris, links].map((form) => form(text)).find(({ length }) => length > 0) ?? [];
   const ends = [0, ...found.map(({ to }) => to)];
   const rest = ends.map((end, index) => text.slice(end, found[index]?.from)).join("");
@@ -21,8 +21,8 @@ export function readText(text: string): { pictures: Carrier[]; rest: string } {
 }
 
 /** The picture that a text stands for as a whole: base64, a data URI or a link. */
-function carrierBehind(text: string): Carrier | undefined {
-  const index = hoistedIndex(text);
+function carrierBehind(text: string): ImageSource | undefined {
+  const index = placeholderIndex(text);
   if (index !== undefined) return { hoisted: index };
   return /^\s*https?:\/\/\S+\s*$/i.test(text) ? { url: text.trim() } : undefined;
 }
@@ -72,7 +72,7 @@ function dataUris(text: string): Found[] {
     while (isDigit(text.charCodeAt(to))) to++;
     const head = text.slice(Math.max(0, at - HEAD), at).lastIndexOf("data:");
     const from = head < 0 ? at : Math.max(0, at - HEAD) + head;
-    const index = hoistedIndex(text.slice(at + MARK.length - "hoisted:".length, to));
+    const index = placeholderIndex(text.slice(at + MARK.length - "hoisted:".length, to));
     if (index !== undefined) found.push({ from, to, carrier: { hoisted: index } });
     at = text.indexOf(MARK, to);
   }
@@ -107,7 +107,7 @@ function links(text: string): Found[] {
 /** What a chat message says, and shows. */
 export interface Said {
   /** In the first of its forms that has any: the same picture may be in several. */
-  pictures: Carrier[];
+  pictures: ImageSource[];
   /** Without its pictures, and without the sentence that the document puts before each. */
   text?: string | undefined;
 }
@@ -134,14 +134,14 @@ function wordsOf(part: unknown): string {
 }
 
 /** Pictures of one item or of a list of them. */
-export function carriersIn(value: unknown): Carrier[] {
+export function carriersIn(value: unknown): ImageSource[] {
   return (Array.isArray(value) ? value : [value]).flatMap((item) => carrierOf(item) ?? []);
 }
 
 /** Where an item may have its picture, at any depth; base64 before a URL, which has to be fetched. */
 const KEYS = ["b64_json", "base64", "inline_data", "inlineData", "data", "image_url", "url", "image"] as const;
 
-function carrierOf(item: unknown): Carrier | undefined {
+function carrierOf(item: unknown): ImageSource | undefined {
   if (typeof item === "string") return carrierBehind(item);
   const members = object(item);
   for (const key of KEYS) {
@@ -151,6 +151,6 @@ function carrierOf(item: unknown): Carrier | undefined {
   return undefined;
 }
 
-function distinct(carriers: readonly Carrier[]): Carrier[] {
+function distinct(carriers: readonly ImageSource[]): ImageSource[] {
   return [...new Map(carriers.map((carrier) => ["url" in carrier ? carrier.url : carrier.hoisted, carrier])).values()];
 }

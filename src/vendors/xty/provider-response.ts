@@ -1,20 +1,20 @@
-import { code, list, object, saidIn, text } from "../response-fields.ts";
-import type { Refused } from "../vendor-errors.ts";
-import type { Carrier, Drawn } from "../vendor.ts";
+import { code, list, object, errorMessageIn, text } from "../response-fields.ts";
+import type { VendorErrorInput } from "../vendor-errors.ts";
+import type { ImageSource, VendorResult } from "../vendor.ts";
 import { carriersIn, readMessage, type Said } from "./message-pictures.ts";
 
 /** What is in an answer; `reasons` say why it ended where it has no picture. */
-export interface Answer extends Drawn {
+export interface Answer extends VendorResult {
   reasons: string[];
 }
 
 /** The error that an answer is: `{error: {message, type, param, code}}`, with any status, or a relay's own. */
-export function refusedBy(status: number, wire: unknown): Pick<Refused, "code" | "said"> | undefined {
+export function refusedBy(status: number, wire: unknown): Pick<VendorErrorInput, "code" | "said"> | undefined {
   const answers = answersIn(wire);
   const answer = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
   if (answer === undefined) return undefined;
   const error = object(answer["error"]);
-  return { code: code(error["code"]) ?? code(error["type"]) ?? code(answer["code"]), said: saidIn(answer) };
+  return { code: code(error["code"]) ?? code(error["type"]) ?? code(answer["code"]), said: errorMessageIn(answer) };
 }
 
 /** Finds the pictures, of which `n` were asked for, wherever such relays put them. */
@@ -72,7 +72,7 @@ function joined(pieces: readonly Record<string, unknown>[]): Record<string, unkn
  * Drafts come along with the final pictures, and before them: of each choice the last one counts, and others only where
  * there are fewer choices than were asked for.
  */
-function finals(choices: readonly Choice[], n: number): Carrier[] {
+function finals(choices: readonly Choice[], n: number): ImageSource[] {
   let spare = Math.max(0, n - choices.length);
   return choices.flatMap(({ pictures }) => {
     const more = Math.max(0, Math.min(spare, pictures.length - 1));

@@ -1,5 +1,5 @@
 import { writeReference } from "../reference-fields.ts";
-import { refusal, withoutPicture } from "../vendor-errors.ts";
+import { vendorError, noImageError } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { readAnswer, refusedBy } from "./provider-response.ts";
 import { models } from "./models.ts";
@@ -29,9 +29,9 @@ export const provider: Provider = {
 
   decode(status, wire, _headers, { n }) {
     const refused = refusedBy(status, wire);
-    if (refused !== undefined) throw refusal("xty", { status, ...refused });
+    if (refused !== undefined) throw vendorError("xty", { status, ...refused });
     const { images, text, usage, reasons } = readAnswer(wire, n);
-    if (images.length === 0) throw withoutPicture("xty", reasons, text);
+    if (images.length === 0) throw noImageError("xty", reasons, text);
     return { images, text, usage };
   },
 };

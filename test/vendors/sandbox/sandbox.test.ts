@@ -16,7 +16,7 @@ async function ask(request: Partial<ImageRequest> = {}) {
 
 function answer(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
   const method = "POST";
-  return provider.answer!(new Request(provider.baseUrl + path, { method, body: JSON.stringify(body), ...init }));
+  return provider.localFetch!(new Request(provider.baseUrl + path, { method, body: JSON.stringify(body), ...init }));
 }
 
 async function urls(request: Partial<ImageRequest> = {}): Promise<string[]> {
@@ -24,7 +24,7 @@ async function urls(request: Partial<ImageRequest> = {}): Promise<string[]> {
 }
 
 async function fetched(url: string): Promise<Uint8Array> {
-  const response = await provider.answer!(new Request(url));
+  const response = await provider.localFetch!(new Request(url));
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/png"]);
   return drain(response.body as ReadableStream<Uint8Array>);
 }
@@ -171,11 +171,11 @@ describe("the sandbox fails", () => {
 
   it("bodies that are no JSON, and paths it does not know", async () => {
     const post = (path: string, body: string) =>
-      provider.answer!(new Request(provider.baseUrl + path, { method: "POST", body }));
+      provider.localFetch!(new Request(provider.baseUrl + path, { method: "POST", body }));
     expect((await post("/draw", "{")).status).toBe(400);
     expect((await post("/draw", "null")).status).toBe(400);
     expect((await post("/other", "{}")).status).toBe(404);
-    expect((await provider.answer!(new Request(`${provider.baseUrl}/picture?width=64`))).status).toBe(400);
+    expect((await provider.localFetch!(new Request(`${provider.baseUrl}/picture?width=64`))).status).toBe(400);
   });
 
   it("understandably, whatever it answers", () => {

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../../errors.ts";
 import type { ImageRequest, Reference, StoredPicture } from "../../image/request.ts";
-import { Inline } from "../../image/wire.ts";
+import { InlineImage } from "../../image/wire.ts";
 import { readPicture, readUrl } from "../reference-fields.ts";
-import { fitOwn, parseWire, specOf, unknownFields } from "../request-schema.ts";
+import { fitToDocument, parseWire, documentedSpec, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { models } from "./models.ts";
 import { formatWire, KINDS, requestWire, type SourceWire } from "./wire.ts";
@@ -42,7 +42,7 @@ export const dialect: Dialect = {
 
   decode(wire, pictures) {
     const asked = parseWire(requestWire, wire);
-    const own = specOf(TABLE, asked.engine);
+    const own = documentedSpec(TABLE, asked.engine);
     const request: ImageRequest = {
       model: asked.engine,
       prompt: asked.text,
@@ -57,15 +57,15 @@ export const dialect: Dialect = {
       ...unknownFields(requestWire, wire),
       ...unknownFields(formatWire, (wire as { format?: unknown }).format, "format."),
     ];
-    const fitted = fitOwn(TABLE, request);
+    const fitted = fitToDocument(TABLE, request);
     return { request: fitted.request, warnings: [...unknown, ...fitted.warnings] };
   },
 
   encode(record) {
-    return { ok: true, sheets: record.images.map((image) => ({ media: image.type, data: new Inline(image) })) };
+    return { ok: true, sheets: record.images.map((image) => ({ media: image.type, data: new InlineImage(image) })) };
   },
 
-  fail(error) {
+  encodeError(error) {
     // "busy" is what its clients try again.
     const kind = error.code === "vendor_error" && error.retryable ? "busy" : KIND[error.code];
     return { status: KINDS[kind], body: { ok: false, why: { kind, words: error.message } } };

@@ -1,13 +1,13 @@
 import type { Reference } from "../../image/request.ts";
-import { hoistedIndex, Inline, type Wire } from "../../image/wire.ts";
+import { placeholderIndex, InlineImage, type Wire } from "../../image/wire.ts";
 import { list, object, text } from "../response-fields.ts";
-import { type Meaning, refusal, withoutPicture } from "../vendor-errors.ts";
-import type { Carrier, Provider } from "../vendor.ts";
+import { type VendorErrorKind, vendorError, noImageError } from "../vendor-errors.ts";
+import type { ImageSource, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 import { KINDS } from "./wire.ts";
 
 /** "What goes wrong", where a status means something else than usual. */
-const STATUSES: Readonly<Record<number, Meaning>> = {
+const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   [KINDS.no_engine]: "model_not_found",
   [KINDS.bad_motif]: "content_rejected",
 };
@@ -40,19 +40,19 @@ export const provider: Provider = {
     const why = object(answer["why"]);
     const said = text(why["words"]);
     if (status !== 200 || answer["ok"] === false)
-      throw refusal("aquarelle", { status, code: STATUS_OF.get(why["kind"]), said, own: STATUSES });
+      throw vendorError("aquarelle", { status, code: STATUS_OF.get(why["kind"]), said, own: STATUSES });
     const images = list(answer["sheets"]).flatMap((sheet) => carrier(text(object(sheet)["data"])) ?? []);
     if (images.length > 0) return { images };
-    throw withoutPicture("aquarelle", [], said);
+    throw noImageError("aquarelle", [], said);
   },
 };
 
 function sourceWire(reference: Reference): Wire {
   if ("url" in reference) return { kind: "uri", value: reference.url };
-  return { kind: "data", value: new Inline(reference.picture), media: reference.picture.type };
+  return { kind: "data", value: new InlineImage(reference.picture), media: reference.picture.type };
 }
 
-function carrier(data: string | undefined): Carrier | undefined {
-  const index = data === undefined ? undefined : hoistedIndex(data);
+function carrier(data: string | undefined): ImageSource | undefined {
+  const index = data === undefined ? undefined : placeholderIndex(data);
   return index === undefined ? undefined : { hoisted: index };
 }
