@@ -55,8 +55,8 @@ export class GatewayError extends Error {
   readonly field: string | undefined;
   readonly retryAfter: number | undefined;
   readonly retryable: boolean;
-  readonly elsewhere: boolean;
-  readonly unreached: boolean;
+  readonly canFailover: boolean;
+  readonly connectionLost: boolean;
   readonly status: number | undefined;
   readonly vendorStatus: number | undefined;
 
@@ -67,8 +67,8 @@ export class GatewayError extends Error {
     this.field = detail.field;
     this.retryAfter = detail.retryAfter;
     this.retryable = detail.retryable ?? code === "rate_limited";
-    this.elsewhere = detail.canFailover ?? false;
-    this.unreached = detail.connectionLost ?? false;
+    this.canFailover = detail.canFailover ?? false;
+    this.connectionLost = detail.connectionLost ?? false;
     this.status = detail.status;
     this.vendorStatus = detail.vendorStatus;
   }
@@ -87,8 +87,9 @@ export function toGatewayError(thrown: unknown): GatewayError {
 
 /** The same error, changed in part. */
 export function withDetail(error: GatewayError, change: ErrorDetail & { message?: string }): GatewayError {
-  const { code, message, field, retryAfter, retryable, elsewhere, unreached, status, vendorStatus, cause } = error;
-  const detail = { field, retryAfter, retryable, elsewhere, unreached, status, vendorStatus, cause, ...change };
+  const { code, message, field, retryAfter, retryable, canFailover, connectionLost, status, vendorStatus, cause } =
+    error;
+  const detail = { field, retryAfter, retryable, canFailover, connectionLost, status, vendorStatus, cause, ...change };
   return new GatewayError(code, change.message ?? message, detail);
 }
 

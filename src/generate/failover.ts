@@ -38,15 +38,15 @@ async function convert(
  */
 async function withCause(error: GatewayError, target: Endpoint): Promise<GatewayError> {
   // A vendor inside this process has no host.
-  const isKnown = !error.unreached || error.elsewhere || target.provider.localFetch !== undefined;
+  const isKnown = !error.connectionLost || error.canFailover || target.provider.localFetch !== undefined;
   if (isKnown || (await isReachable(target))) return error;
   return withDetail(error, { canFailover: true });
 }
 
 /** Whether the next vendor may be asked after this error. */
-function mayMoveOn({ code, elsewhere }: GatewayError, failover: Failover): boolean {
+function mayMoveOn({ code, canFailover }: GatewayError, failover: Failover): boolean {
   if (failover === "off") return false;
-  return elsewhere || (failover === "always" && (code === "vendor_error" || code === "vendor_timeout"));
+  return canFailover || (failover === "always" && (code === "vendor_error" || code === "vendor_timeout"));
 }
 
 /** One call that is to be made. */
@@ -184,7 +184,7 @@ export class Drawing {
 
 /** Of the errors of several vendors, the one that would be true at any of them; else one that passes. */
 function mostTelling(errors: readonly GatewayError[]): GatewayError | undefined {
-  return errors.find((error) => !error.elsewhere) ?? errors.find((error) => error.retryable) ?? errors[0];
+  return errors.find((error) => !error.canFailover) ?? errors.find((error) => error.retryable) ?? errors[0];
 }
 
 /** No generation runs longer: its request, its references, and as many rounds of calls as its pictures may take. In milliseconds. */

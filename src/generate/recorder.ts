@@ -165,9 +165,9 @@ export class Generation {
       await this.notes.takeBack();
       return error;
     }
-    const { code, message, field, retryAfter, retryable, elsewhere } = error;
+    const { code, message, field, retryAfter, retryable, canFailover } = error;
     this.record.error = { code, message };
-    const uncharged = this.record.attempts.length === 0 || retryable || elsewhere;
+    const uncharged = this.record.attempts.length === 0 || retryable || canFailover;
     this.record.failure = { field, retryAfter, retryable, uncharged };
     // Only a record that could not be written gets here with pictures; nobody will ask for them.
     await deletePictures(this.job.env.BUCKET, this.record.images);

@@ -135,8 +135,8 @@ function explain(
 }
 
 /** What a failed call tells of the vendor's health; an answer that cannot be used tells nothing of the next. */
-function outcomeOf({ code, vendorStatus = 0, unreached, retryAfter }: GatewayError): Outcome {
+function outcomeOf({ code, vendorStatus = 0, connectionLost, retryAfter }: GatewayError): Outcome {
   if (code === "internal") return "nothing";
-  const failed = code === "rate_limited" || code === "vendor_timeout" || unreached || vendorStatus >= 500;
+  const failed = code === "rate_limited" || code === "vendor_timeout" || connectionLost || vendorStatus >= 500;
   return failed ? { failed: code, retryAfterSeconds: retryAfter } : "answered";
 }

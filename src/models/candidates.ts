@@ -35,7 +35,7 @@ export function selectCandidates(
 ): [Candidate, ...Candidate[]] {
   const { model, offers } = providersFor(request.model, config, dialect, Math.random);
   const { pixels } = registryOf(config).entryOf(model);
-  const circumstances = { converts: env.IMAGES !== undefined, assumed: defaulted, most: maxSize, pixels };
+  const circumstances = { converts: env.IMAGES !== undefined, defaulted, maxSize, pixels };
   let refusal: GatewayError | undefined;
   const routes: (Candidate & { lost: number })[] = [];
   for (const { provider, spec } of offers) {

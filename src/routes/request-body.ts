@@ -52,7 +52,7 @@ export async function readRequestBody(request: Request, options: RequestBodyOpti
     }
     if (request.body === null) throw new BodyError("The body is empty: send the request as JSON.");
     const boundary = boundaryOf(request.headers.get("content-type"));
-    const reading = { bytes: requestBytes, signal: controller.signal, leaveRest: true };
+    const reading = { bytes: requestBytes, signal: controller.signal, keepOnError: true };
     const wire = await (
       boundary === undefined
         ? readJson(request.body, { ...reading, pictures, jsonBytes: requestJsonBytes, depth: jsonDepth })

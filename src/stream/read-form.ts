@@ -21,7 +21,7 @@ export interface FormOptions {
   textBytes: number;
   /** As for `pump`. */
   signal?: AbortSignal;
-  leaveRest?: boolean;
+  keepOnError?: boolean;
 }
 
 /** Parts of a form at most: pictures, and more fields than any client has. */
@@ -39,7 +39,7 @@ export async function readForm(body: ReadableStream<Uint8Array>, options: FormOp
   let received = 0;
   await pump(body, {
     signal: options.signal,
-    keepOnError: options.leaveRest,
+    keepOnError: options.keepOnError,
     preferLargeReads: () => multipart.inBody,
     each: async (chunk) => {
       received += chunk.length;

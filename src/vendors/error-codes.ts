@@ -20,22 +20,23 @@ export type VendorErrorKind =
   | "unclear";
 
 /** Meaning → the error it is, whether it may be tried again, and whether another vendor may be asked. */
-export const ERROR_KINDS: Readonly<Record<VendorErrorKind, { code: ErrorCode; retryable?: true; elsewhere?: true }>> = {
-  invalid_request: { code: "invalid_request" },
-  content_rejected: { code: "content_rejected" },
-  no_image: { code: "no_image" },
-  // Limits of bodies differ, and what is over one is not read.
-  payload_too_large: { code: "payload_too_large", elsewhere: true },
-  model_not_found: { code: "model_not_found", elsewhere: true },
-  insufficient_credit: { code: "insufficient_credit", elsewhere: true },
-  rate_limited: { code: "rate_limited", retryable: true, elsewhere: true },
-  // To the caller, whose own key is fine, it is a fault of the vendor's side.
-  key: { code: "vendor_error", elsewhere: true },
-  failed: { code: "vendor_error", elsewhere: true },
-  busy: { code: "vendor_error", retryable: true, elsewhere: true },
-  away: { code: "vendor_error", retryable: true, elsewhere: true },
-  unclear: { code: "vendor_error" },
-};
+export const ERROR_KINDS: Readonly<Record<VendorErrorKind, { code: ErrorCode; retryable?: true; canFailover?: true }>> =
+  {
+    invalid_request: { code: "invalid_request" },
+    content_rejected: { code: "content_rejected" },
+    no_image: { code: "no_image" },
+    // Limits of bodies differ, and what is over one is not read.
+    payload_too_large: { code: "payload_too_large", canFailover: true },
+    model_not_found: { code: "model_not_found", canFailover: true },
+    insufficient_credit: { code: "insufficient_credit", canFailover: true },
+    rate_limited: { code: "rate_limited", retryable: true, canFailover: true },
+    // To the caller, whose own key is fine, it is a fault of the vendor's side.
+    key: { code: "vendor_error", canFailover: true },
+    failed: { code: "vendor_error", canFailover: true },
+    busy: { code: "vendor_error", retryable: true, canFailover: true },
+    away: { code: "vendor_error", retryable: true, canFailover: true },
+    unclear: { code: "vendor_error" },
+  };
 
 /** HTTP statuses, and codes in an answer that are written like one, where a vendor's document says nothing else. */
 export const STATUSES: Readonly<Record<number, VendorErrorKind>> = {

@@ -34,10 +34,10 @@ export function vendorError(vendor: string, answer: VendorErrorInput): GatewayEr
   // A code for success says nothing of an error.
   const refused = Number(answer.code) === 0 ? { ...answer, code: undefined } : answer;
   const meaning = kindOf(refused);
-  const { code, retryable = false, elsewhere = false } = ERROR_KINDS[meaning];
+  const { code, retryable = false, canFailover = false } = ERROR_KINDS[meaning];
   const who = meaning === "key" ? `${vendor} refused the gateway's own key` : vendor;
   const after = meaning === "unclear" ? " (it may still charge for the picture)" : "";
-  const detail = { vendorStatus: refused.status, retryable, elsewhere };
+  const detail = { vendorStatus: refused.status, retryable, canFailover };
   return new GatewayError(code, `${who}: ${reasonFor(refused)}${after}`, detail);
 }
 

@@ -43,7 +43,7 @@ describe("take", () => {
     expect(take(state, policy, 61, T)).toEqual({ admitted: false, remaining: 60, resetSeconds: Infinity });
     take(state, policy, 60, T);
     for (const nothing of [0, -5, Number.NaN]) expect(take(state, policy, nothing, T).admitted).toBe(true);
-    expect(state).toMatchObject({ tokens: 0, taken: 60 });
+    expect(state).toMatchObject({ tokens: 0, consumed: 60 });
     const closed: Policy = { capacity: 0, perMinute: 0 };
     expect(take(newBucket(closed, T), closed, 1, T)).toMatchObject({ admitted: false, resetSeconds: Infinity });
   });
@@ -159,10 +159,10 @@ describe("putBack", () => {
     const state = drained();
     expect(take(state, policy, 7.25, T + 10_000).admitted).toBe(true);
     putBack(state, policy, 7.25);
-    expect(state).toMatchObject({ tokens: 10, taken: 60, last: T + 10_000 });
+    expect(state).toMatchObject({ tokens: 10, consumed: 60, last: T + 10_000 });
     expect(take(state, policy, 60, T + 60_000).admitted).toBe(true);
     putBack(state, policy, 60);
-    expect(state).toMatchObject({ tokens: 60, taken: 60 });
+    expect(state).toMatchObject({ tokens: 60, consumed: 60 });
   });
 
   it("leaves nothing behind but rounding, whatever the fractions", () => {

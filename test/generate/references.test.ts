@@ -164,7 +164,7 @@ it("lets another vendor have what is too large for this one", async () => {
   const request = asking({ references: [url("a")] });
   const small = { ...spec, referenceBytes: bytes.length - 1 };
   const message = `references[0] has ${bytes.length} bytes; allowed: ${bytes.length - 1} bytes.`;
-  const error = { code: "invalid_request", field: "references[0]", elsewhere: true, message };
+  const error = { code: "invalid_request", field: "references[0]", canFailover: true, message };
   expect(await failureOf(referencesFor(request).prepare(request, small))).toMatchObject(error);
   expect(await prepared(request, { ...spec, referenceBytes: bytes.length })).toHaveLength(1);
 });

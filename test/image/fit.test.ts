@@ -486,7 +486,7 @@ describe("is pure", () => {
   it("changes nothing the second time", () => {
     for (const spec of [pro, gpt, old, flux]) {
       const once = fit(asked({ width: 1024, height: 1024, quality: "standard", seed: 7, n: 3 }), spec).request;
-      expect(fit(once, spec)).toStrictEqual({ lost: 0, request: once, warnings: [] });
+      expect(fit(once, spec)).toStrictEqual({ droppedCount: 0, request: once, warnings: [] });
     }
   });
 

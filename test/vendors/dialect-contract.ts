@@ -14,7 +14,7 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
   });
 
   it.each(Object.entries(requests))("reads %s", (name, wire) => {
-    const { request, references = [], turns, warnings = [], as } = meanings[name] as Meaning;
+    const { request, references = [], turns, warnings = [], responseFormat } = meanings[name] as Meaning;
     const shelf = new Shelf();
     const asked = decode(dialect, wire, shelf);
     expect({
@@ -23,7 +23,7 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
       turns: asked.request.turns?.map((turn) => ({ ...turn, references: turn.references.map(shown) })),
     }).toEqual({ n: 1, ...request, references, turns });
     expect(asked.warnings).toEqual(warnings);
-    expect(asked.responseFormat).toBe(as);
+    expect(asked.responseFormat).toBe(responseFormat);
     for (const reference of referencesOf(asked.request)) {
       if ("picture" in reference) expect(shelf.get(reference.picture)).toEqual(INLINE);
     }

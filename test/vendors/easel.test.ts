@@ -12,7 +12,7 @@ describe("Easel", () => {
     vendor: easel,
     requests,
     meanings: {
-      "the least": { request: { model: "gemini-3-pro-image-preview", prompt }, as: "url" },
+      "the least": { request: { model: "gemini-3-pro-image-preview", prompt }, responseFormat: "url" },
       "everything by tier": {
         request: {
           model: "linkai/gpt-image-2",
@@ -25,9 +25,9 @@ describe("Easel", () => {
           outputFormat: "png",
         },
         references: ["https://example.com/cat.png", "https://example.com/roof.jpg", "inline"],
-        as: "url",
+        responseFormat: "url",
       },
-      pixels: { request: { model: "flux-2-pro", prompt, width: 1280, height: 720 }, as: "url" },
+      pixels: { request: { model: "flux-2-pro", prompt, width: 1280, height: 720 }, responseFormat: "url" },
       "a conversation": {
         request: {
           model: "gemini-3-pro-image-preview",
@@ -39,7 +39,7 @@ describe("Easel", () => {
           { role: "user", text: prompt, references: ["https://example.com/cat.png"] },
           { role: "model", references: ["inline"] },
         ],
-        as: "url",
+        responseFormat: "url",
       },
     },
     statuses: Object.values(STATUS),

@@ -206,14 +206,14 @@ describe("phrases", () => {
   it.each(rows({ busy: BUSY, unclear: UNCLEAR }))("%s: %s", (meaning, text) => {
     for (const status of [200, 500])
       expect(said(text, status)).toMatchObject({ code: "vendor_error", retryable: meaning === "busy" });
-    expect(said(text, 200).elsewhere).toBe(meaning === "busy");
+    expect(said(text, 200).canFailover).toBe(meaning === "busy");
     expect(said(text, 400).code).toBe("invalid_request");
   });
 
   it.each(NOTHING)("nothing: %s", (text) => {
     expect(said(text, 400).code).toBe("invalid_request");
     for (const status of [200, 500])
-      expect(said(text, status)).toMatchObject({ code: "vendor_error", retryable: false, elsewhere: true });
+      expect(said(text, status)).toMatchObject({ code: "vendor_error", retryable: false, canFailover: true });
     expect(said(text, 200).message).toBe(`somebody: ${text}`);
     expect(noImageError("somebody", [], text).code).toBe("no_image");
   });

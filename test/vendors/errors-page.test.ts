@@ -50,10 +50,10 @@ describe("docs/errors.md, statuses of each dialect", () => {
 
 describe("docs/errors.md, what a vendor's refusal becomes", () => {
   /** Each status, code and reason of a row, `whose` where it is one vendor's. */
-  const said = vendorsTable.rows.flatMap(([says = "", becomes = "", again, elsewhere]) =>
+  const said = vendorsTable.rows.flatMap(([says = "", becomes = "", again, canFailover]) =>
     says.split("; ").flatMap((part) => {
       const whose = /^(\w+)'s /.exec(part)?.[1]?.toLowerCase();
-      const expected = { code: marked(becomes)[0], retryable: again === "yes", elsewhere: elsewhere === "yes" };
+      const expected = { code: marked(becomes)[0], retryable: again === "yes", canFailover: canFailover === "yes" };
       return marked(part).map((word) => ({ word, whose, expected }));
     }),
   );

@@ -19,15 +19,15 @@ describe("nebula", () => {
     vendor: nebula,
     requests,
     meanings: {
-      文生图: { request: { model, prompt: requests["文生图"].prompt }, as: "base64" },
-      图生图: { request: { model, prompt: FROM_PICTURE }, references: ["inline"], as: "base64" },
+      文生图: { request: { model, prompt: requests["文生图"].prompt }, responseFormat: "base64" },
+      图生图: { request: { model, prompt: FROM_PICTURE }, references: ["inline"], responseFormat: "base64" },
       上下文对话: {
         request: { model, prompt: "把景色换成夜色下雪的场景" },
         turns: [
           { role: "user", text: FROM_PICTURE, references: ["inline"] },
           { role: "model", text: "已为您生成1张图片", references: ["inline"] },
         ],
-        as: "base64",
+        responseFormat: "base64",
       },
     },
     answers,

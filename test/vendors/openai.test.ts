@@ -27,22 +27,25 @@ describe("OpenAI, generations", () => {
     vendor: openai,
     requests,
     meanings: {
-      "openai-node README: images.generate": { request: { model, prompt }, as: "base64" },
-      "API reference: POST /images/generations": { request: { model, prompt, ...pixels }, as: "base64" },
+      "openai-node README: images.generate": { request: { model, prompt }, responseFormat: "base64" },
+      "API reference: POST /images/generations": { request: { model, prompt, ...pixels }, responseFormat: "base64" },
       "AI SDK, a model that is not gpt-image": {
         request: { model: "gemini-3-pro-image-preview", prompt, ...pixels },
-        as: "base64",
+        responseFormat: "base64",
       },
-      "LangChain DallEAPIWrapper": { request: { model, prompt, ...pixels, quality: "standard" }, as: "url" },
+      "LangChain DallEAPIWrapper": {
+        request: { model, prompt, ...pixels, quality: "standard" },
+        responseFormat: "url",
+      },
       "extra_body, as relays document it": {
         request: { model, prompt, size: "2K", aspectRatio: "16:9" },
         references: ["https://example.com/otter.png", "inline"],
-        as: "base64",
+        responseFormat: "base64",
       },
       "API reference: a stream with partial images": {
         request: { model, prompt: requests["API reference: a stream with partial images"].prompt },
         warnings: ["partial_images 2 was left out: no vendor here takes it"],
-        as: "base64",
+        responseFormat: "base64",
       },
       "API reference: options of gpt-image": {
         request: { model, prompt, quality: "auto", outputFormat: "webp" },
@@ -51,7 +54,7 @@ describe("OpenAI, generations", () => {
           "moderation low was left out: no vendor here takes it",
           "output_compression 80 was left out: no vendor here takes it",
         ],
-        as: "base64",
+        responseFormat: "base64",
       },
       "contents, as a relay documents it": {
         request: { model: "gemini-2.5-flash-image-preview", prompt: "Now at night, in the snow" },
@@ -59,7 +62,7 @@ describe("OpenAI, generations", () => {
           { role: "user", text: "Draw the tower from above", references: ["inline"] },
           { role: "model", text: "Here is one picture", references: [] },
         ],
-        as: "base64",
+        responseFormat: "base64",
       },
     },
     statuses,
@@ -74,7 +77,7 @@ describe("OpenAI, edits", () => {
       "API reference: POST /images/edits, JSON": {
         request: { model, prompt: edits["API reference: POST /images/edits, JSON"].prompt },
         references: ["https://example.com/body-lotion.png", "inline"],
-        as: "base64",
+        responseFormat: "base64",
       },
       "API reference: a mask, JSON": {
         request: {
@@ -88,12 +91,12 @@ describe("OpenAI, edits", () => {
         },
         references: ["https://example.com/lounge.png"],
         warnings: ["input_fidelity high was left out: no vendor here takes it"],
-        as: "base64",
+        responseFormat: "base64",
       },
       "the multipart field as JSON, as some clients have it": {
         request: { model: "gemini-3-pro-image-preview", prompt: "A cute baby sea otter wearing a beret", n: 2 },
         references: ["inline"],
-        as: "url",
+        responseFormat: "url",
       },
     },
     statuses,

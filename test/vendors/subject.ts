@@ -25,7 +25,7 @@ export interface Meaning {
   references?: string[];
   turns?: (Omit<Turn, "references"> & { references: string[] })[];
   warnings?: string[];
-  as?: ParsedRequest["responseFormat"];
+  responseFormat?: ParsedRequest["responseFormat"];
   /** What the vendor's provider sends for it, if it is not the request itself. */
   sent?: object;
 }

@@ -7,7 +7,7 @@ import { thrownBy } from "./junk.ts";
 import { ASKED } from "./specimens.ts";
 
 /** What is written in the tables below, in full: the code, whether it may be tried again, whether another may be asked. */
-const OUTCOMES: Record<string, [code: string, retryable: boolean, elsewhere: boolean]> = {
+const OUTCOMES: Record<string, [code: string, retryable: boolean, canFailover: boolean]> = {
   invalid: ["invalid_request", false, false],
   moderated: ["content_rejected", false, false],
   empty: ["no_image", false, false],
@@ -21,8 +21,8 @@ const OUTCOMES: Record<string, [code: string, retryable: boolean, elsewhere: boo
   unclear: ["vendor_error", false, false],
 };
 const expected = (outcome: string) => {
-  const [code, retryable, elsewhere] = OUTCOMES[outcome] ?? ["no such outcome"];
-  return { code, retryable, elsewhere };
+  const [code, retryable, canFailover] = OUTCOMES[outcome] ?? ["no such outcome"];
+  return { code, retryable, canFailover };
 };
 
 /** `name: cell cell …` lines → a case for each cell, the columns being named in the first line; `-` is no case. */
@@ -279,7 +279,7 @@ describe("reasons why a model ended without a picture", () => {
     for (const [vendor, wire] of answered[column]?.(reason) ?? []) {
       // After an answer of 200 nobody knows what is charged.
       const error = refusedBy(vendor, 200, wire);
-      expect(error).toMatchObject({ ...expected(outcome), elsewhere: false, vendorStatus: 200 });
+      expect(error).toMatchObject({ ...expected(outcome), canFailover: false, vendorStatus: 200 });
       expect((error as Error).message.toUpperCase()).toContain(reason.toUpperCase());
     }
   });

@@ -133,10 +133,10 @@ describe("answers without a picture", () => {
     [{ choices: [choice("", { finish_reason: "length" })] }, "vendor_error", { retryable: false }],
     [{ error: { message: "请求失败", type: "invalid_request_error", param: null, code: null } }, "vendor_error"],
     [{ error: { message: "no", code: "content_policy_violation" } }, "content_rejected"],
-    [{ error: { message: "no", type: "insufficient_quota" } }, "insufficient_credit", { elsewhere: true }],
+    [{ error: { message: "no", type: "insufficient_quota" } }, "insufficient_credit", { canFailover: true }],
     [{ error: { message: "no", code: 429 } }, "rate_limited", { retryable: true }],
-    [{ error: "当前分组无可用渠道" }, "model_not_found", { elsewhere: true }],
-    [{ code: 401, message: "无效的令牌" }, "vendor_error", { elsewhere: true }],
+    [{ error: "当前分组无可用渠道" }, "model_not_found", { canFailover: true }],
+    [{ code: 401, message: "无效的令牌" }, "vendor_error", { canFailover: true }],
     [{ success: false, msg: "额度不足" }, "insufficient_credit"],
   ];
   it.each(cases)("%j", (wire, code, more = {}) => {

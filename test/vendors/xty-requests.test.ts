@@ -230,9 +230,12 @@ describe("chat's other fields", () => {
   });
 
   it("reads how the pictures are wanted", () => {
-    expect(ask()).toMatchObject({ as: "url", stream: undefined });
-    expect(ask({ modalities: ["text"] })).toMatchObject({ as: "url" });
-    expect(ask({ modalities: ["image", "text"], stream: true })).toMatchObject({ as: "base64", stream: true });
+    expect(ask()).toMatchObject({ responseFormat: "url", stream: undefined });
+    expect(ask({ modalities: ["text"] })).toMatchObject({ responseFormat: "url" });
+    expect(ask({ modalities: ["image", "text"], stream: true })).toMatchObject({
+      responseFormat: "base64",
+      stream: true,
+    });
   });
 
   it.each([{ n: 0 }, { n: 1.5 }, { n: "2" }, { stream: "yes" }, { modalities: "image" }, { seed: 0.5 }, { model: "" }])(

@@ -33,16 +33,16 @@ describe("xty", () => {
     vendor: xty,
     requests: { ...requests, "with pictures, as on the image-to-image page": edit },
     meanings: {
-      "请求示例 (curl)": { request: CAT, as: "url" },
+      "请求示例 (curl)": { request: CAT, responseFormat: "url" },
       "请求示例 (openai, as an SDK sends it that knows no extra_body)": {
         request: CAT,
-        as: "url",
+        responseFormat: "url",
         sent: { extra_body },
       },
       "with pictures, as on the image-to-image page": {
         request: { model: edit.model, prompt: "make it night" },
         references: ["inline", URL_REFERENCE],
-        as: "url",
+        responseFormat: "url",
       },
     },
     answers: forms,
@@ -65,7 +65,7 @@ describe("xty", () => {
       thrownBy(() => xty.provider?.decode(status, { ...failed, ...more }, new Headers(), ASKED.request));
     const message = "xty: 请求失败";
     expect(decode(400)).toMatchObject({ code: "invalid_request", message });
-    expect(decode(200)).toMatchObject({ code: "vendor_error", message, elsewhere: true });
+    expect(decode(200)).toMatchObject({ code: "vendor_error", message, canFailover: true });
     const [picture] = Object.values(forms);
     expect(decode(200, picture)).toMatchObject({ code: "vendor_error", message });
   });
