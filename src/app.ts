@@ -5,7 +5,7 @@ import { serveEmbed } from "./routes/embed.ts";
 import { servePicture, serveReference } from "./routes/pictures.ts";
 import type { AppContext, HonoEnv } from "./routes/context.ts";
 import { errorResponse, notFound } from "./routes/error-response.ts";
-import { serve } from "./routes/dialects.ts";
+import { serveDialect } from "./routes/dialects.ts";
 import { serveGeneration, serveGenerations } from "./routes/generations.ts";
 import { drainBody } from "./routes/request-body.ts";
 import { serveModel, serveModels } from "./routes/models.ts";
@@ -28,7 +28,7 @@ app.use(drainBody);
 const dialects = vendors.flatMap(({ dialect }) => dialect ?? []);
 for (const dialect of dialects) {
   const { name, paths, prefixedOnly, aliases = [] } = dialect;
-  const handler = serve(dialect);
+  const handler = serveDialect(dialect);
   for (const path of paths) {
     if (!prefixedOnly) drawAt(path, handler);
     drawAt(`/${name}${path}`, handler);

@@ -1,6 +1,6 @@
 import { putBack, take, type Policy } from "./token-bucket.ts";
 import { createExchange, newCounted, type CountedBucket, type ExchangeOptions } from "./shared-counts.ts";
-import { lruSet } from "../lru.ts";
+import { lruSet } from "../memory.ts";
 
 /** One bucket a request must pass: `name` is shown to clients, `id` says whose it is (no secret: it is in KV keys). */
 export interface BucketUse {

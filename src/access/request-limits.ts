@@ -2,6 +2,7 @@ import { GatewayError } from "../errors.ts";
 import { type Admission, type BucketUse, createRateLimiter } from "./rate-limiter.ts";
 import type { Principal } from "./authenticate.ts";
 import type { Limits } from "../limits.ts";
+import { memoizeWeak } from "../memory.ts";
 import { rateLimitHeaders } from "./rate-limit-headers.ts";
 
 /** What a request gives the gate: where counts are kept, a way to go on after the answer, and the answer's headers. */
@@ -11,8 +12,8 @@ interface LimitContext {
   header(name: string, value: string): void;
 }
 
-/** Buckets live as long as the isolate; one set a KV binding, which is to say one. */
-const rateLimiters = new WeakMap<KVNamespace, ReturnType<typeof createRateLimiter>>();
+/** Token buckets live as long as the isolate, which has one KV binding. */
+const rateLimiterOf = memoizeWeak((kv: KVNamespace) => createRateLimiter({ kv }));
 
 /** The token buckets that one request passes; each step sets the headers that tell of all so far. */
 export class RequestLimits {
@@ -22,9 +23,7 @@ export class RequestLimits {
   private passed: Admission | undefined;
 
   constructor(asker: LimitContext, limits: Limits) {
-    const { KV } = asker.env;
-    this.admission = rateLimiters.get(KV) ?? createRateLimiter({ kv: KV });
-    rateLimiters.set(KV, this.admission);
+    this.admission = rateLimiterOf(asker.env.KV);
     this.asker = asker;
     this.limits = limits;
   }

@@ -1,12 +1,12 @@
-/** Fetches at once of one generation: a Worker has six connections, and R2 needs some of them. */
-export const PARALLEL = 4;
+/** Vendor calls and downloads at once: a Worker has six connections, and R2 needs some of them. */
+export const MAX_CONCURRENT = 4;
 
-/** Runs so many pieces of work at once; the others wait their turn. */
-export class Lanes {
+/** Runs at most `count` pieces of work at once; the others wait for their turn, in order. */
+export class Semaphore {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(count = PARALLEL) {
+  constructor(count = MAX_CONCURRENT) {
     this.free = count;
   }
 
@@ -17,7 +17,7 @@ export class Lanes {
       return await work();
     } finally {
       const next = this.waiting.shift();
-      // The lane goes from hand to hand.
+      // The slot passes to the next in line without becoming free.
       if (next === undefined) this.free++;
       else next();
     }

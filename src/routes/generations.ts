@@ -1,5 +1,5 @@
 import { invalidField } from "../errors.ts";
-import { longestMs } from "../generate/failover.ts";
+import { maxGenerationMs } from "../generate/failover.ts";
 import { publicRecord } from "../generate/records.ts";
 import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { LONGEST_WAIT_SECONDS, LOOK_AGAIN_SECONDS } from "./respond-async.ts";
@@ -54,5 +54,5 @@ export async function serveGenerations(c: AppContext): Promise<Response> {
 
 /** A record as it stands now, with URLs. */
 export function presentRecord(c: AppContext, record: StoredRecord): GenerationRecord {
-  return publicRecord(expireStale(record, Date.now(), longestMs(configFor(c).limits)), publicOrigin(c));
+  return publicRecord(expireStale(record, Date.now(), maxGenerationMs(configFor(c).limits)), publicOrigin(c));
 }

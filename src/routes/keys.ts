@@ -109,7 +109,7 @@ function termsOf(wire: unknown, config: Config, now: number): KeyTerms {
 /** A preset that a key could never draw by is told now, rather than by every request. Throws invalid_request. */
 async function checkPreset(key: KeyRecord, name: string, field: string, c: AppContext): Promise<void> {
   const config = configFor(c);
-  const preset = await presetOf(name, c.env, config);
+  const preset = await presetOf(name, { env: c.env, config });
   if (preset === undefined) {
     const message = `${field}: The preset ${name} is not known; PUT /v1/presets/{name} or the var PRESETS makes one.`;
     throw new GatewayError("invalid_request", message, { field });

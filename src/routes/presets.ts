@@ -22,7 +22,7 @@ export async function servePresets(c: AppContext): Promise<Response> {
 export async function servePreset(c: AppContext): Promise<Response> {
   await principalOf(c);
   const name = c.req.param("name") ?? "";
-  const preset = await presetOf(name, c.env, configFor(c));
+  const preset = await presetOf(name, { env: c.env, config: configFor(c) });
   c.header("cache-control", "no-store");
   return preset === undefined ? notFound(c, "There is no such preset.") : c.json(presetWire(name, preset));
 }
@@ -34,7 +34,7 @@ export async function replacePreset(c: AppContext): Promise<Response> {
   const config = configFor(c);
   const preset = parsePreset(withoutName(await jsonBody(c), name), config.limits);
   if (preset.model !== undefined) checkModel(preset.model, c);
-  const before = await presetOf(name, c.env, config);
+  const before = await presetOf(name, { env: c.env, config });
   await putPreset(c.env.BUCKET, name, preset, Date.now());
   c.header("cache-control", "no-store");
   return c.json(presetWire(name, preset), before === undefined ? 201 : 200);
@@ -44,7 +44,7 @@ export async function replacePreset(c: AppContext): Promise<Response> {
 export async function removePreset(c: AppContext): Promise<Response> {
   await adminOf(c);
   const name = changeable(c);
-  const preset = await presetOf(name, c.env, configFor(c));
+  const preset = await presetOf(name, { env: c.env, config: configFor(c) });
   if (preset === undefined) return notFound(c, "There is no such preset.");
   await deletePreset(c.env.BUCKET, name, Date.now());
   c.header("cache-control", "no-store");

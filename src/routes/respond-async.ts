@@ -1,5 +1,5 @@
-import type { Answer } from "../generate/generate.ts";
-import { answerOf } from "../generate/run-once.ts";
+import type { GenerationResult } from "../generate/generate.ts";
+import { resultOf } from "../generate/run-once.ts";
 import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { getRecord, isUnfinished, waitForEnd } from "../store/records.ts";
 import { type AppContext, publicOrigin } from "./context.ts";
@@ -37,11 +37,11 @@ function unquoted(value: string): string {
 export const LOOK_AGAIN_SECONDS = 2;
 
 /** The answer to a queued generation where it ends within `waitMs`, else undefined. Throws what it failed with. */
-export async function answerWithin(c: AppContext, id: string, waitMs: number): Promise<Answer | undefined> {
+export async function answerWithin(c: AppContext, id: string, waitMs: number): Promise<GenerationResult | undefined> {
   if (waitMs === 0) return undefined;
   await waitForEnd(c.env.BUCKET, id, waitMs);
   const record = await getRecord(c.env.BUCKET, id);
-  return record === null || isUnfinished(record) ? undefined : answerOf(record, publicOrigin(c));
+  return record === null || isUnfinished(record) ? undefined : resultOf(record, publicOrigin(c));
 }
 
 /** 202: where the record is, and the record as it stands, in every dialect, since none has a shape for it. */

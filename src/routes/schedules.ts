@@ -7,12 +7,12 @@ import { checkRequest } from "../schedule/request.ts";
 import { newId } from "../store/ids.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
 import { deleteTicks } from "../store/ticks.ts";
-import { type AppContext, principalOf, publicOrigin, configFor } from "./context.ts";
+import { type AppContext, principalOf, publicOrigin, configFor, runtimeOf } from "./context.ts";
 import { matches } from "./conditional.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
-import { usedForAnother } from "../generate/run-once.ts";
-import { claimKeyOf, type Claim, acquireClaim as claimAt, replaceClaim } from "../store/claims.ts";
+import { fingerprintMismatch } from "../generate/run-once.ts";
+import { claimKeyOf, type Claim, acquireClaim, replaceClaim } from "../store/claims.ts";
 import { runNow } from "../schedule/run-tick.ts";
 import { readRecord } from "../store/records.ts";
 
@@ -143,10 +143,9 @@ export async function runSchedule(c: AppContext): Promise<Response> {
   const offered = { generation: newId(Date.now()), fingerprint: `run ${schedule.id}`, at: Date.now() };
   const key = claimKeyOf(c.req.raw.headers, principal.id);
   const claim = key === undefined ? offered : await claimFor(c, key, offered);
-  if (claim.fingerprint !== offered.fingerprint) throw usedForAnother();
+  if (claim.fingerprint !== offered.fingerprint) throw fingerprintMismatch();
   const { generation } = claim;
-  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  await runNow(schedule, generation, { env: c.env, waitUntil });
+  await runNow(schedule, generation, runtimeOf(c));
   c.header("easel-generation", generation);
   c.header("location", `/v1/generations/${generation}`);
   c.header("cache-control", "no-store");
@@ -155,11 +154,11 @@ export async function runSchedule(c: AppContext): Promise<Response> {
 
 /** The claim that holds for an Idempotency-Key: an old one has had its day, and one of a failure without a charge too. */
 async function claimFor(c: AppContext, key: string, offered: Claim): Promise<Claim> {
-  const held = await claimAt(c.env.BUCKET, key, offered);
+  const held = await acquireClaim(c.env.BUCKET, key, offered);
   if (held.isOwner) return held.claim;
   const record = await readRecord(c.env.BUCKET, held.claim.generation);
   const isOver = offered.at - held.claim.at >= configFor(c).limits.idempotencyMs;
   if (!isOver && record?.failure?.uncharged !== true) return held.claim;
   if (await replaceClaim(c.env.BUCKET, key, held.etag, offered)) return offered;
-  return (await claimAt(c.env.BUCKET, key, offered)).claim;
+  return (await acquireClaim(c.env.BUCKET, key, offered)).claim;
 }

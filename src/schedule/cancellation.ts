@@ -1,6 +1,6 @@
 import type { Env } from "../env.ts";
 import { isKeyId } from "../access/keys.ts";
-import type { StoredJob } from "../store/jobs.ts";
+import type { Generation } from "../store/jobs.ts";
 import { findKey } from "../store/api-keys.ts";
 import type { StoredRecord } from "../store/records.ts";
 import { getScheduleSummary } from "../store/schedules.ts";
@@ -24,7 +24,7 @@ export const UNDELIVERABLE = {
 
 /** Why a job that was accepted is not to be drawn any more, if it is not: what was queued is not out of reach. */
 export async function cancellationReason(
-  { principal, tick }: StoredJob,
+  { principal, tick }: Generation,
   env: Pick<Env, "BUCKET" | "KV">,
 ): Promise<Cancellation | undefined> {
   // While KV cannot be read, what was accepted counts.

@@ -1,12 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { admit, type Breaker, Breakers, CLOSED, type Outcome, settle } from "../../src/generate/circuit-breaker.ts";
+import {
+  admit,
+  admitCall,
+  afterCall,
+  type Breaker,
+  CLOSED,
+  type Outcome,
+  recordOutcome,
+} from "../../src/generate/circuit-breaker.ts";
 
 const NOW = 1_000_000;
 const busy = (retryAfterSeconds?: number): Outcome => ({ failed: "rate_limited", retryAfterSeconds });
 
 /** The breaker after these outcomes, `stepMs` apart, the last of them at NOW. */
 function after(outcomes: Outcome[], stepMs = 10, from: Breaker = CLOSED): Breaker {
-  return outcomes.reduce((state, outcome, n) => settle(state, outcome, NOW - (outcomes.length - 1 - n) * stepMs), from);
+  return outcomes.reduce(
+    (state, outcome, n) => afterCall(state, outcome, NOW - (outcomes.length - 1 - n) * stepMs),
+    from,
+  );
 }
 const row = (count: number) => Array.from({ length: count }, () => busy());
 const admitted = (breaker: Breaker, now: number) => "breaker" in admit(breaker, now);
@@ -41,8 +52,8 @@ describe("stays open", () => {
   });
   it("as long as any of those under way is told", () => {
     const open = after([...row(19), busy(17)]);
-    expect(admit(settle(open, busy(1), NOW + 1), NOW + 1)).toEqual({ waitMs: 16_999, code: "rate_limited" });
-    expect(admit(settle(open, busy(30), NOW + 1), NOW + 1)).toEqual({ waitMs: 30_000, code: "rate_limited" });
+    expect(admit(afterCall(open, busy(1), NOW + 1), NOW + 1)).toEqual({ waitMs: 16_999, code: "rate_limited" });
+    expect(admit(afterCall(open, busy(30), NOW + 1), NOW + 1)).toEqual({ waitMs: 30_000, code: "rate_limited" });
   });
 });
 
@@ -59,26 +70,28 @@ describe("a probe", () => {
     expect(admitted(probing, NOW + 64_999)).toBe(false);
   });
   it("closes it by any answer that is no failure", () => {
-    expect(settle(probing, "answered", NOW + 6_000)).toEqual(CLOSED);
+    expect(afterCall(probing, "answered", NOW + 6_000)).toEqual(CLOSED);
   });
   it("opens it anew by a failure", () => {
-    expect(admit(settle(probing, busy(), NOW + 6_000), NOW + 6_000)).toEqual({ waitMs: 5_000, code: "rate_limited" });
+    expect(admit(afterCall(probing, busy(), NOW + 6_000), NOW + 6_000)).toEqual({
+      waitMs: 5_000,
+      code: "rate_limited",
+    });
   });
   it("makes room for another where nothing was learned", () => {
-    expect(admitted(settle(probing, "nothing", NOW + 6_000), NOW + 6_000)).toBe(true);
+    expect(admitted(afterCall(probing, "nothing", NOW + 6_000), NOW + 6_000)).toBe(true);
     expect(admitted(probing, NOW + 65_000)).toBe(true);
   });
 });
 
 it("keeps vendors apart, and says what the vendor said, with the time to wait", () => {
-  const breakers = new Breakers();
-  for (let n = 0; n < 20; n++) breakers.settle("a", { failed: "vendor_error", retryAfterSeconds: 7 }, NOW);
-  expect(() => breakers.admit("a", NOW + 100)).toThrow(
+  for (let n = 0; n < 20; n++) recordOutcome("a", { failed: "vendor_error", retryAfterSeconds: 7 }, NOW);
+  expect(() => admitCall("a", NOW + 100)).toThrow(
     expect.objectContaining({ code: "vendor_error", retryAfter: 7, message: expect.stringContaining("7 s") }),
   );
-  expect(() => breakers.admit("b", NOW)).not.toThrow();
-  breakers.settle("a", "answered", NOW);
-  expect(() => breakers.admit("a", NOW)).not.toThrow();
+  expect(() => admitCall("b", NOW)).not.toThrow();
+  recordOutcome("a", "answered", NOW);
+  expect(() => admitCall("a", NOW)).not.toThrow();
 });
 
 it("survives a clock that is set back by an hour", () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Env, configOf } from "../../src/env.ts";
-import { References } from "../../src/generate/references.ts";
+import { ReferenceCache } from "../../src/generate/references.ts";
 import type { ModelSpec } from "../../src/image/model-spec.ts";
 import { type ImageRequest, type Reference, referencesOf } from "../../src/image/request.ts";
 import { newId } from "../../src/store/ids.ts";
@@ -53,10 +53,10 @@ const asking = (request: Partial<ImageRequest>): ImageRequest => ({
   ...request,
 });
 
-function referencesFor(request: ImageRequest, vars: Partial<Env> = {}): References {
+function referencesFor(request: ImageRequest, vars: Partial<Env> = {}): ReferenceCache {
   const env = { BUCKET, ...vars } as Env;
-  const asked = { request, warnings: [] };
-  return new References({ id: newId(Date.now()), asked, origin: ORIGIN, env, config: configOf(env) });
+  const parsed = { request, warnings: [] };
+  return new ReferenceCache({ id: newId(Date.now()), parsed, origin: ORIGIN }, { env, config: configOf(env) });
 }
 
 /** What each reference became. */
@@ -99,7 +99,7 @@ it("fetches for several vendors once, and drops it all at the end", async () => 
   }
   expect(fetched).toHaveLength(2);
   expect(await keys("references/")).toHaveLength(2);
-  await references.drop();
+  await references.deleteDownloads();
   expect(await keys("references/")).toEqual([]);
 });
 
@@ -216,7 +216,7 @@ describe("a picture of ours", () => {
     expect((await references.prepare(own, { ...spec, referenceSchemes: ["http"] })).references).toEqual([
       { picture: image },
     ]);
-    await references.drop();
+    await references.deleteDownloads();
     expect(await keys("pictures/")).toEqual([image.key]);
     expect(fetched).toEqual([]);
   });

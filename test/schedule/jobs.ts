@@ -1,7 +1,8 @@
 import type { Env } from "../../src/env.ts";
 import { configOf } from "../../src/env.ts";
-import type { Job } from "../../src/generate/generation.ts";
+import type { Runtime } from "../../src/generate/generation.ts";
 import { newId } from "../../src/store/ids.ts";
+import type { Generation } from "../../src/store/jobs.ts";
 import { BUCKET } from "../store/bucket.ts";
 
 /** A Worker's bindings with the sandbox for a vendor, and what was sent to its queue. */
@@ -20,22 +21,26 @@ export async function settled(): Promise<void> {
   while (works.length > 0) await works.shift();
 }
 
-/** A job as a route makes it. */
-export function jobOf(env: Env, change: { prompt?: string; receivedAt?: number; hoisted?: Job["hoisted"] } = {}): Job {
-  const { prompt = "a cat", receivedAt = Date.now(), hoisted = [] } = change;
-  const references = hoisted.map((picture) => ({ picture }));
+/** A generation as a route makes it. */
+export function jobOf(
+  change: { prompt?: string; receivedAt?: number; uploads?: Generation["uploads"] } = {},
+): Generation {
+  const { prompt = "a cat", receivedAt = Date.now(), uploads = [] } = change;
+  const references = uploads.map((picture) => ({ picture }));
   return {
     id: newId(receivedAt),
-    asked: { request: { model: "sandbox", prompt, n: 1, size: "512", references }, warnings: [] },
+    parsed: { request: { model: "sandbox", prompt, n: 1, size: "512", references }, warnings: [] },
     dialect: "easel",
     principal: "admin",
     origin: "https://easel.example",
-    env,
-    config: configOf(env),
     receivedAt,
-    hoisted,
-    ...ctx,
+    uploads,
   };
+}
+
+/** What a request brings to `enqueue`. */
+export function runtimeFor(env: Env): Runtime {
+  return { env, config: configOf(env), ...ctx };
 }
 
 /** A message as the queue gives it, and how it was settled. */

@@ -7,7 +7,7 @@ import { consume } from "../../src/schedule/queue.ts";
 import { endKey, getRecord, lifecycleOf, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
-import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, settled } from "./jobs.ts";
+import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, runtimeFor, settled } from "./jobs.ts";
 
 const { env } = newEnv();
 const DAY = 24 * 60 * 60_000;
@@ -38,8 +38,8 @@ const began = async (id: string, agoMs = 0) => {
 
 describe("a batch", () => {
   it("is settled message by message: none is thrown back for another", async () => {
-    const jobs = Array.from({ length: 6 }, () => jobOf(env));
-    for (const job of jobs) await enqueue(job);
+    const jobs = Array.from({ length: 6 }, () => jobOf());
+    for (const job of jobs) await enqueue(job, runtimeFor(env));
     const good = jobs.map(({ id }) => messageOf({ generation: id }));
     const bad = [null, {}, { generation: 7 }, { generation: "../x" }].map((body) => messageOf(body));
     await consume(batchOf([...bad, ...good]), env, ctx);
@@ -51,8 +51,8 @@ describe("a batch", () => {
   });
 
   it("begins nothing that might not end before Cloudflare ends the batch", async () => {
-    const job = jobOf(env);
-    await enqueue(job);
+    const job = jobOf();
+    await enqueue(job, runtimeFor(env));
     const from = Date.now();
     let now = from;
     vi.spyOn(Date, "now").mockImplementation(() => now);
@@ -73,8 +73,8 @@ describe("a batch", () => {
 
 describe("a failure that passes", () => {
   it("is tried again, with all that came with the request, when the vendor says", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
-    await enqueue(job);
+    const job = jobOf({ prompt: "a cat [sandbox:fail:429]", uploads: await pictured() });
+    await enqueue(job, runtimeFor(env));
     const from = Date.now();
     const message = await deliver(job.id);
     expect(message.outcome).toBe("retry");
@@ -86,8 +86,8 @@ describe("a failure that passes", () => {
   });
 
   it("ends it with the last try, after which the same may be asked again", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
-    await enqueue(job);
+    const job = jobOf({ prompt: "a cat [sandbox:fail:429]", uploads: await pictured() });
+    await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id, TRIES - 1)).outcome).toBe("retry");
     expect((await deliver(job.id, TRIES)).outcome).toBe("ack");
     expect(await getRecord(BUCKET, job.id)).toMatchObject({
@@ -101,8 +101,8 @@ describe("a failure that passes", () => {
 
 describe("a failure that stays", () => {
   it("ends it at once, and holds for whoever asks the same", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:refuse]", hoisted: await pictured() });
-    await enqueue(job);
+    const job = jobOf({ prompt: "a cat [sandbox:refuse]", uploads: await pictured() });
+    await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id)).outcome).toBe("ack");
     expect(await getRecord(BUCKET, job.id)).toMatchObject({
       status: "failed",
@@ -115,8 +115,8 @@ describe("a failure that stays", () => {
 
 describe("who may have begun", () => {
   it("and gave a sign within the lease is left alone", async () => {
-    const job = jobOf(env);
-    await enqueue(job);
+    const job = jobOf();
+    await enqueue(job, runtimeFor(env));
     await began(job.id);
     const message = await deliver(job.id);
     expect([message.outcome, message.delay]).toEqual(["retry", 30]);
@@ -128,8 +128,8 @@ describe("who may have begun", () => {
   it.each(["easel", "easel-dead"])(
     "and gave none is lost: no vendor is asked, and the record says so (%s)",
     async (queue) => {
-      const job = jobOf(env, { hoisted: await pictured() });
-      await enqueue(job);
+      const job = jobOf({ uploads: await pictured() });
+      await enqueue(job, runtimeFor(env));
       await began(job.id, 31_000);
       expect((await deliver(job.id, 1, queue)).outcome).toBe("ack");
       const record = await getRecord(BUCKET, job.id);
@@ -142,8 +142,8 @@ describe("who may have begun", () => {
   );
 
   it("and ended it has the last word", async () => {
-    const job = jobOf(env);
-    await enqueue(job);
+    const job = jobOf();
+    await enqueue(job, runtimeFor(env));
     await deliver(job.id);
     const before = await getRecord(BUCKET, job.id);
     await putJob(BUCKET, job, 0);
@@ -156,8 +156,8 @@ describe("who may have begun", () => {
 
 describe("what is never drawn", () => {
   it("is given up after a day, as its record says by then", async () => {
-    const job = jobOf(env, { receivedAt: Date.now() - DAY, hoisted: await pictured() });
-    await enqueue(job);
+    const job = jobOf({ receivedAt: Date.now() - DAY, uploads: await pictured() });
+    await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id)).outcome).toBe("ack");
     const record = await getRecord(BUCKET, job.id);
     expect(record).toMatchObject({ status: "failed", attempts: [] });
@@ -167,8 +167,8 @@ describe("what is never drawn", () => {
   });
 
   it("ends among the dead letters: its record is failed, and the same may be asked again", async () => {
-    const job = jobOf(env, { hoisted: await pictured() });
-    await enqueue(job);
+    const job = jobOf({ uploads: await pictured() });
+    await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
     const record = await getRecord(BUCKET, job.id);
     expect(record).toMatchObject({ status: "failed", error: { code: "internal" } });
@@ -184,8 +184,8 @@ describe("what is never drawn", () => {
   });
 
   it("of a job that cannot be read is no prompt in the log", async () => {
-    const job = jobOf(env);
-    await enqueue(job);
+    const job = jobOf();
+    await enqueue(job, runtimeFor(env));
     await BUCKET.put(`jobs/${job.id}.json`, "a very secret cat");
     const lines = vi.spyOn(console, "log");
     expect(await deliver(job.id)).toMatchObject({ outcome: "retry", delay: 0 });
@@ -195,8 +195,8 @@ describe("what is never drawn", () => {
 });
 
 it.each([1, TRIES])("what is begun twice at the same moment, at try %i, is drawn once", async (tries) => {
-  const job = jobOf(env, { prompt: "a cat [sandbox:slow:600]" });
-  await enqueue(job);
+  const job = jobOf({ prompt: "a cat [sandbox:slow:600]" });
+  await enqueue(job, runtimeFor(env));
   const messages = Array.from({ length: 5 }, () => messageOf({ generation: job.id }, tries));
   const last = messages.pop() as (typeof messages)[0];
   const consumed = messages.map((message) => consume(batchOf([message]), env, ctx));
@@ -210,7 +210,7 @@ it.each([1, TRIES])("what is begun twice at the same moment, at try %i, is drawn
   expect(last.outcome).toBe("retry");
   expect(await keysOf("pictures/")).toHaveLength(1);
   expect(await lifecycleOf(BUCKET, job.id, Date.now(), 30_000)).toMatchObject({
-    at: "ended",
+    state: "ended",
     record: { status: "succeeded" },
   });
   expect(await BUCKET.head(endKey(job.id))).not.toBeNull();

@@ -6,7 +6,7 @@ import { resendStale } from "../../src/schedule/resend.ts";
 import { getRecord, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
-import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, settled } from "./jobs.ts";
+import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, runtimeFor, settled } from "./jobs.ts";
 
 const MINUTE = 60_000;
 
@@ -18,8 +18,8 @@ afterEach(async () => {
 it("sends what did not come within a lease, and each time waits twice as long as before", async () => {
   const { env, sent } = newEnv();
   const from = Date.now();
-  const job = jobOf(env, { receivedAt: from });
-  await enqueue(job);
+  const job = jobOf({ receivedAt: from });
+  await enqueue(job, runtimeFor(env));
   const at: number[] = [];
   for (let second = 12; second <= 3_600; second += 15) {
     const before = sent.length;
@@ -34,8 +34,8 @@ it("sends what did not come within a lease, and each time waits twice as long as
 it("waits for one that is to be tried again until it should have been", async () => {
   const { env, sent } = newEnv();
   const from = Date.now();
-  const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]" });
-  await enqueue(job);
+  const job = jobOf({ prompt: "a cat [sandbox:fail:429]" });
+  await enqueue(job, runtimeFor(env));
   await putJob(BUCKET, job, from + 5 * MINUTE);
   sent.length = 0;
   await resendStale(env, from + 5 * MINUTE + 29_000);
@@ -47,14 +47,14 @@ it("waits for one that is to be tried again until it should have been", async ()
 it("leaves alone what is being drawn, and forgets what has ended or was never accepted", async () => {
   const { env, sent } = newEnv();
   const later = Date.now() + 10 * MINUTE;
-  const [running, ended, dropped] = [jobOf(env), jobOf(env), jobOf(env)];
-  for (const job of [running, ended]) await enqueue(job);
+  const [running, ended, dropped] = [jobOf(), jobOf(), jobOf()];
+  for (const job of [running, ended]) await enqueue(job, runtimeFor(env));
   await putStart(BUCKET, { ...((await getRecord(BUCKET, running.id)) as StoredRecord), status: "running" });
   await consume(batchOf([messageOf({ generation: ended.id })]), env, ctx);
   await putJob(BUCKET, ended, 0);
   const key = "references/x/0";
   await BUCKET.put(key, png(8, 8));
-  await putJob(BUCKET, { ...dropped, hoisted: [{ key, type: "image/png", width: 8, height: 8, bytes: 1 }] }, 0);
+  await putJob(BUCKET, { ...dropped, uploads: [{ key, type: "image/png", width: 8, height: 8, bytes: 1 }] }, 0);
   sent.length = 0;
   await resendStale(env, later);
   expect(sent).toEqual([]);
@@ -64,8 +64,8 @@ it("leaves alone what is being drawn, and forgets what has ended or was never ac
 
 it("sends what was lost, so that its record ends, and what cannot be read, so that it ends among the dead letters", async () => {
   const { env, sent } = newEnv({ leaseMs: 100 });
-  const [lost, broken] = [jobOf(env), jobOf(env)];
-  for (const job of [lost, broken]) await enqueue(job);
+  const [lost, broken] = [jobOf(), jobOf()];
+  for (const job of [lost, broken]) await enqueue(job, runtimeFor(env));
   await putStart(BUCKET, { ...((await getRecord(BUCKET, lost.id)) as StoredRecord), status: "running" });
   await BUCKET.put(`jobs/${broken.id}.json`, "{");
   await scheduler.wait(150);
@@ -77,7 +77,7 @@ it("sends what was lost, so that its record ends, and what cannot be read, so th
 it("sends a hundred in one run, and the others in the next", async () => {
   const { env, sent } = newEnv();
   const later = Date.now() + 10 * MINUTE;
-  for (let n = 0; n < 105; n++) await enqueue(jobOf(env));
+  for (let n = 0; n < 105; n++) await enqueue(jobOf(), runtimeFor(env));
   sent.length = 0;
   await resendStale(env, later);
   expect(new Set(sent).size).toBe(100);

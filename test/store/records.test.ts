@@ -132,7 +132,7 @@ describe("a record that waits in the queue", () => {
 
   it("tells how far it is", async () => {
     const id = newId(NOW);
-    const at = async (later = 0) => (await lifecycleOf(BUCKET, id, Date.now() + later, 1_000)).at;
+    const at = async (later = 0) => (await lifecycleOf(BUCKET, id, Date.now() + later, 1_000)).state;
     expect(await at()).toBe("none");
     await putQueued(BUCKET, queued(id));
     expect(await at(86_400_000)).toBe("queued");
