@@ -194,7 +194,7 @@ const readModifyWrite: Scheme = (kv, fleet) => {
     const view = views[i % fleet.locations]!;
     const stored = await view.get("naive");
     const state =
-      stored === null ? newBucket(POLICY, now) : { ...(JSON.parse(stored) as BucketState), seen: undefined };
+      stored === null ? newBucket(POLICY, now) : { ...(JSON.parse(stored) as BucketState), peers: undefined };
     const { admitted } = take(state, POLICY, 1, now);
     if (admitted)
       await view.put("naive", JSON.stringify(state), { expirationTtl: 600, metadata: null }).catch(() => undefined);
