@@ -20,14 +20,14 @@ export interface AuthContext {
 }
 
 /** The right token's digest, which is the same for every request of this isolate. */
-let admin: { token: string; digest: ArrayBuffer } | undefined;
+let adminDigest: { token: string; digest: ArrayBuffer } | undefined;
 /** Compared with where there is no record: no SHA-256 that anybody can find the text of. */
-const NOBODY = new Uint8Array(32);
+const NO_HASH = new Uint8Array(32);
 
 /** One answer to a key that is missing, wrong, too long or no longer good: nothing can be learned from it. */
-const REFUSED = "The API key is missing or not valid; it goes in a header, as in: Authorization: Bearer KEY.";
+const INVALID_KEY = "The API key is missing or not valid; it goes in a header, as in: Authorization: Bearer KEY.";
 /** Said to anybody, because it tells the operator what to do and nobody else anything. */
-const NO_TOKEN = "No API key is valid yet: the secret ADMIN_TOKEN is not set on this gateway.";
+const NO_ADMIN_TOKEN = "No API key is valid yet: the secret ADMIN_TOKEN is not set on this gateway.";
 
 /**
  * Who the `Authorization` header speaks for: `Bearer KEY`, or the bare key. Throws unauthorized. Digests are compared, in a
@@ -37,25 +37,25 @@ export async function authenticate(
   header: string | undefined,
   { adminToken, find, now }: AuthContext,
 ): Promise<Principal> {
-  const given = (header ?? "").replace(/^Bearer\s+/i, "").trim();
-  const hash = await digest(given);
-  if (adminToken !== undefined && crypto.subtle.timingSafeEqual(hash, await digestOf(adminToken)))
+  const token = (header ?? "").replace(/^Bearer\s+/i, "").trim();
+  const hash = await digest(token);
+  if (adminToken !== undefined && crypto.subtle.timingSafeEqual(hash, await digestOfAdminToken(adminToken)))
     return { id: "admin", kind: "admin" };
-  const id = keyIdOf(given);
+  const id = keyIdOf(token);
   const record = id === undefined ? null : await find(id);
-  const right = record === null ? NOBODY : Uint8Array.fromHex(record.hash);
-  if (crypto.subtle.timingSafeEqual(hash, right) && record !== null) {
-    const end = invalidReason(record, now);
-    if (end === undefined) return { id: record.id, kind: record.kind, key: record };
+  const expected = record === null ? NO_HASH : Uint8Array.fromHex(record.hash);
+  if (crypto.subtle.timingSafeEqual(hash, expected) && record !== null) {
+    const reason = invalidReason(record, now);
+    if (reason === undefined) return { id: record.id, kind: record.kind, key: record };
     // Whoever asks is not told, the operator is: somebody still uses it.
-    log("unauthorized", { key: record.id, reason: end });
+    log("unauthorized", { key: record.id, reason });
   }
-  if (adminToken !== undefined) throw new GatewayError("unauthorized", REFUSED);
-  log("unauthorized", { hint: NO_TOKEN });
-  throw new GatewayError("unauthorized", NO_TOKEN);
+  if (adminToken !== undefined) throw new GatewayError("unauthorized", INVALID_KEY);
+  log("unauthorized", { hint: NO_ADMIN_TOKEN });
+  throw new GatewayError("unauthorized", NO_ADMIN_TOKEN);
 }
 
-async function digestOf(token: string): Promise<ArrayBuffer> {
-  if (admin?.token !== token) admin = { token, digest: await digest(token) };
-  return admin.digest;
+async function digestOfAdminToken(token: string): Promise<ArrayBuffer> {
+  if (adminDigest?.token !== token) adminDigest = { token, digest: await digest(token) };
+  return adminDigest.digest;
 }

@@ -31,7 +31,7 @@ export interface KeyTerms {
 
 const PREFIX: Record<KeyTerms["kind"], string> = { secret: "ek", publishable: "pk" };
 const KEY = /^(?:ek|pk)_([0-9a-f]{16})_[0-9a-f]{48}$/;
-const TIME = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+const TIMESTAMP = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** A new key of these terms: 192 bits that nobody can guess, to be shown once, and the record to keep. */
 export async function newKey(terms: KeyTerms, now: number): Promise<{ key: string; record: KeyRecord }> {
@@ -59,11 +59,11 @@ export function invalidReason({ revokedAt, expiresAt }: KeyRecord, now: number):
 
 /** Milliseconds since 1970 of an ISO 8601 time with its zone; undefined for any other text, and on a day that there is not. */
 export function parseTimestamp(text: string): number | undefined {
-  const [, day = ""] = TIME.exec(text) ?? [];
-  const at = Date.parse(text);
-  if (day === "" || Number.isNaN(at)) return undefined;
+  const [, day = ""] = TIMESTAMP.exec(text) ?? [];
+  const time = Date.parse(text);
+  if (day === "" || Number.isNaN(time)) return undefined;
   // Date.parse takes 31 February for 3 March.
-  return new Date(day).toISOString().startsWith(day) ? at : undefined;
+  return new Date(day).toISOString().startsWith(day) ? time : undefined;
 }
 
 /** SHA-256: of what is compared and stored in place of a secret. */

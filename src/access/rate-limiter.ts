@@ -1,5 +1,5 @@
 import { putBack, take, type Policy } from "./token-bucket.ts";
-import { createExchange, newCounted, type CountedBucket, type ExchangeOptions } from "./shared-counts.ts";
+import { createCountExchange, newCountedBucket, type CountedBucket, type ExchangeOptions } from "./shared-counts.ts";
 import { lruSet } from "../lru.ts";
 
 /** One bucket a request must pass: `name` is shown to clients, `id` says whose it is (no secret: it is in KV keys). */
@@ -39,11 +39,11 @@ export interface RateLimiterOptions extends ExchangeOptions {
 
 interface Entry extends CountedBucket {
   /** Tokens asked for since the last exchange, granted or not. */
-  asked: number;
+  demand: number;
   exchangedAt: number;
 }
 
-interface Context {
+interface BackgroundContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
@@ -53,33 +53,33 @@ interface Context {
  */
 export function createRateLimiter(config: RateLimiterOptions) {
   const { flushMs = 5_000, flushShare = 0.05, maxBuckets = 5_000 } = config;
-  const exchange = createExchange(config);
+  const exchangeCounts = createCountExchange(config);
   const entries = new Map<string, Entry>();
 
   /** Charges every bucket or none. It never waits: counts are exchanged with other isolates behind the answer. */
-  function admit(uses: readonly BucketUse[], now: number, ctx: Context): Admission {
+  function admit(uses: readonly BucketUse[], now: number, ctx: BackgroundContext): Admission {
     const charged: { entry: Entry; cost: number }[] = [];
     let due: Entry[] | undefined;
     let tightest: BucketReport | undefined;
     let tightness = 0;
     let admitted = true;
     for (const { name, id, policy, cost } of uses) {
-      const entry = entryOf(name, id, policy, now);
-      const taken = take(entry.state, policy, cost, now);
+      const entry = getEntry(name, id, policy, now);
+      const result = take(entry.state, policy, cost, now);
       // The longest wait among refusals; otherwise the bucket with the fewest requests of this size left.
-      const left = cost > 0 ? taken.remaining / cost : Infinity;
-      const weight = taken.admitted ? -left : taken.resetSeconds;
-      const moreTelling = admitted === taken.admitted ? weight > tightness : admitted;
-      if (tightest === undefined || moreTelling) {
-        tightest = { name, policy, remaining: taken.remaining, resetSeconds: taken.resetSeconds };
+      const requestsLeft = cost > 0 ? result.remaining / cost : Infinity;
+      const weight = result.admitted ? -requestsLeft : result.resetSeconds;
+      const isTighter = admitted === result.admitted ? weight > tightness : admitted;
+      if (tightest === undefined || isTighter) {
+        tightest = { name, policy, remaining: result.remaining, resetSeconds: result.resetSeconds };
         tightness = weight;
       }
-      if (!taken.admitted) admitted = false;
+      if (!result.admitted) admitted = false;
       else if (cost > 0) charged.push({ entry, cost });
-      if (cost > 0) entry.asked += cost;
+      if (cost > 0) entry.demand += cost;
       if (!isDue(entry, now)) continue;
       // Marked before the exchange and not unmarked after: the platform may cut it off at any await.
-      entry.asked = 0;
+      entry.demand = 0;
       entry.exchangedAt = now;
       (due ??= []).push(entry);
     }
@@ -90,22 +90,22 @@ export function createRateLimiter(config: RateLimiterOptions) {
       const wait = tightest?.resetSeconds ?? 0;
       if (wait < Infinity) result.retryAfter = Math.max(1, Math.ceil(wait));
     }
-    if (due !== undefined) ctx.waitUntil(exchange(due, now));
+    if (due !== undefined) ctx.waitUntil(exchangeCounts(due, now));
     return result;
   }
 
-  function entryOf(name: string, id: string, policy: Policy, now: number): Entry {
+  function getEntry(name: string, id: string, policy: Policy, now: number): Entry {
     const key = `${name}/${id}`;
-    const entry = entries.get(key) ?? { ...newCounted(name, id, policy, now), asked: 0, exchangedAt: -Infinity };
+    const entry = entries.get(key) ?? { ...newCountedBucket(name, id, policy, now), demand: 0, exchangedAt: -Infinity };
     entry.policy = policy;
     lruSet(entries, key, entry, maxBuckets);
     return entry;
   }
 
   function isDue(entry: Entry, now: number): boolean {
-    const quiet = entry.policy.capacity * flushShare;
-    if (entry.asked === 0) return false;
-    if (entry.asked < quiet && entry.state.tokens >= entry.policy.capacity - quiet) return false;
+    const quietTokens = entry.policy.capacity * flushShare;
+    if (entry.demand === 0) return false;
+    if (entry.demand < quietTokens && entry.state.tokens >= entry.policy.capacity - quietTokens) return false;
     // The distance and not the difference: a clock set back must not put the next exchange off.
     return Math.abs(now - entry.exchangedAt) >= flushMs * 2 ** Math.min(entry.failures, 4);
   }

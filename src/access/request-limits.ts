@@ -16,16 +16,16 @@ const rateLimiters = new WeakMap<KVNamespace, ReturnType<typeof createRateLimite
 
 /** The token buckets that one request passes; each step sets the headers that tell of all so far. */
 export class RequestLimits {
-  private readonly admission: ReturnType<typeof createRateLimiter>;
-  private readonly asker: LimitContext;
+  private readonly rateLimiter: ReturnType<typeof createRateLimiter>;
+  private readonly context: LimitContext;
   private readonly limits: Limits;
-  private passed: Admission | undefined;
+  private combined: Admission | undefined;
 
-  constructor(asker: LimitContext, limits: Limits) {
-    const { KV } = asker.env;
-    this.admission = rateLimiters.get(KV) ?? createRateLimiter({ kv: KV });
-    rateLimiters.set(KV, this.admission);
-    this.asker = asker;
+  constructor(context: LimitContext, limits: Limits) {
+    const { KV } = context.env;
+    this.rateLimiter = rateLimiters.get(KV) ?? createRateLimiter({ kv: KV });
+    rateLimiters.set(KV, this.rateLimiter);
+    this.context = context;
     this.limits = limits;
   }
 
@@ -33,7 +33,7 @@ export class RequestLimits {
   admitRequest(principal: Principal): void {
     const { keyPerMinute, globalPerMinute } = this.limits;
     const perMinute = principal.key?.perMinute ?? keyPerMinute;
-    this.admit([bucket("key", principal.id, perMinute), bucket("global", "all", globalPerMinute)]);
+    this.admit([bucketUse("key", principal.id, perMinute), bucketUse("global", "all", globalPerMinute)]);
   }
 
   /**
@@ -41,19 +41,19 @@ export class RequestLimits {
    * the request still counts in the other buckets, for its pictures have been read and stored.
    */
   admitReferences(principal: Principal): void {
-    this.admit([bucket("references", principal.id, this.limits.referencesPerMinute)]);
+    this.admit([bucketUse("references", principal.id, this.limits.referencesPerMinute)]);
   }
 
   /** A signed URL that nobody has viewed yet. Throws rate_limited. */
   admitSigned(): void {
     const { signedPerMinute, globalPerMinute } = this.limits;
-    this.admit([bucket("signed", "all", signedPerMinute), bucket("global", "all", globalPerMinute)]);
+    this.admit([bucketUse("signed", "all", signedPerMinute), bucketUse("global", "all", globalPerMinute)]);
   }
 
   private admit(uses: BucketUse[]): void {
-    const admission = this.admission.admit(uses, Date.now(), this.asker.executionCtx);
-    this.passed = join(this.passed, admission);
-    for (const [name, value] of Object.entries(rateLimitHeaders(this.passed))) this.asker.header(name, value);
+    const admission = this.rateLimiter.admit(uses, Date.now(), this.context.executionCtx);
+    this.combined = combineAdmissions(this.combined, admission);
+    for (const [name, value] of Object.entries(rateLimitHeaders(this.combined))) this.context.header(name, value);
     if (admission.admitted) return;
     const bucket = admission.tightest?.name ?? "";
     const { retryAfter } = admission;
@@ -61,14 +61,14 @@ export class RequestLimits {
   }
 }
 
-function bucket(name: string, id: string, perMinute: number): BucketUse {
+function bucketUse(name: string, id: string, perMinute: number): BucketUse {
   return { name, id, policy: { capacity: perMinute, perMinute }, cost: 1 };
 }
 
 /** Two steps as one: every bucket of both, and of the tightest the one that refuses, or will refuse first. */
-function join(before: Admission | undefined, now: Admission): Admission {
-  if (before === undefined) return now;
-  const left = ({ tightest }: Admission) => tightest?.remaining ?? Infinity;
-  const tightest = now.admitted && left(before) < left(now) ? before.tightest : now.tightest;
-  return { ...now, tightest, buckets: [...before.buckets, ...now.buckets] };
+function combineAdmissions(earlier: Admission | undefined, latest: Admission): Admission {
+  if (earlier === undefined) return latest;
+  const remaining = ({ tightest }: Admission) => tightest?.remaining ?? Infinity;
+  const tightest = latest.admitted && remaining(earlier) < remaining(latest) ? earlier.tightest : latest.tightest;
+  return { ...latest, tightest, buckets: [...earlier.buckets, ...latest.buckets] };
 }

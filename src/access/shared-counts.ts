@@ -1,5 +1,13 @@
 import { log } from "../log.ts";
-import { merge, fillMs, pruneSlots, newBucket, type BucketState, type OtherSlot, type Policy } from "./token-bucket.ts";
+import {
+  mergePeers,
+  fillMs,
+  pruneSlots,
+  newBucket,
+  type BucketState,
+  type OtherSlot,
+  type Policy,
+} from "./token-bucket.ts";
 
 /** What is needed of a KV namespace. */
 export interface CountStore {
@@ -25,11 +33,11 @@ export interface CountedBucket {
   /** Exchanges that failed since the last that did not. */
   failures: number;
   /** The part of `taken` that KV has confirmed. */
-  stored: number;
+  storedCount: number;
   storedAt: number;
   /** Once the key has expired, counting starts anew under another key, or the old total would look like new growth. */
   epoch: number;
-  base: number;
+  baseCount: number;
 }
 
 const LIST_PAGES = 3;
@@ -40,18 +48,18 @@ const MIN_LIFETIME_MS = 60_000;
 const MAX_LIFETIME_MS = 30 * 86_400_000;
 
 /** How one isolate tells the others through KV what it took, and hears what they took. KV keys: docs/rate-limits.md. */
-export function createExchange(config: ExchangeOptions) {
+export function createCountExchange(config: ExchangeOptions) {
   const { kv, log: write = log } = config;
-  let isolate: string | undefined;
+  let isolateId: string | undefined;
   let loggedAt = -Infinity;
   let unlogged = 0;
 
   /** One bucket after the other: a request has six connections, and the vendor needs one of them. */
-  async function exchange(due: readonly CountedBucket[], now: number): Promise<void> {
+  async function exchangeCounts(due: readonly CountedBucket[], now: number): Promise<void> {
     for (const bucket of due) {
-      const heard = await ignoreErrors("list", now, () => pull(bucket, now));
-      const told = await ignoreErrors("put", now, () => push(bucket, now));
-      bucket.failures = heard && told ? 0 : bucket.failures + 1;
+      const pulled = await ignoreErrors("list", now, () => pull(bucket, now));
+      const pushed = await ignoreErrors("put", now, () => push(bucket, now));
+      bucket.failures = pulled && pushed ? 0 : bucket.failures + 1;
     }
   }
 
@@ -63,13 +71,13 @@ export function createExchange(config: ExchangeOptions) {
       const listed = await kv.list({ prefix: bucket.prefix, ...(cursor === undefined ? {} : { cursor }) });
       for (const { name, metadata } of listed.keys) {
         const slot = name.slice(bucket.prefix.length);
-        const other = isolate !== undefined && slot.startsWith(isolate) ? undefined : readSlot(slot, metadata);
+        const other = isolateId !== undefined && slot.startsWith(isolateId) ? undefined : readSlot(slot, metadata);
         if (other !== undefined) others.push(other);
       }
       cursor = listed.list_complete ? undefined : listed.cursor;
       if (cursor === undefined) break;
     }
-    merge(bucket.state, bucket.policy, others, Math.max(now, bucket.state.last));
+    mergePeers(bucket.state, bucket.policy, others, Math.max(now, bucket.state.last));
     pruneSlots(bucket.state, now - lifetimeMs(bucket.policy) - LOG_EVERY_MS);
   }
 
@@ -77,17 +85,21 @@ export function createExchange(config: ExchangeOptions) {
   async function push(bucket: CountedBucket, now: number): Promise<void> {
     const { state, policy } = bucket;
     const { consumed } = state;
-    if (consumed === bucket.stored) return;
+    if (consumed === bucket.storedCount) return;
     const lifetime = lifetimeMs(policy);
     if (now - bucket.storedAt > lifetime) {
       bucket.epoch++;
-      bucket.base = bucket.stored;
+      bucket.baseCount = bucket.storedCount;
     }
-    isolate ??= crypto.randomUUID().slice(0, 13);
-    const metadata = { count: consumed - bucket.base, tokens: Math.round(state.tokens * 1000) / 1000, at: state.last };
-    const key = `${bucket.prefix}${isolate}.${bucket.epoch}`;
+    isolateId ??= crypto.randomUUID().slice(0, 13);
+    const metadata = {
+      count: consumed - bucket.baseCount,
+      tokens: Math.round(state.tokens * 1000) / 1000,
+      at: state.last,
+    };
+    const key = `${bucket.prefix}${isolateId}.${bucket.epoch}`;
     await kv.put(key, "", { expirationTtl: Math.ceil(lifetime / 1000), metadata });
-    bucket.stored = consumed;
+    bucket.storedCount = consumed;
     bucket.storedAt = now;
   }
 
@@ -109,13 +121,22 @@ export function createExchange(config: ExchangeOptions) {
     }
   }
 
-  return exchange;
+  return exchangeCounts;
 }
 
 /** A full bucket that nobody has been told of. */
-export function newCounted(name: string, id: string, policy: Policy, now: number): CountedBucket {
+export function newCountedBucket(name: string, id: string, policy: Policy, now: number): CountedBucket {
   const prefix = `rl/${name}/${encodeURIComponent(id.toWellFormed())}/`;
-  return { prefix, state: newBucket(policy, now), policy, failures: 0, stored: 0, storedAt: now, epoch: 0, base: 0 };
+  return {
+    prefix,
+    state: newBucket(policy, now),
+    policy,
+    failures: 0,
+    storedCount: 0,
+    storedAt: now,
+    epoch: 0,
+    baseCount: 0,
+  };
 }
 
 function lifetimeMs(policy: Policy): number {
@@ -126,10 +147,10 @@ function lifetimeMs(policy: Policy): number {
 function readSlot(slot: string, metadata: unknown): OtherSlot | undefined {
   if (typeof metadata !== "object" || metadata === null) return undefined;
   const { count, tokens, at } = metadata as Record<string, unknown>;
-  if (!isFinite(count) || !isFinite(tokens) || !isFinite(at) || count < 0) return undefined;
+  if (!isFiniteNumber(count) || !isFiniteNumber(tokens) || !isFiniteNumber(at) || count < 0) return undefined;
   return { slot, count, tokens, at };
 }
 
-function isFinite(value: unknown): value is number {
+function isFiniteNumber(value: unknown): value is number {
   return Number.isFinite(value);
 }

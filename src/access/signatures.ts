@@ -6,17 +6,17 @@ import { isObject } from "../image/wire.ts";
 export type SigningKeys = ReadonlyMap<string, string>;
 
 /** A shorter secret may be guessed by whoever has one signed URL to try guesses on. */
-const SECRET_CHARS = 32;
+const MIN_SECRET_CHARS = 32;
 
 /** One answer to a signature that is missing, forged, of a key that is not live, or of another URL. */
-const REFUSED = "This URL is not signed, or was altered: its signature does not fit.";
+const INVALID_SIGNATURE = "This URL is not signed, or was altered: its signature does not fit.";
 /** Said to anybody, because it tells the operator what to do and nobody else anything. */
 const NO_KEYS = "No URL can be signed yet: the secret SIGNING_KEYS is not set on this gateway.";
 
 /** Reads the secret SIGNING_KEYS, a JSON object. Throws an Error without any of it in its message. */
 export function parseSigningKeys(json: string | undefined): SigningKeys {
   const keys = new Map<string, string>();
-  for (const [kid, secret] of Object.entries(members(json))) {
+  for (const [kid, secret] of Object.entries(secretsByName(json))) {
     if (!/^[\w-]{1,64}$/.test(kid)) throw new Error("SIGNING_KEYS: a name must be 1 to 64 letters, digits, - or _");
     if (typeof secret !== "string" || secret === "") throw new Error(`SIGNING_KEYS.${kid} must be a text, the secret`);
     keys.set(kid, secret);
@@ -26,14 +26,14 @@ export function parseSigningKeys(json: string | undefined): SigningKeys {
 
 /** Names of those keys whose secret is too short to be safe. */
 export function weakKeys(keys: SigningKeys): string[] {
-  return [...keys].filter(([, secret]) => secret.length < SECRET_CHARS).map(([kid]) => kid);
+  return [...keys].filter(([, secret]) => secret.length < MIN_SECRET_CHARS).map(([kid]) => kid);
 }
 
 /** A query's names and values. Throws forbidden where it cannot be read in one way only. */
 export function readQuery(query: string): ReadonlyMap<string, string> {
   const params = new Map<string, string>();
   for (const part of query === "" ? [] : query.split("&")) {
-    const [name = "", ...rest] = part.split("=").map(decoded);
+    const [name = "", ...rest] = part.split("=").map(decodePart);
     if (params.has(name)) throw new GatewayError("forbidden", "This URL says one thing twice.");
     params.set(name, rest.join("="));
   }
@@ -52,7 +52,7 @@ export function signedText(path: string, params: ReadonlyMap<string, string>): s
 export function sortedQuery(params: ReadonlyMap<string, string>, without: readonly string[]): string {
   return [...params]
     .filter(([name]) => !without.includes(name))
-    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
     .join("&");
 }
@@ -65,24 +65,24 @@ export function signatureOf(secret: string, text: string): string {
 /** Throws forbidden unless path and query are as somebody with a live key signed them, and not expired. */
 export function verify(path: string, params: ReadonlyMap<string, string>, keys: SigningKeys, now: number): void {
   const secret = keys.get(params.get("kid") ?? "");
-  const right = secret === undefined ? undefined : signatureOf(secret, signedText(path, params));
-  if (right === undefined || !isSame(params.get("sig") ?? "", right))
-    throw new GatewayError("forbidden", keys.size === 0 ? NO_KEYS : REFUSED);
-  const end = params.get("exp");
-  if (end === undefined) return;
-  if (!/^\d{1,11}$/.test(end)) throw invalidField("exp", "must be a time in seconds since 1970, as in 1893456000");
+  const expected = secret === undefined ? undefined : signatureOf(secret, signedText(path, params));
+  if (expected === undefined || !isEqual(params.get("sig") ?? "", expected))
+    throw new GatewayError("forbidden", keys.size === 0 ? NO_KEYS : INVALID_SIGNATURE);
+  const expires = params.get("exp");
+  if (expires === undefined) return;
+  if (!/^\d{1,11}$/.test(expires)) throw invalidField("exp", "must be a time in seconds since 1970, as in 1893456000");
   // Whoever gets here has what the operator signed, and may know.
-  if (Number(end) * 1000 <= now) throw new GatewayError("forbidden", "This URL has expired.", { field: "exp" });
+  if (Number(expires) * 1000 <= now) throw new GatewayError("forbidden", "This URL has expired.", { field: "exp" });
 }
 
 /** Compared as text, and not the bytes it stands for: several texts may stand for the same bytes. */
-function isSame(given: string, right: string): boolean {
-  const [one, other] = [Buffer.from(given), Buffer.from(right)];
-  return one.length === other.length && timingSafeEqual(one, other);
+function isEqual(signature: string, expected: string): boolean {
+  const [bytes, expectedBytes] = [Buffer.from(signature), Buffer.from(expected)];
+  return bytes.length === expectedBytes.length && timingSafeEqual(bytes, expectedBytes);
 }
 
 /** Throws forbidden for what is not UTF-8, percent-encoded: it might be read in another way elsewhere. */
-function decoded(text: string): string {
+function decodePart(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
   } catch {
@@ -90,7 +90,7 @@ function decoded(text: string): string {
   }
 }
 
-function members(json: string | undefined): object {
+function secretsByName(json: string | undefined): object {
   if (json === undefined) return {};
   try {
     const value: unknown = JSON.parse(json);

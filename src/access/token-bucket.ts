@@ -32,7 +32,7 @@ export interface OtherSlot {
   at: number;
 }
 
-interface Taken {
+interface TakeResult {
   admitted: boolean;
   /** Whole tokens left, never negative. */
   remaining: number;
@@ -61,21 +61,21 @@ export function fillMs(policy: Policy): number {
 }
 
 /** Takes `cost` tokens if they are all there; a cost above the capacity never is. */
-export function take(state: BucketState, policy: Policy, cost: number, now: number): Taken {
+export function take(state: BucketState, policy: Policy, cost: number, now: number): TakeResult {
   refill(state, policy, 0, now);
-  const wanted = cost > 0 ? cost : 0;
+  const needed = cost > 0 ? cost : 0;
   const perSecond = policy.perMinute / 60;
-  const admitted = wanted === 0 || state.tokens + ROUNDING >= wanted;
+  const admitted = needed === 0 || state.tokens + ROUNDING >= needed;
   if (admitted) {
-    state.tokens -= wanted;
-    state.consumed += wanted;
+    state.tokens -= needed;
+    state.consumed += needed;
   }
-  const missing = (admitted ? policy.capacity : wanted) - state.tokens;
+  const missing = (admitted ? policy.capacity : needed) - state.tokens;
   const behind = Math.max(0, state.last - now) / 1000;
   return {
     admitted,
     remaining: Math.max(0, Math.floor(state.tokens + ROUNDING)),
-    resetSeconds: !admitted && wanted > policy.capacity ? Infinity : missing > 0 ? missing / perSecond + behind : 0,
+    resetSeconds: !admitted && needed > policy.capacity ? Infinity : missing > 0 ? missing / perSecond + behind : 0,
   };
 }
 
@@ -90,17 +90,17 @@ export function putBack(state: BucketState, policy: Policy, cost: number): void 
  * Stale, repeated or missing slots do no harm: counts only grow, and what another isolate has left, plus the refill since,
  * is never less than the truth, for what it had not heard of can only lower it.
  */
-export function merge(state: BucketState, policy: Policy, others: readonly OtherSlot[], now: number): void {
-  const first = state.peers === undefined;
-  const seen = (state.peers ??= new Map());
+export function mergePeers(state: BucketState, policy: Policy, others: readonly OtherSlot[], now: number): void {
+  const isFirstMerge = state.peers === undefined;
+  const peers = (state.peers ??= new Map());
   let growth = 0;
   let lowestBalance = Infinity;
   for (const other of others) {
-    const known = seen.get(other.slot);
-    if (known !== undefined) growth += Math.max(0, other.count - known.count);
+    const previous = peers.get(other.slot);
+    if (previous !== undefined) growth += Math.max(0, other.count - previous.count);
     // At first sight an old count says little; one that turns up later is an isolate that has just begun.
-    else if (!first) growth += Math.min(other.count, policy.capacity);
-    seen.set(other.slot, { count: Math.max(other.count, known?.count ?? 0), at: now });
+    else if (!isFirstMerge) growth += Math.min(other.count, policy.capacity);
+    peers.set(other.slot, { count: Math.max(other.count, previous?.count ?? 0), at: now });
     const ageMs = now - other.at;
     if (ageMs >= -SKEW_MS) {
       lowestBalance = Math.min(lowestBalance, other.tokens + (Math.max(0, ageMs) / 60_000) * policy.perMinute);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { merge, pruneSlots, newBucket, putBack, take } from "../../src/access/token-bucket.ts";
+import { mergePeers, pruneSlots, newBucket, putBack, take } from "../../src/access/token-bucket.ts";
 import type { OtherSlot, Policy } from "../../src/access/token-bucket.ts";
 import { prng } from "./prng.ts";
 
@@ -101,24 +101,24 @@ describe("clock", () => {
 describe("absorb", () => {
   it("subtracts growth once, however often, late or out of order it is told", () => {
     const state = newBucket(policy, T);
-    merge(state, policy, [other("a", 1_000)], T);
+    mergePeers(state, policy, [other("a", 1_000)], T);
     expect(state.tokens).toBe(60);
-    merge(state, policy, [other("a", 1_010)], T);
-    merge(state, policy, [other("a", 1_010)], T);
-    merge(state, policy, [other("a", 990)], T);
-    merge(state, policy, [], T);
-    merge(state, policy, [other("a", 1_010)], T);
+    mergePeers(state, policy, [other("a", 1_010)], T);
+    mergePeers(state, policy, [other("a", 1_010)], T);
+    mergePeers(state, policy, [other("a", 990)], T);
+    mergePeers(state, policy, [], T);
+    mergePeers(state, policy, [other("a", 1_010)], T);
     expect(state.tokens).toBe(50);
-    merge(state, policy, [other("a", 1_010), other("new", 7)], T);
+    mergePeers(state, policy, [other("a", 1_010), other("new", 7)], T);
     expect(state.tokens).toBe(43);
-    merge(state, policy, [other("a", 1_010), other("old", 1_000_000)], T);
+    mergePeers(state, policy, [other("a", 1_010), other("old", 1_000_000)], T);
     expect(state.tokens).toBe(43 - 60);
   });
 
   it("goes into debt, no deeper than five capacities, and pays it back", () => {
     const state = drained();
-    merge(state, policy, [other("a", 0)], T);
-    merge(state, policy, [other("a", 1e9)], T);
+    mergePeers(state, policy, [other("a", 0)], T);
+    mergePeers(state, policy, [other("a", 1e9)], T);
     expect(state.tokens).toBe(-300);
     expect(take(state, policy, 1, T).resetSeconds).toBe(301);
     expect(take(state, policy, 1, T + 300_000).admitted).toBe(false);
@@ -127,28 +127,28 @@ describe("absorb", () => {
 
   it("lets others' takes use up refill that found this bucket full", () => {
     const state = newBucket(policy, T);
-    merge(state, policy, [other("a", 0)], T);
+    mergePeers(state, policy, [other("a", 0)], T);
     // Ten minutes of 50 a minute elsewhere, one request a minute here: together below the rate.
     for (let minute = 1; minute <= 10; minute++)
       expect(take(state, policy, 1, T + minute * 60_000).admitted).toBe(true);
-    merge(state, policy, [other("a", 500, { tokens: 55, at: T + 600_000 })], T + 600_000);
+    mergePeers(state, policy, [other("a", 500, { tokens: 55, at: T + 600_000 })], T + 600_000);
     expect(state.tokens).toBeGreaterThan(50);
   });
 
   it("believes the poorest slot, but not one from the future", () => {
     const state = newBucket(policy, T);
-    merge(state, policy, [other("future", 0, { tokens: -300, at: T + 3_600_000 })], T);
+    mergePeers(state, policy, [other("future", 0, { tokens: -300, at: T + 3_600_000 })], T);
     expect(state.tokens).toBe(60);
-    merge(state, policy, [other("a", 100, { tokens: -40, at: T - 10_000 }), other("b", 5)], T);
+    mergePeers(state, policy, [other("a", 100, { tokens: -40, at: T - 10_000 }), other("b", 5)], T);
     expect(state.tokens).toBe(-30);
-    merge(state, policy, [other("c", 0, { tokens: -1e12 })], T);
+    mergePeers(state, policy, [other("c", 0, { tokens: -1e12 })], T);
     expect(state.tokens).toBe(-300);
   });
 
   it("forgets slots that are no longer listed", () => {
     const state = newBucket(policy, T);
-    merge(state, policy, [other("a", 1), other("b", 1)], T);
-    merge(state, policy, [other("b", 1)], T + 1_000);
+    mergePeers(state, policy, [other("a", 1), other("b", 1)], T);
+    mergePeers(state, policy, [other("b", 1)], T + 1_000);
     pruneSlots(state, T + 500);
     expect([...(state.peers?.keys() ?? [])]).toEqual(["b"]);
   });
