@@ -30,21 +30,21 @@ export interface ScheduleSummary {
 }
 
 const PREFIX = "schedules/";
-const keyOf = (name: string) => `${PREFIX}${name}.json`;
+const scheduleKey = (name: string) => `${PREFIX}${name}.json`;
 
 /** A schedule with its ETag; null where there is none of this name. */
 export async function getSchedule(
   bucket: R2Bucket,
   name: string,
 ): Promise<{ schedule: Schedule; etag: string } | null> {
-  const object = await bucket.get(keyOf(name));
+  const object = await bucket.get(scheduleKey(name));
   return object === null ? null : { schedule: await object.json<Schedule>(), etag: object.httpEtag };
 }
 
 /** What of a schedule its metadata tells; null where there is none of this name. */
 export async function getScheduleSummary(bucket: R2Bucket, name: string): Promise<ScheduleSummary | null> {
-  const object = await bucket.head(keyOf(name));
-  return object === null ? null : dueOf(object);
+  const object = await bucket.head(scheduleKey(name));
+  return object === null ? null : summaryOf(object);
 }
 
 /** Writes a schedule in the place of the one with `etag`, or where there is none; its ETag, or undefined where somebody was faster. */
@@ -54,7 +54,7 @@ export async function putSchedule(
   etag: string | undefined,
 ): Promise<string | undefined> {
   const { name, id, cron, timezone, enabled, since, principal } = schedule;
-  const put = await putJson(bucket, keyOf(name), schedule, {
+  const put = await putJson(bucket, scheduleKey(name), schedule, {
     onlyIf: etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: etag.replaceAll('"', "") },
     customMetadata: { id, cron, timezone, enabled: String(enabled), since: String(since), principal },
   });
@@ -63,15 +63,15 @@ export async function putSchedule(
 
 /** Deletes a schedule; its ticks are dropTicks'. */
 export async function deleteSchedule(bucket: R2Bucket, name: string): Promise<void> {
-  await bucket.delete(keyOf(name));
+  await bucket.delete(scheduleKey(name));
 }
 
 /** All schedules, a page of up to a thousand at a time. */
 export async function* listSchedules(bucket: R2Bucket): AsyncGenerator<ScheduleSummary[]> {
-  for await (const page of pagesOf(bucket, { prefix: PREFIX, include: ["customMetadata"] })) yield page.map(dueOf);
+  for await (const page of pagesOf(bucket, { prefix: PREFIX, include: ["customMetadata"] })) yield page.map(summaryOf);
 }
 
-function dueOf({ key, customMetadata = {} }: R2Object): ScheduleSummary {
+function summaryOf({ key, customMetadata = {} }: R2Object): ScheduleSummary {
   const { id = "", principal = "", cron = "", timezone = "", enabled, since } = customMetadata;
   const name = key.slice(PREFIX.length, -".json".length);
   return { name, id, principal, cron, timezone, enabled: enabled === "true", since: Number(since) };

@@ -3,8 +3,8 @@ import { release, acquire } from "../stream/buffer-pool.ts";
 import { MultipartUpload, streamOf } from "./multipart-upload.ts";
 
 /** A multiple of 3, so that base64 quads fill a block exactly; 20 of them are just over R2's least part size of 5 MiB. */
-const BLOCK = 262_146;
-const BLOCKS_A_PART = 20;
+const BLOCK_BYTES = 262_146;
+const BLOCKS_PER_PART = 20;
 
 /**
  * Bytes on their way to one R2 object, in memory of one part (5 MiB) while R2 keeps up and two at most: up to one part
@@ -18,11 +18,11 @@ export class Upload {
   private readonly name: string | undefined;
   private readonly parts: MultipartUpload;
   private blocks: Uint8Array[] = [];
-  private filled = BLOCK;
-  private making: Promise<void> | undefined;
+  private filled = BLOCK_BYTES;
+  private finishing: Promise<void> | undefined;
   private settled = false;
   /** Whether R2 may have the object. */
-  private made = false;
+  private mayExist = false;
 
   /** `name` is what messages call it. */
   constructor(bucket: R2Bucket, key: string, maxBytes: number, name?: string) {
@@ -35,7 +35,7 @@ export class Upload {
 
   /** Free space to fill: at least 3 bytes, a multiple of 3 as long as multiples of 3 are filled. */
   reserve(): Uint8Array {
-    if (this.filled === BLOCK) this.nextBlock();
+    if (this.filled === BLOCK_BYTES) this.nextBlock();
     return this.current().subarray(this.filled);
   }
 
@@ -48,25 +48,25 @@ export class Upload {
 
   /** Copies a chunk in; to be awaited, since R2 may lag. */
   async write(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length;) {
+    for (let offset = 0; offset < chunk.length;) {
       const room = this.reserve();
-      const piece = chunk.subarray(at, at + room.length);
+      const piece = chunk.subarray(offset, offset + room.length);
       room.set(piece);
       this.advance(piece.length);
-      at += piece.length;
+      offset += piece.length;
     }
     await this.drain();
   }
 
   /** To be awaited between fillings: set while R2 lags a whole part behind. */
   drain(): Promise<void> | undefined {
-    const behind = this.parts.waiting * BLOCKS_A_PART + this.blocks.length;
-    return this.parts.waiting > 0 && behind >= 2 * BLOCKS_A_PART ? this.parts.sending : undefined;
+    const blocksBehind = this.parts.pendingParts * BLOCKS_PER_PART + this.blocks.length;
+    return this.parts.pendingParts > 0 && blocksBehind >= 2 * BLOCKS_PER_PART ? this.parts.settled : undefined;
   }
 
   /** Whether it has ended and is not made yet: up to a part of it is in memory. */
   get ending(): boolean {
-    return this.making !== undefined && !this.settled;
+    return this.finishing !== undefined && !this.settled;
   }
 
   /** Nothing follows: begins to make the object, so that its memory is free when the next picture comes. */
@@ -76,14 +76,14 @@ export class Upload {
 
   /** Makes the object; on failure nothing is left in R2, and what R2 threw is thrown. */
   finish(): Promise<void> {
-    this.making ??= this.make().finally(() => (this.settled = true));
-    return this.making;
+    this.finishing ??= this.store().finally(() => (this.settled = true));
+    return this.finishing;
   }
 
   /** Leaves nothing in R2, neither a half upload nor a finished object. Never throws. */
   async discard(): Promise<void> {
-    await this.making?.catch(() => undefined);
-    await this.drop();
+    await this.finishing?.catch(() => undefined);
+    await this.cleanUp();
   }
 
   /** Every byte passes by here, in order: full blocks, then what is left. Throws BadBody to refuse the object. */
@@ -101,22 +101,24 @@ export class Upload {
     return new BodyError(`${this.name ?? "A picture"} ${what}.`, tooLarge, this.name);
   }
 
-  private async make(): Promise<void> {
+  private async store(): Promise<void> {
     try {
       this.see(this.current().subarray(0, this.filled));
       this.verify();
       const options = this.describe();
-      const rest = this.takeBlocks();
-      this.made = true;
-      const object = this.parts.begun ? await this.parts.complete(rest, options) : await this.put(rest, options);
+      const lastBlocks = this.takeBlocks();
+      this.mayExist = true;
+      const object = this.parts.started
+        ? await this.parts.complete(lastBlocks, options)
+        : await this.putWhole(lastBlocks, options);
       if (object.size !== this.bytes) throw new Error(`R2 holds ${object.size} of ${this.bytes} bytes`);
     } catch (error) {
-      await this.drop();
+      await this.cleanUp();
       throw error;
     }
   }
 
-  private async put(blocks: Uint8Array[], options: R2PutOptions): Promise<R2Object> {
+  private async putWhole(blocks: Uint8Array[], options: R2PutOptions): Promise<R2Object> {
     const [only] = blocks;
     if (only === undefined || blocks.length > 1) return this.bucket.put(this.key, streamOf(blocks), options);
     // For a small picture a stream would cost more than the copy that R2 makes of a view.
@@ -125,10 +127,10 @@ export class Upload {
     return object;
   }
 
-  private async drop(): Promise<void> {
+  private async cleanUp(): Promise<void> {
     for (const block of this.takeBlocks()) release(block.buffer);
     await this.parts.abort();
-    if (this.made) await this.bucket.delete(this.key).catch(() => undefined);
+    if (this.mayExist) await this.bucket.delete(this.key).catch(() => undefined);
   }
 
   private current(): Uint8Array {
@@ -137,8 +139,8 @@ export class Upload {
 
   private nextBlock(): void {
     if (this.blocks.length > 0) this.see(this.current());
-    if (this.blocks.length === BLOCKS_A_PART) this.parts.send(this.takeBlocks(), this.describe());
-    this.blocks.push(new Uint8Array(acquire(BLOCK)));
+    if (this.blocks.length === BLOCKS_PER_PART) this.parts.addPart(this.takeBlocks(), this.describe());
+    this.blocks.push(new Uint8Array(acquire(BLOCK_BYTES)));
     this.filled = 0;
   }
 
@@ -148,7 +150,7 @@ export class Upload {
     const last = blocks.pop();
     if (last !== undefined) blocks.push(last.subarray(0, this.filled));
     this.blocks = [];
-    this.filled = BLOCK;
+    this.filled = BLOCK_BYTES;
     return blocks;
   }
 }
