@@ -9,11 +9,11 @@ import { isStillScheduled } from "./tick.ts";
 /** Why a job is given up before any vendor is asked. */
 export type Cancellation = NonNullable<StoredRecord["error"]>;
 
-const REVOKED = {
+const KEY_REVOKED = {
   code: "forbidden",
   message: "The key that asked for this was revoked before it was drawn; nothing was drawn.",
 };
-const STOPPED = {
+const SCHEDULE_CHANGED = {
   code: "forbidden",
   message: "The schedule was changed or deleted before this tick was drawn; nothing was drawn.",
 };
@@ -29,7 +29,7 @@ export async function cancellationReason(
 ): Promise<Cancellation | undefined> {
   // While KV cannot be read, what was accepted counts.
   const key = isKeyId(principal) ? await findKey(env.KV, principal, Date.now()).catch(() => null) : null;
-  if (key?.revokedAt !== undefined) return REVOKED;
+  if (key?.revokedAt !== undefined) return KEY_REVOKED;
   const schedule = tick && (await getScheduleSummary(env.BUCKET, tick.name));
-  return tick === undefined || (schedule && isStillScheduled(schedule, tick)) ? undefined : STOPPED;
+  return tick === undefined || (schedule && isStillScheduled(schedule, tick)) ? undefined : SCHEDULE_CHANGED;
 }

@@ -10,12 +10,12 @@ import { optional, parseWire } from "../vendors/request-schema.ts";
 import { validateCron } from "./cron-syntax.ts";
 import { jsonObject } from "./request.ts";
 import { nextTimes } from "./cron-times.ts";
-import { nearZones, zoneOf } from "./timezone.ts";
+import { similarZones, canonicalZone } from "./timezone.ts";
 
-type Owned = Pick<ScheduleSummary, "principal">;
+type HasPrincipal = Pick<ScheduleSummary, "principal">;
 
 /** Who a schedule draws for; undefined where the key is good no longer: what it began must end with it. */
-export async function ownerOf({ principal }: Owned, { KV }: Pick<Env, "KV">): Promise<Principal | undefined> {
+export async function ownerOf({ principal }: HasPrincipal, { KV }: Pick<Env, "KV">): Promise<Principal | undefined> {
   if (principal === "admin") return { id: principal, kind: "admin" };
   const now = Date.now();
   const key = await findKey(KV, principal, now);
@@ -23,8 +23,8 @@ export async function ownerOf({ principal }: Owned, { KV }: Pick<Env, "KV">): Pr
 }
 
 /** Whether it draws nothing because its key is good no longer. While keys cannot be looked up, nobody knows: it is taken for good. */
-export async function isStopped(owned: Owned, env: Pick<Env, "KV">): Promise<boolean> {
-  return (await ownerOf(owned, env).catch(() => owned)) === undefined;
+export async function isStopped(schedule: HasPrincipal, env: Pick<Env, "KV">): Promise<boolean> {
+  return (await ownerOf(schedule, env).catch(() => schedule)) === undefined;
 }
 
 const DEFAULT_ZONE = "UTC";
@@ -32,13 +32,13 @@ const DEFAULT_ZONE = "UTC";
 const NEXT_TIMES_SHOWN = 5;
 /** What an answer has besides: it may be sent back as it came. */
 const READ_ONLY_FIELDS = ["createdAt", "updatedAt", "next", "stopped", "latest", "history"];
-const STOPPED = "The key that it draws with was revoked or has expired; the operator takes it up by PUT.";
+const STOPPED_REASON = "The key that it draws with was revoked or has expired; the operator takes it up by PUT.";
 
-const IANA = "must be an IANA name, as in Europe/Berlin";
+const IANA_NAME = "must be an IANA name, as in Europe/Berlin";
 
 const scheduleWire = z.strictObject({
   cron: z.string().check(z.maxLength(200, "must have at most 200 characters")),
-  timezone: optional(z.string().check(z.minLength(1, IANA), z.maxLength(64, IANA))),
+  timezone: optional(z.string().check(z.minLength(1, IANA_NAME), z.maxLength(64, IANA_NAME))),
   request: jsonObject,
   rotate: optional(z.array(z.string()).check(z.minLength(1, "must have at least one text"), z.maxLength(366))),
   // An int would have bounds of its own, which say nothing here.
@@ -60,16 +60,16 @@ export function parseSchedule(wire: unknown, now: number): ScheduleInput {
     ...terms
   } = parseWire(scheduleWire, withoutReadOnlyFields(wire));
   const fault = validateCron(line);
-  if (fault !== undefined) refuse("cron", `cron: ${fault}.`);
-  const timezone = zoneOf(name);
+  if (fault !== undefined) rejectField("cron", `cron: ${fault}.`);
+  const timezone = canonicalZone(name);
   if (timezone === undefined) {
-    const near = nearZones(name);
-    const meant = near.length === 0 ? `it ${IANA}` : `near it are ${near.join(", ")}`;
-    return refuse("timezone", `timezone ${name} is not known; ${meant}.`);
+    const similar = similarZones(name);
+    const hint = similar.length === 0 ? `it ${IANA_NAME}` : `near it are ${similar.join(", ")}`;
+    return rejectField("timezone", `timezone ${name} is not known; ${hint}.`);
   }
   const cron = line.trim().replace(/\s+/g, " ");
   if (nextTimes(cron, timezone, now, 1).length === 0)
-    refuse("cron", `cron: ${cron} never comes: no month that it names has such a day.`);
+    rejectField("cron", `cron: ${cron} never comes: no month that it names has such a day.`);
   return { cron, timezone, enabled, ...terms };
 }
 
@@ -88,7 +88,7 @@ export function scheduleWireOf(schedule: Schedule, origin: string, now: number, 
     createdAt,
     updatedAt,
     next: timesToCome(schedule, now, stopped),
-    stopped: stopped ? STOPPED : null,
+    stopped: stopped ? STOPPED_REASON : null,
     latest: url,
     history: `${url}.json`,
   };
@@ -111,6 +111,6 @@ function withoutReadOnlyFields(wire: unknown): unknown {
   return Object.fromEntries(Object.entries(wire).filter(([name]) => !READ_ONLY_FIELDS.includes(name)));
 }
 
-function refuse(field: string, message: string): never {
+function rejectField(field: string, message: string): never {
   throw new GatewayError("invalid_request", message, { field });
 }

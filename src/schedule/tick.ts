@@ -20,8 +20,8 @@ export function isStillScheduled(
 ): boolean {
   if (id !== tick.schedule) return false;
   // One that is queued has noted which times it is of; before that, the minute in which they began counts.
-  const isOfThese = tick.since === undefined ? tick.at >= minuteOf(since) : tick.since === since;
-  return isManual(tick.at) || (enabled && isOfThese);
+  const isOfTheseTimes = tick.since === undefined ? tick.at >= minuteOf(since) : tick.since === since;
+  return isManual(tick.at) || (enabled && isOfTheseTimes);
 }
 
 /** A tick as URLs and answers have it: `2027-01-31T12:00Z`; one that was run by hand has its seconds too. */

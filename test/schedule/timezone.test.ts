@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearZones, zoneOf } from "../../src/schedule/timezone.ts";
+import { similarZones, canonicalZone } from "../../src/schedule/timezone.ts";
 
 describe("a timezone", () => {
   it.each([
@@ -10,11 +10,11 @@ describe("a timezone", () => {
     ["Asia/Calcutta", "Asia/Calcutta"],
     ["US/Eastern", "US/Eastern"],
   ])("%s is %s", (name, zone) => {
-    expect(zoneOf(name)).toBe(zone);
+    expect(canonicalZone(name)).toBe(zone);
   });
 
   it.each(["Europe/Berln", "+02:00", "Mars/Olympus", "", "Berlin"])("%j is none", (name) => {
-    expect(zoneOf(name)).toBeUndefined();
+    expect(canonicalZone(name)).toBeUndefined();
   });
 
   it.each([
@@ -25,12 +25,12 @@ describe("a timezone", () => {
     ["Asia/Berlin", "Europe/Berlin"],
     ["Europ/Paris", "Europe/Paris"],
   ])("%s may be meant as %s", (name, zone) => {
-    const near = nearZones(name);
+    const near = similarZones(name);
     expect(near[0]).toBe(zone);
     expect(near.length).toBeLessThanOrEqual(3);
   });
 
   it.each(["Mars/Olympus_Mons", "Mars/Base", "x", ""])("that is like none has none near: %j", (name) => {
-    expect(nearZones(name)).toEqual([]);
+    expect(similarZones(name)).toEqual([]);
   });
 });
