@@ -21,7 +21,7 @@ export interface ByteRange {
  * What a `Range` header asks of `size` bytes: one part, or "unsatisfiable" (416). Undefined where the whole is to be sent:
  * no header, one that makes no sense, or several parts, all of which RFC 9110 14.2 lets a server ignore.
  */
-export function rangeOf(header: string | undefined, size: number): ByteRange | "unsatisfiable" | undefined {
+export function parseRange(header: string | undefined, size: number): ByteRange | "unsatisfiable" | undefined {
   const match = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? "");
   const [from, to] = [match?.[1] ?? "", match?.[2] ?? ""];
   if (from === "" && to === "") return undefined;

@@ -5,11 +5,11 @@ import type { AppContext } from "./context.ts";
 import { errorResponse } from "./error-response.ts";
 
 /** What a page may send. `*` is every other header, as SDKs add their own, but never stands for the key's. */
-const HEADERS = "authorization, accept, content-type, idempotency-key, prefer, *";
+const ALLOWED_HEADERS = "authorization, accept, content-type, idempotency-key, prefer, *";
 /** A day; browsers take less where they want. */
 const MAX_AGE_SECONDS = 86_400;
 /** Of an answer's headers, those that pages may read beside what every page may. */
-const EXPOSED =
+const EXPOSED_HEADERS =
   /^(?:easel-|ratelimit|(?:retry-after|location|content-location|x-request-id|x-should-retry|preference-applied)$)/;
 
 /**
@@ -27,7 +27,7 @@ export function corsFor(method: "GET" | "POST"): (c: AppContext, next: Next) => 
     const origin = c.get("pageOrigin");
     if (origin === undefined) return;
     c.header("access-control-allow-origin", origin);
-    const names = [...c.res.headers.keys()].filter((name) => EXPOSED.test(name));
+    const names = [...c.res.headers.keys()].filter((name) => EXPOSED_HEADERS.test(name));
     c.header("access-control-expose-headers", names.join(", "));
   };
 }
@@ -56,7 +56,7 @@ function preflight(c: AppContext, methods: readonly string[]): Response {
   }
   c.header("access-control-allow-origin", origin);
   c.header("access-control-allow-methods", methods.join(", "));
-  c.header("access-control-allow-headers", HEADERS);
+  c.header("access-control-allow-headers", ALLOWED_HEADERS);
   c.header("access-control-max-age", String(MAX_AGE_SECONDS));
   return c.body(null, 204);
 }

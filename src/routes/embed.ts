@@ -7,17 +7,17 @@ const COMMENTS = /^\s*(?:\/\/.*|\/\*(?:[^*]|\*(?!\/))*\*\/)$/gm;
 const INDENTATION = /^\s+/gm;
 
 /** What is sent to browsers: the same code, less what only its readers need. */
-let served: { script: string; etag: string } | undefined;
+let cached: { script: string; etag: string } | undefined;
 
 /** Made for the first who asks: whatever is done as the Worker loads, every cold start waits for. */
-function make(): NonNullable<typeof served> {
+function buildScript(): NonNullable<typeof cached> {
   const script = `// <easel-image>, by the gateway it came from\n${source.replace(COMMENTS, "").replace(INDENTATION, "")}`;
   return { script, etag: etagOf(script) };
 }
 
 /** `GET /embed.js`: defines `<easel-image>` in any page that loads it. */
 export function serveEmbed(c: AppContext): Response {
-  const { script, etag } = (served ??= make());
+  const { script, etag } = (cached ??= buildScript());
   c.header("access-control-allow-origin", "*");
   c.header("cross-origin-resource-policy", "cross-origin");
   c.header("x-content-type-options", "nosniff");

@@ -8,19 +8,19 @@ import { type AppContext, principalOf, configFor } from "./context.ts";
 export async function serveModels(c: AppContext): Promise<Response> {
   await principalOf(c);
   const { models } = registryOf(configFor(c));
-  return c.json({ object: "list", data: models.flatMap((name) => modelOf(c, name) ?? []) });
+  return c.json({ object: "list", data: models.flatMap((name) => modelEntry(c, name) ?? []) });
 }
 
 /** `GET /v1/models/{id}`: one of them; the id may be an alias or `vendor/model`, which leaves that vendor. */
 export async function serveModel(c: AppContext): Promise<Response> {
   await principalOf(c);
   const name = c.req.param("id") ?? "";
-  const model = modelOf(c, name);
+  const model = modelEntry(c, name);
   if (model !== undefined) return c.json(model);
   throw new GatewayError("model_not_found", `Nobody draws ${name.slice(0, 80)} here.`, { field: "model" });
 }
 
-function modelOf(c: AppContext, name: string) {
+function modelEntry(c: AppContext, name: string) {
   const config = configFor(c);
   const { model, offers } = providersFor(name, config);
   const [first] = offers;
@@ -32,12 +32,12 @@ function modelOf(c: AppContext, name: string) {
     created: 0,
     owned_by: first.provider.name,
     aliases: registryOf(config).entryOf(model).aliases,
-    vendors: offers.map((offer) => ({ id: `${offer.provider.name}/${model}`, ...able(offer) })),
+    vendors: offers.map((offer) => ({ id: `${offer.provider.name}/${model}`, ...capabilities(offer) })),
   };
 }
 
 /** What a vendor can do with a model, in the words of the canonical request. */
-function able({ spec }: ProviderModel) {
+function capabilities({ spec }: ProviderModel) {
   return {
     wireName: spec.wireName,
     sizes: spec.sizes,
@@ -45,7 +45,7 @@ function able({ spec }: ProviderModel) {
     aspectRatios: spec.ratios,
     defaultAspectRatio: spec.defaultRatio,
     dimensions: spec.dimensions,
-    pixels: pixelsHere(spec),
+    pixels: supportedPixels(spec),
     references: { max: spec.references, bytes: spec.referenceBytes, urls: spec.referenceSchemes },
     mask: spec.mask ?? false,
     turns: spec.turns ?? false,
@@ -59,9 +59,11 @@ function able({ spec }: ProviderModel) {
 }
 
 /** What of a model's table a vendor draws: of its own sizes and ratios, where it has fields for them. */
-function pixelsHere({ pixels, sizes, ratios }: ModelSpec) {
+function supportedPixels({ pixels, sizes, ratios }: ModelSpec) {
   if (pixels === undefined) return undefined;
-  const only = <T>(table: Readonly<Record<string, T>>, keys: readonly string[]) =>
+  const entriesOf = <T>(table: Readonly<Record<string, T>>, keys: readonly string[]) =>
     Object.entries(table).filter(([key]) => keys.length === 0 || keys.includes(key));
-  return Object.fromEntries(only(pixels, sizes).map(([tier, row]) => [tier, Object.fromEntries(only(row, ratios))]));
+  return Object.fromEntries(
+    entriesOf(pixels, sizes).map(([tier, row]) => [tier, Object.fromEntries(entriesOf(row, ratios))]),
+  );
 }
