@@ -9,9 +9,9 @@ import { modelName, optional, parseWire, promptText, shapeFields } from "../vend
 import { type Limits, parseVar } from "../limits.ts";
 import { isName, NAME } from "./names.ts";
 
-/** Stands in a preset's prompt for the caller's own words. */
+/** Marks the place of the client's own words in a preset's prompt. */
 const PROMPT_TAG = "{prompt}";
-/** Fields that a preset may leave to the caller; those of a query are texts and numbers. */
+/** Fields that a preset may leave open to the client; in a query they are text and numbers. */
 const QUERY_FIELDS = ["prompt", "model", ...(Object.keys(shapeFields) as (keyof typeof shapeFields)[])] as const;
 const VARIABLE_FIELDS = [...QUERY_FIELDS, "references"] as const;
 const NUMBER_FIELDS = ["width", "height", "seed"];
@@ -26,17 +26,17 @@ const presetSchema = z.strictObject({
 });
 const querySchema = z.strictObject({ prompt: optional(promptText), model: optional(modelName), ...shapeFields });
 
-/** A request that is made in advance, but for what it leaves to the caller. */
+/** A request prepared in advance, except for the fields that it leaves open to the client. */
 export interface Preset extends Omit<z.infer<typeof presetSchema>, "prompt" | "references" | "vary"> {
-  /** With `{prompt}` where the caller's words go. */
+  /** With `{prompt}` in the place of the client's words. */
   prompt: string;
   /** URLs. */
   references: readonly string[];
-  /** What the caller may set; the preset's own value is the default. */
+  /** Fields that the client may set; the preset's own value is the default. */
   vary: readonly (typeof VARIABLE_FIELDS)[number][];
 }
 
-/** Reads a preset as JSON has it. Throws invalid_request that names the field and what is allowed. */
+/** Parse a preset from JSON. Throws invalid_request with the field and what is allowed. */
 export function parsePreset(wire: unknown, limits: Pick<Limits, "promptChars" | "references">): Preset {
   const { prompt = PROMPT_TAG, references = [], vary = ["prompt"], ...fixed } = parseWire(presetSchema, wire);
   const varies = (field: (typeof VARIABLE_FIELDS)[number]) => vary.includes(field);
@@ -63,7 +63,10 @@ export function parsePreset(wire: unknown, limits: Pick<Limits, "promptChars" | 
   return { ...fixed, prompt, references, vary: [...new Set(vary)] };
 }
 
-/** Reads the var PRESETS, name → preset. Throws an Error with the path at fault and what is allowed there. */
+/**
+ * Parse the var PRESETS, an object of name to preset. Throws an Error with the path of the invalid value and what is
+ * allowed there.
+ */
 export function parsePresets(json: string | undefined, limits: Limits): ReadonlyMap<string, Preset> {
   const presets = new Map<string, Preset>();
   for (const [name, wire] of Object.entries(presetsByName(json))) {
@@ -77,7 +80,7 @@ export function parsePresets(json: string | undefined, limits: Limits): Readonly
   return presets;
 }
 
-/** The request that a preset and a caller make together; `given` are the fields that the caller set. Throws invalid_request. */
+/** Combine a preset with a client's request; `setFields` are the fields that the client set. Throws invalid_request. */
 export function applyPreset(
   name: string,
   preset: Preset,
@@ -92,7 +95,7 @@ export function applyPreset(
     throw invalidField(fixedField, `cannot be set with the preset ${name}; ${allowed}`);
   }
   if (vary.includes("prompt") && !isSet("prompt")) throw invalidField("prompt", `is required with the preset ${name}`);
-  // Pixels stand in place of a size and a ratio, whoever says which.
+  // Width and height replace size and aspect ratio, and the reverse, whether the preset or the client sets them.
   const base = { ...fixed };
   if (isSet("width", "height")) for (const field of ["size", "aspectRatio"] as const) delete base[field];
   if (isSet("size", "aspectRatio")) for (const field of ["width", "height"] as const) delete base[field];
@@ -103,12 +106,12 @@ export function applyPreset(
     ...base,
     model: fixed.model ?? DEFAULT_MODEL,
     ...overrides,
-    // A function, because a text would have its $& and $' read.
+    // A function, because replaceAll would interpret $& and $' in a string.
     prompt: prompt.replaceAll(PROMPT_TAG, () => request.prompt),
   };
 }
 
-/** The fields of a query as a request has them, and which they are. Throws invalid_request. */
+/** Parse the fields of a query into a request, with the names of the fields set. Throws invalid_request. */
 export function parsePresetQuery(fields: Readonly<Record<string, string>>): { request: ImageRequest; given: string[] } {
   const values = Object.entries(fields).map(([name, text]): [string, unknown] => {
     if (!NUMBER_FIELDS.includes(name)) return [name, text];

@@ -2,7 +2,10 @@ import { putBack, take, type Policy } from "./token-bucket.ts";
 import { createCountExchange, newCountedBucket, type CountedBucket, type ExchangeOptions } from "./shared-counts.ts";
 import { lruSet } from "../lru.ts";
 
-/** One bucket a request must pass: `name` is shown to clients, `id` says whose it is (no secret: it is in KV keys). */
+/**
+ * One bucket that a request must pass. `name` is shown to clients; `id` is the owner (not a secret: it is part of KV
+ * keys).
+ */
 export interface BucketUse {
   name: string;
   id: string;
@@ -14,31 +17,39 @@ interface BucketReport {
   name: string;
   policy: Policy;
   remaining: number;
-  /** Refused: until the cost is there (Infinity: never). Admitted: until the bucket is full again. */
+  /**
+   * Rejected: seconds until the cost is available (Infinity: never). Admitted: seconds until the bucket is full again.
+   */
   resetSeconds: number;
 }
 
 export interface Admission {
   admitted: boolean;
-  /** The bucket that refuses longest or, when admitted, will refuse first; undefined where no bucket applies. */
+  /**
+   * The rejecting bucket with the longest wait or, if admitted, the one that will reject first; undefined without
+   * buckets.
+   */
   tightest: BucketReport | undefined;
-  /** Every bucket asked, as given. */
+  /** All buckets of the request, in the given order. */
   buckets: readonly BucketUse[];
-  /** Whole seconds, on refusal; absent when waiting cannot help, because the cost is above the capacity. */
+  /** Whole seconds, on rejection only; absent if waiting cannot help because the cost is above the capacity. */
   retryAfter?: number;
 }
 
 export interface RateLimiterOptions extends ExchangeOptions {
-  /** Least time between two exchanges of counts for one bucket. */
+  /** Minimum time between two exchanges of counts for one bucket. */
   flushMs?: number;
-  /** What is quieter costs no KV call: this part of a capacity is neither asked for since the last exchange nor missing. */
+  /**
+   * Buckets whose demand since the last exchange and whose deficit are both below this share of the capacity cost no KV
+   * call.
+   */
   flushShare?: number;
-  /** Buckets remembered; the least recently used leave, and with them their debt. */
+  /** Maximum number of buckets in memory; the least recently used are dropped together with their debt. */
   maxBuckets?: number;
 }
 
 interface Entry extends CountedBucket {
-  /** Tokens asked for since the last exchange, granted or not. */
+  /** Tokens requested since the last exchange, granted or not. */
   demand: number;
   exchangedAt: number;
 }
@@ -48,15 +59,15 @@ interface BackgroundContext {
 }
 
 /**
- * The buckets of one isolate, all in memory: call it once and keep what it returns for every request.
- * What is promised, and what KV cannot promise: docs/rate-limits.md.
+ * Create the rate limiter of one isolate. Its buckets are in memory: create it once and use it for every request. The
+ * guarantees, and what KV cannot guarantee, are in docs/rate-limits.md.
  */
 export function createRateLimiter(config: RateLimiterOptions) {
   const { flushMs = 5_000, flushShare = 0.05, maxBuckets = 5_000 } = config;
   const exchangeCounts = createCountExchange(config);
   const entries = new Map<string, Entry>();
 
-  /** Charges every bucket or none. It never waits: counts are exchanged with other isolates behind the answer. */
+  /** Charge every bucket or none. Never waits: counts are exchanged with other isolates after the response. */
   function admit(uses: readonly BucketUse[], now: number, ctx: BackgroundContext): Admission {
     const charged: { entry: Entry; cost: number }[] = [];
     let due: Entry[] | undefined;
@@ -66,7 +77,7 @@ export function createRateLimiter(config: RateLimiterOptions) {
     for (const { name, id, policy, cost } of uses) {
       const entry = getEntry(name, id, policy, now);
       const result = take(entry.state, policy, cost, now);
-      // The longest wait among refusals; otherwise the bucket with the fewest requests of this size left.
+      // The longest wait among the rejecting buckets; otherwise the bucket with the fewest requests of this cost left.
       const requestsLeft = cost > 0 ? result.remaining / cost : Infinity;
       const weight = result.admitted ? -requestsLeft : result.resetSeconds;
       const isTighter = admitted === result.admitted ? weight > tightness : admitted;
@@ -78,14 +89,14 @@ export function createRateLimiter(config: RateLimiterOptions) {
       else if (cost > 0) charged.push({ entry, cost });
       if (cost > 0) entry.demand += cost;
       if (!isDue(entry, now)) continue;
-      // Marked before the exchange and not unmarked after: the platform may cut it off at any await.
+      // Reset before the exchange and not restored after it: the platform may end the exchange at any await.
       entry.demand = 0;
       entry.exchangedAt = now;
       (due ??= []).push(entry);
     }
     const result: Admission = { admitted, tightest, buckets: uses };
     if (!admitted) {
-      // Before anything is awaited, and so before anybody can be told.
+      // Before any await, so that no exchange can report these tokens as taken.
       for (const { entry, cost } of charged) putBack(entry.state, entry.policy, cost);
       const wait = tightest?.resetSeconds ?? 0;
       if (wait < Infinity) result.retryAfter = Math.max(1, Math.ceil(wait));
@@ -106,7 +117,7 @@ export function createRateLimiter(config: RateLimiterOptions) {
     const quietTokens = entry.policy.capacity * flushShare;
     if (entry.demand === 0) return false;
     if (entry.demand < quietTokens && entry.state.tokens >= entry.policy.capacity - quietTokens) return false;
-    // The distance and not the difference: a clock set back must not put the next exchange off.
+    // The absolute difference: a clock that is set back must not delay the next exchange.
     return Math.abs(now - entry.exchangedAt) >= flushMs * 2 ** Math.min(entry.failures, 4);
   }
 

@@ -4,17 +4,17 @@ import type { Principal } from "./authenticate.ts";
 import type { Limits } from "../limits.ts";
 import { rateLimitHeaders } from "./rate-limit-headers.ts";
 
-/** What a request gives the gate: where counts are kept, a way to go on after the answer, and the answer's headers. */
+/** The parts of Hono's Context used here: the bindings, waitUntil, and the response headers. */
 interface LimitContext {
   env: { KV: KVNamespace };
   executionCtx: { waitUntil(promise: Promise<unknown>): void };
   header(name: string, value: string): void;
 }
 
-/** Buckets live as long as the isolate; one set a KV binding, which is to say one. */
+/** Buckets live as long as the isolate. There is one set per KV binding, which means one. */
 const rateLimiters = new WeakMap<KVNamespace, ReturnType<typeof createRateLimiter>>();
 
-/** The token buckets that one request passes; each step sets the headers that tell of all so far. */
+/** The token buckets that one request passes. Each step sets the headers for all buckets so far. */
 export class RequestLimits {
   private readonly rateLimiter: ReturnType<typeof createRateLimiter>;
   private readonly context: LimitContext;
@@ -29,7 +29,7 @@ export class RequestLimits {
     this.limits = limits;
   }
 
-  /** A request of a principal: its own bucket and the global one. Throws rate_limited. */
+  /** Charge a request to its principal's bucket and the global one. Throws rate_limited. */
   admitRequest(principal: Principal): void {
     const { keyPerMinute, globalPerMinute } = this.limits;
     const perMinute = principal.key?.perMinute ?? keyPerMinute;
@@ -37,14 +37,14 @@ export class RequestLimits {
   }
 
   /**
-   * A request with reference pictures, once it has passed `admitRequest`: a stricter bucket. Throws rate_limited; then
-   * the request still counts in the other buckets, for its pictures have been read and stored.
+   * Charge a request with reference pictures to a stricter bucket, after `admitRequest`. Throws rate_limited; the
+   * request still counts in the other buckets, because its pictures have been read and stored.
    */
   admitReferences(principal: Principal): void {
     this.admit([bucketUse("references", principal.id, this.limits.referencesPerMinute)]);
   }
 
-  /** A signed URL that nobody has viewed yet. Throws rate_limited. */
+  /** Charge the first view of a signed URL. Throws rate_limited. */
   admitSigned(): void {
     const { signedPerMinute, globalPerMinute } = this.limits;
     this.admit([bucketUse("signed", "all", signedPerMinute), bucketUse("global", "all", globalPerMinute)]);
@@ -65,7 +65,7 @@ function bucketUse(name: string, id: string, perMinute: number): BucketUse {
   return { name, id, policy: { capacity: perMinute, perMinute }, cost: 1 };
 }
 
-/** Two steps as one: every bucket of both, and of the tightest the one that refuses, or will refuse first. */
+/** Combine two steps: the buckets of both, and as the tightest the bucket that rejects or will reject first. */
 function combineAdmissions(earlier: Admission | undefined, latest: Admission): Admission {
   if (earlier === undefined) return latest;
   const remaining = ({ tightest }: Admission) => tightest?.remaining ?? Infinity;

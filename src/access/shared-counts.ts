@@ -9,7 +9,7 @@ import {
   type Policy,
 } from "./token-bucket.ts";
 
-/** What is needed of a KV namespace. */
+/** The methods used of a KV namespace. */
 export interface CountStore {
   list(options: { prefix: string; cursor?: string }): Promise<{
     keys: readonly { name: string; metadata?: unknown }[];
@@ -24,37 +24,40 @@ export interface ExchangeOptions {
   log?: typeof log;
 }
 
-/** A bucket, and how far the other isolates have been told of it. */
+/** A bucket, and the state of its exchange with the other isolates. */
 export interface CountedBucket {
   /** KV prefix of the bucket. */
   prefix: string;
   state: BucketState;
   policy: Policy;
-  /** Exchanges that failed since the last that did not. */
+  /** Failed exchanges since the last successful one. */
   failures: number;
-  /** The part of `taken` that KV has confirmed. */
+  /** The part of `consumed` that KV has confirmed. */
   storedCount: number;
   storedAt: number;
-  /** Once the key has expired, counting starts anew under another key, or the old total would look like new growth. */
+  /** After its key has expired, counting restarts under another key: the old total would look like new growth. */
   epoch: number;
   baseCount: number;
 }
 
 const LIST_PAGES = 3;
 const LOG_EVERY_MS = 60_000;
-/** From the deepest debt to full: an older count changes nothing. KV takes no lifetime below 60 s. */
+/** The time from the deepest debt to full: an older count changes nothing. KV accepts no lifetime below 60 s. */
 const LIFETIME_IN_FILLS = 6;
 const MIN_LIFETIME_MS = 60_000;
 const MAX_LIFETIME_MS = 30 * 86_400_000;
 
-/** How one isolate tells the others through KV what it took, and hears what they took. KV keys: docs/rate-limits.md. */
+/**
+ * Create the exchange of counts between isolates through KV: each writes what it consumed and reads the others' counts.
+ * KV keys: docs/rate-limits.md.
+ */
 export function createCountExchange(config: ExchangeOptions) {
   const { kv, log: write = log } = config;
   let isolateId: string | undefined;
   let loggedAt = -Infinity;
   let unlogged = 0;
 
-  /** One bucket after the other: a request has six connections, and the vendor needs one of them. */
+  /** One bucket at a time: a request has six connections, and the vendor call needs one of them. */
   async function exchangeCounts(due: readonly CountedBucket[], now: number): Promise<void> {
     for (const bucket of due) {
       const pulled = await ignoreErrors("list", now, () => pull(bucket, now));
@@ -63,7 +66,7 @@ export function createCountExchange(config: ExchangeOptions) {
     }
   }
 
-  /** Reads all other isolates' counts in one list, from the metadata: 1 call where keys would cost a get each. */
+  /** Read all other isolates' counts from the metadata of one list: one call, where values would cost a get per key. */
   async function pull(bucket: CountedBucket, now: number): Promise<void> {
     const others: OtherSlot[] = [];
     let cursor: string | undefined;
@@ -81,7 +84,7 @@ export function createCountExchange(config: ExchangeOptions) {
     pruneSlots(bucket.state, now - lifetimeMs(bucket.policy) - LOG_EVERY_MS);
   }
 
-  /** Writes this isolate's own key, which nobody else writes: no growth of others can be overwritten. */
+  /** Write this isolate's own key, which no other isolate writes, so that no growth is overwritten. */
   async function push(bucket: CountedBucket, now: number): Promise<void> {
     const { state, policy } = bucket;
     const { consumed } = state;
@@ -103,7 +106,7 @@ export function createCountExchange(config: ExchangeOptions) {
     bucket.storedAt = now;
   }
 
-  /** KV down, full or slow costs accuracy, never a request; it is said once a minute, without keys. */
+  /** An unavailable, full or slow KV costs accuracy, never a request. It is logged once a minute, without keys. */
   async function ignoreErrors(operation: string, now: number, call: () => Promise<void>): Promise<boolean> {
     try {
       await call();
@@ -124,7 +127,7 @@ export function createCountExchange(config: ExchangeOptions) {
   return exchangeCounts;
 }
 
-/** A full bucket that nobody has been told of. */
+/** Create a full bucket that has not been exchanged yet. */
 export function newCountedBucket(name: string, id: string, policy: Policy, now: number): CountedBucket {
   const prefix = `rl/${name}/${encodeURIComponent(id.toWellFormed())}/`;
   return {
