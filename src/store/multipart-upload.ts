@@ -1,6 +1,6 @@
 import { release } from "../stream/buffer-pool.ts";
 
-/** A byte stream of known length over `blocks`, each handed back for reuse as soon as it is read. */
+/** Return a byte stream of known length over `blocks`; each block goes back to the buffer pool once read. */
 export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
   const { readable, writable } = new FixedLengthStream(blocks.reduce((sum, block) => sum + block.length, 0));
   const writer = writable.getWriter();
@@ -11,16 +11,18 @@ export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
     }
     await writer.close();
   };
-  // Whoever reads sees the failure; here it only must not go unhandled.
+  // The reader gets the error; here it only must not become an unhandled rejection.
   void feed().catch((error: unknown) => writer.abort(error).catch(() => undefined));
   return readable;
 }
 
-/** A multipart upload that begins with its first part; parts go one after the other, in the background. */
+/**
+ * A multipart upload that is created with its first part; parts are uploaded one after the other, in the background.
+ */
 export class MultipartUpload {
-  /** Parts handed over that are not up yet. */
+  /** Parts that were added and are not uploaded yet. */
   pendingParts = 0;
-  /** Settles (never rejects) when every part handed over so far is up, or given up. */
+  /** Resolves (never rejects) once every part added so far is uploaded or has failed. */
   settled: Promise<void> = Promise.resolve();
   private readonly bucket: R2Bucket;
   private readonly key: string;
@@ -38,14 +40,14 @@ export class MultipartUpload {
     return this.partCount > 0;
   }
 
-  /** Takes over a part of at least 5 MiB, as long as those before it. */
+  /** Add a part of at least 5 MiB, of the same length as those before it. Takes ownership of the blocks. */
   addPart(blocks: Uint8Array[], options: R2PutOptions): void {
     const number = ++this.partCount;
     this.pendingParts++;
     this.settled = this.settled.then(() => this.uploadPart(number, blocks, options));
   }
 
-  /** Sends the last part, of any size, and makes the object of all; throws what R2 threw. */
+  /** Upload the last part, of any size, and complete the object. Throws what R2 threw. */
   async complete(last: Uint8Array[], options: R2PutOptions): Promise<R2Object> {
     if (last.some((block) => block.length > 0)) this.addPart(last, options);
     await this.settled;
@@ -54,7 +56,9 @@ export class MultipartUpload {
     return this.upload.complete(this.uploaded);
   }
 
-  /** Leaves no part behind. Never throws: R2 drops abandoned uploads by itself after seven days. */
+  /**
+   * Abort the upload, so that no part is left. Never throws: R2 deletes abandoned uploads by itself after seven days.
+   */
   async abort(): Promise<void> {
     await this.settled;
     await this.upload?.abort().catch(() => undefined);

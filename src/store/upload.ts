@@ -2,13 +2,15 @@ import { BodyError } from "../stream/body-error.ts";
 import { release, acquire } from "../stream/buffer-pool.ts";
 import { MultipartUpload, streamOf } from "./multipart-upload.ts";
 
-/** A multiple of 3, so that base64 quads fill a block exactly; 20 of them are just over R2's least part size of 5 MiB. */
+/**
+ * A multiple of 3, so that base64 quads fill a block exactly; 20 blocks are just over R2's minimum part size of 5 MiB.
+ */
 const BLOCK_BYTES = 262_146;
 const BLOCKS_PER_PART = 20;
 
 /**
- * Bytes on their way to one R2 object, in memory of one part (5 MiB) while R2 keeps up and two at most: up to one part
- * they are a single put, beyond that a multipart upload with equal parts. Nothing can be seen in R2 before the end.
+ * Streams bytes to one R2 object. Memory is one part (5 MiB) while R2 keeps up and two at most. Up to one part is a
+ * single put; more is a multipart upload with equal parts. The object is visible in R2 only at the end.
  */
 export class Upload {
   readonly key: string;
@@ -21,10 +23,10 @@ export class Upload {
   private filled = BLOCK_BYTES;
   private finishing: Promise<void> | undefined;
   private settled = false;
-  /** Whether R2 may have the object. */
+  /** Whether the object may exist in R2. */
   private mayExist = false;
 
-  /** `name` is what messages call it. */
+  /** `name` is how error messages refer to the object. */
   constructor(bucket: R2Bucket, key: string, maxBytes: number, name?: string) {
     this.bucket = bucket;
     this.key = key;
@@ -33,20 +35,20 @@ export class Upload {
     this.parts = new MultipartUpload(bucket, key);
   }
 
-  /** Free space to fill: at least 3 bytes, a multiple of 3 as long as multiples of 3 are filled. */
+  /** Return free space to fill: at least 3 bytes, and a multiple of 3 as long as multiples of 3 are filled. */
   reserve(): Uint8Array {
     if (this.filled === BLOCK_BYTES) this.nextBlock();
     return this.current().subarray(this.filled);
   }
 
-  /** `bytes` of the reserved space have been filled. */
+  /** Mark `bytes` of the reserved space as filled. Throws BodyError over the size limit. */
   advance(bytes: number): void {
     this.filled += bytes;
     this.bytes += bytes;
     if (this.bytes > this.maxBytes) throw this.refusal(`is over ${this.maxBytes} bytes`, true);
   }
 
-  /** Copies a chunk in; to be awaited, since R2 may lag. */
+  /** Copy a chunk. Await it, because R2 may lag. */
   async write(chunk: Uint8Array): Promise<void> {
     for (let offset = 0; offset < chunk.length;) {
       const room = this.reserve();
@@ -58,41 +60,41 @@ export class Upload {
     await this.drain();
   }
 
-  /** To be awaited between fillings: set while R2 lags a whole part behind. */
+  /** Return a promise to await between fills; undefined unless R2 lags a whole part behind. */
   drain(): Promise<void> | undefined {
     const blocksBehind = this.parts.pendingParts * BLOCKS_PER_PART + this.blocks.length;
     return this.parts.pendingParts > 0 && blocksBehind >= 2 * BLOCKS_PER_PART ? this.parts.settled : undefined;
   }
 
-  /** Whether it has ended and is not made yet: up to a part of it is in memory. */
+  /** Whether it is being stored: up to one part of it is in memory. */
   get ending(): boolean {
     return this.finishing !== undefined && !this.settled;
   }
 
-  /** Nothing follows: begins to make the object, so that its memory is free when the next picture comes. */
+  /** Start storing the object without waiting: no bytes follow, and memory is free earlier for the next picture. */
   end(): void {
     void this.finish().catch(() => undefined);
   }
 
-  /** Makes the object; on failure nothing is left in R2, and what R2 threw is thrown. */
+  /** Store the object. On failure nothing is left in R2, and the error of R2 is thrown. */
   finish(): Promise<void> {
     this.finishing ??= this.store().finally(() => (this.settled = true));
     return this.finishing;
   }
 
-  /** Leaves nothing in R2, neither a half upload nor a finished object. Never throws. */
+  /** Delete the object or its unfinished upload from R2. Never throws. */
   async discard(): Promise<void> {
     await this.finishing?.catch(() => undefined);
     await this.cleanUp();
   }
 
-  /** Every byte passes by here, in order: full blocks, then what is left. Throws BadBody to refuse the object. */
+  /** Receives every byte in order: full blocks, then the rest. Throws BodyError to reject the object. */
   protected see(_bytes: Uint8Array): void {}
 
-  /** Called when all bytes have been seen. Throws BadBody to refuse the object. */
+  /** Called after the last byte. Throws BodyError to reject the object. */
   protected verify(): void {}
 
-  /** What R2 is to know of the object; at least one block of it has been seen, or all. */
+  /** Return the options of the R2 put; called after the first block, or after all bytes. */
   protected describe(): R2PutOptions {
     return {};
   }
@@ -121,7 +123,7 @@ export class Upload {
   private async putWhole(blocks: Uint8Array[], options: R2PutOptions): Promise<R2Object> {
     const [only] = blocks;
     if (only === undefined || blocks.length > 1) return this.bucket.put(this.key, streamOf(blocks), options);
-    // For a small picture a stream would cost more than the copy that R2 makes of a view.
+    // For a small picture a stream costs more than the copy that R2 makes of a view.
     const object = await this.bucket.put(this.key, only, options);
     release(only.buffer);
     return object;
@@ -144,7 +146,7 @@ export class Upload {
     this.filled = 0;
   }
 
-  /** The blocks so far, the last one cut to what it holds. */
+  /** Return the blocks so far, the last one cut to its filled length. */
   private takeBlocks(): Uint8Array[] {
     const blocks = this.blocks;
     const last = blocks.pop();
