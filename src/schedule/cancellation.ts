@@ -6,7 +6,7 @@ import type { StoredRecord } from "../store/records.ts";
 import { getScheduleSummary } from "../store/schedules.ts";
 import { isStillScheduled } from "./tick.ts";
 
-/** Why a job is given up before any vendor is asked. */
+/** The recorded reason why a queued job is cancelled before any vendor is called. */
 export type Cancellation = NonNullable<StoredRecord["error"]>;
 
 const KEY_REVOKED = {
@@ -22,12 +22,12 @@ export const UNDELIVERABLE = {
   message: "The generation could not be begun, however often it was tried; nothing was drawn.",
 };
 
-/** Why a job that was accepted is not to be drawn any more, if it is not: what was queued is not out of reach. */
+/** Return the reason why a queued job must not run any more, or undefined: jobs in the queue can still be cancelled. */
 export async function cancellationReason(
   { principal, tick }: StoredJob,
   env: Pick<Env, "BUCKET" | "KV">,
 ): Promise<Cancellation | undefined> {
-  // While KV cannot be read, what was accepted counts.
+  // If KV cannot be read, the job still runs.
   const key = isKeyId(principal) ? await findKey(env.KV, principal, Date.now()).catch(() => null) : null;
   if (key?.revokedAt !== undefined) return KEY_REVOKED;
   const schedule = tick && (await getScheduleSummary(env.BUCKET, tick.name));

@@ -1,11 +1,11 @@
-/** One field of a cron line, and what may stand in it. */
+/** One field of a cron line, and its allowed values. */
 interface Field {
   name: string;
   from: number;
   to: number;
-  /** The names of its values, of the first one on. */
+  /** The names of its values, starting with the first value. */
   names?: readonly string[];
-  /** What else may stand in it, as its refusals tell. */
+  /** What else is allowed, as worded in the error message. */
   alsoAllowed?: string;
 }
 
@@ -17,22 +17,23 @@ const FIELDS: readonly Field[] = [
   { name: "hour", from: 0, to: 23 },
   { name: "day of the month", from: 1, to: 31, alsoAllowed: "; L is the last day" },
   { name: "month", from: 1, to: 12, names: MONTHS },
-  // Both ends of a week are Sunday.
+  // 0 and 7 are both Sunday.
   { name: "weekday", from: 0, to: 7, names: WEEKDAYS, alsoAllowed: "; FRI#2 is the second Friday, FRI#L the last" },
 ];
 const LAYOUT = "minute, hour, day of the month, month, weekday";
 const STEP_FAULT = "a step follows * or a range, as in */5";
 const RANGE_FAULT = "a range has two ends, as in 1-5";
 
-/** What is wrong with a text in a field, and how far into the text. */
+/** A syntax error in a field, and its offset in the field's text. */
 interface Fault {
   offset: number;
   message: string;
 }
 
 /**
- * What is wrong with a cron line, with the number and name of the field and the character, both from 1; undefined for a
- * good one. Times are croner's to tell; its own errors do not say where, and it takes more than we promise.
+ * Validate a cron line. Returns the problem with the number and name of the field and the character, both from 1;
+ * undefined if the line is valid. croner computes the times, but its own errors have no position, and it accepts more
+ * than we promise.
  */
 export function validateCron(line: string): string | undefined {
   const words = [...line.matchAll(/\S+/g)];
@@ -62,7 +63,7 @@ function validateField(text: string, field: Field): Fault | undefined {
   return undefined;
 }
 
-/** A value, a range or `*`, with a step or without. */
+/** Validate a value, a range or `*`, with or without a step. */
 function validateItem(item: string, field: Field): Fault | undefined {
   if (item === "") return { offset: 0, message: "a value is missing" };
   const slash = item.indexOf("/");
@@ -88,7 +89,7 @@ function validateRange(range: string, field: Field): Fault | undefined {
     message: `${excerpt(text)} is not ${allowed}`,
   });
   const start = parseValue(first, field);
-  // Nothing before a dash is a number below zero.
+  // No text before the dash: the item is a negative number.
   if (start === undefined) return notAllowed(first === "" ? range : first, 0);
   if (nth !== null) {
     const offset = first.length + 1;
@@ -101,7 +102,7 @@ function validateRange(range: string, field: Field): Fault | undefined {
   if (last === undefined) return undefined;
   const offset = first.length + 1;
   if (last === "") return { offset, message: RANGE_FAULT };
-  // A week that ends on Sunday.
+  // SUN at the end of a range is 7.
   const sunday = names === WEEKDAYS && last.toUpperCase() === "SUN";
   if (sunday && start === from) return { offset: 0, message: `${range} may be one day or all: write SUN or *` };
   const end = sunday ? to : parseValue(last, field);

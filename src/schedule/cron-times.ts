@@ -2,24 +2,30 @@ import { Cron } from "croner";
 
 const SECOND_MS = 1_000;
 
-/** The next `count` times of a cron line after `after`, in milliseconds since the epoch; fewer where it ends, none if it never comes. */
+/**
+ * Return the next `count` times of a cron line after `after`, in milliseconds since the epoch; fewer if it ends, none
+ * if it never comes.
+ */
 export function nextTimes(line: string, timezone: string, after: number, count: number): number[] {
   return parseCron(line, timezone)
     .nextRuns(count, new Date(after))
     .map((date) => date.getTime());
 }
 
-/** The last time of a cron line after `after` and not after `until`, both whole minutes; undefined where there is none. */
+/**
+ * Return the last time of a cron line after `after` and not after `until`, both whole minutes; undefined if there is
+ * none.
+ */
 export function lastTime(line: string, timezone: string, after: number, until: number): number | undefined {
   const cron = parseCron(line, timezone);
   const next = cron.nextRun(new Date(after))?.getTime();
   if (next === undefined || next > until) return undefined;
-  // Times before a second later: the very minute counts too.
+  // previousRuns excludes its limit: one second later, the minute `until` is included.
   const [last] = cron.previousRuns(1, new Date(until + SECOND_MS));
   return last?.getTime() ?? next;
 }
 
-/** What clocks show in a zone. */
+/** The local date and time in a zone. */
 export interface LocalTime {
   /** `YYYY-MM-DD` */
   date: string;
@@ -48,7 +54,7 @@ export function localTime(time: number, timezone: string): LocalTime {
   };
 }
 
-/** A good line only (line.ts). */
+/** Parse a line that cron-syntax.ts has validated. */
 function parseCron(line: string, timezone: string): Cron {
   return new Cron(line, { timezone, mode: "5-part", paused: true });
 }

@@ -1,26 +1,26 @@
-/** How many near matches an unknown name is answered with. */
+/** The maximum number of suggestions for an unknown name. */
 const MAX_SUGGESTIONS = 3;
 
-/** A zone as IANA writes it, however its letters are; undefined where there is none of this name. */
+/** Return a zone with the letter case of IANA; undefined if there is no zone of this name. */
 export function canonicalZone(name: string): string | undefined {
-  // Intl also takes offsets as in +02:00, which know no summer time and are no names.
+  // Intl also accepts offsets such as +02:00, which are no names and have no summer time.
   if (!/^[a-z]/i.test(name)) return undefined;
   try {
     const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();
-    // An older name of the same zone is as good, and stays as its owner knows it.
+    // An older name of the same zone is valid too, and stays as the owner wrote it.
     return timeZone.toLowerCase() === name.toLowerCase() ? timeZone : name;
   } catch {
     return undefined;
   }
 }
 
-/** The names that an unknown one may have been meant as, the likeliest first. */
+/** Suggest zones for an unknown name, the most similar first. */
 export function similarZones(name: string): string[] {
   const input = normalized(name);
   const edits = (zone: string) => {
     const zoneName = normalized(zone);
     const city = cityOf(zoneName);
-    // In the right part of the world before elsewhere.
+    // The same city in another region costs one edit more.
     return Math.min(
       boundedDistance(input, zoneName),
       boundedDistance(input, city),
@@ -38,13 +38,13 @@ export function similarZones(name: string): string[] {
 const normalized = (name: string) => name.toLowerCase().replace(/[\s_-]+/g, "_");
 const cityOf = (zone: string) => zone.slice(zone.lastIndexOf("/") + 1);
 
-/** The distance, or Infinity where every third letter would be another. */
+/** Return the edit distance, or Infinity if more than every third letter differs. */
 function boundedDistance(a: string, b: string): number {
   const edits = editDistance(a, b);
   return edits <= Math.max(1, Math.floor(b.length / 3)) ? edits : Infinity;
 }
 
-/** Letters to change, add or leave out until one text is the other (Levenshtein). */
+/** Return the number of letters to change, add or remove to turn one text into the other (Levenshtein). */
 function editDistance(a: string, b: string): number {
   let previousRow = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

@@ -1,33 +1,38 @@
 import { invalidField } from "../errors.ts";
 import type { LocalTime } from "./cron-times.ts";
 
-/** What stands for `{{name}}` in the texts of a schedule's request. */
+/** The values of `{{name}}` in the texts of a schedule's request. */
 export interface VariableValues extends LocalTime {
-  /** 1 for the first tick that is drawn, and so on. */
+  /** 1 for the first generated tick, then 2, and so on. */
   counter: string;
-  /** Of the list to rotate, the one whose turn it is. */
+  /** The current text of the list `rotate`. */
   item?: string | undefined;
 }
 
 const TICK_VARIABLES = ["date", "time", "weekday", "counter"];
-/** Spaces around the name are cut off afterwards: looked for here they would take a time that grows with their cube. */
+/** Spaces around the name are trimmed afterwards: matching them here would take cubic time. */
 const VARIABLE = /\{\{([^{}]*)\}\}/g;
 
-/** A request's JSON with the variables in all its texts replaced, once: what comes in is text and nothing else. */
+/**
+ * Replace the variables in all texts of a request's JSON, once: an inserted value is plain text, not searched again.
+ */
 export function fill(wire: unknown, values: VariableValues): unknown {
   return mapTexts(wire, "", (text) => fillText(text, values));
 }
 
-/** One text with its variables replaced; those of the list to rotate have no `item`. */
+/** Replace the variables of one text; the texts of `rotate` have no `item`. */
 export function fillText(text: string, values: VariableValues): string {
   return text.replace(VARIABLE, (match, name: string) => values[name.trim() as keyof VariableValues] ?? match);
 }
 
-/** What a request may come to once its texts to rotate are in it, and all of those requests together, in characters. */
+/** Limits in characters for one request with its text of `rotate`, and for all such requests together. */
 const MAX_REQUEST_CHARS = 128 * 1024;
 const MAX_TOTAL_CHARS = 2 * 1024 * 1024;
 
-/** Throws invalid_request for a variable that there is none of, in the request, which is called `field`, or the texts to rotate. */
+/**
+ * Check the variables of a request, which errors call `field`, and of the texts to rotate. Throws invalid_request for
+ * an unknown one, or where the texts are too long.
+ */
 export function checkVariables(wire: unknown, field: string, rotate: readonly string[] | undefined): void {
   let itemUsed = false;
   let chars = JSON.stringify(wire).length;
@@ -59,7 +64,7 @@ function checkNames(text: string, path: string, known: readonly string[]): void 
   throw invalidField(path, `has {{${unknown.slice(0, 60)}}}, which is no variable here; there are ${allowed}`);
 }
 
-/** The same JSON with each of its texts changed; `path` is that of the value itself. */
+/** Return the same JSON with each text changed; `path` is the path of the value itself. */
 function mapTexts(value: unknown, path: string, change: (text: string, path: string) => string): unknown {
   if (typeof value === "string") return change(value, path);
   if (Array.isArray(value)) return value.map((item, index) => mapTexts(item, `${path}[${index}]`, change));
