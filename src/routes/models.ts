@@ -4,14 +4,14 @@ import { registryOf } from "../models/registry.ts";
 import type { ModelSpec } from "../image/model-spec.ts";
 import { type AppContext, principalOf, configFor } from "./context.ts";
 
-/** `GET /v1/models`: the models that are drawn here, as OpenAI lists them, with what each vendor can do. */
+/** Serve `GET /v1/models`: the available models in OpenAI's list format, with the capabilities at each vendor. */
 export async function serveModels(c: AppContext): Promise<Response> {
   await principalOf(c);
   const { models } = registryOf(configFor(c));
   return c.json({ object: "list", data: models.flatMap((name) => modelEntry(c, name) ?? []) });
 }
 
-/** `GET /v1/models/{id}`: one of them; the id may be an alias or `vendor/model`, which leaves that vendor. */
+/** Serve `GET /v1/models/{id}`: one model. The id may be an alias, or `vendor/model` for that vendor only. */
 export async function serveModel(c: AppContext): Promise<Response> {
   await principalOf(c);
   const name = c.req.param("id") ?? "";
@@ -28,7 +28,7 @@ function modelEntry(c: AppContext, name: string) {
   return {
     id: name,
     object: "model",
-    // When the model came to be is nobody's here to know; SDKs want a number.
+    // The creation time of the model is unknown here; SDKs require a number.
     created: 0,
     owned_by: first.provider.name,
     aliases: registryOf(config).entryOf(model).aliases,
@@ -36,7 +36,7 @@ function modelEntry(c: AppContext, name: string) {
   };
 }
 
-/** What a vendor can do with a model, in the words of the canonical request. */
+/** Return the capabilities of a model at a vendor, with the field names of the canonical request. */
 function capabilities({ spec }: ProviderModel) {
   return {
     wireName: spec.wireName,
@@ -58,7 +58,10 @@ function capabilities({ spec }: ProviderModel) {
   };
 }
 
-/** What of a model's table a vendor draws: of its own sizes and ratios, where it has fields for them. */
+/**
+ * Return the part of a model's pixel table for the sizes and ratios of this vendor; all rows where it has no such
+ * field.
+ */
 function supportedPixels({ pixels, sizes, ratios }: ModelSpec) {
   if (pixels === undefined) return undefined;
   const entriesOf = <T>(table: Readonly<Record<string, T>>, keys: readonly string[]) =>

@@ -13,14 +13,14 @@ import { notFound } from "./error-response.ts";
 import { presentRecord } from "./generations.ts";
 import { sendPicture } from "./pictures.ts";
 
-/** The latest picture is asked for again after this, or at the next tick. */
+/** Caches revalidate the latest picture after this time, or at the next tick. */
 const LATEST_SECONDS = 60;
-/** A past one stays as it is, but may be pruned. */
+/** A past picture does not change, but may be pruned. */
 const PAST_SECONDS = 3_600;
 const DEFAULT_TICKS = 20;
 const MAX_TICKS = 100;
 
-/** `GET /s/{name}`: the latest picture of a schedule, at a URL that stays. Whoever knows the name may see it. */
+/** Serve `GET /s/{name}`: the latest picture of a schedule, at a stable URL. The name is enough to view it. */
 export async function serveLatest(c: AppContext): Promise<Response> {
   openToAll(c);
   const schedule = await findSchedule(c, c.req.param("name"));
@@ -30,7 +30,7 @@ export async function serveLatest(c: AppContext): Promise<Response> {
   return sendPicture(c, latest.picture, `public, max-age=${maxAgeSeconds(schedule)}`);
 }
 
-/** `GET /s/{name}/{tick}`: the picture of a past tick, as the history names it. */
+/** Serve `GET /s/{name}/{tick}`: the picture of a past tick, at the URL listed in the history. */
 export async function serveTick(c: AppContext): Promise<Response> {
   openToAll(c);
   const at = parseTick(c.req.param("tick") ?? "");
@@ -41,7 +41,7 @@ export async function serveTick(c: AppContext): Promise<Response> {
   return sendPicture(c, past.picture, `public, max-age=${PAST_SECONDS}`);
 }
 
-/** `GET /s/{name}.json?limit=&before=`: the ticks, the latest first; `more` is the `before` of the next page. */
+/** Serve `GET /s/{name}.json?limit=&before=`: the ticks, latest first; `more` is the `before` of the next page. */
 export async function serveHistory(c: AppContext): Promise<Response> {
   openToAll(c);
   const schedule = await findSchedule(c, c.req.param("file")?.slice(0, -".json".length));
@@ -73,7 +73,10 @@ export async function serveHistory(c: AppContext): Promise<Response> {
   });
 }
 
-/** What became of a tick; undefined where nothing is left of it. No prompt and no owner: everybody may read it. */
+/**
+ * Return the state of a tick; undefined if nothing is left of it. It contains no prompt and no owner, because the
+ * history is public.
+ */
 async function tickRow(c: AppContext, { name, id }: ScheduleSummary, at: number, stored: TickPicture | undefined) {
   const tick = formatTick(at);
   if (stored !== undefined) {
@@ -85,17 +88,17 @@ async function tickRow(c: AppContext, { name, id }: ScheduleSummary, at: number,
   const record = await getRecord(c.env.BUCKET, generation);
   if (record === null) return undefined;
   const { status, error } = presentRecord(c, record);
-  // Its picture is to be seen in a moment.
+  // The generation has ended, but its picture is not recorded for the tick yet.
   if (status === "succeeded") return { tick, status: "running", generation };
   return { tick, status, generation, ...(error && { error: error.code }) };
 }
 
-/** R2 is not asked for what no schedule is called: it takes no key as long as a path may be. */
+/** R2 is not read for an invalid name: a path may be longer than an R2 key. */
 async function findSchedule(c: AppContext, name = ""): Promise<ScheduleSummary | null> {
   return isName(name) ? getScheduleSummary(c.env.BUCKET, name) : null;
 }
 
-/** No longer than until another may be there. */
+/** Return the cache lifetime: it ends at the next tick at the latest. */
 function maxAgeSeconds({ cron, timezone, enabled }: ScheduleSummary): number {
   const now = Date.now();
   const [next = Infinity] = enabled ? nextTimes(cron, timezone, now, 1) : [];
