@@ -62,7 +62,7 @@ it("what is no key has no id", async () => {
     ` ${key}`,
     `${key}\n`,
   ];
-  expect(wrong.filter((each) => keyIdOf(each) !== undefined)).toEqual([]);
+  expect(wrong.filter((text) => keyIdOf(text) !== undefined)).toEqual([]);
 });
 
 it("a key ends when it is revoked, or its time has come", async () => {
@@ -73,15 +73,19 @@ it("a key ends when it is revoked, or its time has come", async () => {
 });
 
 describe("who a header speaks for", () => {
-  const as = async (terms: KeyTerms, change: Partial<KeyRecord> = {}, told = (key: string) => `Bearer ${key}`) => {
+  const authenticateKey = async (
+    terms: KeyTerms,
+    change: Partial<KeyRecord> = {},
+    toHeader = (key: string) => `Bearer ${key}`,
+  ) => {
     const { key, record } = await newKey(terms, NOW);
     const find = (id: string) => Promise.resolve(id === record.id ? { ...record, ...change } : null);
-    return authenticate(told(key), { adminToken: "the operator's", find, now: NOW });
+    return authenticate(toHeader(key), { adminToken: "the operator's", find, now: NOW });
   };
 
   it("a key, with Bearer or without", async () => {
-    for (const told of [(key: string) => `Bearer ${key}`, (key: string) => key])
-      expect(await as({ kind: "publishable" }, {}, told)).toMatchObject({
+    for (const toHeader of [(key: string) => `Bearer ${key}`, (key: string) => key])
+      expect(await authenticateKey({ kind: "publishable" }, {}, toHeader)).toMatchObject({
         kind: "publishable",
         key: { kind: "publishable" },
       });
@@ -96,22 +100,22 @@ describe("who a header speaks for", () => {
   it("nobody, for a key of another hash or kind, or one that has ended", async () => {
     const terms = { kind: "secret" } as const;
     const refused = { code: "unauthorized", message: expect.stringContaining("missing or not valid") as string };
-    await expect(as(terms, { hash: "0".repeat(64) })).rejects.toMatchObject(refused);
-    await expect(as(terms, { revokedAt: "2026-11-19T00:00:00Z" })).rejects.toMatchObject(refused);
-    await expect(as(terms, { expiresAt: "2026-11-20T00:00:00Z" })).rejects.toMatchObject(refused);
-    await expect(as(terms, {}, (key) => key.replace("ek_", "pk_"))).rejects.toMatchObject(refused);
+    await expect(authenticateKey(terms, { hash: "0".repeat(64) })).rejects.toMatchObject(refused);
+    await expect(authenticateKey(terms, { revokedAt: "2026-11-19T00:00:00Z" })).rejects.toMatchObject(refused);
+    await expect(authenticateKey(terms, { expiresAt: "2026-11-20T00:00:00Z" })).rejects.toMatchObject(refused);
+    await expect(authenticateKey(terms, {}, (key) => key.replace("ek_", "pk_"))).rejects.toMatchObject(refused);
   });
 });
 
 describe("what a key may ask", () => {
-  const asked = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
-  const ask =
-    (terms: Partial<KeyTerms>, request: Partial<ImageRequest> = {}, wanted: Partial<PermissionContext> = {}) =>
+  const baseRequest = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
+  const permissionCheck =
+    (terms: Partial<KeyTerms>, request: Partial<ImageRequest> = {}, context: Partial<PermissionContext> = {}) =>
     () => {
       const key: KeyRecord = { id: "1", hash: "", createdAt: "", kind: "secret", ...terms };
-      checkPermissions(key, { ...asked, ...request }, { model: { name: "gpt-image-2" }, ...wanted });
+      checkPermissions(key, { ...baseRequest, ...request }, { model: { name: "gpt-image-2" }, ...context });
     };
-  const forbidden = (field: string, message: string) =>
+  const forbiddenError = (field: string, message: string) =>
     expect.objectContaining({ code: "forbidden", field, message }) as Error;
 
   it("anything, where nothing is said", () => {
@@ -121,35 +125,41 @@ describe("what a key may ask", () => {
       references: [{ url: "https://example.com/a.png" }],
       providerOptions: { v: { a: 1 } },
     } as const;
-    expect(ask({}, { ...all, references: [...all.references] })).not.toThrow();
+    expect(permissionCheck({}, { ...all, references: [...all.references] })).not.toThrow();
   });
 
   it("its models, at any vendor or at the one that it names", () => {
     const refused = (models: string[], allowed: string) =>
-      [ask({ models }), forbidden("model", `model must be ${allowed} with this key.`)] as const;
-    expect(ask({ models: ["gpt-image-2"] })).not.toThrow();
-    expect(ask({ models: ["gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } })).not.toThrow();
-    expect(ask({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } })).not.toThrow();
+      [permissionCheck({ models }), forbiddenError("model", `model must be ${allowed} with this key.`)] as const;
+    expect(permissionCheck({ models: ["gpt-image-2"] })).not.toThrow();
+    expect(
+      permissionCheck({ models: ["gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } }),
+    ).not.toThrow();
+    expect(
+      permissionCheck({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } }),
+    ).not.toThrow();
     for (const [run, error] of [
       refused(["a"], "a"),
       refused(["a", "b"], "one of a, b"),
       refused(["v/gpt-image-2"], "v/gpt-image-2"),
     ])
       expect(run).toThrow(error);
-    expect(ask({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "w" } })).toThrow(
+    expect(permissionCheck({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "w" } })).toThrow(
       "v/gpt-image-2",
     );
   });
 
   it("its presets, which then decide the model", () => {
-    expect(ask({ presets: ["hero"] }, {}, { preset: "hero" })).not.toThrow();
-    expect(ask({ presets: ["hero"], models: ["other"] }, {}, { preset: "hero" })).not.toThrow();
+    expect(permissionCheck({ presets: ["hero"] }, {}, { preset: "hero" })).not.toThrow();
+    expect(permissionCheck({ presets: ["hero"], models: ["other"] }, {}, { preset: "hero" })).not.toThrow();
     for (const preset of [undefined, "other"])
-      expect(ask({ presets: ["hero"] }, {}, { preset })).toThrow(
-        forbidden("preset", "preset must be hero with this key."),
+      expect(permissionCheck({ presets: ["hero"] }, {}, { preset })).toThrow(
+        forbiddenError("preset", "preset must be hero with this key."),
       );
-    expect(ask({ presets: ["hero"], models: ["other"] }, {}, { preset: "another" })).toThrow("model must be other");
-    expect(ask({ presets: ["hero"], models: ["gpt-image-2"] })).not.toThrow();
+    expect(permissionCheck({ presets: ["hero"], models: ["other"] }, {}, { preset: "another" })).toThrow(
+      "model must be other",
+    );
+    expect(permissionCheck({ presets: ["hero"], models: ["gpt-image-2"] })).not.toThrow();
   });
 
   const pixels = { "1K": { "1:1": "1024x1024", "3:2": "1536x1024" } };
@@ -160,7 +170,7 @@ describe("what a key may ask", () => {
     [{ width: 1536, height: 1024 }, pixels],
     [{ width: 2048, height: 512 }, undefined],
   ] as const)("up to its size: %o", (request, table) => {
-    expect(ask({ size: "1K" }, request, { pixels: table })).not.toThrow();
+    expect(permissionCheck({ size: "1K" }, request, { pixels: table })).not.toThrow();
   });
 
   it.each([
@@ -171,19 +181,21 @@ describe("what a key may ask", () => {
     [{ size: "1K", width: 4096, height: 4096 }, "width", "1048576 pixels at most of"],
     [{ width: 99_999_999 }, "width", "1048576 pixels at most of"],
   ] as const)("not beyond it: %o", (request, field, message) => {
-    expect(ask({ size: "1K" }, request)).toThrow(forbidden(field, expect.stringContaining(message) as string));
+    expect(permissionCheck({ size: "1K" }, request)).toThrow(
+      forbiddenError(field, expect.stringContaining(message) as string),
+    );
   });
 
   it("one picture from words, in a page", () => {
     const page = { kind: "publishable" } as const;
     const references = [{ url: "https://example.com/a.png" }];
-    expect(ask(page)).not.toThrow();
-    expect(ask(page, { n: 2 })).toThrow(forbidden("n", "n must be 1 with a publishable key."));
-    expect(ask(page, { references })).toThrow("references cannot be sent with a publishable key");
-    expect(ask(page, { mask: { url: "https://example.com/a.png" } })).toThrow("references cannot be sent");
-    expect(ask(page, { turns: [{ role: "user", references }] })).toThrow("references cannot be sent");
-    expect(ask(page, { references }, { preset: "hero" })).not.toThrow();
-    expect(ask(page, { n: 2 }, { preset: "hero" })).toThrow("n must be 1");
-    expect(ask(page, { providerOptions: { v: { safety: 0 } } })).toThrow("providerOptions cannot be sent");
+    expect(permissionCheck(page)).not.toThrow();
+    expect(permissionCheck(page, { n: 2 })).toThrow(forbiddenError("n", "n must be 1 with a publishable key."));
+    expect(permissionCheck(page, { references })).toThrow("references cannot be sent with a publishable key");
+    expect(permissionCheck(page, { mask: { url: "https://example.com/a.png" } })).toThrow("references cannot be sent");
+    expect(permissionCheck(page, { turns: [{ role: "user", references }] })).toThrow("references cannot be sent");
+    expect(permissionCheck(page, { references }, { preset: "hero" })).not.toThrow();
+    expect(permissionCheck(page, { n: 2 }, { preset: "hero" })).toThrow("n must be 1");
+    expect(permissionCheck(page, { providerOptions: { v: { safety: 0 } } })).toThrow("providerOptions cannot be sent");
   });
 });

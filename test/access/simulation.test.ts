@@ -93,10 +93,10 @@ class FakeKv {
   #visible(key: string, location: string): Version | undefined {
     const { staleMs = 0, staleness = "late", staleAtHome = false } = this.faults;
     const late = staleness === "late" || staleMs === 0 ? staleMs : (this.now + phase(location)) % staleMs;
-    const seen = this.keys
+    const version = this.keys
       .get(key)
       ?.findLast(({ at, location: home }) => at <= this.now - (home === location && !staleAtHome ? 0 : late));
-    return seen !== undefined && seen.expiresAt > this.now ? seen : undefined;
+    return version !== undefined && version.expiresAt > this.now ? version : undefined;
   }
 
   #mayFail(chance: number | undefined, message: string): void {
@@ -173,7 +173,7 @@ function allowed(): number {
 }
 
 /** The code under test. */
-const easel =
+const easelScheme =
   (config: { flushShare?: number; flushMs?: number } = {}): Scheme =>
   (kv, fleet) => {
     const isolates = Array.from({ length: fleet.locations * fleet.isolates }, (_, i) =>
@@ -218,7 +218,7 @@ const BOUNDS = {
   broken: [1.1, 1.15, 1.4, 2.5, 5.5],
 };
 
-async function row(name: string, scheme: Parameters<typeof simulate>[0], faults: Faults): Promise<number[]> {
+async function simulateRow(name: string, scheme: Parameters<typeof simulate>[0], faults: Faults): Promise<number[]> {
   const ratios: number[] = [];
   for (const fleet of FLEETS) {
     let sum = 0;
@@ -238,14 +238,20 @@ describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}
   it("stays within the published table, where read-modify-write does not", { timeout: 60_000 }, async () => {
     const head = FLEETS.map(({ locations, isolates, load }) => `${locations}×${isolates} ${load}×`.padStart(9));
     console.log(`| ${"scheme".padEnd(44)} |${head.join(" |")} |`);
-    const naive = await row("read-modify-write per request", readModifyWrite, {
+    const naive = await simulateRow("read-modify-write per request", readModifyWrite, {
       staleMs: STALE_MS,
       staleness: "cached",
     });
-    const cached = await row("easel, copies renewed every 30 s", easel(), { staleMs: STALE_MS, staleness: "cached" });
-    const late = await row("easel, always 30 s late", easel(), { staleMs: STALE_MS });
+    const cached = await simulateRow("easel, copies renewed every 30 s", easelScheme(), {
+      staleMs: STALE_MS,
+      staleness: "cached",
+    });
+    const late = await simulateRow("easel, always 30 s late", easelScheme(), { staleMs: STALE_MS });
     const faults = { lostWrites: 0.2, rejectedPuts: 0.2, failedReads: 0.1, garbage: 0.1 };
-    const broken = await row("easel, the same with KV failing", easel(), { staleMs: STALE_MS, ...faults });
+    const broken = await simulateRow("easel, the same with KV failing", easelScheme(), {
+      staleMs: STALE_MS,
+      ...faults,
+    });
     expectBelow(cached, BOUNDS.cached);
     expectBelow(late, BOUNDS.late);
     expectBelow(broken, BOUNDS.broken);
@@ -256,7 +262,7 @@ describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}
 
   it("holds the bound of a flood: isolates × burst at once, then locations × (burst + rate × blindness)", async () => {
     const fleet = { locations: 5, isolates: 4, load: 200 };
-    const { times } = await simulate(easel(), fleet, { staleMs: STALE_MS });
+    const { times } = await simulate(easelScheme(), fleet, { staleMs: STALE_MS });
     const isolates = fleet.locations * fleet.isolates;
     const blindMs = STALE_MS + 5_000;
     const perLocation = POLICY.capacity + (POLICY.perMinute * blindMs) / 60_000;
@@ -276,7 +282,11 @@ describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}
     for (const fleet of FLEETS) {
       for (const load of [0.2, 0.5, 0.8]) {
         for (const staleness of ["late", "cached"] as const) {
-          const { offered, admitted } = await simulate(easel(), { ...fleet, load }, { staleMs: STALE_MS, staleness });
+          const { offered, admitted } = await simulate(
+            easelScheme(),
+            { ...fleet, load },
+            { staleMs: STALE_MS, staleness },
+          );
           expect({ fleet, load, refused: offered - admitted }).toEqual({ fleet, load, refused: 0 });
         }
       }
@@ -284,9 +294,9 @@ describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}
   });
 
   it("keeps to one write a second per key by itself, and leaves KV alone in quiet traffic", async () => {
-    const busy = await simulate(easel(), FLEETS[4]!, { staleMs: STALE_MS });
+    const busy = await simulate(easelScheme(), FLEETS[4]!, { staleMs: STALE_MS });
     expect(busy.kv.calls.rejected).toBe(0);
-    const quiet = await simulate(easel(), { locations: 3, isolates: 2, load: 0.1 }, { staleMs: STALE_MS });
+    const quiet = await simulate(easelScheme(), { locations: 3, isolates: 2, load: 0.1 }, { staleMs: STALE_MS });
     expect(quiet.kv.calls.put + quiet.kv.calls.list).toBeLessThan(quiet.offered);
   });
 });

@@ -5,11 +5,11 @@ import { prng } from "./prng.ts";
 
 const T = 1_800_000_000_000;
 const policy: Policy = { capacity: 60, perMinute: 60 };
-const other = (slot: string, count: number, extra: Partial<OtherSlot> = {}): OtherSlot => {
+const slotOf = (slot: string, count: number, extra: Partial<OtherSlot> = {}): OtherSlot => {
   return { slot, count, tokens: policy.capacity, at: T, ...extra };
 };
 
-function drained(now = T) {
+function newEmptyBucket(now = T) {
   const state = newBucket(policy, now);
   take(state, policy, 60, now);
   return state;
@@ -72,7 +72,7 @@ describe("take", () => {
 
 describe("clock", () => {
   it("adds nothing on a step back, and refills no minute twice when it swings", () => {
-    const state = drained();
+    const state = newEmptyBucket();
     for (let i = 0; i < 100; i++) {
       expect(take(state, policy, 1, T - 30_000).admitted).toBe(false);
       expect(take(state, policy, 1, T).admitted).toBe(false);
@@ -81,14 +81,14 @@ describe("clock", () => {
   });
 
   it("tells a wait that is true while a small step is waited out", () => {
-    const state = drained();
+    const state = newEmptyBucket();
     const { resetSeconds } = take(state, policy, 1, T - 20_000);
     expect(resetSeconds).toBe(21);
     expect(take(state, policy, 1, T - 20_000 + 21_000).admitted).toBe(true);
   });
 
   it("is not wedged by a large step: refill goes on from there at the same rate", () => {
-    const state = drained();
+    const state = newEmptyBucket();
     const back = T - 86_400_000;
     expect(take(state, policy, 1, back).admitted).toBe(false);
     expect(take(state, policy, 30, back + 29_000).admitted).toBe(false);
@@ -101,24 +101,24 @@ describe("clock", () => {
 describe("absorb", () => {
   it("subtracts growth once, however often, late or out of order it is told", () => {
     const state = newBucket(policy, T);
-    mergePeers(state, policy, [other("a", 1_000)], T);
+    mergePeers(state, policy, [slotOf("a", 1_000)], T);
     expect(state.tokens).toBe(60);
-    mergePeers(state, policy, [other("a", 1_010)], T);
-    mergePeers(state, policy, [other("a", 1_010)], T);
-    mergePeers(state, policy, [other("a", 990)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010)], T);
+    mergePeers(state, policy, [slotOf("a", 990)], T);
     mergePeers(state, policy, [], T);
-    mergePeers(state, policy, [other("a", 1_010)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010)], T);
     expect(state.tokens).toBe(50);
-    mergePeers(state, policy, [other("a", 1_010), other("new", 7)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010), slotOf("new", 7)], T);
     expect(state.tokens).toBe(43);
-    mergePeers(state, policy, [other("a", 1_010), other("old", 1_000_000)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010), slotOf("old", 1_000_000)], T);
     expect(state.tokens).toBe(43 - 60);
   });
 
   it("goes into debt, no deeper than five capacities, and pays it back", () => {
-    const state = drained();
-    mergePeers(state, policy, [other("a", 0)], T);
-    mergePeers(state, policy, [other("a", 1e9)], T);
+    const state = newEmptyBucket();
+    mergePeers(state, policy, [slotOf("a", 0)], T);
+    mergePeers(state, policy, [slotOf("a", 1e9)], T);
     expect(state.tokens).toBe(-300);
     expect(take(state, policy, 1, T).resetSeconds).toBe(301);
     expect(take(state, policy, 1, T + 300_000).admitted).toBe(false);
@@ -127,28 +127,28 @@ describe("absorb", () => {
 
   it("lets others' takes use up refill that found this bucket full", () => {
     const state = newBucket(policy, T);
-    mergePeers(state, policy, [other("a", 0)], T);
+    mergePeers(state, policy, [slotOf("a", 0)], T);
     // Ten minutes of 50 a minute elsewhere, one request a minute here: together below the rate.
     for (let minute = 1; minute <= 10; minute++)
       expect(take(state, policy, 1, T + minute * 60_000).admitted).toBe(true);
-    mergePeers(state, policy, [other("a", 500, { tokens: 55, at: T + 600_000 })], T + 600_000);
+    mergePeers(state, policy, [slotOf("a", 500, { tokens: 55, at: T + 600_000 })], T + 600_000);
     expect(state.tokens).toBeGreaterThan(50);
   });
 
   it("believes the poorest slot, but not one from the future", () => {
     const state = newBucket(policy, T);
-    mergePeers(state, policy, [other("future", 0, { tokens: -300, at: T + 3_600_000 })], T);
+    mergePeers(state, policy, [slotOf("future", 0, { tokens: -300, at: T + 3_600_000 })], T);
     expect(state.tokens).toBe(60);
-    mergePeers(state, policy, [other("a", 100, { tokens: -40, at: T - 10_000 }), other("b", 5)], T);
+    mergePeers(state, policy, [slotOf("a", 100, { tokens: -40, at: T - 10_000 }), slotOf("b", 5)], T);
     expect(state.tokens).toBe(-30);
-    mergePeers(state, policy, [other("c", 0, { tokens: -1e12 })], T);
+    mergePeers(state, policy, [slotOf("c", 0, { tokens: -1e12 })], T);
     expect(state.tokens).toBe(-300);
   });
 
   it("forgets slots that are no longer listed", () => {
     const state = newBucket(policy, T);
-    mergePeers(state, policy, [other("a", 1), other("b", 1)], T);
-    mergePeers(state, policy, [other("b", 1)], T + 1_000);
+    mergePeers(state, policy, [slotOf("a", 1), slotOf("b", 1)], T);
+    mergePeers(state, policy, [slotOf("b", 1)], T + 1_000);
     pruneSlots(state, T + 500);
     expect([...(state.peers?.keys() ?? [])]).toEqual(["b"]);
   });
@@ -156,7 +156,7 @@ describe("absorb", () => {
 
 describe("putBack", () => {
   it("undoes a take, refill included, and never fills above the capacity", () => {
-    const state = drained();
+    const state = newEmptyBucket();
     expect(take(state, policy, 7.25, T + 10_000).admitted).toBe(true);
     putBack(state, policy, 7.25);
     expect(state).toMatchObject({ tokens: 10, consumed: 60, last: T + 10_000 });

@@ -3,27 +3,28 @@ import { lastTime, localTime, nextTimes } from "../../src/schedule/cron-times.ts
 import { prng } from "../access/prng.ts";
 
 const MINUTE = 60_000;
-const at = (text: string) => Date.parse(text);
-const texts = (times: readonly number[]) => times.map((time) => new Date(time).toISOString().slice(0, 16));
-const next = (line: string, zone: string, after: string, count = 3) => texts(nextTimes(line, zone, at(after), count));
+const timeOf = (text: string) => Date.parse(text);
+const minutesOf = (times: readonly number[]) => times.map((time) => new Date(time).toISOString().slice(0, 16));
+const nextTexts = (line: string, zone: string, after: string, count = 3) =>
+  minutesOf(nextTimes(line, zone, timeOf(after), count));
 
 describe("the next times", () => {
   it("are by the clocks of the zone, in summer and in winter", () => {
-    expect(next("0 8 * * *", "Europe/Berlin", "2026-10-23T12:00Z")).toEqual([
+    expect(nextTexts("0 8 * * *", "Europe/Berlin", "2026-10-23T12:00Z")).toEqual([
       "2026-10-24T06:00",
       "2026-10-25T07:00",
       "2026-10-26T07:00",
     ]);
-    expect(next("0 8 * * *", "UTC", "2026-10-24T08:00Z", 1)).toEqual(["2026-10-25T08:00"]);
+    expect(nextTexts("0 8 * * *", "UTC", "2026-10-24T08:00Z", 1)).toEqual(["2026-10-25T08:00"]);
   });
 
   it("are none for a day that no month has", () => {
-    expect(nextTimes("0 0 31 2 *", "UTC", at("2026-11-20T00:00Z"), 5)).toEqual([]);
-    expect(next("0 0 29 2 *", "UTC", "2026-11-20T00:00Z", 2)).toEqual(["2028-02-29T00:00", "2032-02-29T00:00"]);
+    expect(nextTimes("0 0 31 2 *", "UTC", timeOf("2026-11-20T00:00Z"), 5)).toEqual([]);
+    expect(nextTexts("0 0 29 2 *", "UTC", "2026-11-20T00:00Z", 2)).toEqual(["2028-02-29T00:00", "2032-02-29T00:00"]);
   });
 
   it("take a day of the month or a weekday where both are given", () => {
-    expect(next("0 0 13 * FRI", "UTC", "2026-11-10T00:00Z")).toEqual([
+    expect(nextTexts("0 0 13 * FRI", "UTC", "2026-11-10T00:00Z")).toEqual([
       "2026-11-13T00:00",
       "2026-11-20T00:00",
       "2026-11-27T00:00",
@@ -63,13 +64,13 @@ describe("one time a day, when clocks change", () => {
       ["2027-04-03T14:45", "2027-04-04T15:15", "2027-04-05T15:15"],
     ],
   ])("%s: %s after %s, once", (zone, line, after, times) => {
-    expect(next(line, zone, after)).toEqual(times);
+    expect(nextTexts(line, zone, after)).toEqual(times);
   });
 });
 
 describe("several times a day, when clocks change", () => {
   it("leave out what is skipped", () => {
-    expect(next("30 1-3 * * *", "Europe/Berlin", "2027-03-28T00:00Z")).toEqual([
+    expect(nextTexts("30 1-3 * * *", "Europe/Berlin", "2027-03-28T00:00Z")).toEqual([
       "2027-03-28T00:30",
       "2027-03-28T01:30",
       "2027-03-28T23:30",
@@ -77,7 +78,7 @@ describe("several times a day, when clocks change", () => {
   });
 
   it("come in both of the hours that are the same", () => {
-    expect(next("*/30 2 * * *", "Europe/Berlin", "2026-10-24T12:00Z", 5)).toEqual([
+    expect(nextTexts("*/30 2 * * *", "Europe/Berlin", "2026-10-24T12:00Z", 5)).toEqual([
       "2026-10-25T00:00",
       "2026-10-25T00:30",
       "2026-10-25T01:00",
@@ -88,17 +89,17 @@ describe("several times a day, when clocks change", () => {
 });
 
 describe("the last time", () => {
-  const last = (after: string, until: string, line = "*/15 * * * *") => {
-    const time = lastTime(line, "UTC", at(after), at(until));
-    return time === undefined ? undefined : texts([time])[0];
+  const lastText = (after: string, until: string, line = "*/15 * * * *") => {
+    const time = lastTime(line, "UTC", timeOf(after), timeOf(until));
+    return time === undefined ? undefined : minutesOf([time])[0];
   };
 
   it("is after one minute and not after another", () => {
-    expect(last("2026-11-20T08:00Z", "2026-11-20T08:14Z")).toBeUndefined();
-    expect(last("2026-11-20T08:00Z", "2026-11-20T08:15Z")).toBe("2026-11-20T08:15");
-    expect(last("2026-11-20T08:00Z", "2026-11-20T11:59Z")).toBe("2026-11-20T11:45");
-    expect(last("2026-11-20T08:14:59.999Z", "2026-11-20T08:15Z")).toBe("2026-11-20T08:15");
-    expect(last("2026-11-20T08:15:00.001Z", "2026-11-20T08:16Z")).toBeUndefined();
+    expect(lastText("2026-11-20T08:00Z", "2026-11-20T08:14Z")).toBeUndefined();
+    expect(lastText("2026-11-20T08:00Z", "2026-11-20T08:15Z")).toBe("2026-11-20T08:15");
+    expect(lastText("2026-11-20T08:00Z", "2026-11-20T11:59Z")).toBe("2026-11-20T11:45");
+    expect(lastText("2026-11-20T08:14:59.999Z", "2026-11-20T08:15Z")).toBe("2026-11-20T08:15");
+    expect(lastText("2026-11-20T08:15:00.001Z", "2026-11-20T08:16Z")).toBeUndefined();
   });
 
   it("is the last of all that come between, in any zone, around every change of clocks", () => {
@@ -116,35 +117,37 @@ describe("the last time", () => {
     ];
     for (let n = 0; n < 300; n++) {
       const [line, zone] = [pick(lines), pick(zones)];
-      const after = at(pick(starts)) + Math.floor(random() * 600) * MINUTE;
+      const after = timeOf(pick(starts)) + Math.floor(random() * 600) * MINUTE;
       const until = after + Math.floor(random() * 400) * MINUTE;
       const between = nextTimes(line, zone, after, 80).filter((time) => time <= until);
-      expect(lastTime(line, zone, after, until), `${line} in ${zone} from ${texts([after])[0]}`).toBe(between.at(-1));
+      expect(lastTime(line, zone, after, until), `${line} in ${zone} from ${minutesOf([after])[0]}`).toBe(
+        between.at(-1),
+      );
     }
   });
 
   it("comes once for each time of a day that is looked at minute by minute", () => {
     for (const day of ["2026-10-24T22:00Z", "2027-03-27T22:00Z"])
       for (const line of ["30 2 * * *", "*/20 2 * * *", "*/15 * * * *"]) {
-        const from = at(day);
+        const from = timeOf(day);
         const found: number[] = [];
         for (let minute = from + MINUTE; minute <= from + 600 * MINUTE; minute += MINUTE)
           found.push(
             ...[lastTime(line, "Europe/Berlin", minute - MINUTE, minute)].filter((time) => time !== undefined),
           );
         const all = nextTimes(line, "Europe/Berlin", from, 100).filter((time) => time <= from + 600 * MINUTE);
-        expect(texts(found)).toEqual(texts(all));
+        expect(minutesOf(found)).toEqual(minutesOf(all));
       }
   });
 });
 
 it("a zone's clocks", () => {
-  expect(localTime(at("2026-11-20T23:30Z"), "Europe/Berlin")).toEqual({
+  expect(localTime(timeOf("2026-11-20T23:30Z"), "Europe/Berlin")).toEqual({
     date: "2026-11-21",
     time: "00:30",
     weekday: "Saturday",
   });
-  expect(localTime(at("2026-11-20T00:00Z"), "America/New_York")).toEqual({
+  expect(localTime(timeOf("2026-11-20T00:00Z"), "America/New_York")).toEqual({
     date: "2026-11-19",
     time: "19:00",
     weekday: "Thursday",

@@ -12,12 +12,12 @@ export function newEnv(limits: Record<string, number> = {}): { env: Env; sent: s
   return { env: { BUCKET, QUEUE: queue, ...vars } as unknown as Env, sent };
 }
 
-const works: Promise<unknown>[] = [];
-export const ctx = { waitUntil: (work: Promise<unknown>) => void works.push(work) };
+const background: Promise<unknown>[] = [];
+export const ctx = { waitUntil: (work: Promise<unknown>) => void background.push(work) };
 
 /** Resolves when nothing goes on behind the answer any more. */
-export async function settled(): Promise<void> {
-  while (works.length > 0) await works.shift();
+export async function backgroundDone(): Promise<void> {
+  while (background.length > 0) await background.shift();
 }
 
 /** A job as a route makes it. */
@@ -60,7 +60,7 @@ export function batchOf(messages: Message[], queue = "easel"): MessageBatch {
   return { queue, messages } as unknown as MessageBatch;
 }
 
-export async function empty(): Promise<void> {
+export async function emptyBucket(): Promise<void> {
   const { objects } = await BUCKET.list();
   if (objects.length > 0) await BUCKET.delete(objects.map(({ key }) => key));
 }

@@ -7,18 +7,18 @@ import { consume } from "../../src/schedule/queue.ts";
 import { endKey, getRecord, lifecycleOf, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
-import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, settled } from "./jobs.ts";
+import { batchOf, ctx, emptyBucket, jobOf, keysOf, messageOf, newEnv, backgroundDone } from "./jobs.ts";
 
 const { env } = newEnv();
 const DAY = 24 * 60 * 60_000;
 
 afterEach(async () => {
   vi.restoreAllMocks();
-  await settled();
-  await empty();
+  await backgroundDone();
+  await emptyBucket();
 });
 
-const pictured = async () => {
+const putReference = async () => {
   const key = "references/x/0";
   const bytes = png(64, 64);
   await BUCKET.put(key, bytes);
@@ -27,10 +27,10 @@ const pictured = async () => {
 const deliver = async (generation: string, attempts = 1, queue?: string) => {
   const message = messageOf({ generation }, attempts);
   await consume(batchOf([message], queue), env, ctx);
-  await settled();
+  await backgroundDone();
   return message;
 };
-const began = async (id: string, agoMs = 0) => {
+const markStarted = async (id: string, agoMs = 0) => {
   const record = await getRecord(BUCKET, id);
   await putStart(BUCKET, { ...(record as StoredRecord), status: "running" });
   if (agoMs > 0) vi.spyOn(Date, "now").mockReturnValue(Date.now() + agoMs);
@@ -73,7 +73,7 @@ describe("a batch", () => {
 
 describe("a failure that passes", () => {
   it("is tried again, with all that came with the request, when the vendor says", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
+    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await putReference() });
     await enqueue(job);
     const from = Date.now();
     const message = await deliver(job.id);
@@ -86,7 +86,7 @@ describe("a failure that passes", () => {
   });
 
   it("ends it with the last try, after which the same may be asked again", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
+    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await putReference() });
     await enqueue(job);
     expect((await deliver(job.id, TRIES - 1)).outcome).toBe("retry");
     expect((await deliver(job.id, TRIES)).outcome).toBe("ack");
@@ -101,7 +101,7 @@ describe("a failure that passes", () => {
 
 describe("a failure that stays", () => {
   it("ends it at once, and holds for whoever asks the same", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:refuse]", hoisted: await pictured() });
+    const job = jobOf(env, { prompt: "a cat [sandbox:refuse]", hoisted: await putReference() });
     await enqueue(job);
     expect((await deliver(job.id)).outcome).toBe("ack");
     expect(await getRecord(BUCKET, job.id)).toMatchObject({
@@ -117,7 +117,7 @@ describe("who may have begun", () => {
   it("and gave a sign within the lease is left alone", async () => {
     const job = jobOf(env);
     await enqueue(job);
-    await began(job.id);
+    await markStarted(job.id);
     const message = await deliver(job.id);
     expect([message.outcome, message.delay]).toEqual(["retry", 30]);
     expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
@@ -128,9 +128,9 @@ describe("who may have begun", () => {
   it.each(["easel", "easel-dead"])(
     "and gave none is lost: no vendor is asked, and the record says so (%s)",
     async (queue) => {
-      const job = jobOf(env, { hoisted: await pictured() });
+      const job = jobOf(env, { hoisted: await putReference() });
       await enqueue(job);
-      await began(job.id, 31_000);
+      await markStarted(job.id, 31_000);
       expect((await deliver(job.id, 1, queue)).outcome).toBe("ack");
       const record = await getRecord(BUCKET, job.id);
       expect(record).toMatchObject({ status: "failed", attempts: [], error: { code: "internal" } });
@@ -156,7 +156,7 @@ describe("who may have begun", () => {
 
 describe("what is never drawn", () => {
   it("is given up after a day, as its record says by then", async () => {
-    const job = jobOf(env, { receivedAt: Date.now() - DAY, hoisted: await pictured() });
+    const job = jobOf(env, { receivedAt: Date.now() - DAY, hoisted: await putReference() });
     await enqueue(job);
     expect((await deliver(job.id)).outcome).toBe("ack");
     const record = await getRecord(BUCKET, job.id);
@@ -167,7 +167,7 @@ describe("what is never drawn", () => {
   });
 
   it("ends among the dead letters: its record is failed, and the same may be asked again", async () => {
-    const job = jobOf(env, { hoisted: await pictured() });
+    const job = jobOf(env, { hoisted: await putReference() });
     await enqueue(job);
     expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
     const record = await getRecord(BUCKET, job.id);
@@ -205,7 +205,7 @@ it.each([1, TRIES])("what is begun twice at the same moment, at try %i, is drawn
   expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
   await consume(batchOf([last]), env, ctx);
   await Promise.all(consumed);
-  await settled();
+  await backgroundDone();
   expect(messages.map(({ outcome }) => outcome).toSorted()).toEqual(["ack", "retry", "retry", "retry"]);
   expect(last.outcome).toBe("retry");
   expect(await keysOf("pictures/")).toHaveLength(1);

@@ -6,13 +6,13 @@ import { resendStale } from "../../src/schedule/resend.ts";
 import { getRecord, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
-import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, settled } from "./jobs.ts";
+import { batchOf, ctx, emptyBucket, jobOf, keysOf, messageOf, newEnv, backgroundDone } from "./jobs.ts";
 
 const MINUTE = 60_000;
 
 afterEach(async () => {
-  await settled();
-  await empty();
+  await backgroundDone();
+  await emptyBucket();
 });
 
 it("sends what did not come within a lease, and each time waits twice as long as before", async () => {
@@ -20,13 +20,13 @@ it("sends what did not come within a lease, and each time waits twice as long as
   const from = Date.now();
   const job = jobOf(env, { receivedAt: from });
   await enqueue(job);
-  const at: number[] = [];
+  const resentAt: number[] = [];
   for (let second = 12; second <= 3_600; second += 15) {
     const before = sent.length;
     await resendStale(env, from + second * 1000);
-    if (sent.length > before) at.push(second);
+    if (sent.length > before) resentAt.push(second);
   }
-  expect(at).toEqual([42, 117, 267, 567, 1_167, 2_367]);
+  expect(resentAt).toEqual([42, 117, 267, 567, 1_167, 2_367]);
   expect(new Set(sent)).toEqual(new Set([job.id]));
   expect(await getJob(BUCKET, job.id)).toMatchObject({ id: job.id, receivedAt: from });
 });

@@ -22,8 +22,8 @@ describe("a tick", () => {
   });
 
   it("that was run by hand is due whatever the clock says, but of the same schedule", () => {
-    const byHand = { ...tick, at: at + 1 };
-    expect(isStillScheduled({ ...schedule, enabled: false, since: at + MINUTE_MS }, byHand)).toBe(true);
-    expect(isStillScheduled({ ...schedule, id: "another" }, byHand)).toBe(false);
+    const manual = { ...tick, at: at + 1 };
+    expect(isStillScheduled({ ...schedule, enabled: false, since: at + MINUTE_MS }, manual)).toBe(true);
+    expect(isStillScheduled({ ...schedule, id: "another" }, manual)).toBe(false);
   });
 });

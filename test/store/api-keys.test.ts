@@ -40,13 +40,13 @@ function fakeKV() {
   return { kv, binding: kv as unknown as KVNamespace };
 }
 
-async function made(terms: Partial<KeyRecord> = {}): Promise<KeyRecord> {
+async function newRecord(terms: Partial<KeyRecord> = {}): Promise<KeyRecord> {
   return { ...(await newKey({ kind: "secret" }, NOW)).record, ...terms };
 }
 
 /** A key that another isolate has put there. */
-async function elsewhere(kv: ReturnType<typeof fakeKV>["kv"]): Promise<KeyRecord> {
-  const record = await made();
+async function putByAnotherIsolate(kv: ReturnType<typeof fakeKV>["kv"]): Promise<KeyRecord> {
+  const record = await newRecord();
   kv.stored.set(`keys/${record.id}`, JSON.stringify(record));
   return record;
 }
@@ -54,7 +54,7 @@ async function elsewhere(kv: ReturnType<typeof fakeKV>["kv"]): Promise<KeyRecord
 describe("reading", () => {
   it("asks KV for a key once in 30 s", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     for (const after of [0, 1, 29_999]) expect(await findKey(binding, record.id, NOW + after)).toEqual(record);
     expect(kv.reads).toBe(1);
     await findKey(binding, record.id, NOW + 30_000);
@@ -63,7 +63,7 @@ describe("reading", () => {
 
   it("asks for one that is not there once in 5 s, and forgets no key for a flood of others", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     await findKey(binding, record.id, NOW);
     for (let i = 0; i < 100; i++) expect(await findKey(binding, "0123456789abcdef", NOW + i)).toBe(null);
     expect(kv.reads).toBe(2);
@@ -77,7 +77,7 @@ describe("reading", () => {
 
   it("a key that was looked for before it was made is found 5 s later, and at once where it is made", async () => {
     const { binding, kv } = fakeKV();
-    const [there, here] = [await made(), await made()];
+    const [there, here] = [await newRecord(), await newRecord()];
     for (const { id } of [there, here]) expect(await findKey(binding, id, NOW)).toBe(null);
     kv.stored.set(`keys/${there.id}`, JSON.stringify(there));
     await putKey(binding, here, NOW);
@@ -87,20 +87,20 @@ describe("reading", () => {
 
   it("while KV fails, goes on for 10 minutes with what it knows, and says so of what it does not", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     await findKey(binding, record.id, NOW);
     kv.failing = 3;
     expect(await findKey(binding, record.id, NOW + 599_999)).toEqual(record);
     const refused = { code: "internal", retryable: true };
     await expect(findKey(binding, record.id, NOW + 600_000)).rejects.toMatchObject(refused);
-    await expect(findKey(binding, (await made()).id, NOW)).rejects.toMatchObject(refused);
+    await expect(findKey(binding, (await newRecord()).id, NOW)).rejects.toMatchObject(refused);
   });
 });
 
 describe("revoking", () => {
   it("holds at once here, and for good, whatever an older copy in KV says", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     kv.frozen = new Map(kv.stored);
     expect(await revokeKey(binding, record.id, NOW)).toMatchObject({ revokedAt: "2026-11-20T00:00:00.000Z" });
     for (const after of [0, 30_000, 60_000, 3_600_000])
@@ -114,16 +114,16 @@ describe("revoking", () => {
 
   it("a second time changes nothing; one that is not there is null", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     const first = await revokeKey(binding, record.id, NOW);
     expect(await revokeKey(binding, record.id, NOW + 1_000)).toEqual(first);
     expect(kv.puts.length).toBe(1);
-    expect(await revokeKey(binding, (await made()).id, NOW)).toBe(null);
+    expect(await revokeKey(binding, (await newRecord()).id, NOW)).toBe(null);
   });
 
   it("wins over a read that began before it", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     const { get } = kv;
     const before = kv.get(`keys/${record.id}`);
     const late = Promise.withResolvers<void>();
@@ -138,13 +138,13 @@ describe("revoking", () => {
 
   it("of a key that has just been made is not lost to KV's one write a second", async () => {
     const { binding, kv } = fakeKV();
-    const record = await made();
+    const record = await newRecord();
     await putKey(binding, record, NOW);
     // As KV answers where it has not heard of the key yet, and to a second write within a second.
     kv.frozen = new Map();
     const put = kv.put;
     let refusals = 1;
-    kv.put = (...told) => (refusals-- > 0 ? Promise.reject(new Error("KV PUT failed: 429")) : put(...told));
+    kv.put = (...args) => (refusals-- > 0 ? Promise.reject(new Error("KV PUT failed: 429")) : put(...args));
     expect(await revokeKey(binding, record.id, NOW)).toMatchObject({ revokedAt: expect.any(String) as string });
     expect(kv.puts.length).toBe(2);
   });
@@ -153,16 +153,20 @@ describe("revoking", () => {
 it("a record leaves 30 days after its key has ended", async () => {
   const { binding, kv } = fakeKV();
   const seconds = NOW / 1000;
-  await putKey(binding, await made(), NOW);
-  await putKey(binding, await made({ expiresAt: new Date(NOW + 10_000).toISOString() }), NOW);
-  await putKey(binding, await made({ expiresAt: "2030-01-01T00:00:00Z", revokedAt: new Date(NOW).toISOString() }), NOW);
+  await putKey(binding, await newRecord(), NOW);
+  await putKey(binding, await newRecord({ expiresAt: new Date(NOW + 10_000).toISOString() }), NOW);
+  await putKey(
+    binding,
+    await newRecord({ expiresAt: "2030-01-01T00:00:00Z", revokedAt: new Date(NOW).toISOString() }),
+    NOW,
+  );
   const days = 30 * 86_400;
   expect(kv.puts.map(({ options }) => options.expiration)).toEqual([undefined, seconds + 10 + days, seconds + days]);
 });
 
 it("lists every key, however many", async () => {
   const { binding, kv } = fakeKV();
-  const record = await made();
+  const record = await newRecord();
   for (let i = 0; i < 1_234; i++) {
     const id = i.toString(16).padStart(16, "0");
     kv.stored.set(`keys/${id}`, JSON.stringify({ ...record, id }));

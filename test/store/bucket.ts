@@ -16,7 +16,7 @@ export interface Faults {
   made?(object: R2Object): Pick<R2Object, "size">;
 }
 
-export interface Watched {
+export interface WatchedBucket {
   bucket: R2Bucket;
   /** Every step in order, as `uploadPart 2`. */
   steps: string[];
@@ -25,14 +25,15 @@ export interface Watched {
 }
 
 /** A bucket as it is, but watched and disturbed as told. */
-export function watch(target: R2Bucket, faults: Faults = {}): Watched {
+export function watchBucket(target: R2Bucket, faults: Faults = {}): WatchedBucket {
   const steps: string[] = [];
   const parts: number[] = [];
   const step = async (name: Step, part = 0) => {
     steps.push(part === 0 ? name : `${name} ${part}`);
     await faults.before?.(name, part);
   };
-  const through = (value: unknown) => (faults.body?.(value as ReadableStream<Uint8Array>) ?? value) as ReadableStream;
+  const transformBody = (value: unknown) =>
+    (faults.body?.(value as ReadableStream<Uint8Array>) ?? value) as ReadableStream;
   const made = (object: R2Object) => faults.made?.(object) ?? object;
 
   const upload = (real: R2MultipartUpload) => ({
@@ -40,7 +41,7 @@ export function watch(target: R2Bucket, faults: Faults = {}): Watched {
     uploadId: real.uploadId,
     uploadPart: async (number: number, value: ReadableStream<Uint8Array>) => {
       await step("uploadPart", number);
-      const bytes = await new Response(through(value)).arrayBuffer();
+      const bytes = await new Response(transformBody(value)).arrayBuffer();
       parts.push(bytes.byteLength);
       return real.uploadPart(number, bytes);
     },
@@ -56,7 +57,7 @@ export function watch(target: R2Bucket, faults: Faults = {}): Watched {
   const bucket = {
     put: async (key: string, value: ReadableStream, options: Omit<R2PutOptions, "onlyIf">) => {
       await step("put");
-      return made(await target.put(key, through(value), options));
+      return made(await target.put(key, transformBody(value), options));
     },
     createMultipartUpload: async (key: string, options: R2MultipartOptions) => {
       await step("createMultipartUpload");

@@ -3,8 +3,8 @@ import { type PendingTick, getClock, setClock } from "../../src/store/clock.ts";
 import { nextCount } from "../../src/store/ticks.ts";
 import { BUCKET } from "./bucket.ts";
 
-const tick = (id: string, at: number): PendingTick => ({ name: id, id, at });
-const nothing = () => false;
+const pendingTick = (id: string, at: number): PendingTick => ({ name: id, id, at });
+const noneDone = () => false;
 
 beforeEach(() => BUCKET.delete("cron.json"));
 
@@ -20,16 +20,16 @@ describe("the clock", () => {
   });
 
   it("keeps the last tick of each schedule that is left", async () => {
-    const left = [tick("a", 1), tick("a", 3), tick("b", 2), tick("a", 2)];
-    await setClock(BUCKET, await getClock(BUCKET), { through: 5, left }, nothing);
-    expect(await getClock(BUCKET)).toMatchObject({ through: 5, left: [tick("a", 3), tick("b", 2)] });
+    const left = [pendingTick("a", 1), pendingTick("a", 3), pendingTick("b", 2), pendingTick("a", 2)];
+    await setClock(BUCKET, await getClock(BUCKET), { through: 5, left }, noneDone);
+    expect(await getClock(BUCKET)).toMatchObject({ through: 5, left: [pendingTick("a", 3), pendingTick("b", 2)] });
   });
 
   it("loses nothing that another event has left meanwhile, but what was dealt with here", async () => {
     const seen = await getClock(BUCKET);
-    await setClock(BUCKET, seen, { through: 1, left: [tick("late", 1), tick("done", 1)] }, nothing);
-    await setClock(BUCKET, seen, { through: 2, left: [tick("own", 2)] }, ({ id }) => id === "done");
-    expect(await getClock(BUCKET)).toMatchObject({ through: 2, left: [tick("late", 1), tick("own", 2)] });
+    await setClock(BUCKET, seen, { through: 1, left: [pendingTick("late", 1), pendingTick("done", 1)] }, noneDone);
+    await setClock(BUCKET, seen, { through: 2, left: [pendingTick("own", 2)] }, ({ id }) => id === "done");
+    expect(await getClock(BUCKET)).toMatchObject({ through: 2, left: [pendingTick("late", 1), pendingTick("own", 2)] });
   });
 });
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Upload } from "../../src/store/upload.ts";
 import { chunks } from "../stream/random.ts";
 import { equal, failureOf, pause } from "../stream/streams.ts";
-import { BUCKET, type Faults, watch } from "./bucket.ts";
+import { BUCKET, type Faults, watchBucket } from "./bucket.ts";
 
 const BLOCK = 262_146;
 const PART = 20 * BLOCK;
@@ -16,7 +16,7 @@ function noise(length: number): Uint8Array {
 }
 
 /** Fills as hoist does: whole quads straight into the room there is, the last bytes alone; drains now and then. */
-async function fill(upload: Upload, bytes: Uint8Array): Promise<void> {
+async function fillReserved(upload: Upload, bytes: Uint8Array): Promise<void> {
   for (let at = 0, n = 1; at < bytes.length; n++) {
     const room = upload.reserve();
     if (room.length < 3 || room.length % 3 !== 0) throw new Error(`room for ${room.length} bytes`);
@@ -28,11 +28,11 @@ async function fill(upload: Upload, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function write(upload: Upload, bytes: Uint8Array): Promise<void> {
+async function writeChunks(upload: Upload, bytes: Uint8Array): Promise<void> {
   for (const chunk of chunks(bytes, 500_000)) await upload.write(chunk);
 }
 
-async function stored(): Promise<Uint8Array | undefined> {
+async function storedBytes(): Promise<Uint8Array | undefined> {
   const object = await BUCKET.get(KEY);
   return object === null ? undefined : new Uint8Array(await object.arrayBuffer());
 }
@@ -59,22 +59,22 @@ describe("Upload", () => {
 
   it.each(SIZES)("brings %i bytes to R2 as they are", async (size) => {
     const bytes = noise(size);
-    for (const way of [fill, write]) {
+    for (const way of [fillReserved, writeChunks]) {
       const upload = new Upload(BUCKET, KEY, MAX);
       await way(upload, bytes);
       expect(await BUCKET.head(KEY)).toBeNull();
       await upload.finish();
       expect(upload.bytes).toBe(size);
-      expect(equal((await stored()) ?? new Uint8Array(1), bytes)).toBe(true);
+      expect(equal((await storedBytes()) ?? new Uint8Array(1), bytes)).toBe(true);
       await upload.discard();
       expect(await BUCKET.head(KEY)).toBeNull();
     }
   });
 
   it.each(SIZES)("sends %i bytes as one put, or as parts that are equal but for the last", async (size) => {
-    const { bucket, steps, parts } = watch(BUCKET);
+    const { bucket, steps, parts } = watchBucket(BUCKET);
     const upload = new Upload(bucket, KEY, MAX);
-    await fill(upload, new Uint8Array(size));
+    await fillReserved(upload, new Uint8Array(size));
     await upload.finish();
     if (size <= PART) {
       expect(steps).toEqual(["put"]);
@@ -86,15 +86,15 @@ describe("Upload", () => {
   });
 
   it("begins to make the object at its end, and makes it once", async () => {
-    const { bucket, steps } = watch(BUCKET);
+    const { bucket, steps } = watchBucket(BUCKET);
     const upload = new Upload(bucket, KEY, MAX);
-    await fill(upload, new Uint8Array(1_000));
+    await fillReserved(upload, new Uint8Array(1_000));
     upload.end();
     expect(steps).toEqual(["put"]);
     await upload.finish();
     await upload.finish();
     expect(steps).toEqual(["put"]);
-    expect((await stored())?.length).toBe(1_000);
+    expect((await storedBytes())?.length).toBe(1_000);
   });
 
   it("refuses more than its bound", async () => {
@@ -107,30 +107,30 @@ describe("Upload", () => {
       field: undefined,
     });
     await upload.discard();
-    expect(await stored()).toBeUndefined();
+    expect(await storedBytes()).toBeUndefined();
   });
 
   /** What fails, of how many bytes, how often a part is tried then, and how it fails. */
   const FAILURES: [what: string, size: number, tried: number, faults: Faults][] = [
-    ["put", 1_000, 0, failing("put")],
-    ["put that was done all the same", 1_000, 0, { made: lost }],
-    ["createMultipartUpload", 3 * PART, 0, failing("createMultipartUpload")],
-    ["uploadPart 1", 3 * PART, 1, failing("uploadPart", 1)],
-    ["uploadPart 2", 3 * PART, 2, failing("uploadPart", 2)],
-    ["the last uploadPart", 2 * PART + 7, 3, failing("uploadPart", 3)],
-    ["complete", 2 * PART, 2, failing("complete")],
-    ["complete that was done all the same", 2 * PART, 2, { made: lost }],
+    ["put", 1_000, 0, failAt("put")],
+    ["put that was done all the same", 1_000, 0, { made: loseResponse }],
+    ["createMultipartUpload", 3 * PART, 0, failAt("createMultipartUpload")],
+    ["uploadPart 1", 3 * PART, 1, failAt("uploadPart", 1)],
+    ["uploadPart 2", 3 * PART, 2, failAt("uploadPart", 2)],
+    ["the last uploadPart", 2 * PART + 7, 3, failAt("uploadPart", 3)],
+    ["complete", 2 * PART, 2, failAt("complete")],
+    ["complete that was done all the same", 2 * PART, 2, { made: loseResponse }],
   ];
 
   it.each(FAILURES)("says what R2 said, and leaves nothing, where it fails at %s", async (_, size, tried, faults) => {
     const unhandled: unknown[] = [];
     const listen = (event: PromiseRejectionEvent) => void unhandled.push(event.reason);
     addEventListener("unhandledrejection", listen);
-    const { bucket, steps } = watch(BUCKET, faults);
+    const { bucket, steps } = watchBucket(BUCKET, faults);
     for (const early of [false, true]) {
       steps.length = 0;
       const upload = new Upload(bucket, KEY, MAX);
-      await fill(upload, new Uint8Array(size));
+      await fillReserved(upload, new Uint8Array(size));
       if (early) upload.end();
       await pause(5);
       expect(await failureOf(upload.finish())).toMatchObject({ message: "R2: 10001" });
@@ -138,7 +138,7 @@ describe("Upload", () => {
       expect(steps.includes("abort")).toBe(tried > 0);
       expect(steps.filter((step) => step === "complete").length).toBeLessThanOrEqual(1);
       await upload.discard();
-      expect(await stored()).toBeUndefined();
+      expect(await storedBytes()).toBeUndefined();
     }
     await pause(5);
     removeEventListener("unhandledrejection", listen);
@@ -148,25 +148,25 @@ describe("Upload", () => {
   it("refuses an object that is not as long as what was sent", async () => {
     for (const size of [1_000, PART + 3]) {
       const short = () => ({ size: size - 1 });
-      const { bucket } = watch(BUCKET, { made: short });
+      const { bucket } = watchBucket(BUCKET, { made: short });
       const upload = new Upload(bucket, KEY, MAX);
-      await fill(upload, new Uint8Array(size));
+      await fillReserved(upload, new Uint8Array(size));
       expect(await failureOf(upload.finish())).toMatchObject({ message: `R2 holds ${size - 1} of ${size} bytes` });
-      expect(await stored()).toBeUndefined();
+      expect(await storedBytes()).toBeUndefined();
     }
   });
 
   it("leaves nothing where it is discarded, at whatever moment", async () => {
     for (const size of [0, 10, BLOCK, PART, PART + 10, 2 * PART + 10]) {
       for (const moment of ["unfinished", "ended", "finished"]) {
-        const { bucket, steps } = watch(BUCKET, { before: (step) => pause(step === "put" ? 10 : 1) });
+        const { bucket, steps } = watchBucket(BUCKET, { before: (step) => pause(step === "put" ? 10 : 1) });
         const upload = new Upload(bucket, KEY, MAX);
-        await fill(upload, new Uint8Array(size));
+        await fillReserved(upload, new Uint8Array(size));
         if (moment === "ended") upload.end();
         if (moment === "finished") await upload.finish();
         await upload.discard();
         await pause(15);
-        expect([size, moment, await stored()]).toEqual([size, moment, undefined]);
+        expect([size, moment, await storedBytes()]).toEqual([size, moment, undefined]);
         if (moment === "unfinished" && size > PART) expect(steps).toContain("abort");
         await upload.discard();
       }
@@ -174,16 +174,16 @@ describe("Upload", () => {
   });
 
   it("asks no more of R2 than it must to leave nothing", async () => {
-    const { bucket, steps } = watch(BUCKET);
+    const { bucket, steps } = watchBucket(BUCKET);
     const upload = new Upload(bucket, KEY, MAX);
-    await fill(upload, new Uint8Array(PART));
+    await fillReserved(upload, new Uint8Array(PART));
     await upload.discard();
     expect(steps).toEqual([]);
   });
 
   it.each([
-    ["fill", fill],
-    ["write", write],
+    ["fill", fillReserved],
+    ["write", writeChunks],
   ] as const)("holds two parts at most while R2 lags (%s)", async (_, way) => {
     let most = 0;
     class Measured extends Upload {
@@ -194,7 +194,7 @@ describe("Upload", () => {
     }
     let open: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
-    const { bucket, parts } = watch(BUCKET, { before: () => gate.then(() => pause(30)) });
+    const { bucket, parts } = watchBucket(BUCKET, { before: () => gate.then(() => pause(30)) });
     const upload = new Measured(bucket, KEY, MAX);
     const bytes = noise(5 * PART + 11);
     const filling = way(upload, bytes);
@@ -208,7 +208,7 @@ describe("Upload", () => {
     await filling;
     await upload.finish();
     expect(most).toBeLessThanOrEqual(2 * PART + 2 * BLOCK);
-    expect(equal((await stored()) ?? new Uint8Array(), bytes)).toBe(true);
+    expect(equal((await storedBytes()) ?? new Uint8Array(), bytes)).toBe(true);
   });
 
   it("lets what R2 lags behind with never mix with another upload", async () => {
@@ -251,7 +251,7 @@ describe("Upload", () => {
 
   it.each(SIZES)("sees each of %i bytes once and in order, and then verifies them", async (size) => {
     const bytes = noise(size);
-    for (const way of [fill, write]) {
+    for (const way of [fillReserved, writeChunks]) {
       const upload = new Watching(BUCKET, KEY, MAX);
       await way(upload, bytes);
       await upload.finish();
@@ -282,15 +282,15 @@ describe("Upload", () => {
     }
     for (const size of [0, 10, BLOCK, BLOCK + 5, PART, PART + 1]) {
       const upload = new Refusing(BUCKET, KEY, MAX, "it");
-      const making = fill(upload, new Uint8Array(size)).then(() => upload.finish());
+      const making = fillReserved(upload, new Uint8Array(size)).then(() => upload.finish());
       expect(await failureOf(making)).toMatchObject({ message: "it is no good.", field: "it", tooLarge: false });
       await upload.discard();
-      expect(await stored()).toBeUndefined();
+      expect(await storedBytes()).toBeUndefined();
     }
   });
 });
 
-function failing(step: string, number = 0): Faults {
+function failAt(step: string, number = 0): Faults {
   return {
     before(name, part) {
       if (name === step && part === number) throw new Error("R2: 10001");
@@ -299,6 +299,6 @@ function failing(step: string, number = 0): Faults {
 }
 
 /** The object is there, its answer is not. */
-function lost(): never {
+function loseResponse(): never {
   throw new Error("R2: 10001");
 }
