@@ -17,7 +17,7 @@ describe("a new key", () => {
   it.each([
     ["secret", /^ek_[0-9a-f]{16}_[0-9a-f]{48}$/],
     ["publishable", /^pk_[0-9a-f]{16}_[0-9a-f]{48}$/],
-  ] as const)("%s: has its form, and a record without it", async (kind, form) => {
+  ] as const)("a new %s key has its documented form, and its record does not contain the key", async (kind, form) => {
     const { key, record } = await newKey({ kind, name: "one" }, NOW);
     expect(key).toMatch(form);
     expect(keyIdOf(key)).toBe(record.id);
@@ -26,7 +26,7 @@ describe("a new key", () => {
     expect(JSON.stringify(record)).not.toContain(key.split("_")[2]);
   });
 
-  it("is another each time", async () => {
+  it("every new key and id is different", async () => {
     const keys = await Promise.all(Array.from({ length: 50 }, () => newKey({ kind: "secret" }, NOW)));
     expect(new Set(keys.map(({ key }) => key.split("_")[2])).size).toBe(50);
     expect(new Set(keys.map(({ record }) => record.id)).size).toBe(50);
@@ -45,11 +45,11 @@ it.each([
   ["2027-01-31T12:00:00", undefined],
   ["2027-01-31", undefined],
   ["tomorrow", undefined],
-])("%s is the instant %j", (text, at) => {
+])("parseTimestamp reads %s as %j", (text, at) => {
   expect(parseTimestamp(text)).toBe(at);
 });
 
-it("what is no key has no id", async () => {
+it("keyIdOf returns no id for a text that is no key", async () => {
   const { key } = await newKey({ kind: "secret" }, NOW);
   const wrong = [
     "",
@@ -65,14 +65,14 @@ it("what is no key has no id", async () => {
   expect(wrong.filter((text) => keyIdOf(text) !== undefined)).toEqual([]);
 });
 
-it("a key ends when it is revoked, or its time has come", async () => {
+it("a key is invalid once it is revoked or has expired", async () => {
   const { record } = await newKey({ kind: "secret", expiresAt: new Date(NOW + 1_000).toISOString() }, NOW);
   expect(invalidReason(record, NOW + 999)).toBe(undefined);
   expect(invalidReason(record, NOW + 1_000)).toBe("expired");
   expect(invalidReason({ ...record, revokedAt: record.createdAt }, NOW)).toBe("revoked");
 });
 
-describe("who a header speaks for", () => {
+describe("authenticate", () => {
   const authenticateKey = async (
     terms: KeyTerms,
     change: Partial<KeyRecord> = {},
@@ -83,7 +83,7 @@ describe("who a header speaks for", () => {
     return authenticate(toHeader(key), { adminToken: "the operator's", find, now: NOW });
   };
 
-  it("a key, with Bearer or without", async () => {
+  it("a key authenticates with Bearer or without", async () => {
     for (const toHeader of [(key: string) => `Bearer ${key}`, (key: string) => key])
       expect(await authenticateKey({ kind: "publishable" }, {}, toHeader)).toMatchObject({
         kind: "publishable",
@@ -91,13 +91,13 @@ describe("who a header speaks for", () => {
       });
   });
 
-  it("the operator, without a look at any store", async () => {
+  it("the admin token authenticates without any store", async () => {
     const find = () => Promise.reject(new Error("KV is down"));
     const admin = await authenticate("Bearer the operator's", { adminToken: "the operator's", find, now: NOW });
     expect(admin).toEqual({ id: "admin", kind: "admin" });
   });
 
-  it("nobody, for a key of another hash or kind, or one that has ended", async () => {
+  it("a key with another hash or kind, or a revoked or expired one, is unauthorized", async () => {
     const terms = { kind: "secret" } as const;
     const refused = { code: "unauthorized", message: expect.stringContaining("missing or not valid") as string };
     await expect(authenticateKey(terms, { hash: "0".repeat(64) })).rejects.toMatchObject(refused);
@@ -107,7 +107,7 @@ describe("who a header speaks for", () => {
   });
 });
 
-describe("what a key may ask", () => {
+describe("the restrictions of a key", () => {
   const baseRequest = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
   const permissionCheck =
     (terms: Partial<KeyTerms>, request: Partial<ImageRequest> = {}, context: Partial<PermissionContext> = {}) =>
@@ -118,7 +118,7 @@ describe("what a key may ask", () => {
   const forbiddenError = (field: string, message: string) =>
     expect.objectContaining({ code: "forbidden", field, message }) as Error;
 
-  it("anything, where nothing is said", () => {
+  it("a key without restrictions allows every request", () => {
     const all = {
       n: 10,
       size: "4K",
@@ -128,7 +128,7 @@ describe("what a key may ask", () => {
     expect(permissionCheck({}, { ...all, references: [...all.references] })).not.toThrow();
   });
 
-  it("its models, at any vendor or at the one that it names", () => {
+  it("a key allows its models at any vendor, or only at the vendor that it names", () => {
     const refused = (models: string[], allowed: string) =>
       [permissionCheck({ models }), forbiddenError("model", `model must be ${allowed} with this key.`)] as const;
     expect(permissionCheck({ models: ["gpt-image-2"] })).not.toThrow();
@@ -149,7 +149,7 @@ describe("what a key may ask", () => {
     );
   });
 
-  it("its presets, which then decide the model", () => {
+  it("a key allows its presets, and a listed preset decides the model", () => {
     expect(permissionCheck({ presets: ["hero"] }, {}, { preset: "hero" })).not.toThrow();
     expect(permissionCheck({ presets: ["hero"], models: ["other"] }, {}, { preset: "hero" })).not.toThrow();
     for (const preset of [undefined, "other"])
@@ -169,7 +169,7 @@ describe("what a key may ask", () => {
     [{ width: 1024, height: 1024 }, undefined],
     [{ width: 1536, height: 1024 }, pixels],
     [{ width: 2048, height: 512 }, undefined],
-  ] as const)("up to its size: %o", (request, table) => {
+  ] as const)("a key allows %o up to its size", (request, table) => {
     expect(permissionCheck({ size: "1K" }, request, { pixels: table })).not.toThrow();
   });
 
@@ -180,13 +180,13 @@ describe("what a key may ask", () => {
     [{ width: 1536, height: 1024 }, "width", "1048576 pixels at most of"],
     [{ size: "1K", width: 4096, height: 4096 }, "width", "1048576 pixels at most of"],
     [{ width: 99_999_999 }, "width", "1048576 pixels at most of"],
-  ] as const)("not beyond it: %o", (request, field, message) => {
+  ] as const)("a key forbids %o beyond its size", (request, field, message) => {
     expect(permissionCheck({ size: "1K" }, request)).toThrow(
       forbiddenError(field, expect.stringContaining(message) as string),
     );
   });
 
-  it("one picture from words, in a page", () => {
+  it("a publishable key allows one picture from text only", () => {
     const page = { kind: "publishable" } as const;
     const references = [{ url: "https://example.com/a.png" }];
     expect(permissionCheck(page)).not.toThrow();

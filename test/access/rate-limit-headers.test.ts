@@ -13,7 +13,10 @@ const bucketUse = (name: string, cost: number, capacity = 60, perMinute = 60): B
   return { name, id: "1", policy: { capacity, perMinute }, cost };
 };
 
-/** A strict parser of the part of RFC 9651 that rate limit fields use: lists of strings with integer parameters. */
+/**
+ * An item of a strict parser for the part of RFC 9651 that rate limit fields use: lists of strings with integer
+ * parameters.
+ */
 interface Item {
   value: string;
   parameters: Record<string, number>;
@@ -42,7 +45,7 @@ function parseList(field: string): Item[] {
 }
 
 describe("rateLimitHeaders", () => {
-  it("reads as documented", () => {
+  it("the headers have the documented form", () => {
     const { admit } = newRateLimiter();
     expect(rateLimitHeaders(admit([bucketUse("default", 60)], T, ctx))).toEqual({
       "RateLimit-Policy": '"default";q=60;w=60',
@@ -55,7 +58,7 @@ describe("rateLimitHeaders", () => {
     });
   });
 
-  it("lists every policy, and of the rest only the tightest", () => {
+  it("the headers list every policy, but only the tightest bucket's state", () => {
     const { admit } = newRateLimiter();
     const admission = admit(
       [bucketUse("key", 1), bucketUse("global", 1, 600, 600), bucketUse("references", 3, 10, 10)],
@@ -72,7 +75,7 @@ describe("rateLimitHeaders", () => {
     expect(headers).not.toHaveProperty("Retry-After");
   });
 
-  it("is empty without buckets, and promises nothing where waiting cannot help", () => {
+  it("there are no headers without buckets, and no time to wait where waiting cannot help", () => {
     const { admit } = newRateLimiter();
     expect(rateLimitHeaders(admit([], T, ctx))).toEqual({});
     expect(rateLimitHeaders(admit([bucketUse("key", 61)], T, ctx))).toEqual({
@@ -85,7 +88,7 @@ describe("rateLimitHeaders", () => {
     });
   });
 
-  it("parses whatever the numbers and names, and Retry-After is never before t", () => {
+  it("the headers parse for all numbers and names, and Retry-After is never before t", () => {
     const random = prng(5);
     for (let round = 0; round < 300; round++) {
       const { admit } = newRateLimiter();

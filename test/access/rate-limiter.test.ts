@@ -12,7 +12,7 @@ const globalUse = (cost = 1): BucketUse =>
 const referencesUse = (cost = 1): BucketUse =>
   keyUse(cost, { name: "references", policy: { capacity: 10, perMinute: 10 } });
 
-/** A prompt and exact KV, until told to fail. How a late and forgetful one is borne: simulation.test.ts. */
+/** A fast and consistent KV that can be made to fail. simulation.test.ts tests a stale and lossy one. */
 class FakeKv implements CountStore {
   now = 0;
   broken: "list" | "put" | undefined;
@@ -33,7 +33,7 @@ class FakeKv implements CountStore {
   }
 }
 
-/** One isolate, its KV and its log; `admitAndFlush` waits for what the answer left background. */
+/** One isolate with its KV and log; `admitAndFlush` also waits for the work after the response. */
 function newIsolate(kv = new FakeKv(), config: Partial<RateLimiterOptions> = {}) {
   const lines: Record<string, unknown>[] = [];
   const rateLimiter = createRateLimiter({
@@ -52,7 +52,7 @@ function newIsolate(kv = new FakeKv(), config: Partial<RateLimiterOptions> = {})
 }
 
 describe("admit", () => {
-  it("charges every bucket or none, and reports the one that refuses longest", async () => {
+  it("admit charges every bucket or none, and reports the one with the longest wait", async () => {
     const { admitAndFlush } = newIsolate();
     expect(await admitAndFlush([keyUse(), globalUse(), referencesUse(10)], T)).toMatchObject({
       admitted: true,
@@ -66,7 +66,7 @@ describe("admit", () => {
     expect(both).toMatchObject({ admitted: false, retryAfter: 40, tightest: { name: "key" } });
   });
 
-  it("keeps ids and names apart, and takes any id", async () => {
+  it("buckets of different ids and names are separate, and any text can be an id", async () => {
     const { admitAndFlush, kv } = newIsolate();
     for (const id of ["a", "b", "a/b", "é\ud800 %", ""]) {
       expect(await admitAndFlush([keyUse(60, { id })], T)).toMatchObject({ admitted: true });
@@ -76,7 +76,7 @@ describe("admit", () => {
     expect(await admitAndFlush([keyUse(60, { name: "global", id: "a" })], T)).toMatchObject({ admitted: true });
   });
 
-  it("gives no time to wait where waiting cannot help, and passes where no bucket applies", async () => {
+  it("there is no retryAfter where waiting cannot help, and no limit without buckets", async () => {
     const { admitAndFlush } = newIsolate();
     const never = await admitAndFlush([referencesUse(11)], T);
     expect(never).toMatchObject({ admitted: false, tightest: { resetSeconds: Infinity } });
@@ -84,7 +84,7 @@ describe("admit", () => {
     expect(await admitAndFlush([], T)).toMatchObject({ admitted: true, tightest: undefined });
   });
 
-  it("tells nobody of what a refused step took and put back", async () => {
+  it("tokens that a refused step took and put back are never published", async () => {
     const { admitAndFlush, kv } = newIsolate();
     await admitAndFlush([keyUse(20), globalUse(20)], T);
     expect(await admitAndFlush([keyUse(40), globalUse(40), referencesUse(11)], T + 5_000)).toMatchObject({
@@ -98,7 +98,7 @@ describe("admit", () => {
     ]);
   });
 
-  it("remembers a bounded number of buckets, dropping the least recently used", async () => {
+  it("the number of buckets in memory is bounded: the least recently used is dropped", async () => {
     const { admitAndFlush } = newIsolate(new FakeKv(), { maxBuckets: 3, flushShare: Infinity });
     for (const id of ["a", "b", "c", "a", "d"]) await admitAndFlush([keyUse(30, { id })], T);
     const remaining = async (id: string) => (await admitAndFlush([keyUse(0, { id })], T)).tightest?.remaining;
@@ -109,12 +109,12 @@ describe("admit", () => {
 });
 
 describe("exchange of counts", () => {
-  it("makes no KV call for an ordinary request, nor when nobody asks", async () => {
+  it("an ordinary request makes no KV call, and neither does an idle bucket", async () => {
     const { admitAndFlush, kv } = newIsolate();
     for (let i = 0; i < 3; i++) await admitAndFlush([keyUse(), globalUse()], T + i);
     expect(kv.calls).toMatchObject({ list: 1, put: 1 });
     for (let i = 0; i < 40; i++) await admitAndFlush([keyUse(), globalUse()], T + 10 + i * 100);
-    // Due now is what was asked for enough: 43 of 60, and 43 of 600.
+    // Due now are buckets with enough demand: 43 of 60, and 43 of 600.
     expect(kv.calls).toMatchObject({ list: 2, put: 2 });
     await admitAndFlush([keyUse(0), globalUse(0)], T + 4_900);
     expect(kv.calls).toMatchObject({ list: 2, put: 2 });
@@ -124,7 +124,7 @@ describe("exchange of counts", () => {
     expect(kv.calls).toMatchObject({ list: 3, put: 3 });
   });
 
-  it("writes its own key, with a lifetime, and the count in the metadata", async () => {
+  it("an isolate writes its own key, with a lifetime, and its count in the metadata", async () => {
     const { admitAndFlush, kv } = newIsolate();
     await admitAndFlush([keyUse(5)], T);
     const [[key, stored] = []] = [...kv.keys];
@@ -135,7 +135,7 @@ describe("exchange of counts", () => {
     expect([...kv.keys.values()][1]).toMatchObject({ metadata: { count: 5 } });
   });
 
-  it("lets two isolates share one bucket, and a third one join in debt", async () => {
+  it("two isolates share one bucket, and a third one joins it in debt", async () => {
     const kv = new FakeKv();
     const [one, two, three] = [newIsolate(kv), newIsolate(kv), newIsolate(kv)];
     expect(await one.admitAndFlush([keyUse(55)], T)).toMatchObject({ admitted: true });
@@ -143,13 +143,13 @@ describe("exchange of counts", () => {
     await one.admitAndFlush([keyUse(5)], T + 5_000);
     await two.admitAndFlush([keyUse(5)], T + 5_000);
     await one.admitAndFlush([keyUse(1)], T + 10_000);
-    // 120 were taken of 60 + 10.
+    // 120 tokens were taken from 60 + 10.
     expect(await one.admitAndFlush([keyUse(1)], T + 10_000)).toMatchObject({ admitted: false, retryAfter: 51 });
     expect(await three.admitAndFlush([keyUse(3)], T + 10_000)).toMatchObject({ admitted: true });
     expect(await three.admitAndFlush([keyUse(1)], T + 10_000)).toMatchObject({ admitted: false });
   });
 
-  it("never lets a request wait for KV, not even for one that never answers", () => {
+  it("no request waits for KV, even if KV never responds", () => {
     const never = () => new Promise<never>(() => undefined);
     const { admit } = createRateLimiter({ kv: { list: never, put: never } });
     for (let i = 0; i < 60; i++) {
@@ -157,14 +157,14 @@ describe("exchange of counts", () => {
     }
   });
 
-  it("goes on exchanging after the clock was set back", async () => {
+  it("counts are still exchanged after the clock was set back", async () => {
     const { admitAndFlush, kv } = newIsolate();
     await admitAndFlush([keyUse(5)], T);
     await admitAndFlush([keyUse(5)], T - 86_400_000);
     expect(kv.calls).toMatchObject({ list: 2, put: 2 });
   });
 
-  it("reads on past pages of expired keys, but not for ever", async () => {
+  it("listing continues past pages of expired keys, but stops after three", async () => {
     let pages = 0;
     const endless: CountStore = {
       list: async () => ({ keys: [], list_complete: false, cursor: String(++pages) }),
@@ -181,19 +181,22 @@ describe("faults of KV", () => {
   it.each([
     ["put", "429"],
     ["list", "500"],
-  ] as const)("survives a %s that answers %s: a plain bucket, one log line a minute", async (operation, status) => {
-    const { admitAndFlush, lines, kv } = newIsolate();
-    kv.broken = operation;
-    let admitted = 0;
-    for (let ms = 0; ms < 130_000; ms += 500) if ((await admitAndFlush([keyUse()], T + ms)).admitted) admitted++;
-    expect(admitted).toBeGreaterThanOrEqual(60 + 129);
-    expect(admitted).toBeLessThanOrEqual(60 + 130);
-    expect(lines.length).toBeGreaterThanOrEqual(2);
-    expect(lines.length).toBeLessThanOrEqual(3);
-    expect(lines[0]).toEqual({ event: "rate_limit_exchange_failed", operation, status, unlogged: 0 });
-  });
+  ] as const)(
+    "a KV %s that fails with %s leaves a plain bucket and one log line a minute",
+    async (operation, status) => {
+      const { admitAndFlush, lines, kv } = newIsolate();
+      kv.broken = operation;
+      let admitted = 0;
+      for (let ms = 0; ms < 130_000; ms += 500) if ((await admitAndFlush([keyUse()], T + ms)).admitted) admitted++;
+      expect(admitted).toBeGreaterThanOrEqual(60 + 129);
+      expect(admitted).toBeLessThanOrEqual(60 + 130);
+      expect(lines.length).toBeGreaterThanOrEqual(2);
+      expect(lines.length).toBeLessThanOrEqual(3);
+      expect(lines[0]).toEqual({ event: "rate_limit_exchange_failed", operation, status, unlogged: 0 });
+    },
+  );
 
-  it("asks less often of a KV that fails, and as before once it works", async () => {
+  it("a failing KV is called less often, and as often as before once it works", async () => {
     const { admitAndFlush, kv } = newIsolate();
     kv.broken = "put";
     for (let ms = 0; ms < 300_000; ms += 1_000) await admitAndFlush([keyUse()], T + ms);
@@ -205,7 +208,7 @@ describe("faults of KV", () => {
     expect(Math.max(...counts)).toBeGreaterThan(450);
   });
 
-  it("survives calls that throw outright", async () => {
+  it("KV calls that throw synchronously do no harm", async () => {
     const kv = {
       list: () => {
         throw new DOMException("no");
@@ -220,7 +223,7 @@ describe("faults of KV", () => {
     await expect(Promise.all(background)).resolves.toBeDefined();
   });
 
-  it("ignores values that are rubbish", async () => {
+  it("invalid values in KV are ignored", async () => {
     const { admitAndFlush, kv, lines } = newIsolate();
     const rubbish = [null, undefined, "", 7, [], {}, { count: "9" }, { count: 1e3 }, { count: -5, tokens: 1, at: 1 }];
     const numbers = [

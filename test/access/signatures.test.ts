@@ -7,7 +7,7 @@ const NOW = Date.UTC(2026, 10, 20);
 const TEXT = "GET\n/i/hero\nkid=main&prompt=a%20cat&seed=7";
 const SIG = signatureOf(vectors.keys.main, TEXT);
 
-/** Whether a URL's path and query are let through. */
+/** Verify a URL's path and query. */
 function verifyUrl(url: string, live = keys, now = NOW): void {
   const { pathname, search } = new URL(url, "https://example.com");
   verify(pathname, readQuery(search.slice(1)), live, now);
@@ -16,22 +16,22 @@ function verifyUrl(url: string, live = keys, now = NOW): void {
 describe.each(vectors.signed)("$what", ({ url, text, kid }) => {
   const [path = "", query = ""] = url.split("?");
 
-  it("is read as what was signed", () => {
+  it("the URL yields the signed text", () => {
     expect(signedText(path, readQuery(query))).toBe(text);
     expect(signatureOf(keys.get(kid) ?? "", text)).toBe(new URLSearchParams(query).get("sig"));
   });
 
-  it("is let through, however the same is written", () => {
+  it("the URL is accepted in every equivalent spelling", () => {
     verifyUrl(url);
     verifyUrl(`${path}?${query.split("&").toReversed().join("&")}`);
     verifyUrl(`${path}?${query.replaceAll("%20", "+")}`);
-    // As form encoders have it, and as a browser does: it escapes an apostrophe, and leaves brackets.
+    // As form encoders write it, and as browsers do: they escape an apostrophe, and keep brackets.
     verifyUrl(`${path}?${String(new URLSearchParams(query))}`);
     verifyUrl(`${path}?${query.replaceAll("'", "%27").replaceAll("%5B", "[")}`);
     verifyUrl(`${path}?${query.replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())}`);
   });
 
-  it("is refused with any character of it changed, and cut anywhere", () => {
+  it("the URL is refused if any character changes, and if it is cut anywhere", () => {
     for (let i = path.length + 1; i < url.length; i++) {
       const other = url[i] === "A" ? "B" : "A";
       expect(() => verifyUrl(url.slice(0, i) + other + url.slice(i + 1)), `${i}`).toThrow();
@@ -40,9 +40,9 @@ describe.each(vectors.signed)("$what", ({ url, text, kid }) => {
   });
 });
 
-describe("55. an alteration is refused", () => {
+describe("an altered URL [fault 55]", () => {
   const validUrl = `/i/hero?kid=main&prompt=a%20cat&seed=7&sig=${SIG}`;
-  it("of this URL, which is good", () => verifyUrl(validUrl));
+  it("the unaltered URL is accepted", () => verifyUrl(validUrl));
 
   const FORGED = "This URL is not signed, or was altered: its signature does not fit.";
   const cases: [what: string, url: string, message?: string][] = [
@@ -72,7 +72,7 @@ describe("55. an alteration is refused", () => {
     ["padding", `${validUrl}=`],
     ["padding, encoded", `${validUrl}%3D`],
     ["another alphabet", validUrl.replace(SIG, Buffer.from(SIG, "base64url").toString("hex"))],
-    // The last character has two bits that no byte is made of.
+    // The last character has two bits that belong to no byte.
     ["the same bytes in other letters", validUrl.slice(0, -1) + otherTextOfSameBytes(SIG)],
     ["another case of the signature", validUrl.replace(SIG, swapCase(SIG))],
     ["a broken escape", validUrl.replace("%20", "%"), "This URL is not encoded as URLs are."],
@@ -86,11 +86,11 @@ describe("55. an alteration is refused", () => {
       validUrl.replace(SIG, signatureOf(vectors.keys.main, "kid=main&prompt=a%20cat&seed=7")),
     ],
   ];
-  it.each(cases)("%s", (_, url, message = FORGED) => {
+  it.each(cases)("a URL is refused for %s [fault 55]", (_, url, message = FORGED) => {
     expect(() => verifyUrl(url)).toThrow(expect.objectContaining({ code: "forbidden", message }) as Error);
   });
 
-  it("with a key that was retired, as with one that never was", () => {
+  it("a retired signing key is refused like an unknown one", () => {
     const without = parseSigningKeys(JSON.stringify({ next: vectors.keys.next }));
     expect(() => verifyUrl(validUrl, without)).toThrow(FORGED);
     expect(() => verifyUrl(validUrl, parseSigningKeys(undefined))).toThrow("SIGNING_KEYS is not set");
@@ -104,7 +104,7 @@ describe("exp", () => {
   };
   const at = NOW / 1000;
 
-  it("ends a URL at that second", () => {
+  it("a URL expires at the second of exp", () => {
     verifyUrl(urlExpiringAt(String(at)), keys, NOW - 1);
     for (const now of [NOW, NOW + 1, NOW + 1e12])
       expect(() => verifyUrl(urlExpiringAt(String(at)), keys, now)).toThrow(
@@ -113,7 +113,7 @@ describe("exp", () => {
   });
 
   it.each(["", "soon", "-1", "1e9", "2027-01-31", "1893456000.5", " 1893456000", "9".repeat(400)])(
-    "is no time: %s",
+    "an exp that is no time is refused: %s",
     (exp) => {
       expect(() => verifyUrl(urlExpiringAt(exp))).toThrow(
         expect.objectContaining({ code: "invalid_request", field: "exp" }) as Error,
@@ -121,7 +121,7 @@ describe("exp", () => {
     },
   );
 
-  it("tells nothing to who has no signature that fits", () => {
+  it("an expired URL with an invalid signature gets the message of an invalid signature", () => {
     expect(() => verifyUrl(urlExpiringAt(String(at - 1)).replace(/sig=./, "sig=_"))).toThrow(
       "its signature does not fit",
     );
@@ -129,7 +129,7 @@ describe("exp", () => {
 });
 
 describe("the secret SIGNING_KEYS", () => {
-  it("is names and secrets, of which those that can be guessed are known", () => {
+  it("SIGNING_KEYS is parsed into names and secrets, and weakKeys finds the short secrets", () => {
     expect([...parseSigningKeys('{"a-1":"x","b_2":"12345678901234567890123456789012"}')]).toEqual([
       ["a-1", "x"],
       ["b_2", "12345678901234567890123456789012"],
@@ -146,7 +146,7 @@ describe("the secret SIGNING_KEYS", () => {
     ['{"a b":"planted"}', "SIGNING_KEYS: a name must be"],
     ['{"main":["planted"]}', "SIGNING_KEYS.main must be a text, the secret"],
     ['{"main":""}', "SIGNING_KEYS.main must be a text, the secret"],
-  ])("%s is refused without a word of it", (text, message) => {
+  ])("an invalid SIGNING_KEYS is refused without any part of it in the message: %s", (text, message) => {
     let thrown = "";
     try {
       parseSigningKeys(text);

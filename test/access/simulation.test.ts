@@ -14,19 +14,22 @@ interface Version {
 }
 
 interface Faults {
-  /** How late another location may see a write. The writer's own location sees it at once. */
+  /** The delay until another location may see a write. The writer's own location sees it at once. */
   staleMs?: number;
-  /** `late`: always that late, the worst case. `cached`: a location's copy is renewed every `staleMs`, as KV's caches are. */
+  /**
+   * `late`: always the full delay, the worst case. `cached`: each location renews its copy every `staleMs`, as KV's
+   * caches do.
+   */
   staleness?: "late" | "cached";
-  /** The writer's own location is as late as the others: KV does not promise that it is not. */
+  /** The writer's own location is as stale as the others: KV does not guarantee otherwise. */
   staleAtHome?: boolean;
-  /** Chance that a put reports success and stores nothing. */
+  /** Probability that a put reports success and stores nothing. */
   lostWrites?: number;
-  /** Chance that a put is refused with 429, apart from one write a second per key, which always holds. */
+  /** Probability that a put is refused with 429, in addition to the limit of one write a second per key. */
   rejectedPuts?: number;
-  /** Chance that list and get throw. */
+  /** Probability that list and get throw. */
   failedReads?: number;
-  /** Chance that metadata comes back as rubbish. */
+  /** Probability that metadata is returned as garbage. */
   garbage?: number;
 }
 
@@ -41,7 +44,7 @@ const GARBAGE = [
   { count: 1, tokens: NaN, at: 0 },
 ];
 
-/** A KV namespace as bad as the real one: stale, one write a second per key, and with faults on request. */
+/** A KV namespace with the weaknesses of the real one: stale, one write a second per key, and faults on request. */
 class FakeKv {
   now = 0;
   readonly calls = { list: 0, put: 0, get: 0, rejected: 0 };
@@ -109,7 +112,7 @@ class FakeKv {
   }
 }
 
-/** Locations do not renew their copies at the same moment. */
+/** Locations renew their copies at different times. */
 function phase(location: string): number {
   return Number(location.replace(/\D/g, "")) * 7_919;
 }
@@ -126,7 +129,7 @@ interface Outcome {
   admitted: number;
   /** Admitted ÷ (capacity + rate × time). */
   ratio: number;
-  /** When each was admitted, in order. */
+  /** The times of the admitted requests, in order. */
   times: number[];
   kv: FakeKv;
 }
@@ -158,7 +161,7 @@ async function simulate(scheme: Scheme, fleet: Fleet, faults: Faults, seed = 7):
   return { offered, admitted: times.length, ratio: times.length / allowed(), times, kv };
 }
 
-/** The most that was admitted in any stretch of `ms`. */
+/** Return the largest number of admissions in any window of `ms`. */
 function worstWindow(times: readonly number[], ms: number): number {
   let worst = 0;
   for (let first = 0, next = 0; next < times.length; next++) {
@@ -187,7 +190,7 @@ const easelScheme =
     };
   };
 
-/** What it is compared with: the bucket read from KV and written back, at every request. */
+/** The scheme to compare with: the bucket is read from KV and written back at every request. */
 const readModifyWrite: Scheme = (kv, fleet) => {
   const views = Array.from({ length: fleet.locations }, (_, i) => kv.at(`L${i}`));
   return async (i, now) => {
@@ -235,7 +238,7 @@ function expectBelow(ratios: readonly number[], bounds: readonly number[]): void
 }
 
 describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}, ${MINUTES} min, 30 s stale`, () => {
-  it("stays within the published table, where read-modify-write does not", { timeout: 60_000 }, async () => {
+  it("the ratio stays within the published table, where read-modify-write does not", { timeout: 60_000 }, async () => {
     const head = FLEETS.map(({ locations, isolates, load }) => `${locations}×${isolates} ${load}×`.padStart(9));
     console.log(`| ${"scheme".padEnd(44)} |${head.join(" |")} |`);
     const naive = await simulateRow("read-modify-write per request", readModifyWrite, {
@@ -256,11 +259,11 @@ describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}
     expectBelow(late, BOUNDS.late);
     expectBelow(broken, BOUNDS.broken);
     for (const [i, ratio] of naive.entries()) expect(ratio).toBeGreaterThan(2 * (late[i] ?? Infinity));
-    // Paying back must not turn into refusing what is allowed.
+    // Paying back debt must not refuse allowed traffic.
     for (const ratio of [...cached, ...late]) expect(ratio).toBeGreaterThan(0.95);
   });
 
-  it("holds the bound of a flood: isolates × burst at once, then locations × (burst + rate × blindness)", async () => {
+  it("a flood is bounded by isolates × burst at once, then locations × (burst + rate × blindness)", async () => {
     const fleet = { locations: 5, isolates: 4, load: 200 };
     const { times } = await simulate(easelScheme(), fleet, { staleMs: STALE_MS });
     const isolates = fleet.locations * fleet.isolates;
@@ -278,7 +281,7 @@ describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}
     expect(later).toBeLessThanOrEqual(fleet.locations * perLocation);
   });
 
-  it("refuses no polite traffic, wherever it arrives", async () => {
+  it("traffic below the rate is never refused, at any location", async () => {
     for (const fleet of FLEETS) {
       for (const load of [0.2, 0.5, 0.8]) {
         for (const staleness of ["late", "cached"] as const) {
@@ -293,7 +296,7 @@ describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}
     }
   });
 
-  it("keeps to one write a second per key by itself, and leaves KV alone in quiet traffic", async () => {
+  it("writes stay below one a second per key, and quiet traffic rarely calls KV", async () => {
     const busy = await simulate(easelScheme(), FLEETS[4]!, { staleMs: STALE_MS });
     expect(busy.kv.calls.rejected).toBe(0);
     const quiet = await simulate(easelScheme(), { locations: 3, isolates: 2, load: 0.1 }, { staleMs: STALE_MS });
