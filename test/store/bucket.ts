@@ -4,15 +4,15 @@ import type { Env } from "../../src/env.ts";
 /** The bucket that wrangler.toml binds, on Miniflare's R2. */
 export const { BUCKET } = env as unknown as Env;
 
-/** Where a wrapped bucket may fail, or be slow. */
+/** The steps of a wrapped bucket that can fail or be slow. */
 export type Step = "put" | "createMultipartUpload" | "uploadPart" | "complete" | "abort" | "delete" | "get";
 
 export interface Faults {
-  /** Called before each step, with the part's number or 0; what it throws is what R2 throws. */
+  /** Called before each step, with the part's number or 0; an error it throws is thrown as R2's. */
   before?(step: Step, part: number): Promise<void> | void;
-  /** Called with each body before R2 has it. */
+  /** Called with each body before it reaches R2. */
   body?(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array>;
-  /** Called with what R2 answers to a put or a completion. */
+  /** Called with R2's result of a put or a completion. */
   made?(object: R2Object): Pick<R2Object, "size">;
 }
 
@@ -24,7 +24,7 @@ export interface WatchedBucket {
   parts: number[];
 }
 
-/** A bucket as it is, but watched and disturbed as told. */
+/** Wrap a bucket to record its steps and to inject faults. */
 export function watchBucket(target: R2Bucket, faults: Faults = {}): WatchedBucket {
   const steps: string[] = [];
   const parts: number[] = [];

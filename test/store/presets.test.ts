@@ -9,7 +9,7 @@ const INK = parsePreset({ prompt: "{prompt} in ink" }, LIMITS);
 const putByAnotherIsolate = (name: string, preset: object) =>
   BUCKET.put(`presets/${name}.json`, JSON.stringify(preset));
 
-it("what was read is remembered for 30 s, what was put at once, and a fresh read is fresh", async () => {
+it("a preset is cached for 30 s after a read or a put, and a fresh read bypasses the cache", async () => {
   expect(await getCachedPreset(BUCKET, "a", 0)).toBeUndefined();
   await putPreset(BUCKET, "a", OIL, 1_000);
   expect(await getCachedPreset(BUCKET, "a", 2_000)).toEqual(OIL);
@@ -27,13 +27,13 @@ it("what was read is remembered for 30 s, what was put at once, and a fresh read
   expect(await getCachedPreset(BUCKET, "a", 40_001)).toBeUndefined();
 });
 
-it("that there is none is remembered too, so that a name that somebody made up costs one read", async () => {
+it("a missing preset is cached too, so that an invented name costs one read", async () => {
   const { bucket, steps } = watchBucket(BUCKET);
   for (let i = 0; i < 5; i++) expect(await getCachedPreset(bucket, "none", i)).toBeUndefined();
   expect(steps).toEqual(["get"]);
 });
 
-it("lists them by name, however many", async () => {
+it("listPresets returns all presets by name", async () => {
   await putByAnotherIsolate("b", OIL);
   await putByAnotherIsolate("a", INK);
   await BUCKET.put("presetsx", "another's");
@@ -44,7 +44,7 @@ it("lists them by name, however many", async () => {
   await BUCKET.delete(["presets/a.json", "presets/b.json", "presetsx"]);
 });
 
-it("a write that R2 refuses, which takes one a second, is tried once more", async () => {
+it("a put that R2 refuses for its limit of one write a second is tried once more", async () => {
   let refused = 1;
   const { bucket, steps } = watchBucket(BUCKET, {
     before: (step) => {

@@ -41,14 +41,14 @@ afterEach(async () => {
 });
 
 describe("newId", () => {
-  it("sorts newest first, as R2 sorts: by bytes", () => {
+  it("newId sorts newest first in the byte order of R2", () => {
     const times = [0, 1, 999, NOW - 1, NOW, NOW + 1, NOW + 86_400_000, Date.parse("2100-01-01"), 2 ** 48 - 1];
     const ids = times.map((time) => newId(time));
     expect(ids.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(ids.toReversed());
     expect(ids.every(isId)).toBe(true);
   });
 
-  it("cannot be guessed: 120 bits beside the time", () => {
+  it("newId has 120 random bits after the time", () => {
     const rests = Array.from({ length: 2_000 }, () => newId(NOW).slice(10));
     expect(new Set(rests).size).toBe(rests.length);
     for (let at = 0; at < 30; at++) expect(new Set(rests.map((rest) => rest[at])).size).toBe(16);
@@ -65,11 +65,11 @@ describe("isId", () => {
     newId(NOW).toUpperCase(),
     newId(NOW).slice(1),
     `${newId(NOW)}\n`,
-  ])("refuses %j", (text) => expect(isId(text)).toBe(false));
+  ])("isId refuses %j", (text) => expect(isId(text)).toBe(false));
 });
 
 describe("a record", () => {
-  it("is its start, then its end, in two keys", async () => {
+  it("a record is its start, then its end, in two keys", async () => {
     const id = newId(NOW);
     expect(await getRecord(BUCKET, id)).toBeNull();
     await putStart(BUCKET, newRecord(id));
@@ -81,14 +81,14 @@ describe("a record", () => {
     expect(await allKeys()).toEqual([`generations/${id}/end.json`, `generations/${id}/start.json`]);
   });
 
-  it("keeps its end, whatever comes of its start", async () => {
+  it("a record keeps its end if the start is written later", async () => {
     const id = newId(NOW);
     await putEnd(BUCKET, newRecord(id, { status: "succeeded" }));
     await putStart(BUCKET, newRecord(id));
     expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
   });
 
-  it("is waited for while it may not have been noted, and no longer", async () => {
+  it("getRecord waits for a record that may not be written yet, and no longer", async () => {
     const young = newId(Date.now());
     const waiting = getRecord(BUCKET, young);
     await scheduler.wait(250);
@@ -101,16 +101,16 @@ describe("a record", () => {
     expect(Date.now() - from).toBeLessThan(2_000);
   });
 
-  it("is not looked for under what is no id", async () => {
+  it("getRecord does not read R2 for an invalid id", async () => {
     await BUCKET.put("generations/../end.json", "{}");
     expect(await getRecord(BUCKET, "..")).toBeNull();
   });
 });
 
-describe("a record that waits in the queue", () => {
+describe("a queued record", () => {
   const queued = (id: string) => newRecord(id, { status: "queued" });
 
-  it("is queued, then its start, then its end", async () => {
+  it("the record is queued, then its start, then its end", async () => {
     const id = newId(NOW);
     await putQueued(BUCKET, queued(id));
     expect(await getRecord(BUCKET, id)).toEqual(queued(id));
@@ -122,7 +122,7 @@ describe("a record that waits in the queue", () => {
     expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
   });
 
-  it("is begun by one only, however many come at once", async () => {
+  it("only one of several concurrent starts succeeds", async () => {
     const id = newId(NOW);
     const begun = await Promise.all(Array.from({ length: 8 }, () => putStart(BUCKET, newRecord(id))));
     expect(begun.filter(Boolean)).toHaveLength(1);
@@ -130,7 +130,7 @@ describe("a record that waits in the queue", () => {
     expect([await putStart(BUCKET, newRecord(id)), await putStart(BUCKET, newRecord(id))]).toEqual([true, false]);
   });
 
-  it("tells how far it is", async () => {
+  it("lifecycleOf returns the state of the record", async () => {
     const id = newId(NOW);
     const at = async (later = 0) => (await lifecycleOf(BUCKET, id, Date.now() + later, 1_000)).at;
     expect(await at()).toBe("none");
@@ -145,7 +145,7 @@ describe("a record that waits in the queue", () => {
     expect(await at(86_400_000)).toBe("ended");
   });
 
-  it("has its start taken back although R2 refuses a second write within the second", async () => {
+  it("deleteStart succeeds although R2 refuses a second write within the second", async () => {
     const id = newId(NOW);
     await putStart(BUCKET, newRecord(id));
     let refused = 0;
@@ -158,7 +158,7 @@ describe("a record that waits in the queue", () => {
     expect([refused, await putStart(BUCKET, newRecord(id))]).toEqual([2, true]);
   });
 
-  it("is ended as failed where nobody else has ended it, and only where there is one", async () => {
+  it("putFailedIfUnfinished fails an unfinished record only, and creates none", async () => {
     const error = { code: "internal", message: "lost" };
     const [id, ended, none] = [newId(NOW), newId(NOW), newId(NOW)];
     await putQueued(BUCKET, queued(id));
@@ -176,7 +176,7 @@ describe("a record that waits in the queue", () => {
 });
 
 describe("waitForEnd", () => {
-  it("ends with the generation, or when it has waited long enough", async () => {
+  it("waitForEnd resolves at the end of the generation, or after its time limit", async () => {
     const id = newId(NOW);
     const waitedMs = async (ms: number) => {
       const from = Date.now();
@@ -206,7 +206,7 @@ describe("listRecords", () => {
     return ids;
   };
 
-  it("gives every record of a principal once, newest first, page by page, and nothing of another's", async () => {
+  it("listRecords returns every record of a principal once, newest first, page by page, and no other's", async () => {
     const ids = await createRecords(7);
     const others = await createRecords(9, "other");
     for (const limit of [1, 2, 3, 7, 10]) {
@@ -226,7 +226,7 @@ describe("listRecords", () => {
     }
   });
 
-  it("goes on where it was, although new records came before", async () => {
+  it("the next page continues at the cursor although new records came before it", async () => {
     const ids = await createRecords(4);
     const first = await listRecords(BUCKET, "admin", 2);
     const id = newId(NOW + 60_000);
@@ -236,7 +236,7 @@ describe("listRecords", () => {
     expect([...first.records, ...second.records].map((each) => each.id)).toEqual(ids);
   });
 
-  it("passes over what is gone", async () => {
+  it("deleted records are skipped", async () => {
     const [gone = "", ...left] = await createRecords(3);
     await BUCKET.delete(`generations/${gone}/start.json`);
     expect((await listRecords(BUCKET, "admin", 5)).records.map(({ id }) => id)).toEqual(left);
@@ -244,7 +244,7 @@ describe("listRecords", () => {
     expect((await BUCKET.list({ prefix: "owned/" })).objects).toHaveLength(2);
   });
 
-  it("gives nothing where there is nothing, and refuses a cursor that is none", async () => {
+  it("an empty list has no cursor, and an invalid cursor is refused", async () => {
     expect(await listRecords(BUCKET, "admin", 5)).toEqual({ records: [], cursor: undefined });
     for (const cursor of ["", "x", "../../pictures/", "%00"]) {
       expect(await failureOf(listRecords(BUCKET, "admin", 5, cursor))).toMatchObject({
@@ -255,15 +255,15 @@ describe("listRecords", () => {
   });
 });
 
-describe("asOf", () => {
-  it("counts from when it left the queue", () => {
+describe("expireStale", () => {
+  it("the time counts from when the generation left the queue", () => {
     const startedAt = new Date(NOW + 3_600_000).toISOString();
     const running = newRecord(newId(NOW), { startedAt });
     expect(expireStale(running, NOW + 3_659_999, 60_000)).toBe(running);
     expect(expireStale(running, NOW + 3_660_000, 60_000)).toMatchObject({ status: "failed" });
   });
 
-  it("gives up what nobody took from the queue within a day", () => {
+  it("a generation that waits in the queue for a day has failed", () => {
     const queued = newRecord(newId(NOW), { status: "queued" });
     expect(expireStale(queued, NOW + 86_399_999, 60_000)).toBe(queued);
     const given = expireStale(queued, NOW + 86_400_000, 60_000);
@@ -271,7 +271,7 @@ describe("asOf", () => {
     expect(given.error?.message).toContain("nothing was drawn");
   });
 
-  it("gives up a generation that never ended, and no other", () => {
+  it("a generation without an end has failed after its time limit, and no other", () => {
     const running = newRecord(newId(NOW));
     expect(expireStale(running, NOW + 59_999, 60_000)).toBe(running);
     expect(expireStale(running, NOW + 60_000, 60_000)).toMatchObject({

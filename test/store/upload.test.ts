@@ -15,7 +15,10 @@ function noise(length: number): Uint8Array {
   return bytes;
 }
 
-/** Fills as hoist does: whole quads straight into the room there is, the last bytes alone; drains now and then. */
+/**
+ * Fill an upload as hoist does: complete quads directly into the reserved space, the last bytes alone, with a drain
+ * from time to time.
+ */
 async function fillReserved(upload: Upload, bytes: Uint8Array): Promise<void> {
   for (let at = 0, n = 1; at < bytes.length; n++) {
     const room = upload.reserve();
@@ -57,7 +60,7 @@ describe("Upload", () => {
     24_000_000,
   ];
 
-  it.each(SIZES)("brings %i bytes to R2 as they are", async (size) => {
+  it.each(SIZES)("%i bytes reach R2 unchanged", async (size) => {
     const bytes = noise(size);
     for (const way of [fillReserved, writeChunks]) {
       const upload = new Upload(BUCKET, KEY, MAX);
@@ -71,7 +74,7 @@ describe("Upload", () => {
     }
   });
 
-  it.each(SIZES)("sends %i bytes as one put, or as parts that are equal but for the last", async (size) => {
+  it.each(SIZES)("%i bytes are sent as one put, or as parts that are equal but for the last", async (size) => {
     const { bucket, steps, parts } = watchBucket(BUCKET);
     const upload = new Upload(bucket, KEY, MAX);
     await fillReserved(upload, new Uint8Array(size));
@@ -85,7 +88,7 @@ describe("Upload", () => {
     expect(parts).toEqual([...Array.from({ length: count - 1 }, () => PART), size - (count - 1) * PART]);
   });
 
-  it("begins to make the object at its end, and makes it once", async () => {
+  it("end starts to store the object, and it is stored once", async () => {
     const { bucket, steps } = watchBucket(BUCKET);
     const upload = new Upload(bucket, KEY, MAX);
     await fillReserved(upload, new Uint8Array(1_000));
@@ -97,7 +100,7 @@ describe("Upload", () => {
     expect((await storedBytes())?.length).toBe(1_000);
   });
 
-  it("refuses more than its bound", async () => {
+  it("an upload refuses more than its limit", async () => {
     const upload = new Upload(BUCKET, KEY, 1_000);
     await upload.write(new Uint8Array(1_000));
     expect(await failureOf(upload.write(new Uint8Array(1)))).toMatchObject({
@@ -110,19 +113,19 @@ describe("Upload", () => {
     expect(await storedBytes()).toBeUndefined();
   });
 
-  /** What fails, of how many bytes, how often a part is tried then, and how it fails. */
+  /** The failing step, the size, the number of parts tried, and the fault. */
   const FAILURES: [what: string, size: number, tried: number, faults: Faults][] = [
     ["put", 1_000, 0, failAt("put")],
-    ["put that was done all the same", 1_000, 0, { made: loseResponse }],
+    ["a put whose response is lost", 1_000, 0, { made: loseResponse }],
     ["createMultipartUpload", 3 * PART, 0, failAt("createMultipartUpload")],
     ["uploadPart 1", 3 * PART, 1, failAt("uploadPart", 1)],
     ["uploadPart 2", 3 * PART, 2, failAt("uploadPart", 2)],
     ["the last uploadPart", 2 * PART + 7, 3, failAt("uploadPart", 3)],
     ["complete", 2 * PART, 2, failAt("complete")],
-    ["complete that was done all the same", 2 * PART, 2, { made: loseResponse }],
+    ["a complete whose response is lost", 2 * PART, 2, { made: loseResponse }],
   ];
 
-  it.each(FAILURES)("says what R2 said, and leaves nothing, where it fails at %s", async (_, size, tried, faults) => {
+  it.each(FAILURES)("a failure of %s throws R2's error and leaves nothing in R2", async (_, size, tried, faults) => {
     const unhandled: unknown[] = [];
     const listen = (event: PromiseRejectionEvent) => void unhandled.push(event.reason);
     addEventListener("unhandledrejection", listen);
@@ -145,7 +148,7 @@ describe("Upload", () => {
     expect(unhandled).toEqual([]);
   });
 
-  it("refuses an object that is not as long as what was sent", async () => {
+  it("an object with another length than the bytes sent is refused", async () => {
     for (const size of [1_000, PART + 3]) {
       const short = () => ({ size: size - 1 });
       const { bucket } = watchBucket(BUCKET, { made: short });
@@ -156,7 +159,7 @@ describe("Upload", () => {
     }
   });
 
-  it("leaves nothing where it is discarded, at whatever moment", async () => {
+  it("discard leaves nothing in R2 at any moment", async () => {
     for (const size of [0, 10, BLOCK, PART, PART + 10, 2 * PART + 10]) {
       for (const moment of ["unfinished", "ended", "finished"]) {
         const { bucket, steps } = watchBucket(BUCKET, { before: (step) => pause(step === "put" ? 10 : 1) });
@@ -173,7 +176,7 @@ describe("Upload", () => {
     }
   });
 
-  it("asks no more of R2 than it must to leave nothing", async () => {
+  it("discard calls R2 only where something may be left", async () => {
     const { bucket, steps } = watchBucket(BUCKET);
     const upload = new Upload(bucket, KEY, MAX);
     await fillReserved(upload, new Uint8Array(PART));
@@ -184,7 +187,7 @@ describe("Upload", () => {
   it.each([
     ["fill", fillReserved],
     ["write", writeChunks],
-  ] as const)("holds two parts at most while R2 lags (%s)", async (_, way) => {
+  ] as const)("an upload holds two parts at most while R2 lags (%s)", async (_, way) => {
     let most = 0;
     class Measured extends Upload {
       override advance(bytes: number): void {
@@ -199,7 +202,7 @@ describe("Upload", () => {
     const bytes = noise(5 * PART + 11);
     const filling = way(upload, bytes);
     await pause(20);
-    // R2 takes nothing at all: whoever fills waits.
+    // R2 accepts nothing, so the fill waits.
     const held = upload.bytes;
     expect(held).toBeGreaterThan(PART);
     await pause(20);
@@ -211,7 +214,7 @@ describe("Upload", () => {
     expect(equal((await storedBytes()) ?? new Uint8Array(), bytes)).toBe(true);
   });
 
-  it("lets what R2 lags behind with never mix with another upload", async () => {
+  it("concurrent uploads with a lagging R2 never mix", async () => {
     const results = await Promise.all(
       [1, 2, 3].map(async (value) => {
         const key = `${KEY}/${value}`;
@@ -249,7 +252,7 @@ describe("Upload", () => {
     }
   }
 
-  it.each(SIZES)("sees each of %i bytes once and in order, and then verifies them", async (size) => {
+  it.each(SIZES)("each of %i bytes is seen once and in order, and then verified", async (size) => {
     const bytes = noise(size);
     for (const way of [fillReserved, writeChunks]) {
       const upload = new Watching(BUCKET, KEY, MAX);
@@ -262,7 +265,7 @@ describe("Upload", () => {
     }
   });
 
-  it.each(["see", "verify", "describe"] as const)("does not make what is refused by `%s`", async (step) => {
+  it.each(["see", "verify", "describe"] as const)("an object refused by `%s` is not stored", async (step) => {
     class Refusing extends Upload {
       private count = 0;
 
@@ -298,7 +301,7 @@ function failAt(step: string, number = 0): Faults {
   };
 }
 
-/** The object is there, its answer is not. */
+/** Store the object and lose the response. */
 function loseResponse(): never {
   throw new Error("R2: 10001");
 }
