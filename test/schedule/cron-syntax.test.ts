@@ -16,7 +16,7 @@ describe("a cron line", () => {
     "0 0 * * FRI-SUN",
     "0 0 * * 7",
     "  0   0 * *\t0 ",
-  ])("is good: %s", (line) => {
+  ])("validateCron accepts %s", (line) => {
     expect(validateCron(line)).toBeUndefined();
   });
 
@@ -62,11 +62,11 @@ describe("a cron line", () => {
         "every day is 0 0 * * *",
     ],
     ["0 0 8 * * *", "at character 11: there are five fields only, minute, hour"],
-  ])("is refused with the place of its fault: %j", (line, says) => {
+  ])("validateCron reports the position of the error in %j", (line, says) => {
     expect(validateCron(line)).toContain(says);
   });
 
-  it("that is good is good to croner too", () => {
+  it("croner accepts every line that validateCron accepts", () => {
     const random = prng(11);
     const pick = (of: readonly string[]) => of[Math.floor(random() * of.length)] ?? "";
     const values = [

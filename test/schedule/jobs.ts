@@ -4,7 +4,7 @@ import type { Job } from "../../src/generate/generation.ts";
 import { newId } from "../../src/store/ids.ts";
 import { BUCKET } from "../store/bucket.ts";
 
-/** A Worker's bindings with the sandbox for a vendor, and what was sent to its queue. */
+/** A Worker's bindings with the sandbox as vendor, and the messages sent to its queue. */
 export function newEnv(limits: Record<string, number> = {}): { env: Env; sent: string[] } {
   const sent: string[] = [];
   const queue = { send: async ({ generation }: { generation: string }) => void sent.push(generation) };
@@ -15,12 +15,12 @@ export function newEnv(limits: Record<string, number> = {}): { env: Env; sent: s
 const background: Promise<unknown>[] = [];
 export const ctx = { waitUntil: (work: Promise<unknown>) => void background.push(work) };
 
-/** Resolves when nothing goes on behind the answer any more. */
+/** Resolve when all work after the response is done. */
 export async function backgroundDone(): Promise<void> {
   while (background.length > 0) await background.shift();
 }
 
-/** A job as a route makes it. */
+/** Create a job as a route does. */
 export function jobOf(env: Env, change: { prompt?: string; receivedAt?: number; hoisted?: Job["hoisted"] } = {}): Job {
   const { prompt = "a cat", receivedAt = Date.now(), hoisted = [] } = change;
   const references = hoisted.map((picture) => ({ picture }));
@@ -38,7 +38,7 @@ export function jobOf(env: Env, change: { prompt?: string; receivedAt?: number; 
   };
 }
 
-/** A message as the queue gives it, and how it was settled. */
+/** Create a queue message that records how it was settled. */
 export function messageOf(body: unknown, attempts = 1): Message & { outcome: string; delay: number } {
   const message = {
     id: newId(Date.now()),

@@ -37,20 +37,20 @@ const markStarted = async (id: string, agoMs = 0) => {
 };
 
 describe("a batch", () => {
-  it("is settled message by message: none is thrown back for another", async () => {
+  it("messages are settled one by one: no failure affects another message", async () => {
     const jobs = Array.from({ length: 6 }, () => jobOf(env));
     for (const job of jobs) await enqueue(job);
     const good = jobs.map(({ id }) => messageOf({ generation: id }));
     const bad = [null, {}, { generation: 7 }, { generation: "../x" }].map((body) => messageOf(body));
     await consume(batchOf([...bad, ...good]), env, ctx);
     expect(good.map(({ outcome }) => outcome)).toEqual(good.map(() => "ack"));
-    // No wait makes them better.
+    // Waiting does not help them.
     expect(bad.map(({ outcome, delay }) => [outcome, delay])).toEqual(bad.map(() => ["retry", 0]));
     for (const { id } of jobs) expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
     expect(await keysOf("jobs/")).toEqual([]);
   });
 
-  it("begins nothing that might not end before Cloudflare ends the batch", async () => {
+  it("no generation starts that might not end before Cloudflare ends the batch", async () => {
     const job = jobOf(env);
     await enqueue(job);
     const from = Date.now();
@@ -64,15 +64,15 @@ describe("a batch", () => {
     expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "queued" });
   });
 
-  it("is configured for as many tries as there are, and its dead letters are consumed", () => {
+  it("wrangler.toml configures as many tries as the code expects, and a consumer for dead letters", () => {
     expect(toml).toMatch(new RegExp(`queue = "easel"\\nmax_batch.+\\nmax_batch.+\\nmax_retries = ${TRIES - 1}\\n`));
     const dead = /dead_letter_queue = "(.+-dead)"/.exec(toml)?.[1];
     expect(toml).toContain(`[[queues.consumers]]\nqueue = "${dead}"\n`);
   });
 });
 
-describe("a failure that passes", () => {
-  it("is tried again, with all that came with the request, when the vendor says", async () => {
+describe("a retryable failure", () => {
+  it("a retryable failure is tried again after the vendor's delay, with the reference pictures", async () => {
     const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await putReference() });
     await enqueue(job);
     const from = Date.now();
@@ -85,7 +85,7 @@ describe("a failure that passes", () => {
     expect(due).toBeGreaterThanOrEqual(from + message.delay * 1000);
   });
 
-  it("ends it with the last try, after which the same may be asked again", async () => {
+  it("the last try ends the record as failed, and the same may be requested again", async () => {
     const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await putReference() });
     await enqueue(job);
     expect((await deliver(job.id, TRIES - 1)).outcome).toBe("retry");
@@ -99,8 +99,8 @@ describe("a failure that passes", () => {
   });
 });
 
-describe("a failure that stays", () => {
-  it("ends it at once, and holds for whoever asks the same", async () => {
+describe("a permanent failure", () => {
+  it("a permanent failure ends the record at once, and applies to repeated requests", async () => {
     const job = jobOf(env, { prompt: "a cat [sandbox:refuse]", hoisted: await putReference() });
     await enqueue(job);
     expect((await deliver(job.id)).outcome).toBe("ack");
@@ -113,8 +113,8 @@ describe("a failure that stays", () => {
   });
 });
 
-describe("who may have begun", () => {
-  it("and gave a sign within the lease is left alone", async () => {
+describe("a generation that may have started", () => {
+  it("a generation with a heartbeat within the lease is left alone", async () => {
     const job = jobOf(env);
     await enqueue(job);
     await markStarted(job.id);
@@ -126,7 +126,7 @@ describe("who may have begun", () => {
   });
 
   it.each(["easel", "easel-dead"])(
-    "and gave none is lost: no vendor is asked, and the record says so (%s)",
+    "a generation without a heartbeat is lost: no vendor is called, and the record says so (%s)",
     async (queue) => {
       const job = jobOf(env, { hoisted: await putReference() });
       await enqueue(job);
@@ -135,13 +135,13 @@ describe("who may have begun", () => {
       const record = await getRecord(BUCKET, job.id);
       expect(record).toMatchObject({ status: "failed", attempts: [], error: { code: "internal" } });
       expect(record?.error?.message).toContain("may have charged");
-      // Who repeats it must not pay twice.
+      // A repeated request must not be charged twice.
       expect(record?.failure).toEqual({ uncharged: false });
       expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
     },
   );
 
-  it("and ended it has the last word", async () => {
+  it("a record that has ended is not changed by a later delivery", async () => {
     const job = jobOf(env);
     await enqueue(job);
     await deliver(job.id);
@@ -154,8 +154,8 @@ describe("who may have begun", () => {
   });
 });
 
-describe("what is never drawn", () => {
-  it("is given up after a day, as its record says by then", async () => {
+describe("a job that never runs", () => {
+  it("a job is cancelled after a day, with the reason in its record", async () => {
     const job = jobOf(env, { receivedAt: Date.now() - DAY, hoisted: await putReference() });
     await enqueue(job);
     expect((await deliver(job.id)).outcome).toBe("ack");
@@ -166,7 +166,7 @@ describe("what is never drawn", () => {
     expect(await keysOf("references/")).toEqual([]);
   });
 
-  it("ends among the dead letters: its record is failed, and the same may be asked again", async () => {
+  it("a dead letter fails the record, and the same may be requested again", async () => {
     const job = jobOf(env, { hoisted: await putReference() });
     await enqueue(job);
     expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
@@ -183,7 +183,7 @@ describe("what is never drawn", () => {
     expect(await keysOf("generations/0")).toEqual([]);
   });
 
-  it("of a job that cannot be read is no prompt in the log", async () => {
+  it("a job that cannot be read puts no prompt into the log", async () => {
     const job = jobOf(env);
     await enqueue(job);
     await BUCKET.put(`jobs/${job.id}.json`, "a very secret cat");
@@ -194,14 +194,14 @@ describe("what is never drawn", () => {
   });
 });
 
-it.each([1, TRIES])("what is begun twice at the same moment, at try %i, is drawn once", async (tries) => {
+it.each([1, TRIES])("a job that starts twice at the same moment, at try %i, is generated once", async (tries) => {
   const job = jobOf(env, { prompt: "a cat [sandbox:slow:600]" });
   await enqueue(job);
   const messages = Array.from({ length: 5 }, () => messageOf({ generation: job.id }, tries));
   const last = messages.pop() as (typeof messages)[0];
   const consumed = messages.map((message) => consume(batchOf([message]), env, ctx));
   await scheduler.wait(300);
-  // Who came second has not taken back what the first began, nor ended it.
+  // The second consumer has neither rolled back the first one's start nor ended its record.
   expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
   await consume(batchOf([last]), env, ctx);
   await Promise.all(consumed);

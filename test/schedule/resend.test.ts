@@ -15,7 +15,7 @@ afterEach(async () => {
   await emptyBucket();
 });
 
-it("sends what did not come within a lease, and each time waits twice as long as before", async () => {
+it("a message that did not arrive within a lease is sent again, at doubling intervals", async () => {
   const { env, sent } = newEnv();
   const from = Date.now();
   const job = jobOf(env, { receivedAt: from });
@@ -31,7 +31,7 @@ it("sends what did not come within a lease, and each time waits twice as long as
   expect(await getJob(BUCKET, job.id)).toMatchObject({ id: job.id, receivedAt: from });
 });
 
-it("waits for one that is to be tried again until it should have been", async () => {
+it("a job that waits for its retry is not sent before that is due", async () => {
   const { env, sent } = newEnv();
   const from = Date.now();
   const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]" });
@@ -44,7 +44,7 @@ it("waits for one that is to be tried again until it should have been", async ()
   expect(sent).toEqual([job.id]);
 });
 
-it("leaves alone what is being drawn, and forgets what has ended or was never accepted", async () => {
+it("a running job is left alone, and ended or never accepted jobs are deleted", async () => {
   const { env, sent } = newEnv();
   const later = Date.now() + 10 * MINUTE;
   const [running, ended, dropped] = [jobOf(env), jobOf(env), jobOf(env)];
@@ -62,7 +62,7 @@ it("leaves alone what is being drawn, and forgets what has ended or was never ac
   expect(await keysOf("references/")).toEqual([]);
 });
 
-it("sends what was lost, so that its record ends, and what cannot be read, so that it ends among the dead letters", async () => {
+it("lost and unreadable jobs are sent again, so that their records end", async () => {
   const { env, sent } = newEnv({ leaseMs: 100 });
   const [lost, broken] = [jobOf(env), jobOf(env)];
   for (const job of [lost, broken]) await enqueue(job);
@@ -74,7 +74,7 @@ it("sends what was lost, so that its record ends, and what cannot be read, so th
   expect(new Set(sent)).toEqual(new Set([lost.id, broken.id]));
 });
 
-it("sends a hundred in one run, and the others in the next", async () => {
+it("resendStale sends a hundred jobs in one run, and the others in the next", async () => {
   const { env, sent } = newEnv();
   const later = Date.now() + 10 * MINUTE;
   for (let n = 0; n < 105; n++) await enqueue(jobOf(env));

@@ -9,11 +9,11 @@ describe("a timezone", () => {
     ["Asia/Kolkata", "Asia/Kolkata"],
     ["Asia/Calcutta", "Asia/Calcutta"],
     ["US/Eastern", "US/Eastern"],
-  ])("%s is %s", (name, zone) => {
+  ])("canonicalZone of %s is %s", (name, zone) => {
     expect(canonicalZone(name)).toBe(zone);
   });
 
-  it.each(["Europe/Berln", "+02:00", "Mars/Olympus", "", "Berlin"])("%j is none", (name) => {
+  it.each(["Europe/Berln", "+02:00", "Mars/Olympus", "", "Berlin"])("canonicalZone rejects %j", (name) => {
     expect(canonicalZone(name)).toBeUndefined();
   });
 
@@ -24,13 +24,13 @@ describe("a timezone", () => {
     ["America/NewYork", "America/New_York"],
     ["Asia/Berlin", "Europe/Berlin"],
     ["Europ/Paris", "Europe/Paris"],
-  ])("%s may be meant as %s", (name, zone) => {
+  ])("similarZones suggests for %s first %s", (name, zone) => {
     const near = similarZones(name);
     expect(near[0]).toBe(zone);
     expect(near.length).toBeLessThanOrEqual(3);
   });
 
-  it.each(["Mars/Olympus_Mons", "Mars/Base", "x", ""])("that is like none has none near: %j", (name) => {
+  it.each(["Mars/Olympus_Mons", "Mars/Base", "x", ""])("similarZones suggests nothing for %j", (name) => {
     expect(similarZones(name)).toEqual([]);
   });
 });
