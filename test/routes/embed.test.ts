@@ -16,14 +16,14 @@ async function gzippedBytes(text: string): Promise<number> {
   return (await new Response(packed).arrayBuffer()).byteLength;
 }
 
-it("costs a cold start nothing: it is made for the first who asks, once", async () => {
+it("the embed script is built on the first request, and only once", async () => {
   expect(createHash).not.toHaveBeenCalled();
   await getScript();
   await getScript();
   expect(createHash).toHaveBeenCalledTimes(1);
 });
 
-it("is a script for every page, and kept by browsers", async () => {
+it("the embed script is served to every page, and cached by browsers", async () => {
   const answer = await getScript();
   expect(answer.status).toBe(200);
   expect(Object.fromEntries(answer.headers)).toMatchObject({
@@ -43,11 +43,11 @@ it("is a script for every page, and kept by browsers", async () => {
   expect(head.headers.get("etag")).toBe(etag);
 });
 
-it("is under 5 KB compressed", async () => {
+it("the embed script is under 5 KB compressed", async () => {
   expect(await gzippedBytes(await (await getScript()).text())).toBeLessThan(5_000);
 });
 
-it("is the source, less comments and indentation", async () => {
+it("the embed script is the source without comments and indentation", async () => {
   const script = await (await getScript()).text();
   const [about, ...code] = script.trimEnd().split("\n");
   expect(about).toMatch(/^\/\/ <easel-image>/);

@@ -14,7 +14,7 @@ afterEach(async () => {
 
 const getReference = () => app.request(`/references/${folder}/0`, {}, { BUCKET });
 
-it("a reference is served for fifteen minutes after it came, whatever becomes of its generation", async () => {
+it("a reference is served for fifteen minutes after its upload, whatever the state of its generation", async () => {
   const { uploaded } = await BUCKET.put(key, png(640, 480), { httpMetadata: { contentType: "image/png" } });
   const servedAfter = async (minutes: number) => {
     vi.spyOn(Date, "now").mockReturnValue(uploaded.getTime() + minutes * 60_000);
@@ -26,7 +26,7 @@ it("a reference is served for fifteen minutes after it came, whatever becomes of
   expect(await servedAfter(15.01)).toEqual([404, false]);
 });
 
-it("a reference of a job that waits in the queue is served for as long as it waits", async () => {
+it("a reference of a queued job is served until the job has ended", async () => {
   const generation = newId(Date.now());
   const metadata = { httpMetadata: { contentType: "image/png" }, customMetadata: { generation } };
   const { uploaded } = await BUCKET.put(key, png(640, 480), metadata);
@@ -38,7 +38,7 @@ it("a reference of a job that waits in the queue is served for as long as it wai
   expect((await getReference()).status).toBe(404);
 });
 
-it("what is not there is not found", async () => {
+it("a missing reference returns 404", async () => {
   const answer = await getReference();
   expect([answer.status, answer.headers.get("cache-control")]).toEqual([404, "no-store"]);
   expect(await answer.json()).toMatchObject({ error: { code: "not_found" } });
