@@ -4,27 +4,27 @@ import { admit, type Breaker, Breakers, CLOSED, type Outcome, settle } from "../
 const NOW = 1_000_000;
 const rateLimited = (retryAfterSeconds?: number): Outcome => ({ failed: "rate_limited", retryAfterSeconds });
 
-/** The breaker after these outcomes, `stepMs` apart, the last of them at NOW. */
+/** Return the breaker after these outcomes, `stepMs` apart, the last one at NOW. */
 function breakerAfter(outcomes: Outcome[], stepMs = 10, from: Breaker = CLOSED): Breaker {
   return outcomes.reduce((state, outcome, n) => settle(state, outcome, NOW - (outcomes.length - 1 - n) * stepMs), from);
 }
 const rateLimitedTimes = (count: number) => Array.from({ length: count }, () => rateLimited());
 const isAdmitted = (breaker: Breaker, now: number) => "breaker" in admit(breaker, now);
 
-describe("opens", () => {
-  it("after 20 failures in a row, and no sooner", () => {
+describe("an opening breaker", () => {
+  it("the breaker opens after 20 failures in a row, and not sooner", () => {
     expect(isAdmitted(breakerAfter(rateLimitedTimes(19)), NOW)).toBe(true);
     expect(isAdmitted(breakerAfter(rateLimitedTimes(20)), NOW)).toBe(false);
   });
-  it("only if they came within 30 seconds", () => {
+  it("the breaker opens only if the failures came within 30 seconds", () => {
     expect(isAdmitted(breakerAfter(rateLimitedTimes(20), 1_500), NOW)).toBe(false);
     expect(isAdmitted(breakerAfter(rateLimitedTimes(20), 1_600), NOW)).toBe(true);
     expect(isAdmitted(breakerAfter(rateLimitedTimes(500), 1_600), NOW)).toBe(true);
   });
-  it("not where any other answer came between", () => {
+  it("the breaker stays closed if any other response came between", () => {
     expect(isAdmitted(breakerAfter([...rateLimitedTimes(19), "answered", ...rateLimitedTimes(19)]), NOW)).toBe(true);
   });
-  it("whether or not faults of our own came between", () => {
+  it("the breaker ignores internal faults between the failures", () => {
     const faults = Array.from({ length: 50 }, () => "nothing" as const);
     expect(isAdmitted(breakerAfter(faults), NOW)).toBe(true);
     expect(isAdmitted(breakerAfter([...rateLimitedTimes(10), ...faults, ...rateLimitedTimes(9)]), NOW)).toBe(true);
@@ -32,8 +32,8 @@ describe("opens", () => {
   });
 });
 
-describe("stays open", () => {
-  it("for 5 seconds, or for as long as the vendor asks", () => {
+describe("an open breaker", () => {
+  it("the breaker stays open for 5 seconds, or as long as the vendor requests", () => {
     expect(admit(breakerAfter(rateLimitedTimes(20)), NOW)).toEqual({ waitMs: 5_000, code: "rate_limited" });
     expect(isAdmitted(breakerAfter(rateLimitedTimes(20)), NOW + 4_999)).toBe(false);
     expect(isAdmitted(breakerAfter(rateLimitedTimes(20)), NOW + 5_000)).toBe(true);
@@ -42,7 +42,7 @@ describe("stays open", () => {
       code: "rate_limited",
     });
   });
-  it("as long as any of those under way is told", () => {
+  it("the breaker stays open for the longest wait that a call under way reports", () => {
     const open = breakerAfter([...rateLimitedTimes(19), rateLimited(17)]);
     expect(admit(settle(open, rateLimited(1), NOW + 1), NOW + 1)).toEqual({ waitMs: 16_999, code: "rate_limited" });
     expect(admit(settle(open, rateLimited(30), NOW + 1), NOW + 1)).toEqual({ waitMs: 30_000, code: "rate_limited" });
@@ -57,26 +57,26 @@ describe("a probe", () => {
     return probe.breaker;
   })();
 
-  it("goes alone", () => {
+  it("a probe is the only call until it ends", () => {
     expect(isAdmitted(probing, NOW + 5_001)).toBe(false);
     expect(isAdmitted(probing, NOW + 64_999)).toBe(false);
   });
-  it("closes it by any answer that is no failure", () => {
+  it("a probe without a failure closes the breaker", () => {
     expect(settle(probing, "answered", NOW + 6_000)).toEqual(CLOSED);
   });
-  it("opens it anew by a failure", () => {
+  it("a failed probe opens the breaker again", () => {
     expect(admit(settle(probing, rateLimited(), NOW + 6_000), NOW + 6_000)).toEqual({
       waitMs: 5_000,
       code: "rate_limited",
     });
   });
-  it("makes room for another where nothing was learned", () => {
+  it("a probe without a result lets another one through", () => {
     expect(isAdmitted(settle(probing, "nothing", NOW + 6_000), NOW + 6_000)).toBe(true);
     expect(isAdmitted(probing, NOW + 65_000)).toBe(true);
   });
 });
 
-it("keeps vendors apart, and says what the vendor said, with the time to wait", () => {
+it("breakers of vendors are separate, and an open one repeats the vendor's error with the time to wait", () => {
   const breakers = new Breakers();
   for (let n = 0; n < 20; n++) breakers.settle("a", { failed: "vendor_error", retryAfterSeconds: 7 }, NOW);
   expect(() => breakers.admit("a", NOW + 100)).toThrow(
@@ -87,7 +87,7 @@ it("keeps vendors apart, and says what the vendor said, with the time to wait", 
   expect(() => breakers.admit("a", NOW)).not.toThrow();
 });
 
-it("survives a clock that is set back by an hour", () => {
+it("a clock set back by an hour does not block the breaker", () => {
   const before = NOW - 3_600_000;
   expect(isAdmitted(breakerAfter(rateLimitedTimes(20)), before)).toBe(true);
   const probe = admit(breakerAfter(rateLimitedTimes(20)), NOW + 5_000);

@@ -26,7 +26,7 @@ const spec: ModelSpec = {
 const takesUrls: ModelSpec = { ...spec, referenceSchemes: ["https"] };
 const prefersUrls: ModelSpec = { ...spec, prefersUrls: true };
 
-/** URLs fetched, and what is there instead of a PNG. */
+/** The fetched URLs, and the responses other than a PNG. */
 const fetched: string[] = [];
 const responses = new Map<string, () => Response>();
 beforeEach(() => {
@@ -59,13 +59,13 @@ function referencesFor(request: ImageRequest, vars: Partial<Env> = {}): Referenc
   return new References({ id: newId(Date.now()), asked, origin: ORIGIN, env, config: configOf(env) });
 }
 
-/** What each reference became. */
+/** Return the source that each reference became. */
 async function preparedSources(request: ImageRequest, to: ModelSpec, vars?: Partial<Env>): Promise<string[]> {
   const done = await referencesFor(request, vars).prepare(request, to);
   return referencesOf(done).map((one) => ("url" in one ? one.url : one.picture.key));
 }
 
-it("turns every reference of a request into a picture, where it belongs", async () => {
+it("every reference of a request becomes a stored picture in its place", async () => {
   responses.set("https://example.com/mask", () => new Response(jpeg(64, 32)));
   const request = requestWith({
     turns: [{ role: "user", text: "before", references: [url("turn")] }],
@@ -87,7 +87,7 @@ it("turns every reference of a request into a picture, where it belongs", async 
   expect(new Set(await storedKeys("references/")).size).toBe(4);
 });
 
-it("fetches for several vendors once, and drops it all at the end", async () => {
+it("a reference is fetched once for several vendors, and deleted at the end", async () => {
   const request = requestWith({ references: [url("a"), url("b"), url("a")] });
   const references = referencesFor(request);
   expect(await references.prepare(request, takesUrls)).toMatchObject(request);
@@ -103,13 +103,13 @@ it("fetches for several vendors once, and drops it all at the end", async () => 
   expect(await storedKeys("references/")).toEqual([]);
 });
 
-it("keeps nothing of what failed, and fetches that again for another vendor only", async () => {
+it("a failed fetch stores nothing, and is repeated for another vendor only", async () => {
   const request = requestWith({ references: [url("a")] });
   const references = referencesFor(request);
   responses.set("https://example.com/a", () => new Response("gone", { status: 410 }));
   const error = { code: "invalid_request", message: expect.stringContaining("its host answered with status 410") };
   expect(await failureOf(references.prepare(request, spec))).toMatchObject(error);
-  // A vendor that draws one picture a call is called again.
+  // A vendor that generates one picture per call is called again.
   expect(await failureOf(references.prepare(request, spec))).toMatchObject(error);
   expect(fetched).toHaveLength(1);
   responses.clear();
@@ -117,10 +117,10 @@ it("keeps nothing of what failed, and fetches that again for another vendor only
   expect(fetched).toHaveLength(2);
 });
 
-it("leaves no half upload behind", async () => {
+it("a fetch that breaks off leaves no unfinished upload", async () => {
   const long = new Uint8Array(6_000_000);
   long.set(bytes.subarray(0, 41));
-  // All that follows is one chunk.
+  // Everything after this is one chunk.
   new DataView(long.buffer).setUint32(33, long.length);
   responses.set("https://example.com/a", () => new Response(source([long], "error").stream));
   const request = requestWith({ references: [url("a")] });
@@ -130,14 +130,14 @@ it("leaves no half upload behind", async () => {
   expect(steps).toEqual(["createMultipartUpload", "uploadPart 1", "abort"]);
 });
 
-describe("names what cannot be had as the caller knows it", () => {
+describe("the field in the error of an unusable reference", () => {
   const bad = url("bad");
   const invalid: [field: string, request: Partial<ImageRequest>][] = [
     ["references[1]", { references: [url("a"), bad] }],
     ["mask", { references: [url("a")], mask: bad }],
     ["turns[1].references[0]", { turns: [turn(url("a")), turn(bad)], references: [url("b")] }],
   ];
-  it.each(invalid)("%s", async (field, change) => {
+  it.each(invalid)("the error names %s", async (field, change) => {
     responses.set("https://example.com/bad", () => new Response("<html>"));
     const request = requestWith(change);
     const error = {
@@ -147,7 +147,7 @@ describe("names what cannot be had as the caller knows it", () => {
     };
     expect(await failureOf(referencesFor(request).prepare(request, spec))).toMatchObject(error);
   });
-  it("also where its turn has become part of the request", async () => {
+  it("a reference of a turn keeps its field name when the turn becomes part of the request", async () => {
     responses.set("https://example.com/bad", () => new Response("<html>"));
     const request = requestWith({ turns: [turn(bad)], references: [url("a")] });
     const joined = requestWith({ references: [bad, url("a")] });
@@ -160,7 +160,7 @@ function turn(...references: Reference[]) {
   return { role: "user" as const, references };
 }
 
-it("lets another vendor have what is too large for this one", async () => {
+it("a reference that is too large for one vendor can be sent to another", async () => {
   const request = requestWith({ references: [url("a")] });
   const small = { ...spec, referenceBytes: bytes.length - 1 };
   const message = `references[0] has ${bytes.length} bytes; allowed: ${bytes.length - 1} bytes.`;
@@ -169,11 +169,11 @@ it("lets another vendor have what is too large for this one", async () => {
   expect(await preparedSources(request, { ...spec, referenceBytes: bytes.length })).toHaveLength(1);
 });
 
-describe("where URLs are preferred", () => {
+describe("a vendor that prefers URLs", () => {
   const stored: Reference = {
     picture: { key: "references/random/0", type: "image/webp", width: 1, height: 1, bytes: 100 },
   };
-  it("gives a picture one of ours, if there is a public address", async () => {
+  it("an uploaded picture gets a URL of this gateway if there is a public address", async () => {
     const request = requestWith({ references: [stored] });
     const PUBLIC_URL = "https://img.example.com";
     const references = referencesFor(request, { PUBLIC_URL });
@@ -183,7 +183,7 @@ describe("where URLs are preferred", () => {
     expect((await references.prepare(request, spec)).references).toEqual([stored]);
     expect((await referencesFor(request).prepare(request, prefersUrls)).references).toEqual([stored]);
   });
-  it("gives one to what had to be fetched", async () => {
+  it("a fetched picture gets a URL of this gateway too", async () => {
     const [made] = await preparedSources(requestWith({ references: [url("a")] }), prefersUrls, {
       PUBLIC_URL: "https://i.example.com",
     });
@@ -192,7 +192,7 @@ describe("where URLs are preferred", () => {
   });
 });
 
-describe("a picture of ours", () => {
+describe("a reference to a picture of this gateway", () => {
   const id = newId(Date.now());
   const image = { key: `pictures/${id}/3`, type: "image/png", width: 640, height: 480, bytes: bytes.length };
   const record: StoredRecord = {
@@ -209,7 +209,7 @@ describe("a picture of ours", () => {
   };
   const requestOfOwnPicture = requestWith({ references: [{ url: `${ORIGIN}/images/${id}/0.png` }] });
 
-  it("is read where it is, also for a vendor that takes URLs, and stays", async () => {
+  it("an own picture is read from R2, also for a vendor that accepts URLs, and is kept", async () => {
     await BUCKET.put(image.key, bytes);
     await putEnd(BUCKET, { ...record, status: "succeeded", images: [image] });
     const references = referencesFor(requestOfOwnPicture);
@@ -220,7 +220,7 @@ describe("a picture of ours", () => {
     expect(await storedKeys("pictures/")).toEqual([image.key]);
     expect(fetched).toEqual([]);
   });
-  it("is known by the public address too", async () => {
+  it("an own picture is recognized by the public address too", async () => {
     await BUCKET.put(image.key, bytes);
     await putEnd(BUCKET, { ...record, status: "succeeded", images: [image] });
     const request = requestWith({ references: [{ url: `https://IMG.example.com:443/images/${id}/0` }] });
@@ -228,7 +228,7 @@ describe("a picture of ours", () => {
     expect(await preparedSources(request, spec)).not.toEqual([image.key]);
     expect(fetched).toEqual([`https://img.example.com/images/${id}/0`]);
   });
-  it("that is still being drawn is refused", async () => {
+  it("an own picture that is still being generated is refused", async () => {
     await putStart(BUCKET, record);
     const error = { code: "invalid_request", message: "references[0] is still being drawn." };
     expect(await failureOf(referencesFor(requestOfOwnPicture).prepare(requestOfOwnPicture, spec))).toMatchObject(error);
