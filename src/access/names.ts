@@ -21,8 +21,8 @@ export function nameIn(path: string | undefined): string {
  */
 export function withoutName(wire: unknown, name: string): unknown {
   if (!isObject(wire)) return wire;
-  const { name: given, ...rest } = wire;
-  if (given !== undefined && given !== name)
+  const { name: bodyName, ...rest } = wire;
+  if (bodyName !== undefined && bodyName !== name)
     throw invalidField("name", `must be ${name}, as in the path, or be left out`);
   return rest;
 }

@@ -5,7 +5,7 @@ interface Field {
   to: number;
   /** The names of its values, starting with the first value. */
   names?: readonly string[];
-  /** What else is allowed, as worded in the error message. */
+  /** Other allowed values, as worded in the error message. */
   alsoAllowed?: string;
 }
 

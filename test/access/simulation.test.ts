@@ -138,7 +138,7 @@ const POLICY: Policy = { capacity: 60, perMinute: 60 };
 const MINUTES = 10;
 const START = 1_800_000_000_000;
 
-/** Whether isolate `i`, in its location, admits one request now. */
+/** Send one request to isolate `i`, in its location; returns whether it is admitted. */
 type Scheme = (kv: FakeKv, fleet: Fleet) => (isolate: number, now: number) => boolean | Promise<boolean>;
 
 /** Poisson arrivals, spread evenly over all isolates, at a scheme, against a KV with faults. */

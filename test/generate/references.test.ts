@@ -131,11 +131,11 @@ it("a fetch that breaks off leaves no unfinished upload", async () => {
 });
 
 describe("the field in the error of an unusable reference", () => {
-  const bad = url("bad");
+  const badUrl = url("bad");
   const invalid: [field: string, request: Partial<ImageRequest>][] = [
-    ["references[1]", { references: [url("a"), bad] }],
-    ["mask", { references: [url("a")], mask: bad }],
-    ["turns[1].references[0]", { turns: [turn(url("a")), turn(bad)], references: [url("b")] }],
+    ["references[1]", { references: [url("a"), badUrl] }],
+    ["mask", { references: [url("a")], mask: badUrl }],
+    ["turns[1].references[0]", { turns: [turn(url("a")), turn(badUrl)], references: [url("b")] }],
   ];
   it.each(invalid)("the error names %s", async (field, change) => {
     responses.set("https://example.com/bad", () => new Response("<html>"));
@@ -149,8 +149,8 @@ describe("the field in the error of an unusable reference", () => {
   });
   it("a reference of a turn keeps its field name when the turn becomes part of the request", async () => {
     responses.set("https://example.com/bad", () => new Response("<html>"));
-    const request = requestWith({ turns: [turn(bad)], references: [url("a")] });
-    const joined = requestWith({ references: [bad, url("a")] });
+    const request = requestWith({ turns: [turn(badUrl)], references: [url("a")] });
+    const joined = requestWith({ references: [badUrl, url("a")] });
     const error = { field: "turns[0].references[0]" };
     expect(await failureOf(referencesFor(request).prepare(joined, spec))).toMatchObject(error);
   });
@@ -184,11 +184,11 @@ describe("a vendor that prefers URLs", () => {
     expect((await referencesFor(request).prepare(request, prefersUrls)).references).toEqual([stored]);
   });
   it("a fetched picture gets a URL of this gateway too", async () => {
-    const [made] = await preparedSources(requestWith({ references: [url("a")] }), prefersUrls, {
+    const [fetchedUrl] = await preparedSources(requestWith({ references: [url("a")] }), prefersUrls, {
       PUBLIC_URL: "https://i.example.com",
     });
-    expect(made).toMatch(/^https:\/\/i\.example\.com\/references\/[0-9a-z]{40}\/0$/);
-    expect(await storedKeys()).toEqual([made?.slice("https://i.example.com/".length)]);
+    expect(fetchedUrl).toMatch(/^https:\/\/i\.example\.com\/references\/[0-9a-z]{40}\/0$/);
+    expect(await storedKeys()).toEqual([fetchedUrl?.slice("https://i.example.com/".length)]);
   });
 });
 

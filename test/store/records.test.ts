@@ -163,7 +163,7 @@ describe("a queued record", () => {
     const [id, ended, none] = [newId(NOW), newId(NOW), newId(NOW)];
     await putQueued(BUCKET, queued(id));
     await putEnd(BUCKET, newRecord(ended, { status: "succeeded" }));
-    for (const each of [id, ended, none]) await putFailedIfUnfinished(BUCKET, each, error, { uncharged: true });
+    for (const recordId of [id, ended, none]) await putFailedIfUnfinished(BUCKET, recordId, error, { uncharged: true });
     expect(await getRecord(BUCKET, id)).toMatchObject({
       status: "failed",
       error,
@@ -266,9 +266,9 @@ describe("expireStale", () => {
   it("a generation that waits in the queue for a day has failed", () => {
     const queued = newRecord(newId(NOW), { status: "queued" });
     expect(expireStale(queued, NOW + 86_399_999, 60_000)).toBe(queued);
-    const given = expireStale(queued, NOW + 86_400_000, 60_000);
-    expect(given).toMatchObject({ status: "failed", error: { code: "internal" } });
-    expect(given.error?.message).toContain("nothing was drawn");
+    const expired = expireStale(queued, NOW + 86_400_000, 60_000);
+    expect(expired).toMatchObject({ status: "failed", error: { code: "internal" } });
+    expect(expired.error?.message).toContain("nothing was drawn");
   });
 
   it("a generation without an end has failed after its time limit, and no other", () => {
