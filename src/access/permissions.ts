@@ -17,13 +17,13 @@ export interface PermissionContext {
 
 /** Check a request against its key's restrictions. Throws forbidden with the field and what is allowed. */
 export function checkPermissions(key: KeyRecord, request: ImageRequest, context: PermissionContext): void {
-  checkModel(key, context);
-  if (key.size !== undefined) checkSize(key.size, request, context.pixels);
-  if (key.kind === "publishable") checkPublishable(request, context);
+  enforceModel(key, context);
+  if (key.size !== undefined) enforceSize(key.size, request, context.pixels);
+  if (key.kind === "publishable") enforcePublishable(request, context);
 }
 
 /** A listed preset decides the model; without a preset, or with another one, the model must be listed. */
-function checkModel({ models, presets }: KeyRecord, { model, preset }: PermissionContext): void {
+function enforceModel({ models, presets }: KeyRecord, { model, preset }: PermissionContext): void {
   if (models === undefined && presets === undefined) return;
   if (preset !== undefined && presets?.includes(preset) === true) return;
   if (models === undefined) return forbid("preset", `must be ${oneOf(presets ?? [])} with this key`);
@@ -31,7 +31,7 @@ function checkModel({ models, presets }: KeyRecord, { model, preset }: Permissio
   if (!names.some((name) => models.includes(name))) forbid("model", `must be ${oneOf(models)} with this key`);
 }
 
-function checkSize(max: Tier, { size, width, height }: ImageRequest, pixels: PixelTable | undefined): void {
+function enforceSize(max: Tier, { size, width, height }: ImageRequest, pixels: PixelTable | undefined): void {
   if (size !== undefined && isLarger(size, max)) forbid("size", `may be ${max} at most with this key`);
   if (width === undefined && height === undefined) return;
   // A width or height alone is rejected later, with its own message.
@@ -47,7 +47,7 @@ function checkSize(max: Tier, { size, width, height }: ImageRequest, pixels: Pix
 /**
  * Every visitor of a page can read its key, so a request may only generate one picture from text: its cost is bounded.
  */
-function checkPublishable(request: ImageRequest, { preset }: PermissionContext): void {
+function enforcePublishable(request: ImageRequest, { preset }: PermissionContext): void {
   // The rate limit counts requests, not pictures.
   if (request.n > 1) forbid("n", "must be 1 with a publishable key");
   // Uploads from strangers would be stored and paid for; a preset's reference pictures are the operator's choice.
