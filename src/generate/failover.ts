@@ -138,7 +138,12 @@ export class Drawing {
   private upload({ target, request }: Candidate): PictureUpload {
     const { id, env, config } = this.generation.job;
     const metadata = { generation: id, vendor: target.provider.name, model: request.model };
-    return new PictureUpload(env.BUCKET, keys.picture(id, this.slots++), config.limits.pictureBytes, metadata);
+    return new PictureUpload({
+      bucket: env.BUCKET,
+      key: keys.picture(id, this.slots++),
+      maxBytes: config.limits.pictureBytes,
+      metadata,
+    });
   }
 
   /** As many calls as the vendor needs for n pictures. */

@@ -54,7 +54,13 @@ export class Fetched {
     const { id, env, config } = this.job;
     const { limits, trustedHosts: trusted } = config;
     const key = keys.reference(this.folder, this.slots++);
-    const upload = new PictureUpload(env.BUCKET, key, limits.referenceBytes, { generation: id }, { name: field });
+    const upload = new PictureUpload({
+      bucket: env.BUCKET,
+      key,
+      maxBytes: limits.referenceBytes,
+      metadata: { generation: id },
+      name: field,
+    });
     try {
       const body = await fetchPublicUrl(url, { signal, limits, trusted });
       await upload.fill(body).catch((cause: unknown) => {

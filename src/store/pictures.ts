@@ -4,7 +4,7 @@ import { dimensions, detectType } from "../image/detect-type.ts";
 import { TruncationCheck } from "../image/truncation.ts";
 import { pump } from "../stream/pump.ts";
 import type { Spill } from "../stream/client-stream.ts";
-import { Upload } from "./upload.ts";
+import { type Inspector, rejection, Upload, type UploadOptions } from "./upload.ts";
 
 /** R2 keys; docs/storage.md lists all of them with their lifetimes. */
 export const keys = {
@@ -19,29 +19,26 @@ export const keys = {
   spill: (generation: string) => `spills/${generation}`,
 };
 
+interface PictureUploadOptions extends UploadOptions {
+  /** Stored with the picture, beside its width and height. */
+  metadata: Record<string, string>;
+  /** Compute the SHA-256 as well. */
+  digest?: boolean | undefined;
+}
+
 /** An upload that must be a complete picture, whatever type was declared. */
 export class PictureUpload extends Upload {
-  private readonly metadata: Record<string, string>;
-  private info = { type: "", width: 0, height: 0 };
-  private finder: TruncationCheck | undefined;
-  private readonly hash: Hash | undefined;
+  private readonly picture: PictureInspector;
 
-  /** `name` is the request field, for error messages; `digest` computes the SHA-256 as well. */
-  constructor(
-    bucket: R2Bucket,
-    key: string,
-    maxBytes: number,
-    metadata: Record<string, string>,
-    { name, digest = false }: { name?: string | undefined; digest?: boolean } = {},
-  ) {
-    super(bucket, key, maxBytes, name);
-    this.metadata = metadata;
-    this.hash = digest ? createHash("sha256") : undefined;
+  constructor(options: PictureUploadOptions) {
+    const picture = new PictureInspector(options);
+    super(options, picture);
+    this.picture = picture;
   }
 
   /** The stored picture; complete once `finish` has resolved. */
   get stored(): StoredPicture {
-    return { key: this.key, ...this.info, bytes: this.bytes };
+    return { key: this.key, ...this.picture.info, bytes: this.bytes };
   }
 
   /** Read a stream to its end. Throws the stream's error, or a BodyError. */
@@ -51,20 +48,36 @@ export class PictureUpload extends Upload {
 
   /** Return the SHA-256 of the bytes in hex; may be called once. */
   sha256(): string | undefined {
-    return this.hash?.digest("hex");
+    return this.picture.hash?.digest("hex");
+  }
+}
+
+/** Detects the type and dimensions of a picture, and rejects other data and a truncated picture. */
+class PictureInspector implements Inspector {
+  info = { type: "", width: 0, height: 0 };
+  readonly hash: Hash | undefined;
+  private readonly name: string | undefined;
+  private readonly metadata: Record<string, string>;
+  private truncation: TruncationCheck | undefined;
+
+  constructor({ name, metadata, digest = false }: PictureUploadOptions) {
+    this.name = name;
+    this.metadata = metadata;
+    this.hash = digest ? createHash("sha256") : undefined;
   }
 
-  protected override see(bytes: Uint8Array): void {
-    this.finder ??= this.begin(bytes);
-    this.finder.push(bytes);
+  push(bytes: Uint8Array): void {
+    this.truncation ??= this.detect(bytes);
+    this.truncation.push(bytes);
     this.hash?.update(bytes);
   }
 
-  protected override verify(): void {
-    if (this.finder?.complete !== true) throw this.refusal(`(${this.info.type}) is cut short: its end is missing`);
+  verify(): void {
+    if (this.truncation?.complete !== true)
+      throw rejection(this.name, `(${this.info.type}) is cut short: its end is missing`);
   }
 
-  protected override describe(): R2PutOptions {
+  putOptions(): R2PutOptions {
     const { type, width, height } = this.info;
     return {
       httpMetadata: { contentType: type },
@@ -73,9 +86,9 @@ export class PictureUpload extends Upload {
   }
 
   /** Detect the type from the first block, which may be all bytes. */
-  private begin(head: Uint8Array): TruncationCheck {
+  private detect(head: Uint8Array): TruncationCheck {
     const type = detectType(head);
-    if (type === undefined) throw this.refusal("is of no known format: not PNG, JPEG, WebP, GIF, AVIF or HEIC");
+    if (type === undefined) throw rejection(this.name, "is of no known format: not PNG, JPEG, WebP, GIF, AVIF or HEIC");
     this.info = { ...this.info, type, ...dimensions(type, head) };
     return new TruncationCheck(type);
   }
@@ -83,7 +96,7 @@ export class PictureUpload extends Upload {
 
 /** Create a spill in R2 for one client of one generation. */
 export function spillTo(bucket: R2Bucket, generation: string, maxBytes: number): Spill {
-  const upload = new Upload(bucket, keys.spill(generation), maxBytes);
+  const upload = new Upload({ bucket, key: keys.spill(generation), maxBytes });
   return {
     write: (chunk) => upload.write(chunk),
     replay: async () => {

@@ -8,6 +8,24 @@ import { MultipartUpload, streamOf } from "./multipart-upload.ts";
 const BLOCK_BYTES = 262_146;
 const BLOCKS_PER_PART = 20;
 
+/** Checks the bytes of an upload, and describes the object to R2. `push` and `verify` throw BodyError to reject it. */
+export interface Inspector {
+  /** Receives every byte in order: full blocks, then the rest, which may be empty. */
+  push(bytes: Uint8Array): void;
+  /** Called after the last byte. */
+  verify(): void;
+  /** Returns the options of the R2 put; called after the first block, or after all bytes. */
+  putOptions(): R2PutOptions;
+}
+
+export interface UploadOptions {
+  bucket: R2Bucket;
+  key: string;
+  maxBytes: number;
+  /** The name of the object in error messages. */
+  name?: string | undefined;
+}
+
 /**
  * Streams bytes to one R2 object. Memory is one part (5 MiB) while R2 keeps up and two at most. Up to one part is a
  * single put; more is a multipart upload with equal parts. The object is visible in R2 only at the end.
@@ -18,20 +36,21 @@ export class Upload {
   private readonly bucket: R2Bucket;
   private readonly maxBytes: number;
   private readonly name: string | undefined;
+  private readonly inspector: Inspector | undefined;
   private readonly parts: MultipartUpload;
   private blocks: Uint8Array[] = [];
   private filled = BLOCK_BYTES;
   private finishing: Promise<void> | undefined;
   private settled = false;
-  /** Whether the object may exist in R2. */
+  /** True once the object may exist in R2. */
   private mayExist = false;
 
-  /** `name` is how error messages refer to the object. */
-  constructor(bucket: R2Bucket, key: string, maxBytes: number, name?: string) {
+  constructor({ bucket, key, maxBytes, name }: UploadOptions, inspector?: Inspector) {
     this.bucket = bucket;
     this.key = key;
     this.maxBytes = maxBytes;
     this.name = name;
+    this.inspector = inspector;
     this.parts = new MultipartUpload(bucket, key);
   }
 
@@ -45,7 +64,7 @@ export class Upload {
   advance(bytes: number): void {
     this.filled += bytes;
     this.bytes += bytes;
-    if (this.bytes > this.maxBytes) throw this.refusal(`is over ${this.maxBytes} bytes`, true);
+    if (this.bytes > this.maxBytes) throw rejection(this.name, `is over ${this.maxBytes} bytes`, true);
   }
 
   /** Copy a chunk. Await it, because R2 may lag. */
@@ -66,7 +85,7 @@ export class Upload {
     return this.parts.pendingParts > 0 && blocksBehind >= 2 * BLOCKS_PER_PART ? this.parts.settled : undefined;
   }
 
-  /** Whether it is being stored: up to one part of it is in memory. */
+  /** True while it is being stored: up to one part of it is in memory. */
   get ending(): boolean {
     return this.finishing !== undefined && !this.settled;
   }
@@ -88,26 +107,11 @@ export class Upload {
     await this.cleanUp();
   }
 
-  /** Receives every byte in order: full blocks, then the rest. Throws BodyError to reject the object. */
-  protected see(_bytes: Uint8Array): void {}
-
-  /** Called after the last byte. Throws BodyError to reject the object. */
-  protected verify(): void {}
-
-  /** Return the options of the R2 put; called after the first block, or after all bytes. */
-  protected describe(): R2PutOptions {
-    return {};
-  }
-
-  protected refusal(what: string, tooLarge = false): BodyError {
-    return new BodyError(`${this.name ?? "A picture"} ${what}.`, tooLarge, this.name);
-  }
-
   private async store(): Promise<void> {
     try {
-      this.see(this.current().subarray(0, this.filled));
-      this.verify();
-      const options = this.describe();
+      this.inspector?.push(this.current().subarray(0, this.filled));
+      this.inspector?.verify();
+      const options = this.putOptions();
       const lastBlocks = this.takeBlocks();
       this.mayExist = true;
       const object = this.parts.started
@@ -135,13 +139,17 @@ export class Upload {
     if (this.mayExist) await this.bucket.delete(this.key).catch(() => undefined);
   }
 
+  private putOptions(): R2PutOptions {
+    return this.inspector?.putOptions() ?? {};
+  }
+
   private current(): Uint8Array {
     return this.blocks[this.blocks.length - 1] ?? new Uint8Array(0);
   }
 
   private nextBlock(): void {
-    if (this.blocks.length > 0) this.see(this.current());
-    if (this.blocks.length === BLOCKS_PER_PART) this.parts.addPart(this.takeBlocks(), this.describe());
+    if (this.blocks.length > 0) this.inspector?.push(this.current());
+    if (this.blocks.length === BLOCKS_PER_PART) this.parts.addPart(this.takeBlocks(), this.putOptions());
     this.blocks.push(new Uint8Array(acquire(BLOCK_BYTES)));
     this.filled = 0;
   }
@@ -155,4 +163,9 @@ export class Upload {
     this.filled = BLOCK_BYTES;
     return blocks;
   }
+}
+
+/** Return the error that rejects an object; `name` is the object's name in the message. */
+export function rejection(name: string | undefined, problem: string, tooLarge = false): BodyError {
+  return new BodyError(`${name ?? "A picture"} ${problem}.`, tooLarge, name);
 }

@@ -14,7 +14,9 @@ it("no more than two small pictures wait for an R2 that lags", async () => {
       running--;
     },
   });
-  const uploads = new UploadSet((index) => new PictureUpload(bucket, `lagging/${index}`, 1_000_000, {}));
+  const uploads = new UploadSet(
+    (index) => new PictureUpload({ bucket, key: `lagging/${index}`, maxBytes: 1_000_000, metadata: {} }),
+  );
   for (let index = 0; index < 8; index++) {
     const upload = uploads.open();
     await upload.write(png(10, 10));

@@ -19,7 +19,7 @@ const SAMPLES: [type: string, bytes: Uint8Array][] = [
 ];
 
 async function uploadInChunks(bytes: Uint8Array, maxBytes = 64 << 20, name?: string): Promise<PictureUpload> {
-  const upload = new PictureUpload(BUCKET, KEY, maxBytes, METADATA, { name });
+  const upload = new PictureUpload({ bucket: BUCKET, key: KEY, maxBytes, metadata: METADATA, name });
   for (const chunk of chunks(bytes, 700_000)) await upload.write(chunk);
   return upload;
 }

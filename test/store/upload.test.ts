@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { Upload } from "../../src/store/upload.ts";
+import { type Inspector, rejection, Upload } from "../../src/store/upload.ts";
 import { chunks } from "../stream/random.ts";
 import { equal, failureOf, pause } from "../stream/streams.ts";
 import { BUCKET, type Faults, watchBucket } from "./bucket.ts";
@@ -63,7 +63,7 @@ describe("Upload", () => {
   it.each(SIZES)("%i bytes reach R2 unchanged", async (size) => {
     const bytes = noise(size);
     for (const way of [fillReserved, writeChunks]) {
-      const upload = new Upload(BUCKET, KEY, MAX);
+      const upload = new Upload({ bucket: BUCKET, key: KEY, maxBytes: MAX });
       await way(upload, bytes);
       expect(await BUCKET.head(KEY)).toBeNull();
       await upload.finish();
@@ -76,7 +76,7 @@ describe("Upload", () => {
 
   it.each(SIZES)("%i bytes are sent as one put, or as parts that are equal but for the last", async (size) => {
     const { bucket, steps, parts } = watchBucket(BUCKET);
-    const upload = new Upload(bucket, KEY, MAX);
+    const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
     await fillReserved(upload, new Uint8Array(size));
     await upload.finish();
     if (size <= PART) {
@@ -90,7 +90,7 @@ describe("Upload", () => {
 
   it("end starts to store the object, and it is stored once", async () => {
     const { bucket, steps } = watchBucket(BUCKET);
-    const upload = new Upload(bucket, KEY, MAX);
+    const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
     await fillReserved(upload, new Uint8Array(1_000));
     upload.end();
     expect(steps).toEqual(["put"]);
@@ -101,7 +101,7 @@ describe("Upload", () => {
   });
 
   it("an upload refuses more than its limit", async () => {
-    const upload = new Upload(BUCKET, KEY, 1_000);
+    const upload = new Upload({ bucket: BUCKET, key: KEY, maxBytes: 1_000 });
     await upload.write(new Uint8Array(1_000));
     expect(await failureOf(upload.write(new Uint8Array(1)))).toMatchObject({
       name: "BadBody",
@@ -132,7 +132,7 @@ describe("Upload", () => {
     const { bucket, steps } = watchBucket(BUCKET, faults);
     for (const early of [false, true]) {
       steps.length = 0;
-      const upload = new Upload(bucket, KEY, MAX);
+      const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
       await fillReserved(upload, new Uint8Array(size));
       if (early) upload.end();
       await pause(5);
@@ -152,7 +152,7 @@ describe("Upload", () => {
     for (const size of [1_000, PART + 3]) {
       const short = () => ({ size: size - 1 });
       const { bucket } = watchBucket(BUCKET, { made: short });
-      const upload = new Upload(bucket, KEY, MAX);
+      const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
       await fillReserved(upload, new Uint8Array(size));
       expect(await failureOf(upload.finish())).toMatchObject({ message: `R2 holds ${size - 1} of ${size} bytes` });
       expect(await storedBytes()).toBeUndefined();
@@ -163,7 +163,7 @@ describe("Upload", () => {
     for (const size of [0, 10, BLOCK, PART, PART + 10, 2 * PART + 10]) {
       for (const moment of ["unfinished", "ended", "finished"]) {
         const { bucket, steps } = watchBucket(BUCKET, { before: (step) => pause(step === "put" ? 10 : 1) });
-        const upload = new Upload(bucket, KEY, MAX);
+        const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
         await fillReserved(upload, new Uint8Array(size));
         if (moment === "ended") upload.end();
         if (moment === "finished") await upload.finish();
@@ -178,7 +178,7 @@ describe("Upload", () => {
 
   it("discard calls R2 only where something may be left", async () => {
     const { bucket, steps } = watchBucket(BUCKET);
-    const upload = new Upload(bucket, KEY, MAX);
+    const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
     await fillReserved(upload, new Uint8Array(PART));
     await upload.discard();
     expect(steps).toEqual([]);
@@ -188,29 +188,29 @@ describe("Upload", () => {
     ["fill", fillReserved],
     ["write", writeChunks],
   ] as const)("an upload holds two parts at most while R2 lags (%s)", async (_, way) => {
-    let most = 0;
+    let mostHeld = 0;
     class Measured extends Upload {
       override advance(bytes: number): void {
         super.advance(bytes);
-        most = Math.max(most, this.bytes - parts.reduce((sum, part) => sum + part, 0));
+        mostHeld = Math.max(mostHeld, this.bytes - parts.reduce((sum, part) => sum + part, 0));
       }
     }
     let open: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
     const { bucket, parts } = watchBucket(BUCKET, { before: () => gate.then(() => pause(30)) });
-    const upload = new Measured(bucket, KEY, MAX);
+    const upload = new Measured({ bucket, key: KEY, maxBytes: MAX });
     const bytes = noise(5 * PART + 11);
     const filling = way(upload, bytes);
     await pause(20);
     // R2 accepts nothing, so the fill waits.
-    const held = upload.bytes;
-    expect(held).toBeGreaterThan(PART);
+    const bytesHeld = upload.bytes;
+    expect(bytesHeld).toBeGreaterThan(PART);
     await pause(20);
-    expect(upload.bytes).toBe(held);
+    expect(upload.bytes).toBe(bytesHeld);
     open();
     await filling;
     await upload.finish();
-    expect(most).toBeLessThanOrEqual(2 * PART + 2 * BLOCK);
+    expect(mostHeld).toBeLessThanOrEqual(2 * PART + 2 * BLOCK);
     expect(equal((await storedBytes()) ?? new Uint8Array(), bytes)).toBe(true);
   });
 
@@ -218,7 +218,7 @@ describe("Upload", () => {
     const results = await Promise.all(
       [1, 2, 3].map(async (value) => {
         const key = `${KEY}/${value}`;
-        const upload = new Upload(BUCKET, key, MAX);
+        const upload = new Upload({ bucket: BUCKET, key, maxBytes: MAX });
         for (const chunk of chunks(new Uint8Array(2 * PART + value).fill(value), 300_000)) {
           await upload.write(chunk);
           await pause(0);
@@ -233,21 +233,21 @@ describe("Upload", () => {
     expect(results).toEqual([-1, -1, -1]);
   });
 
-  class Watching extends Upload {
+  class RecordingInspector implements Inspector {
     readonly seen: Uint8Array[] = [];
     readonly calls: string[] = [];
 
-    protected override see(bytes: Uint8Array): void {
+    push(bytes: Uint8Array): void {
       this.seen.push(bytes.slice());
-      if (this.calls.at(-1) !== "see") this.calls.push("see");
+      if (this.calls.at(-1) !== "push") this.calls.push("push");
     }
 
-    protected override verify(): void {
+    verify(): void {
       this.calls.push("verify");
     }
 
-    protected override describe(): R2PutOptions {
-      this.calls.push("describe");
+    putOptions(): R2PutOptions {
+      this.calls.push("putOptions");
       return {};
     }
   }
@@ -255,36 +255,31 @@ describe("Upload", () => {
   it.each(SIZES)("each of %i bytes is seen once and in order, and then verified", async (size) => {
     const bytes = noise(size);
     for (const way of [fillReserved, writeChunks]) {
-      const upload = new Watching(BUCKET, KEY, MAX);
+      const inspector = new RecordingInspector();
+      const upload = new Upload({ bucket: BUCKET, key: KEY, maxBytes: MAX }, inspector);
       await way(upload, bytes);
       await upload.finish();
-      expect(equal(Buffer.concat(upload.seen), bytes)).toBe(true);
-      expect(upload.seen.slice(0, -1).every(({ length }) => length === BLOCK)).toBe(true);
-      expect(upload.calls.slice(-3)).toEqual(["see", "verify", "describe"]);
-      expect(upload.calls.filter((call) => call === "verify")).toHaveLength(1);
+      expect(equal(Buffer.concat(inspector.seen), bytes)).toBe(true);
+      expect(inspector.seen.slice(0, -1).every(({ length }) => length === BLOCK)).toBe(true);
+      expect(inspector.calls.slice(-3)).toEqual(["push", "verify", "putOptions"]);
+      expect(inspector.calls.filter((call) => call === "verify")).toHaveLength(1);
     }
   });
 
-  it.each(["see", "verify", "describe"] as const)("an object refused by `%s` is not stored", async (step) => {
-    class Refusing extends Upload {
-      private count = 0;
-
-      protected override see(): void {
-        if (step === "see" && ++this.count === Math.max(1, Math.ceil(this.bytes / BLOCK)))
-          throw this.refusal("is no good");
-      }
-
-      protected override verify(): void {
-        if (step === "verify") throw this.refusal("is no good");
-      }
-
-      protected override describe(): R2PutOptions {
-        if (step === "describe") throw this.refusal("is no good");
+  it.each(["push", "verify", "putOptions"] as const)("an object refused by `%s` is not stored", async (step) => {
+    const refuseAt = (called: string) => {
+      if (called === step) throw rejection("it", "is no good");
+    };
+    const inspector: Inspector = {
+      push: () => refuseAt("push"),
+      verify: () => refuseAt("verify"),
+      putOptions: () => {
+        refuseAt("putOptions");
         return {};
-      }
-    }
+      },
+    };
     for (const size of [0, 10, BLOCK, BLOCK + 5, PART, PART + 1]) {
-      const upload = new Refusing(BUCKET, KEY, MAX, "it");
+      const upload = new Upload({ bucket: BUCKET, key: KEY, maxBytes: MAX, name: "it" }, inspector);
       const making = fillReserved(upload, new Uint8Array(size)).then(() => upload.finish());
       expect(await failureOf(making)).toMatchObject({ message: "it is no good.", field: "it", tooLarge: false });
       await upload.discard();
