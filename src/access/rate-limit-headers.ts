@@ -1,12 +1,13 @@
 import type { Admission } from "./rate-limiter.ts";
 import { type Policy, fillMs } from "./token-bucket.ts";
 
-/** The largest integer a structured field may hold (RFC 9651, 3.3.1). */
+/** The largest integer in a structured field (RFC 9651, 3.3.1). */
 const MAX_INTEGER = 999_999_999_999_999;
 
 /**
- * `RateLimit-Policy` lists every bucket, `RateLimit` only the tightest: how full the global bucket is, is nobody's business
- * until it is what stands in the way. On refusal also `Retry-After`, never before `t`. draft-ietf-httpapi-ratelimit-headers-11.
+ * Return the rate limit headers of draft-ietf-httpapi-ratelimit-headers-11. `RateLimit-Policy` lists every bucket;
+ * `RateLimit` reports only the tightest, so that the fill level of the global bucket stays private until it limits the
+ * client. A rejected request also gets `Retry-After`, never earlier than `t`.
  */
 export function rateLimitHeaders(admission: Admission): Record<string, string> {
   const { admitted, tightest, buckets, retryAfter } = admission;
@@ -20,7 +21,7 @@ export function rateLimitHeaders(admission: Admission): Record<string, string> {
   return headers;
 }
 
-/** A capacity per time from empty to full: the rate that can be kept up for ever, and never less than `r`. */
+/** The capacity, and the time to refill an empty bucket: the sustainable rate. It is never less than `r`. */
 function quota(policy: Policy): Record<string, number> {
   const seconds = Math.ceil(fillMs(policy) / 1000);
   return seconds > 0 && seconds <= MAX_INTEGER ? { q: policy.capacity, w: seconds } : { q: policy.capacity };

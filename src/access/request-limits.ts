@@ -5,7 +5,7 @@ import type { Limits } from "../limits.ts";
 import { memoizeWeak } from "../memory.ts";
 import { rateLimitHeaders } from "./rate-limit-headers.ts";
 
-/** What a request gives the gate: where counts are kept, a way to go on after the answer, and the answer's headers. */
+/** The parts of Hono's Context used here: the bindings, waitUntil, and the response headers. */
 interface LimitContext {
   env: { KV: KVNamespace };
   executionCtx: { waitUntil(promise: Promise<unknown>): void };
@@ -15,44 +15,44 @@ interface LimitContext {
 /** Token buckets live as long as the isolate, which has one KV binding. */
 const rateLimiterOf = memoizeWeak((kv: KVNamespace) => createRateLimiter({ kv }));
 
-/** The token buckets that one request passes; each step sets the headers that tell of all so far. */
+/** The token buckets that one request passes. Each step sets the headers for all buckets so far. */
 export class RequestLimits {
-  private readonly admission: ReturnType<typeof createRateLimiter>;
-  private readonly asker: LimitContext;
+  private readonly rateLimiter: ReturnType<typeof createRateLimiter>;
+  private readonly context: LimitContext;
   private readonly limits: Limits;
-  private passed: Admission | undefined;
+  private combined: Admission | undefined;
 
-  constructor(asker: LimitContext, limits: Limits) {
-    this.admission = rateLimiterOf(asker.env.KV);
-    this.asker = asker;
+  constructor(context: LimitContext, limits: Limits) {
+    this.rateLimiter = rateLimiterOf(context.env.KV);
+    this.context = context;
     this.limits = limits;
   }
 
-  /** A request of a principal: its own bucket and the global one. Throws rate_limited. */
+  /** Charge a request to its principal's bucket and the global one. Throws rate_limited. */
   admitRequest(principal: Principal): void {
     const { keyPerMinute, globalPerMinute } = this.limits;
     const perMinute = principal.key?.perMinute ?? keyPerMinute;
-    this.admit([bucket("key", principal.id, perMinute), bucket("global", "all", globalPerMinute)]);
+    this.admit([bucketUse("key", principal.id, perMinute), bucketUse("global", "all", globalPerMinute)]);
   }
 
   /**
-   * A request with reference pictures, once it has passed `admitRequest`: a stricter bucket. Throws rate_limited; then
-   * the request still counts in the other buckets, for its pictures have been read and stored.
+   * Charge a request with reference pictures to a stricter bucket, after `admitRequest`. Throws rate_limited; the
+   * request still counts in the other buckets, because its pictures have been read and stored.
    */
   admitReferences(principal: Principal): void {
-    this.admit([bucket("references", principal.id, this.limits.referencesPerMinute)]);
+    this.admit([bucketUse("references", principal.id, this.limits.referencesPerMinute)]);
   }
 
-  /** A signed URL that nobody has viewed yet. Throws rate_limited. */
+  /** Charge the first view of a signed URL. Throws rate_limited. */
   admitSigned(): void {
     const { signedPerMinute, globalPerMinute } = this.limits;
-    this.admit([bucket("signed", "all", signedPerMinute), bucket("global", "all", globalPerMinute)]);
+    this.admit([bucketUse("signed", "all", signedPerMinute), bucketUse("global", "all", globalPerMinute)]);
   }
 
   private admit(uses: BucketUse[]): void {
-    const admission = this.admission.admit(uses, Date.now(), this.asker.executionCtx);
-    this.passed = join(this.passed, admission);
-    for (const [name, value] of Object.entries(rateLimitHeaders(this.passed))) this.asker.header(name, value);
+    const admission = this.rateLimiter.admit(uses, Date.now(), this.context.executionCtx);
+    this.combined = combineAdmissions(this.combined, admission);
+    for (const [name, value] of Object.entries(rateLimitHeaders(this.combined))) this.context.header(name, value);
     if (admission.admitted) return;
     const bucket = admission.tightest?.name ?? "";
     const { retryAfter } = admission;
@@ -60,14 +60,14 @@ export class RequestLimits {
   }
 }
 
-function bucket(name: string, id: string, perMinute: number): BucketUse {
+function bucketUse(name: string, id: string, perMinute: number): BucketUse {
   return { name, id, policy: { capacity: perMinute, perMinute }, cost: 1 };
 }
 
-/** Two steps as one: every bucket of both, and of the tightest the one that refuses, or will refuse first. */
-function join(before: Admission | undefined, now: Admission): Admission {
-  if (before === undefined) return now;
-  const left = ({ tightest }: Admission) => tightest?.remaining ?? Infinity;
-  const tightest = now.admitted && left(before) < left(now) ? before.tightest : now.tightest;
-  return { ...now, tightest, buckets: [...before.buckets, ...now.buckets] };
+/** Combine two steps: the buckets of both, and as the tightest the bucket that rejects or will reject first. */
+function combineAdmissions(earlier: Admission | undefined, latest: Admission): Admission {
+  if (earlier === undefined) return latest;
+  const remaining = ({ tightest }: Admission) => tightest?.remaining ?? Infinity;
+  const tightest = latest.admitted && remaining(earlier) < remaining(latest) ? earlier.tightest : latest.tightest;
+  return { ...latest, tightest, buckets: [...earlier.buckets, ...latest.buckets] };
 }

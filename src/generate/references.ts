@@ -153,8 +153,13 @@ export class ReferenceCache {
     const { limits, trustedHosts: trusted } = config;
     this.folder ??= newId(Date.now());
     const key = keys.reference(this.folder, this.downloadCount++);
-    const metadata = { generation: this.generation.id };
-    const upload = new PictureUpload(env.BUCKET, key, limits.referenceBytes, metadata, { name: field });
+    const upload = new PictureUpload({
+      bucket: env.BUCKET,
+      key,
+      maxBytes: limits.referenceBytes,
+      metadata: { generation: this.generation.id },
+      name: field,
+    });
     try {
       const body = await fetchPublicUrl(url, { signal, limits, trusted });
       await upload.fill(body).catch((cause: unknown) => {

@@ -66,7 +66,12 @@ function vendorCall(
     model: candidate.request.model,
   };
   const openUpload = () =>
-    new PictureUpload(env.BUCKET, recorder.nextPictureKey(), config.limits.pictureBytes, metadata);
+    new PictureUpload({
+      bucket: env.BUCKET,
+      key: recorder.nextPictureKey(),
+      maxBytes: config.limits.pictureBytes,
+      metadata,
+    });
   return { candidate, config, bucket: env.BUCKET, deadline, openUpload, client };
 }
 

@@ -39,7 +39,14 @@ export async function readRequestBody(request: Request, options: RequestBodyOpti
     if (index >= references) throw invalidField("references", `must be at most ${references} pictures`);
     const name = names[index] ?? `references[${index}]`;
     const key = keys.reference(folder, index);
-    const upload = new PictureUpload(env.BUCKET, key, referenceBytes, { generation }, { name, digest });
+    const upload = new PictureUpload({
+      bucket: env.BUCKET,
+      key,
+      maxBytes: referenceBytes,
+      metadata: { generation },
+      name,
+      digest,
+    });
     uploads.push(upload);
     return upload;
   });

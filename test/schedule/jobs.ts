@@ -5,7 +5,7 @@ import { newId } from "../../src/store/ids.ts";
 import type { Generation } from "../../src/store/jobs.ts";
 import { BUCKET } from "../store/bucket.ts";
 
-/** A Worker's bindings with the sandbox for a vendor, and what was sent to its queue. */
+/** A Worker's bindings with the sandbox as vendor, and the messages sent to its queue. */
 export function newEnv(limits: Record<string, number> = {}): { env: Env; sent: string[] } {
   const sent: string[] = [];
   const queue = { send: async ({ generation }: { generation: string }) => void sent.push(generation) };
@@ -13,15 +13,15 @@ export function newEnv(limits: Record<string, number> = {}): { env: Env; sent: s
   return { env: { BUCKET, QUEUE: queue, ...vars } as unknown as Env, sent };
 }
 
-const works: Promise<unknown>[] = [];
-export const ctx = { waitUntil: (work: Promise<unknown>) => void works.push(work) };
+const background: Promise<unknown>[] = [];
+export const ctx = { waitUntil: (work: Promise<unknown>) => void background.push(work) };
 
-/** Resolves when nothing goes on behind the answer any more. */
-export async function settled(): Promise<void> {
-  while (works.length > 0) await works.shift();
+/** Resolve when all work after the response is done. */
+export async function backgroundDone(): Promise<void> {
+  while (background.length > 0) await background.shift();
 }
 
-/** A generation as a route makes it. */
+/** Create a generation as a route does. */
 export function jobOf(
   change: { prompt?: string; receivedAt?: number; uploads?: Generation["uploads"] } = {},
 ): Generation {
@@ -38,12 +38,12 @@ export function jobOf(
   };
 }
 
-/** What a request brings to `enqueue`. */
+/** Create what a request brings to `enqueue`. */
 export function runtimeFor(env: Env): Runtime {
   return { env, config: configOf(env), ...ctx };
 }
 
-/** A message as the queue gives it, and how it was settled. */
+/** Create a queue message that records how it was settled. */
 export function messageOf(body: unknown, attempts = 1): Message & { outcome: string; delay: number } {
   const message = {
     id: newId(Date.now()),
@@ -65,7 +65,7 @@ export function batchOf(messages: Message[], queue = "easel"): MessageBatch {
   return { queue, messages } as unknown as MessageBatch;
 }
 
-export async function empty(): Promise<void> {
+export async function emptyBucket(): Promise<void> {
   const { objects } = await BUCKET.list();
   if (objects.length > 0) await BUCKET.delete(objects.map(({ key }) => key));
 }

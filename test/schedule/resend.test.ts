@@ -6,32 +6,32 @@ import { resendStale } from "../../src/schedule/resend.ts";
 import { getRecord, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
-import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, runtimeFor, settled } from "./jobs.ts";
+import { batchOf, ctx, emptyBucket, jobOf, keysOf, messageOf, newEnv, runtimeFor, backgroundDone } from "./jobs.ts";
 
 const MINUTE = 60_000;
 
 afterEach(async () => {
-  await settled();
-  await empty();
+  await backgroundDone();
+  await emptyBucket();
 });
 
-it("sends what did not come within a lease, and each time waits twice as long as before", async () => {
+it("a message that did not arrive within a lease is sent again, at doubling intervals", async () => {
   const { env, sent } = newEnv();
   const from = Date.now();
   const job = jobOf({ receivedAt: from });
   await enqueue(job, runtimeFor(env));
-  const at: number[] = [];
+  const resentAt: number[] = [];
   for (let second = 12; second <= 3_600; second += 15) {
     const before = sent.length;
     await resendStale(env, from + second * 1000);
-    if (sent.length > before) at.push(second);
+    if (sent.length > before) resentAt.push(second);
   }
-  expect(at).toEqual([42, 117, 267, 567, 1_167, 2_367]);
+  expect(resentAt).toEqual([42, 117, 267, 567, 1_167, 2_367]);
   expect(new Set(sent)).toEqual(new Set([job.id]));
   expect(await getJob(BUCKET, job.id)).toMatchObject({ id: job.id, receivedAt: from });
 });
 
-it("waits for one that is to be tried again until it should have been", async () => {
+it("a job that waits for its retry is not sent before that is due", async () => {
   const { env, sent } = newEnv();
   const from = Date.now();
   const job = jobOf({ prompt: "a cat [sandbox:fail:429]" });
@@ -44,7 +44,7 @@ it("waits for one that is to be tried again until it should have been", async ()
   expect(sent).toEqual([job.id]);
 });
 
-it("leaves alone what is being drawn, and forgets what has ended or was never accepted", async () => {
+it("a running job is left alone, and ended or never accepted jobs are deleted", async () => {
   const { env, sent } = newEnv();
   const later = Date.now() + 10 * MINUTE;
   const [running, ended, dropped] = [jobOf(), jobOf(), jobOf()];
@@ -62,7 +62,7 @@ it("leaves alone what is being drawn, and forgets what has ended or was never ac
   expect(await keysOf("references/")).toEqual([]);
 });
 
-it("sends what was lost, so that its record ends, and what cannot be read, so that it ends among the dead letters", async () => {
+it("lost and unreadable jobs are sent again, so that their records end", async () => {
   const { env, sent } = newEnv({ leaseMs: 100 });
   const [lost, broken] = [jobOf(), jobOf()];
   for (const job of [lost, broken]) await enqueue(job, runtimeFor(env));
@@ -74,7 +74,7 @@ it("sends what was lost, so that its record ends, and what cannot be read, so th
   expect(new Set(sent)).toEqual(new Set([lost.id, broken.id]));
 });
 
-it("sends a hundred in one run, and the others in the next", async () => {
+it("resendStale sends a hundred jobs in one run, and the others in the next", async () => {
   const { env, sent } = newEnv();
   const later = Date.now() + 10 * MINUTE;
   for (let n = 0; n < 105; n++) await enqueue(jobOf(), runtimeFor(env));
