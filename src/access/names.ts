@@ -10,7 +10,7 @@ export function isName(text: string): boolean {
 }
 
 /** Return the name from a path parameter. Throws invalid_request. */
-export function nameIn(path: string | undefined): string {
+export function nameParam(path: string | undefined): string {
   if (path !== undefined && isName(path)) return path;
   throw invalidField("name", `must be ${NAME}`);
 }

@@ -63,7 +63,12 @@ export function signatureOf(secret: string, text: string): string {
 }
 
 /** Verify that path and query were signed with a configured key and have not expired. Throws forbidden. */
-export function verify(path: string, params: ReadonlyMap<string, string>, keys: SigningKeys, now: number): void {
+export function verifySignature(
+  path: string,
+  params: ReadonlyMap<string, string>,
+  keys: SigningKeys,
+  now: number,
+): void {
   const secret = keys.get(params.get("kid") ?? "");
   const expected = secret === undefined ? undefined : signatureOf(secret, signedText(path, params));
   if (expected === undefined || !isEqual(params.get("sig") ?? "", expected))

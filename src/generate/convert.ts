@@ -1,7 +1,7 @@
 import { redact } from "../errors.ts";
 import type { OutputFormat, StoredPicture } from "../image/request.ts";
 import { log } from "../log.ts";
-import { type PictureUpload, readPicture } from "../store/pictures.ts";
+import { type PictureUpload, readStoredPicture } from "../store/pictures.ts";
 import type { Run } from "./vendor-call.ts";
 
 /** The picture in the requested format, if the vendor sent another; with a warning, and unchanged if the conversion fails. */
@@ -31,7 +31,9 @@ async function storeConverted(
   format: OutputFormat,
   upload: PictureUpload,
 ): Promise<StoredPicture> {
-  const converted = await images.input(await readPicture(bucket, picture.key)).output({ format: `image/${format}` });
+  const converted = await images
+    .input(await readStoredPicture(bucket, picture.key))
+    .output({ format: `image/${format}` });
   try {
     await upload.fill(converted.image());
     await upload.finish();

@@ -5,7 +5,7 @@ import { settleAll } from "../store/objects.ts";
 import { addToOwnerIndex, removeFromOwnerIndex } from "../store/owner-index.ts";
 import { deletePictures } from "../store/pictures.ts";
 import { deleteQueued, putQueued, type StoredRecord } from "../store/records.ts";
-import { endTick } from "../store/tick-retention.ts";
+import { recordTickPicture } from "../store/tick-retention.ts";
 import type { GenerationResult } from "./generate.ts";
 import type { Runtime } from "./generation.ts";
 import { newRecord, publicRecord } from "./records.ts";
@@ -58,7 +58,7 @@ export async function sendMessage(queue: Queue, id: string): Promise<void> {
 
 /** Delete a job whose generation has ended, with its reference pictures, and complete its tick. */
 export async function cleanUpJob(bucket: R2Bucket, id: string, job: Generation | null): Promise<void> {
-  if (job?.tick !== undefined) await endTick(bucket, job.tick, id);
+  if (job?.tick !== undefined) await recordTickPicture(bucket, job.tick, id);
   if (job !== null) await deletePictures(bucket, job.uploads);
   await deleteJob(bucket, id);
 }

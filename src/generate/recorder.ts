@@ -6,7 +6,7 @@ import { createdAtOf } from "../store/ids.ts";
 import type { Generation } from "../store/jobs.ts";
 import { retryOnce, settleAll } from "../store/objects.ts";
 import { addToOwnerIndex } from "../store/owner-index.ts";
-import { deletePictures, keys } from "../store/pictures.ts";
+import { deletePictures, pictureKeys } from "../store/pictures.ts";
 import {
   deleteStart,
   heartbeat,
@@ -139,7 +139,7 @@ export class Recorder {
 
   /** The R2 key of the next picture, whether it becomes part of the result or not. */
   nextPictureKey(): string {
-    return keys.picture(this.generation.id, this.pictureCount++);
+    return pictureKeys.picture(this.generation.id, this.pictureCount++);
   }
 
   /** Record the end with the pictures of all calls. Throws if R2 does not accept it. */

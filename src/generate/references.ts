@@ -12,7 +12,7 @@ import {
 import { newId } from "../store/ids.ts";
 import type { Generation } from "../store/jobs.ts";
 import { settleAll } from "../store/objects.ts";
-import { deletePictures, keys, PictureUpload } from "../store/pictures.ts";
+import { deletePictures, pictureKeys, PictureUpload } from "../store/pictures.ts";
 import { getRecord } from "../store/records.ts";
 import { BodyError } from "../stream/body-error.ts";
 import { DownloadError, fetchPublicUrl } from "../vendors/download.ts";
@@ -152,7 +152,7 @@ export class ReferenceCache {
     const { env, config } = this.runtime;
     const { limits, trustedHosts: trusted } = config;
     this.folder ??= newId(Date.now());
-    const key = keys.reference(this.folder, this.downloadCount++);
+    const key = pictureKeys.reference(this.folder, this.downloadCount++);
     const upload = new PictureUpload({
       bucket: env.BUCKET,
       key,

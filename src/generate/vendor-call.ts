@@ -4,7 +4,7 @@ import { referencesOf, type StoredPicture } from "../image/request.ts";
 import type { Candidate, Candidates } from "../models/candidates.ts";
 import type { Generation } from "../store/jobs.ts";
 import { settleAll } from "../store/objects.ts";
-import { PictureUpload, readPicture, UploadSet } from "../store/pictures.ts";
+import { PictureUpload, readStoredPicture, UploadSet } from "../store/pictures.ts";
 import { BodyError } from "../stream/body-error.ts";
 import type { ClientStream } from "../stream/client-stream.ts";
 import { Deadline } from "../vendors/deadline.ts";
@@ -103,7 +103,7 @@ async function requestPictures(call: VendorCall, onAnswer: () => void): Promise<
   let retryAfter: number | undefined;
   let unreadReference: { cause: unknown } | undefined;
   const openReference = (picture: StoredPicture) =>
-    readPicture(bucket, picture.key).catch((cause: unknown) => {
+    readStoredPicture(bucket, picture.key).catch((cause: unknown) => {
       unreadReference = { cause };
       throw cause;
     });

@@ -6,7 +6,7 @@ export function etagOf(text: string): string {
 }
 
 /** Check whether an `If-None-Match` header contains `etag` (weak comparison, RFC 9110 13.1.2). */
-export function matches(header: string | undefined, etag: string): boolean {
+export function etagMatches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.trim() === "*" || header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }

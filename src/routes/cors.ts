@@ -34,7 +34,7 @@ export function corsFor(method: "GET" | "POST"): (c: AppContext, next: Next) => 
 }
 
 /** Allow every page to read a response and its headers, for resources that need no key. */
-export function openToAll(c: AppContext): void {
+export function allowAnyOrigin(c: AppContext): void {
   c.header("access-control-allow-origin", "*");
   c.header("access-control-expose-headers", "*");
 }
@@ -43,7 +43,7 @@ export function openToAll(c: AppContext): void {
  * Answer the preflight request for a picture: every page may read it, even with a client that adds headers to every
  * request.
  */
-export function allowPicture(c: AppContext): Response {
+export function picturePreflight(c: AppContext): Response {
   c.header("access-control-allow-origin", "*");
   c.header("access-control-allow-methods", "GET, HEAD");
   c.header("access-control-allow-headers", "authorization, if-none-match, if-range, range");

@@ -8,14 +8,14 @@ import { referencesOf } from "../image/request.ts";
 import { newId } from "../store/ids.ts";
 import { claimKeyOf } from "../store/claims.ts";
 import type { Generation } from "../store/jobs.ts";
-import { deletePictures, readPicture } from "../store/pictures.ts";
+import { deletePictures, readStoredPicture } from "../store/pictures.ts";
 import { splice } from "../stream/splice.ts";
 import { settlesWithin } from "../timing.ts";
 import type { Dialect, ParsedRequest } from "../vendors/vendor.ts";
 import { type AppContext, principalOf, publicOrigin, runtimeOf, type VendorHeaders } from "./context.ts";
 import { errorResponse } from "./error-response.ts";
 import { sendEvents, sendEventsLater } from "./event-stream.ts";
-import { sendWhole } from "./pictures.ts";
+import { sendWholePicture } from "./pictures.ts";
 import { readRequestBody } from "./request-body.ts";
 import { accepted, asyncWaitMs, answerWithin } from "./respond-async.ts";
 
@@ -133,10 +133,10 @@ async function answerWith(
   if (parsed.responseFormat === "picture" && first !== undefined) {
     // Where the picture stays: the answer has no room for the record.
     c.header("content-location", first.url);
-    return sendWhole(c, first);
+    return sendWholePicture(c, first);
   }
   c.header("content-type", "application/json");
-  return c.body(splice(dialect.encode(record, parsed), (picture) => readPicture(c.env.BUCKET, picture.key)));
+  return c.body(splice(dialect.encode(record, parsed), (picture) => readStoredPicture(c.env.BUCKET, picture.key)));
 }
 
 /** Name the vendor, the model and the warnings in the answer's headers, with the dialect's names for the fields. */

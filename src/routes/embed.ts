@@ -1,6 +1,6 @@
 import source from "../web/embed.js" with { type: "text" };
 import type { AppContext } from "./context.ts";
-import { etagOf, matches } from "./conditional.ts";
+import { etagOf, etagMatches } from "./conditional.ts";
 
 /** Comments on lines of their own. */
 const COMMENTS = /^\s*(?:\/\/.*|\/\*(?:[^*]|\*(?!\/))*\*\/)$/gm;
@@ -24,7 +24,7 @@ export function serveEmbed(c: AppContext): Response {
   // Pages get a new version within an hour of a deployment, and never wait for it.
   c.header("cache-control", "public, max-age=3600, stale-while-revalidate=86400");
   c.header("etag", etag);
-  if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304);
+  if (etagMatches(c.req.header("if-none-match"), etag)) return c.body(null, 304);
   c.header("content-type", "text/javascript; charset=utf-8");
   return c.body(script);
 }

@@ -1,5 +1,5 @@
 import type { Event } from "../image/wire.ts";
-import { readPicture } from "../store/pictures.ts";
+import { readStoredPicture } from "../store/pictures.ts";
 import { type Open, spliceEvents, writeEvents } from "../stream/splice.ts";
 import { settlesWithin } from "../timing.ts";
 import type { Dialect } from "../vendors/vendor.ts";
@@ -36,7 +36,7 @@ export function sendEventsLater(c: AppContext, dialect: Dialect, pending: Promis
 }
 
 function pictureOpener(c: AppContext): Open {
-  return (picture) => readPicture(c.env.BUCKET, picture.key);
+  return (picture) => readStoredPicture(c.env.BUCKET, picture.key);
 }
 
 function eventStream(c: AppContext, body: string | ReadableStream<Uint8Array>): Response {

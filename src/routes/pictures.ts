@@ -1,12 +1,12 @@
 import type { StoredPicture } from "../image/request.ts";
 import { getRecord, isUnfinished } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
-import { openToAll } from "./cors.ts";
-import { etagOf, matches, parseRange } from "./conditional.ts";
+import { allowAnyOrigin } from "./cors.ts";
+import { etagOf, etagMatches, parseRange } from "./conditional.ts";
 import { notFound } from "./error-response.ts";
 import { presentRecord } from "./generations.ts";
 import { isPending } from "../store/jobs.ts";
-import { keys } from "../store/pictures.ts";
+import { pictureKeys } from "../store/pictures.ts";
 import { isId } from "../store/ids.ts";
 
 /** Headers that keep browsers from treating a stored picture as anything else. */
@@ -21,7 +21,7 @@ const PICTURE_NUMBER = /^(0|[1-9]\d?)(?:\.(?:png|jpe?g|webp|gif|avif|heic))?$/;
 
 /** Serve `GET /images/{id}/{n}`: picture n of a generation. The URL is enough to view it; an extension may follow. */
 export async function servePicture(c: AppContext): Promise<Response> {
-  openToAll(c);
+  allowAnyOrigin(c);
   const n = PICTURE_NUMBER.exec(c.req.param("n") ?? "")?.[1];
   const record = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
   const picture = record?.images[Number(n)];
@@ -33,7 +33,7 @@ export async function servePicture(c: AppContext): Promise<Response> {
 }
 
 /** Send a picture in response to a POST: always the whole object. */
-export async function sendWhole(c: AppContext, picture: StoredPicture): Promise<Response> {
+export async function sendWholePicture(c: AppContext, picture: StoredPicture): Promise<Response> {
   return sendFromBucket(c, picture, { offset: 0, length: picture.bytes }, 200);
 }
 
@@ -42,7 +42,7 @@ export async function sendPicture(c: AppContext, picture: StoredPicture, cacheCo
   // A key is written once, so it identifies the bytes as well as their hash would. It is hashed because a viewer with a
   // signed URL that can expire must not learn it.
   const etag = etagOf(picture.key);
-  const notModified = matches(c.req.header("if-none-match"), etag);
+  const notModified = etagMatches(c.req.header("if-none-match"), etag);
   const sameAsBefore = (c.req.header("if-range") ?? etag) === etag;
   // Range is defined for GET only (RFC 9110 14.2).
   const range = c.req.method === "GET" && sameAsBefore ? parseRange(c.req.header("range"), picture.bytes) : undefined;
@@ -55,7 +55,7 @@ export async function sendPicture(c: AppContext, picture: StoredPicture, cacheCo
   c.header("accept-ranges", "bytes");
   c.header("cache-control", cacheControl);
   if (notModified || range === "unsatisfiable") return c.body(null, 304);
-  if (range === undefined) return sendWhole(c, picture);
+  if (range === undefined) return sendWholePicture(c, picture);
   c.header("content-range", `bytes ${range.offset}-${range.offset + range.length - 1}/${picture.bytes}`);
   return sendFromBucket(c, picture, range, 206);
 }
@@ -99,7 +99,7 @@ const REFERENCE_OPEN_MS = 15 * 60_000;
 export async function serveReference(c: AppContext): Promise<Response> {
   const { folder = "", n = "" } = c.req.param();
   const isValid = isId(folder) && /^(?:0|[1-9]\d?)$/.test(n);
-  const object = isValid ? await c.env.BUCKET.get(keys.reference(folder, Number(n))) : null;
+  const object = isValid ? await c.env.BUCKET.get(pictureKeys.reference(folder, Number(n))) : null;
   if (object === null || !(await isReferenceOpen(c.env.BUCKET, object))) {
     void object?.body.cancel();
     return notFound(c, "There is no such picture, or not any more.");

@@ -1,7 +1,7 @@
 import { GatewayError, invalidField } from "../errors.ts";
 import { providersFor } from "../models/candidates.ts";
 import { presetOf } from "../generate/presets.ts";
-import { nameIn, withoutName } from "../access/names.ts";
+import { nameParam, withoutName } from "../access/names.ts";
 import { parsePreset, type Preset } from "../access/presets.ts";
 import { deletePreset, listPresets, putPreset } from "../store/presets.ts";
 import { adminOf, type AppContext, principalOf, configFor } from "./context.ts";
@@ -53,7 +53,7 @@ export async function removePreset(c: AppContext): Promise<Response> {
 
 /** The name in the path, of a preset that may be stored. Throws invalid_request. */
 function changeable(c: AppContext): string {
-  const name = nameIn(c.req.param("name"));
+  const name = nameParam(c.req.param("name"));
   if (configFor(c).presets.has(name))
     throw invalidField("name", `${name} is in the var PRESETS, which counts; change it there`);
   return name;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Env, Config } from "../env.ts";
 import { GatewayError, invalidField } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
-import { UploadSet, keys, PictureUpload } from "../store/pictures.ts";
+import { UploadSet, pictureKeys, PictureUpload } from "../store/pictures.ts";
 import { newId } from "../store/ids.ts";
 import { BodyError } from "../stream/body-error.ts";
 import { boundaryOf } from "../stream/multipart.ts";
@@ -38,7 +38,7 @@ export async function readRequestBody(request: Request, options: RequestBodyOpti
   const pictures = new UploadSet((index) => {
     if (index >= references) throw invalidField("references", `must be at most ${references} pictures`);
     const name = names[index] ?? `references[${index}]`;
-    const key = keys.reference(folder, index);
+    const key = pictureKeys.reference(folder, index);
     const upload = new PictureUpload({
       bucket: env.BUCKET,
       key,

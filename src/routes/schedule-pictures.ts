@@ -1,6 +1,6 @@
 import { invalidField } from "../errors.ts";
 import { isName } from "../access/names.ts";
-import { isStopped, timesToCome } from "../schedule/schedule.ts";
+import { isStopped, upcomingTimes } from "../schedule/schedule.ts";
 import { parseTick, formatTick } from "../schedule/tick.ts";
 import { nextTimes } from "../schedule/cron-times.ts";
 import { readClaim } from "../store/claims.ts";
@@ -8,7 +8,7 @@ import { getRecord } from "../store/records.ts";
 import { type ScheduleSummary, getScheduleSummary } from "../store/schedules.ts";
 import { type TickPicture, getTickPicture, listTickPictures, listTicks, ticks } from "../store/ticks.ts";
 import { type AppContext, publicOrigin, pageSize } from "./context.ts";
-import { openToAll } from "./cors.ts";
+import { allowAnyOrigin } from "./cors.ts";
 import { notFound } from "./error-response.ts";
 import { presentRecord } from "./generations.ts";
 import { sendPicture } from "./pictures.ts";
@@ -22,7 +22,7 @@ const MAX_TICKS = 100;
 
 /** Serve `GET /s/{name}`: the latest picture of a schedule, at a stable URL. The name is enough to view it. */
 export async function serveLatest(c: AppContext): Promise<Response> {
-  openToAll(c);
+  allowAnyOrigin(c);
   const schedule = await findSchedule(c, c.req.param("name"));
   const [latest] = schedule === null ? [] : await listTickPictures(c.env.BUCKET, schedule.id, 1);
   if (schedule === null || latest === undefined) return notFound(c, "There is no such picture, or not yet.");
@@ -32,7 +32,7 @@ export async function serveLatest(c: AppContext): Promise<Response> {
 
 /** Serve `GET /s/{name}/{tick}`: the picture of a past tick, at the URL listed in the history. */
 export async function serveTick(c: AppContext): Promise<Response> {
-  openToAll(c);
+  allowAnyOrigin(c);
   const at = parseTick(c.req.param("tick") ?? "");
   const schedule = at === undefined ? null : await findSchedule(c, c.req.param("name"));
   const past = schedule === null || at === undefined ? null : await getTickPicture(c.env.BUCKET, schedule.id, at);
@@ -43,7 +43,7 @@ export async function serveTick(c: AppContext): Promise<Response> {
 
 /** Serve `GET /s/{name}.json?limit=&before=`: the ticks, latest first; `more` is the `before` of the next page. */
 export async function serveHistory(c: AppContext): Promise<Response> {
-  openToAll(c);
+  allowAnyOrigin(c);
   const schedule = await findSchedule(c, c.req.param("file")?.slice(0, -".json".length));
   if (schedule === null) return notFound(c, "There is no such schedule.");
   const limit = pageSize(c, DEFAULT_TICKS, MAX_TICKS);
@@ -66,7 +66,7 @@ export async function serveHistory(c: AppContext): Promise<Response> {
     name,
     cron,
     timezone,
-    next: timesToCome(schedule, Date.now(), stopped),
+    next: upcomingTimes(schedule, Date.now(), stopped),
     latest: `${publicOrigin(c)}/s/${name}`,
     ticks: rows.filter((row) => row !== undefined),
     more: claimed.length < limit || last === undefined ? null : formatTick(last),

@@ -1,14 +1,14 @@
 import { GatewayError, invalidField } from "../errors.ts";
 import type { Principal } from "../access/authenticate.ts";
 import { RequestLimits } from "../access/request-limits.ts";
-import { nameIn, withoutName } from "../access/names.ts";
-import { isStopped, ownerOf, parseSchedule, scheduleWireOf } from "../schedule/schedule.ts";
+import { nameParam, withoutName } from "../access/names.ts";
+import { isStopped, ownerOf, parseSchedule, presentSchedule } from "../schedule/schedule.ts";
 import { checkRequest } from "../schedule/request.ts";
 import { newId } from "../store/ids.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, type Schedule } from "../store/schedules.ts";
 import { deleteTicks } from "../store/ticks.ts";
 import { type AppContext, principalOf, publicOrigin, configFor, runtimeOf } from "./context.ts";
-import { matches } from "./conditional.ts";
+import { etagMatches } from "./conditional.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
 import { fingerprintMismatch } from "../generate/run-once.ts";
@@ -25,7 +25,7 @@ export async function replaceSchedule(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
   const config = configFor(c);
   new RequestLimits(c, config.limits).admitRequest(principal);
-  const name = nameIn(c.req.param("name"));
+  const name = nameParam(c.req.param("name"));
   const now = Date.now();
   const terms = parseSchedule(withoutName(await jsonBody(c), name), now);
   for (let tries = 0; tries < TRIES; tries++) {
@@ -89,7 +89,7 @@ export async function removeSchedule(c: AppContext): Promise<Response> {
 
 /** The schedule in the path; undefined where it is not the principal's. */
 async function own(c: AppContext, principal: Principal) {
-  const found = await getSchedule(c.env.BUCKET, nameIn(c.req.param("name")));
+  const found = await getSchedule(c.env.BUCKET, nameParam(c.req.param("name")));
   return found !== null && mayUse(principal, found.schedule) ? found : undefined;
 }
 
@@ -117,7 +117,7 @@ async function checkCount(c: AppContext, { id, key }: Principal): Promise<void> 
 
 function checkMatch(c: AppContext, etag: string | undefined): void {
   const wanted = c.req.header("if-match");
-  const there = (tags: string | undefined) => etag !== undefined && matches(tags, etag);
+  const there = (tags: string | undefined) => etag !== undefined && etagMatches(tags, etag);
   if (wanted !== undefined && !there(wanted))
     throw invalidField("If-Match", "is not the ETag of the schedule as it is now", { status: 412 });
   if (there(c.req.header("if-none-match")))
@@ -130,7 +130,7 @@ function refuseName(says: string): never {
 
 function answer(c: AppContext, schedule: Schedule, stopped = false): Response {
   c.header("cache-control", "no-store");
-  return c.json(scheduleWireOf(schedule, publicOrigin(c), Date.now(), stopped));
+  return c.json(presentSchedule(schedule, publicOrigin(c), Date.now(), stopped));
 }
 
 /** `POST /v1/schedules/{name}/run`: a tick now, which the next times do not depend on; 202 and where its record is. */

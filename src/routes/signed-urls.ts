@@ -1,6 +1,6 @@
 import { applyPreset, parsePresetQuery, type Preset } from "../access/presets.ts";
 import { RequestLimits } from "../access/request-limits.ts";
-import { readQuery, sortedQuery, verify } from "../access/signatures.ts";
+import { readQuery, sortedQuery, verifySignature } from "../access/signatures.ts";
 import { GatewayError } from "../errors.ts";
 import { cachedPresetOf, presetOf } from "../generate/presets.ts";
 import { runOnce } from "../generate/run-once.ts";
@@ -12,7 +12,7 @@ import { readClaim } from "../store/claims.ts";
 import { newId } from "../store/ids.ts";
 import { type Lifecycle, lifecycleOf, type StoredRecord } from "../store/records.ts";
 import { type AppContext, configFor, publicOrigin, runtimeOf } from "./context.ts";
-import { openToAll } from "./cors.ts";
+import { allowAnyOrigin } from "./cors.ts";
 import { errorResponse, notFound } from "./error-response.ts";
 import { sendPicture } from "./pictures.ts";
 import { answerWithin, LOOK_AGAIN_SECONDS } from "./respond-async.ts";
@@ -32,11 +32,11 @@ type Params = ReadonlyMap<string, string>;
  * then on. HEAD generates nothing.
  */
 export async function serveSigned(c: AppContext): Promise<Response> {
-  openToAll(c);
+  allowAnyOrigin(c);
   try {
     const { pathname, search } = new URL(c.req.url);
     const params = readQuery(search.slice(1));
-    verify(pathname, params, configFor(c).signingKeys, Date.now());
+    verifySignature(pathname, params, configFor(c).signingKeys, Date.now());
     return await serveView(c, params);
   } catch (thrown) {
     c.header("cache-control", "no-store");

@@ -10,7 +10,7 @@ import { vendors } from "../vendors/index.ts";
 import { parseWire } from "../vendors/request-schema.ts";
 import type { ParsedRequest, Dialect } from "../vendors/vendor.ts";
 import { localTime } from "./cron-times.ts";
-import { checkVariables, fill, fillText } from "./variables.ts";
+import { checkVariables, fillVariables, fillText } from "./variables.ts";
 
 const dialects = new Map(
   vendors
@@ -44,7 +44,7 @@ export async function requestForTick(
   const values = { ...localTime(at, timezone), counter: String(count) };
   const item = rotate[(count - 1) % rotate.length];
   try {
-    const wire = fill(body, { ...values, item: item && fillText(item, values) });
+    const wire = fillVariables(body, { ...values, item: item && fillText(item, values) });
     const parsed = await validate(dialect.decode(wire, [], new Headers()), owner, [], runtime);
     return { parsed, dialect: dialect.name };
   } catch (thrown) {

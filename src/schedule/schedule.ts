@@ -79,7 +79,7 @@ export function parseSchedule(wire: unknown, now: number): ScheduleInput {
 }
 
 /** Return a schedule as its owner sees it, with its next times, or the reason why there are none. */
-export function scheduleWireOf(schedule: Schedule, origin: string, now: number, stopped: boolean) {
+export function presentSchedule(schedule: Schedule, origin: string, now: number, stopped: boolean) {
   const { name, cron, timezone, request, rotate, keep, enabled, createdAt, updatedAt } = schedule;
   const url = `${origin}/s/${name}`;
   return {
@@ -92,7 +92,7 @@ export function scheduleWireOf(schedule: Schedule, origin: string, now: number, 
     enabled,
     createdAt,
     updatedAt,
-    next: timesToCome(schedule, now, stopped),
+    next: upcomingTimes(schedule, now, stopped),
     stopped: stopped ? STOPPED_REASON : null,
     latest: url,
     history: `${url}.json`,
@@ -100,7 +100,7 @@ export function scheduleWireOf(schedule: Schedule, origin: string, now: number, 
 }
 
 /** Return the next times, in ISO 8601 and UTC; none while the schedule is disabled or stopped. */
-export function timesToCome(
+export function upcomingTimes(
   { cron, timezone, enabled }: Pick<Schedule, "cron" | "timezone" | "enabled">,
   now: number,
   stopped: boolean,

@@ -16,7 +16,7 @@ const VARIABLE = /\{\{([^{}]*)\}\}/g;
 /**
  * Replace the variables in all texts of a request's JSON, once: an inserted value is plain text, not searched again.
  */
-export function fill(wire: unknown, values: VariableValues): unknown {
+export function fillVariables(wire: unknown, values: VariableValues): unknown {
   return mapTexts(wire, "", (text) => fillText(text, values));
 }
 

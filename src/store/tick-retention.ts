@@ -14,7 +14,11 @@ const CLAIM_RETENTION_MS = 24 * 60 * 60_000;
  * Record the picture of a tick once its generation has ended; may be called again. A failure leaves the last picture in
  * place.
  */
-export async function endTick(bucket: R2Bucket, { name, schedule: id, at }: Tick, generation: string): Promise<void> {
+export async function recordTickPicture(
+  bucket: R2Bucket,
+  { name, schedule: id, at }: Tick,
+  generation: string,
+): Promise<void> {
   const record = await getRecord(bucket, generation);
   const [picture] = record?.images ?? [];
   const stored = picture === undefined ? null : await getSchedule(bucket, name);

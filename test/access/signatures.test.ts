@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { parseSigningKeys, readQuery, signatureOf, signedText, verify, weakKeys } from "../../src/access/signatures.ts";
+import {
+  parseSigningKeys,
+  readQuery,
+  signatureOf,
+  signedText,
+  verifySignature,
+  weakKeys,
+} from "../../src/access/signatures.ts";
 import vectors from "../fixtures/signatures.json" with { type: "json" };
 
 const keys = parseSigningKeys(JSON.stringify(vectors.keys));
@@ -10,7 +17,7 @@ const SIG = signatureOf(vectors.keys.main, TEXT);
 /** Verify a URL's path and query. */
 function verifyUrl(url: string, live = keys, now = NOW): void {
   const { pathname, search } = new URL(url, "https://example.com");
-  verify(pathname, readQuery(search.slice(1)), live, now);
+  verifySignature(pathname, readQuery(search.slice(1)), live, now);
 }
 
 describe.each(vectors.signed)("$what", ({ url, text, kid }) => {

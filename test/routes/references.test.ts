@@ -1,12 +1,12 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { app } from "../../src/app.ts";
-import { keys } from "../../src/store/pictures.ts";
+import { pictureKeys } from "../../src/store/pictures.ts";
 import { newId } from "../../src/store/ids.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
 
 const folder = newId(Date.now());
-const key = keys.reference(folder, 0);
+const key = pictureKeys.reference(folder, 0);
 afterEach(async () => {
   vi.restoreAllMocks();
   await BUCKET.delete(key);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { checkVariables, fill } from "../../src/schedule/variables.ts";
+import { checkVariables, fillVariables } from "../../src/schedule/variables.ts";
 
 const values = { date: "2026-11-20", time: "08:00", weekday: "Friday", counter: "7", item: "a {{date}} $& fox" };
 
 describe("variables", () => {
   it("variables in any text, with or without spaces, are replaced once", () => {
     const wire = { prompt: "{{item}} on {{ weekday }}, {{date}} {{time}}", turns: [{ text: "No. {{counter}}" }], n: 1 };
-    expect(fill(wire, values)).toEqual({
+    expect(fillVariables(wire, values)).toEqual({
       prompt: "a {{date}} $& fox on Friday, 2026-11-20 08:00",
       turns: [{ text: "No. 7" }],
       n: 1,
@@ -20,7 +20,7 @@ describe("variables", () => {
       "{".repeat(60_000),
       `{{${" x".repeat(30_000)}`,
     ]) {
-      expect(fill({ prompt: text }, values)).toEqual({ prompt: text });
+      expect(fillVariables({ prompt: text }, values)).toEqual({ prompt: text });
       expect(() => checkVariables({ prompt: text }, "request", undefined)).not.toThrow();
     }
   });
@@ -41,7 +41,7 @@ describe("variables", () => {
 
   it("everything else in a request stays unchanged", () => {
     const wire = { prompt: "{date} { {date} } {{}", seed: 4, flag: null };
-    expect(fill(wire, values)).toEqual(wire);
+    expect(fillVariables(wire, values)).toEqual(wire);
     expect(() => checkVariables(wire, "request", undefined)).not.toThrow();
   });
 

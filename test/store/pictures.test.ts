@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { deletePictures, keys, PictureUpload, readPicture, spillTo } from "../../src/store/pictures.ts";
+import { deletePictures, pictureKeys, PictureUpload, readStoredPicture, spillTo } from "../../src/store/pictures.ts";
 import { BodyError } from "../../src/stream/body-error.ts";
 import { gif, heif, jpeg, png, webp } from "../image/pictures.ts";
 import { chunks, Random } from "../stream/random.ts";
 import { drain, equal, failureOf } from "../stream/streams.ts";
 import { BUCKET } from "./bucket.ts";
 
-const KEY = keys.picture("test", 0);
+const KEY = pictureKeys.picture("test", 0);
 const PART = 20 * 262_146;
 const METADATA = { generation: "test", vendor: "sandbox", model: "any" };
 
@@ -72,7 +72,7 @@ describe("PictureUpload", () => {
       "image/png",
       "640",
     ]);
-    expect(equal(await drain(await readPicture(BUCKET, KEY)), bytes)).toBe(true);
+    expect(equal(await drain(await readStoredPicture(BUCKET, KEY)), bytes)).toBe(true);
   });
 
   it.each(SAMPLES)("a truncated %s is refused, and nothing is left in R2", async (type, bytes) => {
@@ -102,7 +102,7 @@ describe("PictureUpload", () => {
       padded.set(bytes);
       padded.set(padding, bytes.length);
       await (await uploadInChunks(padded)).finish();
-      expect(equal(await drain(await readPicture(BUCKET, KEY)), padded)).toBe(true);
+      expect(equal(await drain(await readStoredPicture(BUCKET, KEY)), padded)).toBe(true);
     }
   });
 
@@ -113,7 +113,7 @@ describe("PictureUpload", () => {
     const upload = await uploadInChunks(padded);
     await upload.finish();
     expect(upload.stored).toMatchObject({ type: "image/png", width: 640, height: 480, bytes: padded.length });
-    expect(equal(await drain(await readPicture(BUCKET, KEY)), padded)).toBe(true);
+    expect(equal(await drain(await readStoredPicture(BUCKET, KEY)), padded)).toBe(true);
   });
 
   it("the error names the field of the refused picture", async () => {
@@ -186,7 +186,7 @@ describe("spillTo", () => {
 
 describe("readPicture and deletePictures", () => {
   it("readPicture names the missing object", async () => {
-    expect(await failureOf(readPicture(BUCKET, "pictures/none"))).toMatchObject({
+    expect(await failureOf(readStoredPicture(BUCKET, "pictures/none"))).toMatchObject({
       message: "no object pictures/none in R2",
     });
   });
