@@ -9,7 +9,7 @@ import { join, posix, relative, sep } from "node:path";
  */
 const LAYERS = [
   ["errors.ts", "log.ts", "image/", "web/"],
-  ["limits.ts", "memory.ts", "timing.ts", "hash.ts"],
+  ["limits.ts", "memory.ts", "concurrency.ts"],
   ["stream/"],
   ["vendors/"],
   ["access/"],

@@ -3,7 +3,7 @@ import { type GatewayError, withDetail } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { type Endpoint, isReachable } from "../vendors/send.ts";
 import type { CallResult, FailedCall } from "./generation.ts";
-import { MAX_CONCURRENT, Semaphore } from "./semaphore.ts";
+import { MAX_CONCURRENT, Semaphore } from "../concurrency.ts";
 import { callVendor, type Run } from "./vendor-call.ts";
 
 /**

@@ -2,7 +2,7 @@ import type { Config, Env } from "../env.ts";
 import type { GatewayError } from "../errors.ts";
 import type { Cost } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
-import type { Semaphore } from "./semaphore.ts";
+import type { Semaphore } from "../concurrency.ts";
 
 /** What an event (a request, a cron event, a queue batch) brings to the generations that it runs. */
 export interface Runtime {

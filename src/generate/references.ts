@@ -17,7 +17,7 @@ import { getRecord } from "../store/records.ts";
 import { BodyError } from "../stream/body-error.ts";
 import { DownloadError, fetchPublicUrl } from "../vendors/download.ts";
 import type { Runtime } from "./generation.ts";
-import { Semaphore } from "./semaphore.ts";
+import { Semaphore } from "../concurrency.ts";
 
 const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
 

@@ -5,7 +5,7 @@ import { acquireClaim, type Claim, type ClaimState, releaseClaim, replaceClaim }
 import { type Generation, isPending } from "../store/jobs.ts";
 import { areStored, deletePictures } from "../store/pictures.ts";
 import { fence, FENCED, getRecord, lifecycleOf, type StoredRecord } from "../store/records.ts";
-import { poll } from "../timing.ts";
+import { poll } from "../concurrency.ts";
 import { enqueue } from "./enqueue.ts";
 import { generate, type GenerationResult } from "./generate.ts";
 import type { Runtime } from "./generation.ts";

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
+import { sha256Hex } from "../store/ids.ts";
 
 /** Return a strong ETag derived from `text`, which it does not reveal. */
 export function etagOf(text: string): string {
-  return `"${createHash("sha256").update(text).digest("hex").slice(0, 32)}"`;
+  return `"${sha256Hex(text).slice(0, 32)}"`;
 }
 
 /** Check whether an `If-None-Match` header contains `etag` (weak comparison, RFC 9110 13.1.2). */

@@ -10,7 +10,7 @@ import { claimKeyOf } from "../store/claims.ts";
 import type { Generation } from "../store/jobs.ts";
 import { deletePictures, readStoredPicture } from "../store/pictures.ts";
 import { splice } from "../stream/splice.ts";
-import { settlesWithin } from "../timing.ts";
+import { settlesWithin } from "../concurrency.ts";
 import type { Dialect, ParsedRequest } from "../vendors/vendor.ts";
 import { type AppContext, principalOf, publicOrigin, runtimeOf, type VendorHeaders } from "./context.ts";
 import { errorResponse } from "./error-response.ts";

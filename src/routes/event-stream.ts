@@ -1,7 +1,7 @@
 import type { Event } from "../image/wire.ts";
 import { readStoredPicture } from "../store/pictures.ts";
 import { type Open, spliceEvents, writeEvents } from "../stream/splice.ts";
-import { settlesWithin } from "../timing.ts";
+import { settlesWithin } from "../concurrency.ts";
 import type { Dialect } from "../vendors/vendor.ts";
 import type { AppContext } from "./context.ts";
 import { formatError } from "./error-response.ts";

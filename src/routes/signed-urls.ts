@@ -5,7 +5,7 @@ import { GatewayError } from "../errors.ts";
 import { cachedPresetOf, presetOf } from "../generate/presets.ts";
 import { runOnce } from "../generate/run-once.ts";
 import { checkLimits } from "../generate/validate.ts";
-import { sha256Hex } from "../hash.ts";
+import { sha256Hex } from "../store/ids.ts";
 import type { ImageRequest } from "../image/request.ts";
 import { selectCandidates } from "../models/candidates.ts";
 import { readClaim } from "../store/claims.ts";

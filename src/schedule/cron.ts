@@ -1,7 +1,7 @@
 import { type Env, configOf } from "../env.ts";
 import { redact } from "../errors.ts";
 import type { Runtime } from "../generate/generation.ts";
-import { Semaphore } from "../generate/semaphore.ts";
+import { Semaphore } from "../concurrency.ts";
 import { log } from "../log.ts";
 import { getClock, type PendingTick, setClock } from "../store/clock.ts";
 import { getSchedule, listSchedules, type ScheduleSummary } from "../store/schedules.ts";

@@ -4,7 +4,7 @@ import { cleanUpJob } from "../generate/enqueue.ts";
 import { generate } from "../generate/generate.ts";
 import type { Runtime } from "../generate/generation.ts";
 import { AlreadyStartedError, RetryLaterError } from "../generate/recorder.ts";
-import { MAX_CONCURRENT, Semaphore } from "../generate/semaphore.ts";
+import { MAX_CONCURRENT, Semaphore } from "../concurrency.ts";
 import { log } from "../log.ts";
 import { isId } from "../store/ids.ts";
 import { type Generation, getJob, putJob } from "../store/jobs.ts";

@@ -1,5 +1,5 @@
 import { invalidField } from "../errors.ts";
-import { sha256Hex } from "../hash.ts";
+import { sha256Hex } from "./ids.ts";
 import { retryOnce, updateObject, type Version } from "./objects.ts";
 
 const HEADER = "Idempotency-Key";

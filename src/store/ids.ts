@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** R2 lists keys in ascending order only, so a key holds the distance of its time to this one. */
 const LATEST = 2 ** 48 - 1;
 
@@ -24,4 +26,9 @@ export function createdAtOf(id: string): number {
 
 export function isId(text: string): boolean {
   return /^[0-9a-z]{10}[0-9a-f]{30}$/.test(text);
+}
+
+/** SHA-256 of a text in hex, for keys of R2 objects and for ETags. */
+export function sha256Hex(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

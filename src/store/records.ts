@@ -1,7 +1,7 @@
 import type { ErrorDetail } from "../errors.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
-import { poll } from "../timing.ts";
+import { poll } from "../concurrency.ts";
 import { retryOnce, putJson } from "./objects.ts";
 import { isId, createdAtOf } from "./ids.ts";
 

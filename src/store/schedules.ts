@@ -1,4 +1,4 @@
-import { putJson, pagesOf } from "./objects.ts";
+import { pagesOf, updateObject } from "./objects.ts";
 
 /** A schedule as stored in R2, in one object: the request to generate, and its times. */
 export interface Schedule extends ScheduleSummary {
@@ -32,14 +32,20 @@ export interface ScheduleSummary {
   since: number;
 }
 
+/** Writes that others may overtake before a client is told to try again. */
+const MAX_CONFLICTS = 5;
+
 const PREFIX = "schedules/";
 const scheduleKey = (name: string) => `${PREFIX}${name}.json`;
 
-/** Return a schedule with its ETag; null if there is none of this name. */
-export async function getSchedule(
-  bucket: R2Bucket,
-  name: string,
-): Promise<{ schedule: Schedule; etag: string } | null> {
+/** A schedule with its ETag, quoted as in HTTP. */
+export interface StoredSchedule {
+  schedule: Schedule;
+  etag: string;
+}
+
+/** Read a schedule; null if there is none of this name. */
+export async function getSchedule(bucket: R2Bucket, name: string): Promise<StoredSchedule | null> {
   const object = await bucket.get(scheduleKey(name));
   return object === null ? null : { schedule: await object.json<Schedule>(), etag: object.httpEtag };
 }
@@ -51,20 +57,25 @@ export async function getScheduleSummary(bucket: R2Bucket, name: string): Promis
 }
 
 /**
- * Write a schedule over the version with `etag`, or create it without one. Returns the new ETag; undefined if another
- * write came first.
+ * Create or change a schedule by compare-and-swap: `change` gets the current one and returns the new one, again if another
+ * write came first. Throws what `change` throws, or ConflictError after several tries.
  */
-export async function putSchedule(
+export async function updateSchedule(
   bucket: R2Bucket,
-  schedule: Schedule,
-  etag: string | undefined,
-): Promise<string | undefined> {
-  const { name, id, cron, timezone, enabled, since, principal } = schedule;
-  const put = await putJson(bucket, scheduleKey(name), schedule, {
-    onlyIf: etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: etag.replaceAll('"', "") },
-    customMetadata: { id, cron, timezone, enabled: String(enabled), since: String(since), principal },
+  name: string,
+  change: (found: StoredSchedule | null) => Promise<Schedule>,
+): Promise<StoredSchedule & { isNew: boolean }> {
+  const read = async () => {
+    const found = await getSchedule(bucket, name);
+    return { value: found, etag: found?.etag.replaceAll('"', "") };
+  };
+  return updateObject(bucket, scheduleKey(name), { read, maxConflicts: MAX_CONFLICTS }, async ({ value: found }) => {
+    const schedule = await change(found);
+    const { id, cron, timezone, enabled, since, principal } = schedule;
+    const customMetadata = { id, cron, timezone, enabled: String(enabled), since: String(since), principal };
+    const result = ({ httpEtag }: R2Object) => ({ schedule, etag: httpEtag, isNew: found === null });
+    return { write: schedule, options: { customMetadata }, result };
   });
-  return put?.httpEtag;
 }
 
 /** Delete a schedule; its ticks are deleted by deleteTicks. */
