@@ -1,9 +1,8 @@
 import type { Env, Config } from "../env.ts";
 import { GatewayError, invalidField } from "../errors.ts";
-import { sha256Hex } from "../store/ids.ts";
+import { sha256Hex, newId } from "../store/ids.ts";
 import type { StoredPicture } from "../image/request.ts";
 import { UploadSet, pictureKeys, PictureUpload } from "../store/pictures.ts";
-import { newId } from "../store/ids.ts";
 import { BodyError } from "../stream/body-error.ts";
 import { boundaryOf } from "../stream/multipart.ts";
 import { readForm } from "../stream/read-form.ts";

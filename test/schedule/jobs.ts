@@ -1,5 +1,4 @@
-import type { Env } from "../../src/env.ts";
-import { configOf } from "../../src/env.ts";
+import { type Env, configOf } from "../../src/env.ts";
 import type { Runtime } from "../../src/generate/generation.ts";
 import { newId } from "../../src/store/ids.ts";
 import type { Generation } from "../../src/store/jobs.ts";

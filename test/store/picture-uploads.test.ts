@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
-import { UploadSet } from "../../src/store/pictures.ts";
-import { PictureUpload } from "../../src/store/pictures.ts";
+import { UploadSet, PictureUpload } from "../../src/store/pictures.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET, watchBucket } from "./bucket.ts";
 

@@ -10,10 +10,10 @@ import {
   putStart,
   type StoredRecord,
   heartbeat,
+  expireStale,
+  waitForEnd,
 } from "../../src/store/records.ts";
-import { expireStale } from "../../src/store/records.ts";
 import { removeFromOwnerIndex, listRecords, addToOwnerIndex } from "../../src/store/owner-index.ts";
-import { waitForEnd } from "../../src/store/records.ts";
 import { failureOf } from "../stream/streams.ts";
 import { BUCKET, watchBucket } from "./bucket.ts";
 
