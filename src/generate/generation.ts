@@ -1,6 +1,6 @@
 import type { Config, Env } from "../env.ts";
-import type { GatewayError } from "../errors.ts";
-import type { Cost } from "../image/record.ts";
+import { GatewayError } from "../errors.ts";
+import type { Attempt, Cost } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
 import type { Semaphore } from "../concurrency.ts";
 
@@ -34,4 +34,24 @@ export interface FailedCall {
   candidateIndex: number;
   error: GatewayError;
   deadline: number;
+}
+
+/** Thrown if the start of a generation could not be recorded: no vendor was called, and there is no record. */
+export class NotStartedError extends GatewayError {}
+
+/** Thrown if another run has started the same generation: the record is that run's. */
+export class AlreadyStartedError extends NotStartedError {
+  constructor() {
+    super("idempotency_conflict", "This generation is being drawn already.", { retryable: true });
+  }
+}
+
+/** Thrown to the queue consumer if a job is to be tried again, with the attempts up to now. The record stays open. */
+export class RetryLaterError extends GatewayError {
+  readonly attempts: readonly Attempt[];
+
+  constructor(error: GatewayError, attempts: readonly Attempt[]) {
+    super(error.code, error.message, error);
+    this.attempts = attempts;
+  }
 }

@@ -15,31 +15,18 @@ import {
   START_RECORD_AFTER_MS,
   type StoredRecord,
 } from "../store/records.ts";
-import type { CallResult, Mode, Runtime } from "./generation.ts";
-import { newRecord, publicRecord, usageOf } from "./records.ts";
+import {
+  AlreadyStartedError,
+  type CallResult,
+  type Mode,
+  NotStartedError,
+  RetryLaterError,
+  type Runtime,
+} from "./generation.ts";
+import { eventOf, newRecord, publicRecord, usageOf } from "./records.ts";
 
 /** Receives the record when its vendor is known; the object is the record itself, and changes until the generation ends. */
 export type VendorSelected = (record: Pick<GenerationRecord, "vendor" | "model" | "warnings">) => void;
-
-/** Thrown if the start of a generation could not be recorded: no vendor was called, and there is no record. */
-class NotStartedError extends GatewayError {}
-
-/** Thrown if another run has started the same generation: the record is that run's. */
-export class AlreadyStartedError extends NotStartedError {
-  constructor() {
-    super("idempotency_conflict", "This generation is being drawn already.", { retryable: true });
-  }
-}
-
-/** Thrown to the queue consumer if a job is to be tried again, with the attempts up to now. The record stays open. */
-export class RetryLaterError extends GatewayError {
-  readonly attempts: readonly Attempt[];
-
-  constructor(error: GatewayError, attempts: readonly Attempt[]) {
-    super(error.code, error.message, error);
-    this.attempts = attempts;
-  }
-}
 
 /** A vendor call in a record while it runs. */
 export interface RunningAttempt {
@@ -188,7 +175,7 @@ export class Recorder {
     this.record.status = status;
     this.record.finishedAt = new Date().toISOString();
     this.record.usage = usageOf(this.record, timings, vendorUsage);
-    this.log(error);
+    log("generation", eventOf(this.record, error, error && this.redacted(error.cause)));
     await Promise.all([retryOnce(() => putEnd(BUCKET, this.record)), this.indexOwner()]);
   }
 
@@ -219,25 +206,6 @@ export class Recorder {
         ? Promise.resolve()
         : addToOwnerIndex(BUCKET, this.record).catch((error: unknown) => this.logWriteFailure(error));
     return this.indexed;
-  }
-
-  private log(error: GatewayError | undefined): void {
-    const { id, status, dialect, vendor, model, attempts, usage } = this.record;
-    log("generation", {
-      generation: id,
-      status,
-      dialect,
-      vendor,
-      model,
-      attempts,
-      pictures: usage?.pictures,
-      bytes: usage?.bytes,
-      cost: usage?.cost,
-      ms: usage?.ms,
-      error: error?.code,
-      vendorStatus: error?.vendorStatus,
-      cause: error?.code === "internal" ? this.redacted(error.cause) : undefined,
-    });
   }
 
   private redacted(cause: unknown): string {

@@ -1,3 +1,4 @@
+import type { GatewayError } from "../errors.ts";
 import { totalCost } from "../image/model-spec.ts";
 import type { GenerationRecord, Timings, Usage } from "../image/record.ts";
 import type { Generation } from "../store/jobs.ts";
@@ -44,5 +45,28 @@ export function usageOf(
     cost: totalCost(attempts.flatMap(({ cost }) => cost ?? [])),
     ms,
     vendor,
+  };
+}
+
+/** The log event of an ended generation: without prompt and pictures. */
+export function eventOf(
+  { id, status, dialect, vendor, model, attempts, usage }: StoredRecord,
+  error: GatewayError | undefined,
+  cause: string | undefined,
+): Record<string, unknown> {
+  return {
+    generation: id,
+    status,
+    dialect,
+    vendor,
+    model,
+    attempts,
+    pictures: usage?.pictures,
+    bytes: usage?.bytes,
+    cost: usage?.cost,
+    ms: usage?.ms,
+    error: error?.code,
+    vendorStatus: error?.vendorStatus,
+    cause: error?.code === "internal" ? cause : undefined,
   };
 }
