@@ -1,5 +1,5 @@
-// A process of its own: what the Worker's R2 and KV bindings talk to, in workerd's binding protocol. It keeps no bytes:
-// a picture that is asked for is the one of its size, the same that the upstream sent.
+// A separate process behind the Worker's R2 and KV bindings, in workerd's binding protocol. It stores no bytes: a get
+// returns the picture of that size, the same that the upstream sent.
 import { answer, type Head, listen, type Taker } from "./http.ts";
 import { picture, SIZES } from "./sizes.ts";
 
@@ -11,7 +11,7 @@ interface Meta {
 
 const sizes = new Map<string, number>();
 const uploads = new Map<string, number>();
-/** More are forgotten, oldest first. */
+/** The most objects remembered; the oldest leave first. */
 const REMEMBERED = 1_000;
 const pictures = new Map(Object.keys(SIZES).map((size) => [picture(size).length, picture(size)]));
 let count = 0;
@@ -22,7 +22,7 @@ const port = await listen((head) =>
 process.send?.({ port });
 process.on("disconnect", () => process.exit(0));
 
-/** A write: its metadata as JSON, then the bytes, which are counted. */
+/** A put: its metadata as JSON, then the bytes, which are counted. */
 function put(head: Head): Taker {
   const metaBytes = Number(head.header("cf-r2-metadata-size"));
   let text = "";
@@ -57,7 +57,7 @@ function write({ method, object = "", uploadId = "" }: Meta, bytes: number): Buf
   return answer("");
 }
 
-/** A get of an object; everything else here is KV, where nothing is known. */
+/** A get of an object; every other request is KV, which is empty. */
 function read(head: Head): Taker {
   const request = head.header("cf-r2-request");
   if (request === undefined) return { end: () => answer('{"keys":[],"list_complete":true}') };
@@ -82,7 +82,7 @@ function metaOf(name: string, size: number): object {
   return { name, version: etag, size, etag, uploaded: 0, httpFields: {}, customFields: [], checksums: { 0: etag } };
 }
 
-/** The protocol's answer: metadata as JSON, and after it the object's bytes. */
+/** An answer of the protocol: metadata as JSON, then the object's bytes. */
 function encode(meta: object, body?: Buffer): Buffer[] {
   const text = Buffer.from(JSON.stringify(meta));
   const length = text.length + (body?.length ?? 0);

@@ -1,7 +1,7 @@
 import { post } from "./client.ts";
 import { picture, SIZES } from "./sizes.ts";
 
-/** One way through the Worker, at one size and with so many clients at once. */
+/** One path through the Worker, with one picture size and one number of clients. */
 export interface Cell {
   id: string;
   variant: string;
@@ -9,9 +9,9 @@ export interface Cell {
   clients: number;
   vars: Record<string, string>;
   request: Buffer;
-  /** Characters of base64 that one request moves. */
+  /** Characters of base64 per request. */
   moved: number;
-  /** Bytes of the answer's body, roughly. */
+  /** Bytes of the answer's body, approximately. */
   expected: number;
   /** The cell it is compared with, by id. */
   floor: string | undefined;
@@ -28,9 +28,9 @@ interface Variant {
   fetches?: string;
   path?: string;
   body?: object;
-  /** The vendor with a credential; `listenhub` unless told. */
+  /** The vendor with a credential; default `listenhub`. */
   vendor?: string;
-  /** Where not as long as the upstream's body. */
+  /** Length of the answer, if it differs from the upstream's body. */
   expected?: number;
   /** Pictures of the cell's size in the request; the answer's is tiny. */
   references?: number;
@@ -85,7 +85,7 @@ const VARIANTS: Record<string, Variant> = {
   "small-r2": { mode: "r2", framing: "length", ...generation, floor: "forward" },
 };
 
-/** Groups that are measured one after the other, so that a cell and its floor see the same machine. */
+/** Cells measured one after the other, so that a cell and its floor see the same machine. */
 const GROUPS: [variants: string[], sizes: string[], clients: number[]][] = [
   [
     ["floor", "pump", "extract", "pass", "pass-r2", "floor-length", "pass-length"],
@@ -124,7 +124,7 @@ function cell(name: string, size: string, clients: number, upstream: string): Ce
       [`${upper}_API_KEY`]: "key",
       [`${upper}_BASE_URL`]: vendor === "listenhub" ? `${base}/openapi` : base,
       TRUSTED_HOSTS: new URL(upstream).host,
-      // More than a minute of any cell: what is measured is the counting, not the refusing.
+      // More than any cell sends in a minute: the counting is measured, not the rejection.
       LIMITS: JSON.stringify({ keyPerMinute: 1e9, globalPerMinute: 1e9, referencesPerMinute: 1e9 }),
     },
     request: post(path, { ...variant.body, referenceImages: referenceImages(size, references) }),
@@ -134,7 +134,7 @@ function cell(name: string, size: string, clients: number, upstream: string): Ce
   };
 }
 
-/** So many pictures of a size, as the vendor of `generation` takes them. */
+/** `count` pictures of a size, as a request to `generation` has them. */
 function referenceImages(size: string, count: number | undefined): object[] | undefined {
   if (count === undefined) return undefined;
   const inlineData = { mimeType: "image/png", data: picture(size).toString("base64") };

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 
-/** What a load came to. */
+/** The result of a load. */
 export interface Load {
   requests: number;
   /** Bytes of bodies. */
@@ -8,13 +8,13 @@ export interface Load {
   seconds: number;
 }
 
-/** Bodies differ from the expected length by their JSON and by the lines between chunks, no more. */
+/** How much a body may differ from the expected length: its JSON and the lines between chunks. */
 const tolerance = (expected: number) => 2_000 + expected / 100;
 const TIMEOUT_MS = 60_000;
 
 /**
- * Sends `request` over `connections` kept-alive connections, one at a time each, until `atLeastMs` have passed and
- * everyone has an answer. Throws where an answer is no 200 or much shorter or longer than `expected` bytes.
+ * Send `request` over `connections` keep-alive connections, one at a time each, until `atLeastMs` have passed and every
+ * request is answered. Throws if an answer is not 200, or much shorter or longer than `expected` bytes.
  */
 export async function load(
   port: number,
@@ -33,7 +33,7 @@ export async function load(
   return { requests: sum(done.map(({ requests }) => requests)), bytes: sum(done.map(({ bytes }) => bytes)), seconds };
 }
 
-/** One connection's answers, read into one buffer and dropped: the client must not be what is measured. */
+/** One connection's answers, read into one buffer and dropped, so that the client is not the bottleneck. */
 function converse(
   port: number,
   request: Buffer,
@@ -78,7 +78,7 @@ function converse(
   });
 }
 
-/** Finds the end of one answer; whole chunk lines are not parsed, only looked for where they end a body. */
+/** Finds the end of one answer; chunk lines are not parsed, only searched where a body ends. */
 class AnswerReader {
   status = 0;
   bytes = 0;
@@ -110,7 +110,7 @@ function sum(numbers: number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** A request as it goes over the wire. */
+/** A request as raw HTTP. */
 export function post(path: string, body: unknown): Buffer {
   const text = JSON.stringify(body);
   const head = `POST ${path} HTTP/1.1\r\nhost: easel.test\r\nauthorization: Bearer admin\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n`;

@@ -2,23 +2,23 @@ import type { Weight } from "./bundle.ts";
 import type { Cell } from "./cells.ts";
 import type { Figures } from "./measure.ts";
 
-/** Everything a run found; a cell that was not run is not there. */
+/** The results of a run, without the cells that were not run. */
 export interface Findings {
   cells: Map<string, Figures>;
   /** Throughput of a cell ÷ its floor's, and the floor's CPU ÷ the cell's. */
   ratios: Map<string, number>;
   ratiosByCpu: Map<string, number>;
-  /** Whether other work took cores away: then throughput tells nothing, and ratios are judged by CPU. */
+  /** True if other work took cores away: throughput is then meaningless, and ratios are of CPU. */
   disturbed: boolean;
   weight?: Weight | undefined;
-  /** Milliseconds above a bare Worker's. */
+  /** Milliseconds more than a bare Worker. */
   startUpMs?: number | undefined;
 }
 
-/** Waiting beyond this part of the time is more than the benchmark's own processes cause where nothing is stored. */
+/** More waiting than this share of the time is not caused by the benchmark's own processes. */
 const QUIET = 0.15;
 
-/** The medians of all rounds; of ratios, the medians of each round's own. */
+/** The medians of all rounds; for ratios, the medians of the rounds' ratios. */
 export function summarize(chosen: readonly Cell[], samples: Map<string, Figures[]>): Findings {
   const found: Findings = { cells: new Map(), ratios: new Map(), ratiosByCpu: new Map(), disturbed: false };
   for (const { id, floor = "" } of chosen) {

@@ -9,18 +9,18 @@ export interface Head {
   header(name: string): string | undefined;
 }
 
-/** Takes a request's body and answers at its end. */
+/** Receives a request's body and answers at its end. */
 export interface Taker {
   data?(chunk: Buffer): void;
-  /** What to answer: raw HTTP, head included, in pieces that are never changed. */
+  /** The answer: raw HTTP with its head, in pieces that never change. */
   end(): Buffer[];
 }
 
 const BLANK = Buffer.from("\r\n\r\n");
 
 /**
- * The least HTTP/1.1 server that will do: node:http costs more CPU than the Worker it would be measured with. Bodies
- * with a length or in chunks, keep-alive, no pipelining. Resolves to the port on 127.0.0.1.
+ * A minimal HTTP/1.1 server, because node:http costs more CPU than the Worker that is measured. Bodies with a length or in
+ * chunks, keep-alive, no pipelining. Resolves to the port on 127.0.0.1.
  */
 export function listen(handle: (head: Head) => Taker): Promise<number> {
   const server = createServer({ noDelay: true }, (socket) => converse(socket, handle));
@@ -32,7 +32,7 @@ export function listen(handle: (head: Head) => Taker): Promise<number> {
 function converse(socket: Socket, handle: (head: Head) => Taker): void {
   let rest: Buffer | undefined;
   let taker: Taker | undefined;
-  /** Body bytes to come; of a chunked body, those of the chunk, its line end included. */
+  /** Remaining bytes of the body, or of the current chunk with its line end. */
   let left = 0;
   let chunked = false;
   socket.on("error", () => undefined);
@@ -86,7 +86,7 @@ function parseHead(text: string): Head {
   return { method, path, header: (name) => headers.get(name) };
 }
 
-/** A whole answer with a length. */
+/** A complete answer with a length. */
 export function answer(body: Buffer | string, headers = "content-type: application/json\r\n"): Buffer[] {
   const bytes = Buffer.from(body);
   const head = Buffer.from(`HTTP/1.1 200 OK\r\n${headers}content-length: ${bytes.length}\r\n\r\n`);

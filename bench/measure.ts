@@ -5,18 +5,18 @@ import { load } from "./client.ts";
 import { cpuOf, memoryOf, waitedOf, watchMemory } from "./process.ts";
 import { startWorkerd } from "./workerd.ts";
 
-/** One cell, once. */
+/** The figures of one run of a cell. */
 export interface Figures {
-  /** Megabytes of base64 a second, and requests a second. */
+  /** Megabytes of base64 per second, and requests per second. */
   megabytes: number;
   requests: number;
-  /** CPU of the whole workerd process, in ms: a MB, and a request. */
+  /** CPU of the whole workerd process, in ms per MB and per request. */
   cpuPerMegabyte: number;
   userPerMegabyte: number | undefined;
   cpuPerRequest: number;
   /** Peak above idle, in MiB. */
   memory: number;
-  /** Parts of the time that workerd was at work and that it waited for a core; their sum is 1 where workerd was the limit. */
+  /** Shares of the time in which workerd ran, and waited for a core; their sum is 1 if workerd was the limit. */
   busy: number;
   waited: number;
 }
@@ -24,11 +24,11 @@ export interface Figures {
 export interface Surroundings {
   folder: string;
   bucket: number;
-  /** How long a cell runs, at least. */
+  /** The shortest run of a cell. */
   cellMs: number;
 }
 
-/** Runs a cell in a fresh workerd. */
+/** Run a cell in a fresh workerd. */
 export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundings): Promise<Figures> {
   const workerd = await startWorkerd({ folder, vars: cell.vars, bucket });
   const { port, pid } = workerd;
@@ -77,7 +77,7 @@ export interface Peer {
   stop(): void;
 }
 
-/** Starts upstream.ts or bucket.ts in a process of its own; without us it ends by itself. */
+/** Start upstream.ts or bucket.ts as a separate process, which ends with this one. */
 export function startProcess(file: string): Promise<Peer> {
   const child = fork(join(import.meta.dirname, file));
   return new Promise((resolve, reject) => {

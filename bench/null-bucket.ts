@@ -3,8 +3,8 @@ const READ = 256 * 1024;
 const idle: ArrayBuffer[] = [];
 
 /**
- * A bucket that takes everything and keeps nothing. It reads streams to their end, as R2 would, which costs a copy and a
- * turn of the event loop for each 256 KiB: with the feeding of those streams 0.15 ms a MB of base64.
+ * A bucket that accepts everything and stores nothing. It reads streams to their end, as R2 does, which costs a copy and a
+ * turn of the event loop per 256 KiB: 0.15 ms per MB of base64, with the feeding of those streams.
  */
 export const nullBucket = {
   async put(key: string, value: Value) {

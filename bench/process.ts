@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-/** CPU seconds a process has used so far; `user` alone only where the system tells it. */
+/** CPU seconds of a process up to now; `user` separately only on systems that report it. */
 export interface Cpu {
   total: number;
   user: number | undefined;
 }
 
 const LINUX = process.platform === "linux";
-/** Ticks a second of /proc; the kernel shows user space 100 on every architecture Node runs on. */
+/** Clock ticks per second in /proc: 100 on every architecture that Node supports. */
 const TICKS = 100;
 
 export const MEMORY = LINUX ? "RssAnon of /proc/<pid>/status" : "rss of ps";
@@ -21,7 +21,7 @@ export function cpuOf(pid: number): Cpu {
   return { total: user + Number(fields[12]) / TICKS, user };
 }
 
-/** Seconds that a process's threads were ready and had no core; 0 where the system does not tell. */
+/** Seconds in which a process's threads were ready but had no core; 0 on systems that do not report it. */
 export function waitedOf(pid: number): number {
   if (!LINUX) return 0;
   const threads = readdirSync(`/proc/${pid}/task`);
@@ -31,20 +31,20 @@ export function waitedOf(pid: number): number {
   );
 }
 
-/** Bytes in memory now: anonymous ones where the system tells, else all. */
+/** Bytes in memory now: anonymous memory if the system reports it, else all. */
 export function memoryOf(pid: number): number {
   if (!LINUX) return Number(ps(pid, "rss")) * 1024;
   const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
   return Number(kilobytes ?? 0) * 1024;
 }
 
-/** Watches a process's memory until `stop()`; `peak` is in bytes. */
+/** Watch a process's memory until `stop()`; `peak` is in bytes. */
 export function watchMemory(pid: number): { peak(): number; stop(): void } {
   let peak = 0;
   const look = () => {
     peak = Math.max(peak, memoryOf(pid));
   };
-  // A process per look is too dear for every 5 ms.
+  // Starting a process for each sample is too expensive for every 5 ms.
   const timer = setInterval(look, LINUX ? 5 : 100);
   return {
     peak() {

@@ -1,4 +1,4 @@
-// `npm run bench`: the Worker in workerd against bare handlers, from processes of their own. See docs/performance.md.
+// `npm run bench`: measure the Worker in workerd against bare handlers, from separate processes. See docs/performance.md.
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ else await run(flags.quick ? QUICK : FULL);
 async function run({ rounds, cellMs, starts }: typeof FULL): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "easel-bench-"));
   const peers = await Promise.all([startProcess("upstream.ts"), startProcess("bucket.ts")]);
-  // Ends what runs, the folder included.
+  // End the processes and delete the folder.
   const stop = async () => {
     for (const peer of peers) peer.stop();
     await rm(folder, { recursive: true, force: true });
@@ -57,14 +57,14 @@ async function run({ rounds, cellMs, starts }: typeof FULL): Promise<void> {
   }
 }
 
-/** Cells with that text in their names, and their floors. */
+/** The cells with this text in their names, and their floors. */
 function select(all: Cell[], only: string | undefined): Cell[] {
   if (only === undefined) return all;
   const wanted = new Set(all.filter(({ id }) => id.includes(only)).flatMap(({ id, floor }) => [id, floor]));
   return all.filter(({ id }) => wanted.has(id));
 }
 
-/** Every cell once a round, forwards and backwards in turn, so that no cell always follows the same one. */
+/** Run every cell once per round, in alternating order, so that no cell always follows the same one. */
 async function inRounds(
   chosen: readonly Cell[],
   rounds: number,
@@ -132,7 +132,7 @@ function print(chosen: readonly Cell[], found: Findings, rounds: number): void {
     );
 }
 
-/** Progress, on a line of its own that the next one replaces. */
+/** Show progress on one line that is overwritten. */
 function tell(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }

@@ -1,6 +1,6 @@
 import { png } from "../test/sim/pictures.ts";
 
-/** Characters of base64 by name; "MB" in every figure is a million of them. */
+/** Characters of base64 by name; "MB" in every figure is a million characters. */
 export const SIZES: Record<string, number> = {
   "24": 24_000_000,
   "9.3": 9_333_332,

@@ -70,7 +70,7 @@ const TARGETS: Target[] = [
   { name: "7. start-up above bare", most: 15, unit: "ms", value: ({ startUpMs }) => startUpMs },
 ];
 
-/** How the targets stand, as far as they were measured. */
+/** The targets that were measured, with their results. */
 export function verdicts(found: Findings): Verdict[] {
   return TARGETS.flatMap(({ name, least, most, unit = "", value }) => {
     const reached = value(found);

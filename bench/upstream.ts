@@ -1,8 +1,8 @@
-// A process of its own: the vendors and their CDN, answering from memory. Paths: /<size>/<framing>/<what>.
+// A separate process: the vendors and their CDN, answering from memory. Paths: /<size>/<framing>/<what>.
 import { answer, listen } from "./http.ts";
 import { picture, SIZES } from "./sizes.ts";
 
-/** How vendors' servers cut their chunks, more or less. */
+/** A typical chunk size of vendors' servers. */
 const CHUNK = 16 * 1024;
 
 /** Raw HTTP by path; built once, or on first use for large ones. */
@@ -25,7 +25,7 @@ function answerFor(size: string, framing: string, what: string): Buffer[] {
 function make(size: string, framing: string, what: string): Buffer[] {
   if (!(size in SIZES)) return answer(`{"error":"no such size: ${size}"}`);
   const bytes = picture(size);
-  // As long as the base64 of the picture, so that both are the same bytes on the wire.
+  // As long as the picture's base64, so that both are the same number of bytes on the wire.
   if (what === "binary") return answer(Buffer.alloc((bytes.length / 3) * 4, bytes), "content-type: image/png\r\n");
   if (what === "picture.png") return answer(bytes, "content-type: image/png\r\n");
   if (what === "v1/images/generations")

@@ -1,4 +1,4 @@
-// The Worker that is measured: Easel itself, and the bare handlers it is compared with. `MODE` says which.
+// The Worker that is measured: Easel, or a bare handler to compare with, by `MODE`.
 import easel from "../src/index.ts";
 import type { Env } from "../src/env.ts";
 import { Hoist } from "../src/stream/hoist.ts";
@@ -7,7 +7,7 @@ import { nullBucket } from "./null-bucket.ts";
 
 interface BenchEnv extends Env {
   MODE: string;
-  /** Where the bare handlers fetch from. */
+  /** The URL that the bare handlers fetch. */
   FLOOR: string;
 }
 
@@ -34,14 +34,14 @@ export default {
   },
 } satisfies { fetch(request: Request, env: BenchEnv, ctx: ExecutionContext): Promise<Response> };
 
-/** A binary body into R2, no JavaScript in between. */
+/** Put a binary body into R2 without any JavaScript in between. */
 async function native(env: BenchEnv): Promise<Response> {
   const { body } = await fetch(env.FLOOR);
   await env.BUCKET.put(`native/${crypto.randomUUID()}`, body);
   return new Response("stored");
 }
 
-/** The pass-through's own way of moving bytes, with or without taking the picture out; nothing is kept. */
+/** Move bytes as the pass-through does, with or without hoisting the picture; nothing is stored. */
 async function pumped(env: BenchEnv, ctx: ExecutionContext, hoist: Hoist | undefined): Promise<Response> {
   const response = await fetch(env.FLOOR);
   const { readable, writable } = new IdentityTransformStream();

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 
-/** A workerd with one Worker in it and nothing else. */
+/** A workerd with a single Worker. */
 export interface Workerd {
   port: number;
   pid: number;
@@ -14,14 +14,14 @@ export interface Workerd {
 export interface WorkerdOptions {
   /** Folder with the bundle; configurations are written beside it. */
   folder: string;
-  /** The bundle's file name; `worker.js` unless told. */
+  /** The bundle's file name; default `worker.js`. */
   script?: string;
   vars: Record<string, string>;
   /** Port of bucket.ts. */
   bucket: number;
 }
 
-// The newest one installed: Miniflare's own. Older ones differ by half.
+// The newest workerd installed is Miniflare's own; older ones are up to twice as slow.
 const require = createRequire(createRequire(import.meta.url).resolve("miniflare"));
 const { default: BINARY, version } = require("workerd") as { default: string; version: string };
 export const WORKERD = version;
@@ -34,7 +34,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const child = spawn(BINARY, ["serve", file, "--control-fd=3"], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
   let said = "";
   child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)));
-  // Nothing outlives us, however we end.
+  // No process survives this one.
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -51,7 +51,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   };
 }
 
-/** workerd tells its port on the control pipe, one JSON object a line. */
+/** Read the port from workerd's control pipe: one JSON object per line. */
 function listening(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     let text = "";

@@ -1,5 +1,5 @@
-// Part of `npm run check`: what no lint rule sees, and the proof that every fence holds. Each sample below is written
-// to a folder of its own and linted with the project's configuration; it must be refused by the rule beside it.
+// Part of `npm run check`: checks that no lint rule can make, and the proof that every fence fires. Each sample below is
+// written to a temporary folder and linted with the project's configuration; the rule given with it must reject it.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { treeProblems } from "./tree.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** Path, code, and the rule that refuses it; without a rule the sample must pass. */
+/** Path, code, and the rule that must reject it; without a rule the sample must pass. */
 const SAMPLES: [path: string, code: string, rule?: string][] = [
   ["src/errors.ts", "export const x = 1;\n"],
   ["src/image/up.ts", 'export { x } from "../stream/ok.ts";\n', "layers"],
@@ -84,7 +84,7 @@ function write(path: string, text: string): void {
   writeFileSync(join(folder, path), text);
 }
 
-/** Path → the rules that refused it, without their plugin's name. */
+/** Path → the rules that rejected it, without the plugin's name. */
 function lint(): Map<string, string[]> {
   const oxlint = join(ROOT, "node_modules/oxlint/bin/oxlint");
   const run = spawnSync(process.execPath, [oxlint, "--type-aware", "-f", "json"], { cwd: folder, encoding: "utf8" });

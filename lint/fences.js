@@ -1,11 +1,11 @@
-// Easel's own lint rules: what may import what, where a vendor may be named, and which bodies may be read whole.
+// Easel's own lint rules: allowed imports, where a vendor may be named, and which bodies may be read whole.
 // Plain JavaScript, so that an editor's oxlint loads it with any Node.
 import { readdirSync } from "node:fs";
 import { join, posix, relative, sep } from "node:path";
 
 /**
- * The layers, lowest first: a file imports its own layer and those below. Cycles inside a layer are import/no-cycle's.
- * An entry is a file or, with a slash at its end, a folder of src/.
+ * The layers, lowest first: a file imports its own layer and the layers below. import/no-cycle rejects cycles inside a layer.
+ * An entry is a file or, with a slash at the end, a folder of src/.
  */
 const LAYERS = [
   ["errors.ts", "log.ts", "image/", "web/"],
@@ -22,16 +22,16 @@ const LAYERS = [
   ["index.ts"],
 ];
 
-/** Places that may import less than their layer allows: the place → all it may import besides itself. */
+/** Files and folders that may import less than their layer allows → everything they may import except themselves. */
 const NARROW = {
   "errors.ts": [],
   "log.ts": [],
-  // Browsers run it, and it is one file.
+  // A script for browsers, in one file.
   "web/": [],
   "image/": ["errors.ts"],
 };
 
-/** What a vendor's folder may import besides itself. */
+/** What a vendor's folder may import except itself. */
 const VENDOR_MAY = [
   "errors.ts",
   "image/",
@@ -44,20 +44,20 @@ const VENDOR_MAY = [
   "vendors/openai-errors.ts",
 ];
 
-/** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small, croner reads cron lines. */
+/** Packages that the Worker may import; no vendor's SDK. zod/mini is the small build of zod; croner computes cron times. */
 const PACKAGES = /^(hono(\/.+)?|zod\/mini|croner|node:.+|cloudflare:.+)$/;
 
-/** Folders of src/vendors/ whose names are words of our own, or a format that many speak. */
+/** Folders of src/vendors/ that are no vendor: Easel's own names, or a format that many clients speak. */
 const COMMON = new Set(["easel", "openai", "sandbox"]);
 const FOLDERS = readdirSync(join(import.meta.dirname, "../src/vendors"), { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !COMMON.has(entry.name))
   .map(({ name }) => name);
 /** Other spellings of a vendor's name → its folder. */
 const SPELLINGS = { marswave: "listenhub", "link-ai": "linkai", 海鲸: "atalk" };
-/** A name inside a longer word is none: "sixty". */
+/** A name inside a longer word does not count: "sixty". */
 const VENDOR_NAMES = new RegExp(`(?<![a-z])(?:${[...FOLDERS, ...Object.keys(SPELLINGS)].join("|")})`, "gi");
 
-/** Calls that read a body to its end; without arguments, because `c.json(value)` writes one. */
+/** Methods that read a body to its end. Only calls without arguments: `c.json(value)` writes a body. */
 const READERS = new Set(["json", "text", "arrayBuffer", "bytes", "blob", "formData"]);
 
 /** The linted file relative to src/, with slashes; undefined outside it. */
@@ -128,7 +128,7 @@ const vendorNames = {
     if (path === undefined || path === "vendors/index.ts") return {};
     const own = vendorOf(path);
     return {
-      // The text, not the tree: strings and comments count as well.
+      // The text instead of the syntax tree: strings and comments count too.
       Program() {
         for (const { 0: name, index } of context.sourceCode.text.matchAll(VENDOR_NAMES)) {
           const folder = SPELLINGS[name.toLowerCase()] ?? name.toLowerCase();

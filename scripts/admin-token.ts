@@ -4,13 +4,13 @@ import { existsSync, writeFileSync } from "node:fs";
 type Vars = Record<string, { value?: unknown }>;
 
 export interface Admin {
-  /** What to paste, once the server answers on `origin`. */
+  /** The commands to print, once the server answers on `origin`. */
   advice: (origin: string) => string;
 }
 
 /**
- * The local ADMIN_TOKEN as wrangler reads it. Writes .dev.vars (mode 0600) where there is neither that nor .env;
- * a file of the user's is never changed.
+ * Read the local ADMIN_TOKEN as wrangler does. Writes .dev.vars (mode 0600) if there is neither that nor .env; an existing
+ * file is never changed.
  */
 export function adminToken(vars: () => Vars): Admin {
   const token = vars()["ADMIN_TOKEN"]?.value;
@@ -18,7 +18,7 @@ export function adminToken(vars: () => Vars): Admin {
     return { advice: (origin) => `A picture, saved as first.png:\n\n${curl(origin, token)}` };
   }
   const fresh = randomBytes(24).toString("hex");
-  // A new .dev.vars would hide what stands in .env.
+  // Wrangler would ignore .env beside a new .dev.vars.
   const file = varsFile();
   if (file === undefined) {
     writeFileSync(
@@ -41,7 +41,7 @@ export function adminToken(vars: () => Vars): Admin {
   };
 }
 
-/** The file that wrangler reads the local vars from: with .dev.vars present it does not read .env. */
+/** The file that wrangler reads local vars from: .env only if there is no .dev.vars. */
 export function varsFile(): string | undefined {
   return [".dev.vars", ".env"].find((name) => existsSync(name));
 }
@@ -58,7 +58,7 @@ function curl(origin: string, token: string): string {
   );
 }
 
-/** A shell word; in single quotes where a token has characters that the shell would read. */
+/** Quote a token for a shell, if it has characters that the shell interprets. */
 function quoted(word: string): string {
   return /["$`\\!']/.test(word) ? `'${word.replaceAll("'", `'\\''`)}'` : `"${word}"`;
 }

@@ -1,6 +1,6 @@
-// `npm run deploy`: makes what wrangler.toml binds and the account lacks, then deploys. Safe to repeat.
-// `wrangler deploy` alone would make most of it too, but no dead-letter queue; it writes the account's ids into
-// wrangler.toml; and after a failure half-way (R2 is not switched on, say) it trips over the KV namespace it had made.
+// `npm run deploy`: create the resources that wrangler.toml binds and the account lacks, then deploy. Safe to repeat.
+// `wrangler deploy` alone creates most of them, but no dead-letter queue; it writes the account's ids into wrangler.toml;
+// and after a failure half-way (R2 is not enabled, for example) it fails on the KV namespace that it has created.
 import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ process.chdir(join(import.meta.dirname, ".."));
 quiet();
 
 const WRANGLER = join("node_modules", "wrangler", "bin", "wrangler.js");
-/** wrangler.toml with this account's ids; git ignores it, and it lives as long as the deployment takes. */
+/** wrangler.toml with this account's ids: ignored by git, and deleted after the deployment. */
 const RESOLVED = "wrangler.deploy.json";
 
 const flags = process.argv.slice(2);
@@ -49,7 +49,7 @@ if (status === 0 && !secrets().includes("ADMIN_TOKEN")) {
 }
 process.exit(status);
 
-/** The names `wrangler deploy` would choose, so that what it has made before is found again. */
+/** The names that `wrangler deploy` chooses, so that resources of earlier deployments are found. */
 function nameFor(binding: string): string {
   return `${config.name}-${binding.toLowerCase().replaceAll("_", "-")}`;
 }
@@ -87,10 +87,10 @@ function secrets(): string[] {
   return refused === 0 ? (JSON.parse(output) as { name: string }[]).map(({ name }) => name) : [];
 }
 
-/** Settles who deploys, and to which account, before anything is made. */
+/** Check the login and the account before anything is created. */
 function logIn(): void {
   const known = ask("whoami", "--json").status === 0;
-  // Without a terminal the login would wait for a browser that never comes.
+  // Without a terminal the login would wait for a browser forever.
   if (!known && !(process.stdin.isTTY && wrangler("login") === 0)) {
     fail("Not logged in to Cloudflare. Run npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
   }
@@ -102,13 +102,13 @@ function logIn(): void {
   }
 }
 
-/** Runs wrangler for its answer. */
+/** Run wrangler and return its output. */
 function ask(...args: string[]): { status: number; output: string } {
   const run = spawnSync(process.execPath, [WRANGLER, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   return { status: run.status ?? 1, output: run.status === 0 ? run.stdout : (run.stderr || run.stdout).trim() };
 }
 
-/** Runs wrangler in front of the user. */
+/** Run wrangler with its output shown to the user. */
 function wrangler(...args: string[]): number {
   return spawnSync(process.execPath, [WRANGLER, ...args], { stdio: "inherit" }).status ?? 1;
 }

@@ -1,16 +1,16 @@
-// The gateway that a command speaks to: the one of `npm start`, or a deployed one.
+// The gateway that a command calls: the one of `npm start`, or a deployed one.
 import { fail } from "./fail.ts";
 
 export interface Gateway {
   origin: string;
-  /** Calls it as the operator and returns the JSON of its answer; what it refuses ends the command. */
+  /** Call it as the operator and return the JSON of its answer; an error ends the command. */
   call(method: string, path: string, body?: object): Promise<Record<string, unknown>>;
 }
 
-/** The one of `npm start`, with the ADMIN_TOKEN that it reads itself. */
+/** The gateway of `npm start`, with the same ADMIN_TOKEN. */
 export async function localGateway(port?: string): Promise<Gateway> {
   const origin = localOrigin(port);
-  // wrangler is slow to load, and only it knows what .dev.vars and .env come to.
+  // Imported late, because wrangler loads slowly; only wrangler knows how .dev.vars and .env combine.
   const { unstable_getVarsForDev: varsForDev } = await import("wrangler");
   const token = varsForDev("wrangler.toml", undefined, {}, undefined, true)["ADMIN_TOKEN"]?.value;
   if (typeof token !== "string" || token === "") {
@@ -22,13 +22,13 @@ export async function localGateway(port?: string): Promise<Gateway> {
   });
 }
 
-/** Where `npm start` serves. */
+/** The address of `npm start`. */
 export function localOrigin(port = "8787"): string {
   if (/^[1-9]\d{0,4}$/.test(port) && Number(port) < 65_536) return `http://localhost:${port}`;
   return fail(`--port takes a number from 1 to 65535, not "${port}".`);
 }
 
-/** A deployed one: its URL, or that in EASEL_URL, with the ADMIN_TOKEN of the environment. */
+/** A deployed gateway: at `url` or EASEL_URL, with ADMIN_TOKEN of the environment. */
 export function remoteGateway(url = process.env["EASEL_URL"]): Gateway {
   if (url === undefined || url === "") return fail("Say where: --remote https://easel.example.com, or set EASEL_URL.");
   if (!URL.canParse(url)) return fail(`${url} is no URL; one is https://easel.example.com.`);
@@ -52,7 +52,7 @@ function gateway(origin: string, token: string, said: { silent: string; refused:
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(30_000),
-      // The token goes nowhere else.
+      // The token must not follow a redirect.
       redirect: "error",
     }).catch(() => fail(said.silent));
     const json = (await answer.json().catch(() => ({}))) as Record<string, unknown>;

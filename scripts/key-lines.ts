@@ -1,6 +1,6 @@
-// What `npm run keys` prints of keys.
+// The output of `npm run keys`.
 
-/** As GET /v1/keys has it; `key` only as it is made. */
+/** A key as in GET /v1/keys; `key` itself only when it is created. */
 export interface Key {
   id: string;
   kind: "secret" | "publishable";
@@ -15,7 +15,7 @@ export interface Key {
   perMinute?: number;
 }
 
-/** One line a key. */
+/** One line per key. */
 export function table(keys: readonly Key[]): string {
   const rows = keys.map((key) => [key.id, key.kind, stateOf(key), key.name ?? "-", boundsOf(key)]);
   const lines = [["ID", "KIND", "STATE", "NAME", "FOR"], ...rows];
@@ -37,8 +37,8 @@ function boundsOf({ models = [], presets = [], origins = [], size, perMinute }: 
 }
 
 /**
- * The command that tries a key out; for a publishable one as if from its first page. `vary` is what its first preset leaves to
- * the caller.
+ * The command that tries a key; a publishable key with the Origin of its first page. `vary` is what its first preset lets the
+ * client choose.
  */
 export function curlOf(origin: string, { key, models, presets, origins }: Key, vary = ["prompt"]): string {
   const asked = { preset: presets?.[0], model: presets === undefined ? models?.[0] : undefined };

@@ -1,4 +1,4 @@
-// `npm run keys -- create|list|revoke`: the gateway's API keys, over its own HTTP.
+// `npm run keys -- create|list|revoke`: manage the gateway's API keys over its HTTP API.
 import { join } from "node:path";
 import { FLAG, read, TEXT, timeOf } from "./arguments.ts";
 import { fail } from "./fail.ts";
@@ -49,7 +49,7 @@ if (values.help === true || command === "") {
   console.log(HELP);
   process.exit(values.help === true ? 0 : 1);
 }
-// parseArgs has no option whose value may be left out.
+// parseArgs has no options with an optional value.
 const url = operands.findIndex((operand) => operand.includes("://"));
 const remote = values.remote === true ? operands.splice(url, url < 0 ? 0 : 1)[0] : undefined;
 const [id, ...others] = operands;
@@ -77,14 +77,14 @@ async function list({ call }: Gateway): Promise<void> {
 }
 
 async function revoke({ call }: Gateway): Promise<void> {
-  // Whoever pastes the whole key must not send it about in a URL.
+  // A whole key, pasted by mistake, must not be sent in a URL.
   const name = /^[ep]k_([^_]+)_/.exec(id ?? "")?.[1] ?? id;
   if (name === undefined) return fail(`Say which: npm run keys -- revoke ID. npm run keys -- list has the ids.`);
   await call("DELETE", `/v1/keys/${encodeURIComponent(name)}`);
   console.log(`${name} is revoked. At the edge it may be good for another 90 s.`);
 }
 
-/** What the options ask for, in the words of POST /v1/keys, which says what is wrong with them. */
+/** The body of POST /v1/keys for these options; the gateway validates it. */
 function terms(): object {
   const { kind, name, expires, size, model: models, preset: presets, origin: origins } = values;
   const perMinute = values["per-minute"];

@@ -1,4 +1,4 @@
-// `npm run sign -- PRESET --prompt …`: the signed URL of a picture, which is drawn when it is first viewed.
+// `npm run sign -- PRESET --prompt …`: print the signed URL of a picture that is generated on its first view.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
@@ -39,7 +39,7 @@ const OPTIONS = {
   base: TEXT,
   help: { ...FLAG, short: "h" },
 } as const;
-/** The last time that a signed URL can have: eleven digits. */
+/** The latest expiry of a signed URL: eleven digits. */
 const LAST_SECOND = 99_999_999_999;
 
 process.chdir(join(import.meta.dirname, ".."));
@@ -68,7 +68,7 @@ if (weakKeys(keys).includes(name))
   console.error(`The secret of ${name} is short enough to be guessed; openssl rand -hex 32 makes a good one.`);
 console.log(origin + sign(preset, { ...fields, ...end }, name, secret));
 
-/** A path would get lost: what is signed is the gateway's own, which begins at the root. */
+/** Reject a path in the gateway's URL: the signature covers a path from the root. */
 function originOf(url: string): string {
   const { protocol, origin = "", href } = URL.parse(url) ?? {};
   if (protocol !== "https:" && protocol !== "http:") fail(`--base ${url} is no URL, as https://img.example.com is.`);
@@ -76,7 +76,7 @@ function originOf(url: string): string {
   return origin;
 }
 
-/** SIGNING_KEYS of the environment, else as wrangler reads it. */
+/** SIGNING_KEYS from the environment, else as wrangler reads it. */
 function keysHere(): SigningKeys {
   const file = varsFile();
   const text = process.env["SIGNING_KEYS"] ?? (file && parseEnv(readFileSync(file, "utf8"))["SIGNING_KEYS"]);
@@ -94,7 +94,7 @@ function keysHere(): SigningKeys {
   }
 }
 
-/** Seconds since 1970. */
+/** Seconds since the epoch. */
 function secondsOf(text: string): number {
   const at = parseTimestamp(timeOf(text)) ?? Number.NaN;
   const seconds = /^\d{9,11}$/.test(text) ? Number(text) : Math.floor(at / 1000);

@@ -1,10 +1,10 @@
-// Copies site/ to dist/ and fills in what its pages have in {{…}}: a value, {{EASEL_URL}}, or a picture,
-// {{preset?prompt=…}}, as a signed URL. No dependency; Node 20.6 or newer.
+// Copy site/ to dist/ and fill in each {{…}} of its pages: a value, {{EASEL_URL}}, or the signed URL of a picture,
+// {{preset?prompt=…}}. No dependencies; Node 20.6 or newer.
 import { createHmac } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
 const { EASEL_URL = "http://localhost:8787", EASEL_KEY = "", SIGNING_KEYS = "" } = process.env;
-/** What a signed URL may say; how much of it, the preset's `vary` says. */
+/** The fields of a signed URL; the preset's `vary` decides which of them are allowed. */
 const FIELDS = ["prompt", "model", "size", "aspectRatio", "width", "height", "seed", "quality", "outputFormat", "exp"];
 const WRITTEN = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#x27;": "'" };
 
@@ -22,7 +22,7 @@ rmSync(dist, { recursive: true, force: true });
 cpSync(site, dist, { recursive: true });
 for (const [name, page] of pages) writeFileSync(new URL(name, dist), page);
 
-/** The page of that name with everything in {{…}} filled in. */
+/** Read a page and fill in each {{…}}. */
 function filled(name) {
   return readFileSync(new URL(name, site), "utf8").replaceAll(/\{\{(.*?)\}\}/gs, (placeholder, inside) => {
     const what = inside
@@ -34,7 +34,7 @@ function filled(name) {
   });
 }
 
-/** `preset?field=value&field=value` → the URL of that picture. Only an & that has name= behind it ends a value. */
+/** `preset?field=value&field=value` → the URL of the picture. An & ends a value only if name= follows it. */
 function picture(what, wrong) {
   const [, preset, query] = /^([a-z0-9-]{1,64})\?(.*)$/.exec(what) ?? [];
   if (preset === undefined) wrong(`must be ${[...values.keys()].join(", ")} or a picture, preset?prompt=…`);
@@ -66,7 +66,7 @@ function firstKey() {
     const [[kid, secret]] = Object.entries(JSON.parse(SIGNING_KEYS));
     if (SIGNING_KEYS.trim().startsWith("{") && secret !== "" && typeof secret === "string") return [kid, secret];
   } catch {
-    // What JSON.parse says would have a piece of the secret in it.
+    // The message of JSON.parse would contain a part of the secret.
   }
   return fail('SIGNING_KEYS must be what the gateway has, JSON of names and secrets, as in {"main":"…"}');
 }
