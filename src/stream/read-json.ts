@@ -54,7 +54,7 @@ export interface ReadOptions {
 
 /** The JSON of a body that may hold pictures, which go elsewhere as they come. Throws BadBody for what cannot be read. */
 export async function readJson(body: ReadableStream<Uint8Array>, options: ReadOptions): Promise<unknown> {
-  const { pictures, bytes, jsonBytes, textBytes, depth, signal, keepOnError: keepOnError } = options;
+  const { pictures, bytes, jsonBytes, textBytes, depth, signal, keepOnError } = options;
   const hoist = new Hoist({
     open: (index, type) => pictures.open(index, type),
     skeletonBytes: jsonBytes,
@@ -64,7 +64,7 @@ export async function readJson(body: ReadableStream<Uint8Array>, options: ReadOp
   let received = 0;
   await pump(body, {
     signal,
-    keepOnError: keepOnError,
+    keepOnError,
     preferLargeReads: () => hoist.inPicture,
     each: async (chunk) => {
       received += chunk.length;
