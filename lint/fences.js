@@ -8,7 +8,7 @@ import { join, posix, relative, sep } from "node:path";
  * An entry is a file or, with a slash at its end, a folder of src/.
  */
 const LAYERS = [
-  ["errors.ts", "log.ts", "image/", "web/"],
+  ["errors.ts", "log.ts", "redact.ts", "image/", "web/"],
   ["limits.ts", "lru.ts"],
   ["stream/"],
   ["vendors/"],
@@ -26,6 +26,7 @@ const LAYERS = [
 const NARROW = {
   "errors.ts": [],
   "log.ts": [],
+  "redact.ts": [],
   // Browsers run it, and it is one file.
   "web/": [],
   "image/": ["errors.ts"],

@@ -114,21 +114,3 @@ export function renameField(error: GatewayError, name: string): GatewayError {
     field: name,
   });
 }
-
-/** Text without the secrets in it. */
-export function redact(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text);
-}
-
-/** How much of a text from elsewhere is searched for secrets, and shown. */
-const SEARCHED = 64 * 1024;
-const SHOWN = 1_000;
-
-/** A text's beginning without the secrets in it, however long the text is. */
-export function redactedStart(text: string, secrets: readonly string[]): string {
-  const clean = redact(text.slice(0, SEARCHED), secrets);
-  // The cut may have gone through a secret, which was not found then, and stands nearer the beginning by now.
-  const longest = secrets.reduce((most, { length }) => Math.max(most, length), 0);
-  const whole = text.length > SEARCHED ? clean.slice(0, Math.max(0, clean.length - longest)) : clean;
-  return whole.slice(0, SHOWN);
-}

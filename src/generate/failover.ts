@@ -1,12 +1,13 @@
 import type { OutputFormat, StoredPicture } from "../image/request.ts";
 import { PictureUpload, readPicture, keys } from "../store/pictures.ts";
-import { type GatewayError, withDetail, toGatewayError, redact } from "../errors.ts";
+import { type GatewayError, withDetail, toGatewayError } from "../errors.ts";
 import type { Failover } from "../env.ts";
 import { isReachable, type Endpoint } from "../vendors/send.ts";
 import { log } from "../log.ts";
 import type { Limits } from "../limits.ts";
 import type { ClientStream } from "../stream/client-stream.ts";
 import type { Candidate } from "../models/candidates.ts";
+import { redact } from "../redact.ts";
 import { exchange, type Exchanged } from "./vendor-call.ts";
 import type { Generation } from "./recorder.ts";
 import { Lanes, PARALLEL } from "./semaphore.ts";

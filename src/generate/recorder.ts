@@ -1,4 +1,4 @@
-import { GatewayError, redact, toGatewayError } from "../errors.ts";
+import { GatewayError, toGatewayError } from "../errors.ts";
 import { log } from "../log.ts";
 import { settleAll, retryOnce } from "../store/objects.ts";
 import { createdAtOf } from "../store/ids.ts";
@@ -15,6 +15,7 @@ import type { Job } from "./generation.ts";
 import type { GenerationRecord, Timings } from "../image/record.ts";
 import { deletePictures } from "../store/pictures.ts";
 import type { Candidate } from "../models/candidates.ts";
+import { redact } from "../redact.ts";
 import type { Exchanged } from "./vendor-call.ts";
 import { newRecord, publicRecord, usageOf } from "./records.ts";
 

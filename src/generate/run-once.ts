@@ -1,6 +1,7 @@
-import { type ErrorCode, type ErrorDetail, GatewayError, redact } from "../errors.ts";
+import { type ErrorCode, type ErrorDetail, GatewayError } from "../errors.ts";
 import { generate, type Answer } from "./generate.ts";
 import { log } from "../log.ts";
+import { redact } from "../redact.ts";
 import { acquireClaim, type Claim, type ClaimState, releaseClaim, replaceClaim } from "../store/claims.ts";
 import { isPending } from "../store/jobs.ts";
 import { areStored, deletePictures } from "../store/pictures.ts";

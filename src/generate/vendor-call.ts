@@ -1,7 +1,8 @@
-import { toGatewayError, GatewayError, redact, redactedStart, withDetail } from "../errors.ts";
+import { toGatewayError, GatewayError, withDetail } from "../errors.ts";
 import { priceOf } from "../image/model-spec.ts";
 import type { Attempt, Cost } from "../image/record.ts";
 import { referencesOf, type StoredPicture } from "../image/request.ts";
+import { redact, redactedStart } from "../redact.ts";
 import { Breakers, type Outcome } from "./circuit-breaker.ts";
 import { settleAll } from "../store/objects.ts";
 import { UploadSet, readPicture } from "../store/pictures.ts";

@@ -1,7 +1,8 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { toGatewayError, type GatewayError, translateField, redact, STATUS } from "../errors.ts";
+import { toGatewayError, type GatewayError, translateField, STATUS } from "../errors.ts";
 import { errorWire } from "../image/record.ts";
 import { log } from "../log.ts";
+import { redact } from "../redact.ts";
 import type { Dialect, ErrorResponse } from "../vendors/vendor.ts";
 import { type AppContext, configFor } from "./context.ts";
 

@@ -1,7 +1,7 @@
 import { type Env, configOf } from "../env.ts";
-import { redact } from "../errors.ts";
 import { Lanes } from "../generate/semaphore.ts";
 import { log } from "../log.ts";
+import { redact } from "../redact.ts";
 import { type PendingTick, getClock, setClock } from "../store/clock.ts";
 import { type ScheduleSummary, getSchedule, listSchedules } from "../store/schedules.ts";
 import { beginTick, type Place } from "./run-tick.ts";

@@ -1,10 +1,11 @@
 import { type Env, type Config, configOf } from "../env.ts";
-import { toGatewayError, redact } from "../errors.ts";
+import { toGatewayError } from "../errors.ts";
 import { forget } from "../generate/enqueue.ts";
 import { Lanes } from "../generate/semaphore.ts";
 import { AlreadyBegun } from "../generate/recorder.ts";
 import { generate } from "../generate/generate.ts";
 import { log } from "../log.ts";
+import { redact } from "../redact.ts";
 import { isId } from "../store/ids.ts";
 import { getJob, putJob, type StoredJob } from "../store/jobs.ts";
 import { lifecycleOf, putFailedIfUnfinished, FENCED, LOST, QUEUE_TIMEOUT, MAX_QUEUED_MS } from "../store/records.ts";
