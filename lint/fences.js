@@ -8,7 +8,7 @@ import { join, posix, relative, sep } from "node:path";
  * An entry is a file or, with a slash at its end, a folder of src/.
  */
 const LAYERS = [
-  ["errors.ts", "log.ts", "redact.ts", "image/", "web/"],
+  ["errors.ts", "json.ts", "log.ts", "redact.ts", "image/", "web/"],
   ["limits.ts", "lru.ts"],
   ["stream/"],
   ["vendors/"],
@@ -25,6 +25,7 @@ const LAYERS = [
 /** Places that may import less than their layer allows: the place → all it may import besides itself. */
 const NARROW = {
   "errors.ts": [],
+  "json.ts": [],
   "log.ts": [],
   "redact.ts": [],
   // Browsers run it, and it is one file.

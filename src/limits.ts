@@ -1,13 +1,4 @@
-import { isObject } from "./image/wire.ts";
-
-/** The JSON of a var. Throws with the var's name where it is none, and repeats nothing of it: it may hold secrets. */
-export function parseVar(name: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`${name} must be JSON`);
-  }
-}
+import { parseVarObject } from "./json.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -81,8 +72,7 @@ export type Limits = typeof LIMITS;
 /** LIMITS with what the var `LIMITS` changes. Throws on unknown names, and on values that are not whole numbers from 1. */
 export function parseLimits(text: string | undefined): Limits {
   if (text === undefined || text.trim() === "") return LIMITS;
-  const changes = parseVar("LIMITS", text);
-  if (!isObject(changes)) throw new Error('LIMITS must be an object, as in {"keyPerMinute":60}');
+  const changes = parseVarObject("LIMITS", text, 'an object, as in {"keyPerMinute":60}');
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(LIMITS, name))
       throw new Error(`LIMITS.${name} is no limit; there are: ${Object.keys(LIMITS).join(", ")}`);

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { GatewayError, invalidField } from "../errors.ts";
-import { isObject } from "../image/wire.ts";
+import { isObject } from "../json.ts";
 
 /** The keys that sign URLs: by the name that stands in the URL, the secret. */
 export type SigningKeys = ReadonlyMap<string, string>;

@@ -19,11 +19,6 @@ export function dataUri(picture: StoredPicture): InlineImage {
 /** A JSON value to send, with pictures in it; undefined members are left out. */
 export type Wire = string | number | boolean | null | undefined | InlineImage | Wire[] | { [key: string]: Wire };
 
-/** Whether a value that was read from JSON is an object: neither a list nor null. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** One server-sent event; `data` is sent as JSON, a string as it is. */
 export interface Event {
   event?: string;

@@ -1,5 +1,5 @@
+import { isObject } from "../json.ts";
 import { retryOnce, putJson } from "./objects.ts";
-import { isObject } from "../image/wire.ts";
 import type { ScheduleSummary } from "./schedules.ts";
 
 const KEY = "cron.json";
