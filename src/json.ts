@@ -4,8 +4,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Parse a var that must hold a JSON object. Throws an Error with the var's name and what is `expected`, as in `an object`;
- * it repeats nothing of the text, which may hold secrets.
+ * Parse a var that must hold a JSON object. Throws an Error with the var's name and what is `expected`, as in `an
+ * object`; it repeats nothing of the text, which may hold secrets.
  */
 export function parseVarObject(name: string, text: string, expected: string): Record<string, unknown> {
   const value = parseJson(name, text);

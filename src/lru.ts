@@ -1,7 +1,7 @@
-/** Sets what is remembered by `key`, as the latest; of more than `most`, the one that was set longest ago leaves. */
-export function lruSet<T>(memory: Map<string, T>, key: string, value: T, most: number): void {
-  memory.delete(key);
-  const oldest = memory.size < most ? undefined : memory.keys().next().value;
-  if (oldest !== undefined) memory.delete(oldest);
-  memory.set(key, value);
+/** Set an entry as the most recently set; of more than `maxSize` entries, remove the one that was set longest ago. */
+export function lruSet<T>(map: Map<string, T>, key: string, value: T, maxSize: number): void {
+  map.delete(key);
+  const oldest = map.size < maxSize ? undefined : map.keys().next().value;
+  if (oldest !== undefined) map.delete(oldest);
+  map.set(key, value);
 }

@@ -7,7 +7,9 @@ export function redact(text: string, secrets: readonly string[]): string {
 const SEARCHED = 64 * 1024;
 const SHOWN = 1_000;
 
-/** Return the start of a text, at most `SHOWN` characters, with every secret replaced. The text may be of any length. */
+/**
+ * Return the start of a text, at most `SHOWN` characters, with every secret replaced. The text may be of any length.
+ */
 export function redactedStart(text: string, secrets: readonly string[]): string {
   const clean = redact(text.slice(0, SEARCHED), secrets);
   // The cut at SEARCHED may have split a secret, which the search then missed. Drop as much as the longest secret.

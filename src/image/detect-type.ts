@@ -34,7 +34,7 @@ const le24 = (bytes: Uint8Array, offset: number) => le16(bytes, offset) + byte(b
 const le32 = (bytes: Uint8Array, offset: number) => le16(bytes, offset) + le16(bytes, offset + 2) * 0x10000;
 const fourCC = (bytes: Uint8Array, offset: number) => String.fromCharCode(...bytes.subarray(offset, offset + 4));
 
-/** Return the MIME type by magic bytes; undefined if it is not a raster picture (HTML, SVG, PDF, text). 12 bytes are enough. */
+/** Return the MIME type by magic bytes (12 suffice); undefined for HTML, SVG, PDF, text and other data. */
 export function detectType(head: Uint8Array): string | undefined {
   if (hasAt(head, 0, PNG)) return "image/png";
   if (be16(head, 0) === 0xffd8 && head[2] === 0xff && isSegmentMarker(byte(head, 3))) return "image/jpeg";
@@ -44,7 +44,7 @@ export function detectType(head: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** Return whether a JPEG marker begins a header segment: SOFn, DHT, DQT…, APPn, COM. A scan or an end marker cannot come first. */
+/** Markers of header segments: SOFn, DHT, DQT…, APPn, COM. The first marker cannot be a scan or an end marker. */
 function isSegmentMarker(marker: number): boolean {
   return (marker >= 0xc0 && marker <= 0xcf) || (marker >= 0xdb && marker <= 0xef) || marker === 0xfe;
 }
@@ -125,7 +125,7 @@ function frameHeaderOffset(head: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** Return the largest ispe among the item properties: tiles, alpha planes and thumbnails are smaller than the picture. */
+/** Read the largest ispe of the item properties: tiles, alpha planes and thumbnails are smaller than the picture. */
 function heifDimensions(head: Uint8Array): Shape | undefined {
   const ipco = indexOf(head, IPCO) - 4;
   if (ipco < 0) return undefined;

@@ -3,7 +3,7 @@ import type { ModelSpec } from "./model-spec.ts";
 import { TIERS, type Tier } from "./request.ts";
 import { nearest, nearestRatio, ratioDistance, parseRatio, pixelsOf, type Shape } from "./size.ts";
 
-/** Maximum distance between a ratio in pixels and a supported ratio: 4 %, so that 1792x1024 is 16:9 and 5:4 is not 4:3. */
+/** Maximum distance between a ratio in pixels and a supported one: 4 %, so that 1792x1024 is 16:9 and 5:4 is not 4:3. */
 const TOLERANCE = Math.log(1.04);
 
 /** Convert size and ratio, or pixels, to the form that the model takes. */

@@ -25,7 +25,7 @@ export interface FitResult {
 export interface FitOptions {
   /** The caller can convert the result to any output format. */
   converts?: boolean;
-  /** Fields that the dialect filled in from its documented defaults: dropped without a warning if the model cannot honour them. */
+  /** Fields that the dialect's document sets by default: dropped without a warning if the model cannot honour them. */
   defaulted?: readonly ("size" | "aspectRatio")[] | undefined;
   /** The largest size that the API key allows. */
   maxSize?: Tier | undefined;
@@ -34,9 +34,9 @@ export interface FitOptions {
 }
 
 /**
- * Normalize a request for one vendor's model. Throws invalid_request with the field and its allowed values, and forbidden
- * if the model generates no picture as small as `maxSize`. Two things are left to the caller: `n`, because it can send
- * several calls, and URLs whose scheme the gateway can fetch but the vendor does not take.
+ * Normalize a request for one vendor's model. Throws invalid_request with the field and its allowed values, and
+ * forbidden if the model generates no picture as small as `maxSize`. Two things are left to the caller: `n`, because it
+ * can send several calls, and URLs whose scheme the gateway can fetch but the vendor does not take.
  */
 export function fit(
   request: ImageRequest,
@@ -136,7 +136,7 @@ function fitExtras(context: FitContext, converts: boolean): void {
     );
 }
 
-/** Check number, sizes and URL schemes. Joined turns have moved their references; an error names the field in `original`. */
+/** Check number, sizes and URL schemes. Joined turns have moved references; errors name their field in `original`. */
 function checkReferences({ request, spec }: FitContext, original: ImageRequest): void {
   const { model } = request;
   const count = referencesOf({ ...request, mask: undefined }).length;

@@ -2,8 +2,8 @@ import type { OutputFormat, Tier } from "./request.ts";
 import type { Cost } from "./record.ts";
 
 /**
- * The capabilities of one model at one vendor; the vendor's models.ts names the source of each value. The var MODELS can
- * change every field: add a new field to models/overrides.ts too (the types enforce it).
+ * The capabilities of one model at one vendor; the vendor's models.ts names the source of each value. The var MODELS
+ * can change every field: add a new field to models/overrides.ts too (the types enforce it).
  */
 export interface ModelSpec {
   /** The model's name on this vendor's wire. */
@@ -65,7 +65,7 @@ export function validateSpec({ sizes, defaultSize, ratios, defaultRatio, dimensi
   return undefined;
 }
 
-/** Return the cost of `pictures` pictures by the price list; undefined if no price is published. `size` is the tier sent. */
+/** Return the cost of a number of pictures by the price list, if one is published. `size` is the tier that was sent. */
 export function priceOf({ price, defaultSize }: ModelSpec, size: Tier | undefined, pictures: number): Cost | undefined {
   if (price === undefined) return undefined;
   const tier = size ?? defaultSize;

@@ -12,7 +12,7 @@ const PRO_2K = parseRow(`1:1 2048x2048, 2:3 1696x2528, 3:2 2528x1696, 3:4 1792x2
 const PRO_4K = parseRow(`1:1 4096x4096, 2:3 3392x5056, 3:2 5056x3392, 3:4 3584x4800, 4:3 4800x3584,
   4:5 3712x4608, 5:4 4608x3712, 9:16 3072x5504, 16:9 5504x3072, 21:9 6336x2688`);
 
-/** Published pixels, not measured ones: relays differ by a few pixels, and the picture's own header is authoritative. */
+/** Published pixels, not measured ones: relays differ by a few, and the picture's own header is authoritative. */
 export const PIXELS = {
   /** Google's image-generation page for 2.5-flash-image. */
   "gemini-2.5": {
@@ -30,8 +30,8 @@ export const PIXELS = {
     "4K": { ...PRO_4K, ...parseRow("1:4 2048x8192, 4:1 8192x2048, 1:8 1536x12288, 8:1 12288x1536") },
   },
   /**
-   * Only 2K 16:9 is in a vendor's document; the other values are from a client that the vendor's author wrote. The maker
-   * takes any pixels, so that a combination missing here is not an error.
+   * Only 2K 16:9 is in a vendor's document; the other values are from a client that the vendor's author wrote. The
+   * maker takes any pixels, so that a combination missing here is not an error.
    */
   "gpt-image-2": {
     "1K": parseRow("1:1 1024x1024, 3:2 1536x1024, 2:3 1024x1536"),

@@ -17,7 +17,7 @@ export interface StoredPicture {
   bytes: number;
 }
 
-/** Types that vendors take as references. Truncation of other formats can be checked too, but vendors would refuse them. */
+/** Types that vendors accept as references; other formats can be checked for truncation, but vendors refuse them. */
 export const REFERENCE_TYPES: readonly string[] = ["image/png", "image/jpeg", "image/webp"];
 
 /** A reference picture: a URL, or a picture that was hoisted from the request into R2. */
@@ -34,7 +34,7 @@ export type ProviderOptions = Readonly<Record<string, Readonly<Record<string, un
 
 /** The canonical request: every dialect decodes to it, every provider encodes from it. */
 export interface ImageRequest {
-  /** From a dialect: the client's spelling, which may be an alias or `vendor/model`. To a provider: the canonical name. */
+  /** From a dialect the client's spelling, which may be an alias or `vendor/model`; to a provider the canonical name. */
   model: string;
   prompt: string;
   /** Number of pictures requested, 1 or more. */

@@ -26,7 +26,7 @@ function positiveShape(width: number, height: number): Shape | undefined {
   return width > 0 && height > 0 ? { width, height } : undefined;
 }
 
-/** Return the tier for a spelling that vendors and users have: `1k`, `2K`, `512`, `512px`, `0.5K`; undefined for any other. */
+/** Return the tier for a common spelling: `1k`, `2K`, `512`, `512px`, `0.5K`; undefined for anything else. */
 export function canonicalTier(size: string): Tier | undefined {
   const name = size.toUpperCase();
   if (name === "0.5K" || name === "512PX") return "512";
@@ -55,7 +55,7 @@ function publishedPixels(table: PixelTable | undefined, tier: Tier, ratio: strin
   return parsePixels(table[tier]?.[ratio] ?? "");
 }
 
-/** Return the pixels of a tier and ratio: the table's entry, else the tier's area in that ratio, in multiples of `step`. */
+/** Return the pixels of a tier and ratio: the table's entry, else the tier's area, its sides multiples of `step`. */
 export function pixelsOf(table: PixelTable | undefined, tier: Tier, ratio: string, step = 8): Shape {
   const shape = parseRatio(ratio);
   if (!shape) throw new GatewayError("invalid_request", "aspectRatio is not W:H, as in 16:9", { field: "aspectRatio" });

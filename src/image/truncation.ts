@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 
-/** The header that a walk reads next, at ascending offsets; `end` is the end of the picture if the bytes are missing. */
+/** The header that a walk reads next, at ascending offsets; `end` is the picture's end if the bytes are missing. */
 interface HeaderRead {
   offset: number;
   bytes: number;
@@ -8,8 +8,8 @@ interface HeaderRead {
 }
 
 /**
- * Reads a picture header by header and returns the picture's end, or the offset where a search for the end marker begins.
- * Every header arrives in the same view, which the next one overwrites.
+ * Reads a picture header by header and returns the picture's end, or the offset where a search for the end marker
+ * begins. Every header arrives in the same view, which the next one overwrites.
  */
 type Walk = Generator<HeaderRead, number | { searchFrom: number }, DataView<ArrayBuffer>>;
 
@@ -34,8 +34,8 @@ const WALKS: Readonly<Record<string, () => Walk>> = {
 };
 
 /**
- * Checks, while the bytes pass by, that a picture is complete up to the end that its format defines. Bytes after the end
- * are ignored, the content is not validated. Never throws.
+ * Checks, while the bytes pass by, that a picture is complete up to the end that its format defines. Bytes after the
+ * end are ignored, the content is not validated. Never throws.
  */
 export class TruncationCheck {
   private readonly walk: Walk | undefined;
@@ -111,8 +111,9 @@ function* walkPng(): Walk {
 }
 
 /**
- * Walk the header segments (ITU T.81 B.1.1.4) up to the first scan, or anything else that is not a segment. The search for
- * the end marker begins there: a thumbnail in a segment has an end marker too, but entropy-coded data cannot contain one.
+ * Walk the header segments (ITU T.81 B.1.1.4) up to the first scan, or anything else that is not a segment. The search
+ * for the end marker begins there: a thumbnail in a segment has an end marker too, but entropy-coded data cannot
+ * contain one.
  */
 function* walkJpeg(): Walk {
   for (let offset = 2; ;) {
@@ -125,7 +126,7 @@ function* walkJpeg(): Walk {
   }
 }
 
-/** Walk the blocks up to the trailer: each is a head and a chain of sub-blocks (GIF89a, appendix B). Zeros between are skipped. */
+/** Walk the blocks, each a head and a chain of sub-blocks, to the trailer (GIF89a, appendix B); skip zeros between. */
 function* walkGif(): Walk {
   let offset = 13 + colorTableBytes((yield { offset: 10, bytes: 1 }).getUint8(0));
   for (;;) {
@@ -152,8 +153,8 @@ function* walkWebp(): Walk {
 }
 
 /**
- * Walk the top-level boxes (ISO/IEC 14496-12, 4.2). There is no end marker: a picture is complete if every box that it needs
- * ends within the file. Bytes after those boxes, such as padding, may look like a box or not.
+ * Walk the top-level boxes (ISO/IEC 14496-12, 4.2). There is no end marker: a picture is complete if every box that it
+ * needs ends within the file. Bytes after those boxes, such as padding, may look like a box or not.
  */
 function* walkBoxes(): Walk {
   let [index, data, last] = [false, false, 0];

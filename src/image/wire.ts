@@ -32,7 +32,7 @@ export function placeholder(index: number): string {
 
 const HOISTED = /^\s*(?:data:[^,]*;base64,)?hoisted:(\d+)\s*$/;
 
-/** Return the index of the hoisted picture that a text of a skeleton represents, bare or as a data URI; else undefined. */
+/** Return which hoisted picture a text of a skeleton represents, bare or as a data URI; undefined if it is none. */
 export function placeholderIndex(text: string): number | undefined {
   const index = HOISTED.exec(text)?.[1];
   return index === undefined ? undefined : Number(index);

@@ -42,7 +42,7 @@ export interface Sink {
   end?(): void;
 }
 
-/** The end of a picture inside a longer text: anything but base64 characters and JSON escapes of `+`, `-`, `/`, `=` and `_`. */
+/** Ends a picture inside a longer text: anything but base64 and the JSON escapes of `+`, `-`, `/`, `=` and `_`. */
 const NON_BASE64 = /[^A-Za-z0-9+/=_\\-]|\\(?!\/|u00(?:2[bBdDfF]|3[dD]|5[fF]))/;
 /** The same for base64 that is split into lines. */
 const NON_BASE64_LINES = /[^A-Za-z0-9+/=_\\ -]|\\(?![/nrt]|u00(?:2[bBdDfF]|3[dD]|5[fF]))/;
@@ -53,9 +53,9 @@ const LINE_LENGTHS = [76, 64];
 const MIN_LOOKAHEAD = 128;
 
 /**
- * Decodes base64 from the inside of a JSON string straight into a sink, in runs that split no escape. Accepts JSON escapes,
- * white space, both alphabets and missing padding. With `embedded`, the picture ends at the first character that is not
- * base64.
+ * Decodes base64 from the inside of a JSON string straight into a sink, in runs that split no escape. Accepts JSON
+ * escapes, white space, both alphabets and missing padding. With `embedded`, the picture ends at the first character
+ * that is not base64.
  */
 export class Base64Reader {
   private readonly sink: Sink;
@@ -76,8 +76,8 @@ export class Base64Reader {
   feed(run: string): number {
     if (!this.embedded) return this.decodeRun(run);
     for (let index = 0; index < run.length;) {
-      // Search no further ahead than has been decoded so far: a text of many small pictures must not be searched to its end
-      // for each of them.
+      // Search no further ahead than has been decoded so far: a text of many small pictures must not be searched to its
+      // end for each of them.
       const lookahead = run.substring(index, index + Math.max(MIN_LOOKAHEAD, this.decoded));
       const piece = index + lookahead.length === run.length ? lookahead : lookahead.substring(0, cutEscape(lookahead));
       const end = this.decodeRun(piece);

@@ -16,8 +16,8 @@ export interface ClientStreamOptions {
 
 /**
  * The client's side of a pass-through: holds the first bytes back until a 200 is justified, then forwards bytes as they
- * arrive. A stalled client gets the remaining bytes from the spill, at its own pace; for a disconnected client bytes are
- * dropped. Neither blocks the writer.
+ * arrive. A stalled client gets the remaining bytes from the spill, at its own pace; for a disconnected client bytes
+ * are dropped. Neither blocks the writer.
  */
 export class ClientStream {
   /** Resolves when the first bytes are released to the client. */

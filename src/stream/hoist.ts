@@ -10,12 +10,12 @@ import { Skeleton } from "./skeleton.ts";
 const HEAD_CHARS = 16;
 /** Maximum characters of JSON for them, escapes and white space included. */
 const RAW_HEAD_CHARS = 8 * HEAD_CHARS;
-/** First base64 character of PNG, JPEG (in either alphabet), GIF, WebP, AVIF and HEIC; a backslash (escape); a space. */
+/** First characters of PNG, JPEG (in either alphabet), GIF, WebP, AVIF and HEIC in base64, of an escape, and a space. */
 const PICTURE_STARTS = "i/_RUA\\ ";
 
 /**
- * Detect the MIME type of a picture whose base64 begins with `raw`, the start of a JSON string's inside; `complete` if the
- * string ends there. Returns undefined if it is not a picture, `unclear` if more characters are needed.
+ * Detect the MIME type of a picture whose base64 begins with `raw`, the start of a JSON string's inside; `complete` if
+ * the string ends there. Returns undefined if it is not a picture, `unclear` if more characters are needed.
  */
 function pictureType(raw: string, complete: boolean): string | undefined {
   if (!PICTURE_STARTS.includes(raw.charAt(0))) return undefined;
@@ -134,7 +134,7 @@ export class Hoist {
     return quote + 1;
   }
 
-  /** Scan a part of `run` and return the index after it; -1 if more characters are needed (never if the run is `closed`). */
+  /** Scan a part of `run` and return the index after it; -1 if more characters are needed, never if `closed`. */
   private scanRun(run: string, index: number, closed: boolean): number {
     if (this.state === "picture") {
       const end = this.picture?.feed(run.substring(index)) ?? 0;

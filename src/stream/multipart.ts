@@ -70,7 +70,7 @@ export class Multipart {
   private readonly delimiter: Buffer;
   private state: "before" | "head" | "body" | "after" = "before";
   private sink: PartSink | undefined;
-  /** Bytes whose meaning depends on the next chunk. A delimiter begins with a line break, optional before the first part. */
+  /** Bytes that only the next chunk can complete. A delimiter begins with a line break, optional for the first one. */
   private carry = Buffer.from("\r\n");
 
   /** `open` creates the sink of each part in turn, or throws an error to reject the part. */

@@ -4,8 +4,8 @@ import { release, acquire } from "./buffer-pool.ts";
 const LARGE_BYTES = 256 * 1024;
 const SMALL_BYTES = 16 * 1024;
 /**
- * A read waits for as many bytes as arrive in this time, so that fast bodies take few reads and slow ones are forwarded as
- * they arrive.
+ * A read waits for as many bytes as arrive in this time, so that fast bodies take few reads and slow ones are forwarded
+ * as they arrive.
  */
 const BATCH_MS = 10;
 
