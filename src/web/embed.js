@@ -23,7 +23,7 @@
   const ANNOUNCE_MS = 5_000;
 
   // The URL of this script: import.meta works in modules only, document.currentScript in classic scripts only.
-  const SCRIPT_URL = /https?:\S+(?=:\d+:\d+)/.exec(new Error().stack ?? "")?.[0] ?? document.baseURI;
+  const HOME = /https?:\S+(?=:\d+:\d+)/.exec(new Error().stack ?? "")?.[0] ?? document.baseURI;
 
   // A strict Content-Security-Policy blocks <style> and style="", but not this. Everything visible is laid over the host's
   // box. ::after makes the box as wide as other boxes without a size of their own, and shrinks as pictures do.
@@ -255,7 +255,7 @@
       const src = this.getAttribute("src") ?? (preset === null ? this.#image.getAttribute("src") : null);
       if (src !== null) return { url: absolute(src) };
       if (preset === null) return undefined;
-      const base = this.getAttribute("endpoint")?.replace(/\/*$/, "/") ?? SCRIPT_URL;
+      const base = this.getAttribute("endpoint")?.replace(/\/*$/, "/") ?? HOME;
       const key = this.getAttribute("key") ?? this.getAttribute("data-key") ?? "";
       const body = JSON.stringify({ preset, prompt: this.getAttribute("prompt") ?? undefined });
       return { url: new URL("v1/generations", absolute(base)).href, key, body };
