@@ -343,7 +343,7 @@
       // A new element, because changing the text of a visible one counts as a layout shift.
       const message = make("span", "text");
       message.textContent = text;
-      // Once announced, the text would only disturb a user who reads on with a screen reader.
+      // Once announced, the text would only disturb a screen reader later.
       if (state === "ready") setTimeout(() => message.remove(), ANNOUNCE_MS);
       this.#status.replaceChildren(message, ...(retry ? [this.#button] : []));
       this.dispatchEvent(new CustomEvent(`easel-${state}`, { bubbles: true, composed: true, detail }));
