@@ -17,7 +17,7 @@ export class SizeCap {
   /** Whether the vendor takes any size field. */
   private readonly takesSize: boolean;
 
-  /** `published` is the model's published pixels, used if the spec has none of this vendor. */
+  /** `published` is the model's published pixels, used if the vendor's spec has none. */
   constructor(maxSize: Tier, spec: ModelSpec, published: PixelTable = {}) {
     const { sizes, dimensions, defaultSize, pixels = published } = spec;
     this.maxSize = maxSize;

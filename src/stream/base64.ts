@@ -108,7 +108,7 @@ export class Base64Reader {
     return !this.padded && !run.includes("\\") && !(this.embedded && run.includes(" "));
   }
 
-  /** Decode without copying, as nearly all of a picture can be; return the number of characters used. */
+  /** Decode a run without escapes, the fast path for nearly all of a picture; return the number of characters used. */
   private decodePlain(run: string): number {
     let used = 0;
     if (this.carry !== "") {

@@ -16,11 +16,11 @@ export interface PumpOptions {
   preferLargeReads(): boolean;
   /** Stops reading; its reason is thrown. */
   signal?: AbortSignal | undefined;
-  /** If `each` fails, release the stream for another reader instead of cancelling it. */
+  /** If the callback fails, release the stream for another reader instead of cancelling it. */
   keepOnError?: boolean | undefined;
 }
 
-/** Read a byte stream to its end through reused buffers. Cancels the stream if a read or `each` fails. */
+/** Read a byte stream to its end through reused buffers. Cancels the stream if a read or the callback fails. */
 export async function pump(body: ReadableStream<Uint8Array>, options: PumpOptions): Promise<void> {
   const { signal } = options;
   const reader = body.getReader({ mode: "byob" });
