@@ -8,7 +8,7 @@ import { join, posix, relative, sep } from "node:path";
  * An entry is a file or, with a slash at the end, a folder of src/.
  */
 const LAYERS = [
-  ["errors.ts", "log.ts", "image/", "web/"],
+  ["errors.ts", "json.ts", "log.ts", "image/", "web/"],
   ["limits.ts", "memory.ts", "concurrency.ts"],
   ["stream/"],
   ["vendors/"],
@@ -25,6 +25,7 @@ const LAYERS = [
 /** Files and folders that may import less than their layer allows → everything they may import except themselves. */
 const NARROW = {
   "errors.ts": [],
+  "json.ts": [],
   "log.ts": [],
   // A script for browsers, in one file.
   "web/": [],

@@ -1,5 +1,5 @@
 import { invalidField } from "../errors.ts";
-import { isObject } from "../image/wire.ts";
+import { isObject } from "../json.ts";
 
 /** The allowed form of a name in a URL, as error messages state it. */
 export const NAME = "1 to 64 of a-z, 0-9 and -";

@@ -3,10 +3,10 @@ import { GatewayError, invalidField } from "../errors.ts";
 import { DEFAULT_MODEL } from "../image/catalog.ts";
 import type { ImageRequest } from "../image/request.ts";
 import { parseRatio } from "../image/size.ts";
-import { isObject } from "../image/wire.ts";
+import { parseVarObject } from "../json.ts";
 import { readUrl } from "../vendors/reference-fields.ts";
 import { modelName, optional, parseWire, promptText, shapeFields } from "../vendors/request-schema.ts";
-import { type Limits, parseVar } from "../limits.ts";
+import type { Limits } from "../limits.ts";
 import { isName, NAME } from "./names.ts";
 
 /** Marks the place of the client's own words in a preset's prompt. */
@@ -69,7 +69,8 @@ export function parsePreset(wire: unknown, limits: Pick<Limits, "promptChars" | 
  */
 export function parsePresets(json: string | undefined, limits: Limits): ReadonlyMap<string, Preset> {
   const presets = new Map<string, Preset>();
-  for (const [name, wire] of Object.entries(presetsByName(json))) {
+  const wires = json === undefined ? {} : parseVarObject("PRESETS", json, "an object: name to preset");
+  for (const [name, wire] of Object.entries(wires)) {
     if (!isName(name)) throw new Error(`PRESETS.${name} must be ${NAME}`);
     try {
       presets.set(name, parsePreset(wire, limits));
@@ -121,10 +122,4 @@ export function parsePresetQuery(fields: Readonly<Record<string, string>>): { re
   });
   const { prompt = "", model = DEFAULT_MODEL, ...shape } = parseWire(querySchema, Object.fromEntries(values));
   return { request: { ...shape, prompt, model, n: 1, references: [] }, given: Object.keys(fields) };
-}
-
-function presetsByName(json: string | undefined): object {
-  const value = json === undefined ? {} : parseVar("PRESETS", json);
-  if (isObject(value)) return value;
-  throw new Error("PRESETS must be an object: name to preset");
 }

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { GatewayError, invalidField } from "../errors.ts";
-import { isObject } from "../image/wire.ts";
+import { isObject } from "../json.ts";
 
 /** Signing keys: the secret by the key's name (`kid` in the URL). */
 export type SigningKeys = ReadonlyMap<string, string>;

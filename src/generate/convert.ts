@@ -1,6 +1,5 @@
-import { redact } from "../errors.ts";
+import { redact, log } from "../log.ts";
 import type { OutputFormat, StoredPicture } from "../image/request.ts";
-import { log } from "../log.ts";
 import { type PictureUpload, readStoredPicture } from "../store/pictures.ts";
 import type { Run } from "./vendor-call.ts";
 

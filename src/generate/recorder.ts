@@ -1,6 +1,6 @@
-import { GatewayError, redact, toGatewayError } from "../errors.ts";
+import { GatewayError, toGatewayError } from "../errors.ts";
+import { redact, log } from "../log.ts";
 import type { Attempt, GenerationRecord, Timings } from "../image/record.ts";
-import { log } from "../log.ts";
 import type { Candidate } from "../models/candidates.ts";
 import { createdAtOf } from "../store/ids.ts";
 import type { Generation } from "../store/jobs.ts";

@@ -1,5 +1,5 @@
-import { type ErrorCode, type ErrorDetail, GatewayError, redact } from "../errors.ts";
-import { log } from "../log.ts";
+import { type ErrorCode, type ErrorDetail, GatewayError } from "../errors.ts";
+import { redact, log } from "../log.ts";
 import type { Candidates } from "../models/candidates.ts";
 import { acquireClaim, type Claim, type ClaimState, releaseClaim, replaceClaim } from "../store/claims.ts";
 import { type Generation, isPending } from "../store/jobs.ts";

@@ -1,4 +1,5 @@
-import { GatewayError, redact, redactedStart, toGatewayError, withDetail } from "../errors.ts";
+import { GatewayError, toGatewayError, withDetail } from "../errors.ts";
+import { redact, redactedStart } from "../log.ts";
 import { priceOf } from "../image/model-spec.ts";
 import { referencesOf, type StoredPicture } from "../image/request.ts";
 import type { Candidate, Candidates } from "../models/candidates.ts";

@@ -1,7 +1,7 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { toGatewayError, type GatewayError, translateField, redact, STATUS } from "../errors.ts";
+import { toGatewayError, type GatewayError, translateField, STATUS } from "../errors.ts";
 import { errorWire } from "../image/record.ts";
-import { log } from "../log.ts";
+import { log, redact } from "../log.ts";
 import type { Dialect, ErrorResponse } from "../vendors/vendor.ts";
 import { type AppContext, configFor } from "./context.ts";
 

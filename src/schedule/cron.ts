@@ -1,8 +1,7 @@
 import { type Env, configOf } from "../env.ts";
-import { redact } from "../errors.ts";
+import { redact, log } from "../log.ts";
 import type { Runtime } from "../generate/generation.ts";
 import { Semaphore } from "../concurrency.ts";
-import { log } from "../log.ts";
 import { getClock, type PendingTick, setClock } from "../store/clock.ts";
 import { getSchedule, listSchedules, type ScheduleSummary } from "../store/schedules.ts";
 import { lastTime } from "./cron-times.ts";

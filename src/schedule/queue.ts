@@ -1,10 +1,9 @@
 import { type Env, configOf } from "../env.ts";
-import { redact } from "../errors.ts";
+import { redact, log } from "../log.ts";
 import { cleanUpJob } from "../generate/enqueue.ts";
 import { generate } from "../generate/generate.ts";
 import { AlreadyStartedError, RetryLaterError, type Runtime } from "../generate/generation.ts";
 import { MAX_CONCURRENT, Semaphore } from "../concurrency.ts";
-import { log } from "../log.ts";
 import { isId } from "../store/ids.ts";
 import { type Generation, getJob, putJob } from "../store/jobs.ts";
 import { FENCED, lifecycleOf, LOST, MAX_QUEUED_MS, putFailedIfUnfinished, QUEUE_TIMEOUT } from "../store/records.ts";

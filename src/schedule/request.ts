@@ -3,8 +3,8 @@ import { toGatewayError, type GatewayError, translateField, renameField, invalid
 import { selectCandidates } from "../models/candidates.ts";
 import type { Runtime } from "../generate/generation.ts";
 import { validate } from "../generate/validate.ts";
-import { isObject } from "../image/wire.ts";
 import type { Principal } from "../access/authenticate.ts";
+import { isObject } from "../json.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { vendors } from "../vendors/index.ts";
 import { parseWire } from "../vendors/request-schema.ts";

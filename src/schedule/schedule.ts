@@ -5,7 +5,7 @@ import { findKey } from "../store/api-keys.ts";
 import type { ScheduleSummary, Schedule } from "../store/schedules.ts";
 import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
-import { isObject } from "../image/wire.ts";
+import { isObject } from "../json.ts";
 import { optional, parseWire } from "../vendors/request-schema.ts";
 import { validateCron } from "./cron-syntax.ts";
 import { jsonObject } from "./request.ts";

@@ -1,5 +1,5 @@
 import { updateObject, type Version } from "./objects.ts";
-import { isObject } from "../image/wire.ts";
+import { isObject } from "../json.ts";
 import type { ScheduleSummary } from "./schedules.ts";
 
 const KEY = "cron.json";
