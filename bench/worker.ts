@@ -53,7 +53,7 @@ async function pumped(env: BenchEnv, ctx: ExecutionContext, hoist: Hoist | undef
     pending = writer.write(chunk);
   };
   const body = response.body as ReadableStream<Uint8Array>;
-  ctx.waitUntil(pump(body, { preferLargeReads: () => true, each }).then(() => writer.close()));
+  ctx.waitUntil(pump(body, { preferLargeReads: () => true, onChunk: each }).then(() => writer.close()));
   return new Response(readable, { headers: { "content-type": "application/json" } });
 }
 

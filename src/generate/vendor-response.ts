@@ -56,7 +56,7 @@ export async function readAnswer(
       jsonBytes: limits.answerJsonBytes,
       textBytes: limits.answerTextBytes,
       depth: limits.jsonDepth,
-      each: async (chunk, hasPicture) => {
+      onChunk: async (chunk, hasPicture) => {
         begun();
         first ??= chunk.find((byte) => !SPACE.includes(byte));
         if (first !== undefined && !FIRST.includes(first))

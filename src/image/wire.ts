@@ -20,7 +20,7 @@ export function dataUri(picture: StoredPicture): InlineImage {
 export type Wire = string | number | boolean | null | undefined | InlineImage | Wire[] | { [key: string]: Wire };
 
 /** A server-sent event; `data` is sent as JSON, a string unchanged. */
-export interface Event {
+export interface ServerSentEvent {
   event?: string;
   data: Wire;
 }

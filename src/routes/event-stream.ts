@@ -1,6 +1,6 @@
-import type { Event } from "../image/wire.ts";
+import type { ServerSentEvent } from "../image/wire.ts";
 import { readStoredPicture } from "../store/pictures.ts";
-import { type Open, spliceEvents, writeEvents } from "../stream/splice.ts";
+import { type OpenPicture, spliceEvents, writeEvents } from "../stream/splice.ts";
 import { settlesWithin } from "../concurrency.ts";
 import type { Dialect } from "../vendors/vendor.ts";
 import type { AppContext } from "./context.ts";
@@ -10,7 +10,7 @@ import { formatError } from "./error-response.ts";
 const COMMENT = new TextEncoder().encode(": drawing\n\n");
 
 /** Answer with server-sent events. */
-export function sendEvents(c: AppContext, events: Event[]): Response {
+export function sendEvents(c: AppContext, events: ServerSentEvent[]): Response {
   return eventStream(c, spliceEvents(events, pictureOpener(c)));
 }
 
@@ -18,8 +18,13 @@ export function sendEvents(c: AppContext, events: Event[]): Response {
  * Start the answer before its events are known: a comment every `quietMs` shows that the generation continues. A failure
  * becomes an `error` event, because the status is sent already.
  */
-export function sendEventsLater(c: AppContext, dialect: Dialect, pending: Promise<Event[]>, quietMs: number): Response {
-  const events = pending.catch((thrown: unknown): Event[] => [
+export function sendEventsLater(
+  c: AppContext,
+  dialect: Dialect,
+  pending: Promise<ServerSentEvent[]>,
+  quietMs: number,
+): Response {
+  const events = pending.catch((thrown: unknown): ServerSentEvent[] => [
     { event: "error", data: formatError(c, thrown, dialect).body },
   ]);
   const { readable, writable } = new IdentityTransformStream();
@@ -35,7 +40,7 @@ export function sendEventsLater(c: AppContext, dialect: Dialect, pending: Promis
   return eventStream(c, readable);
 }
 
-function pictureOpener(c: AppContext): Open {
+function pictureOpener(c: AppContext): OpenPicture {
   return (picture) => readStoredPicture(c.env.BUCKET, picture.key);
 }
 

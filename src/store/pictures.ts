@@ -43,7 +43,7 @@ export class PictureUpload extends Upload {
 
   /** Read a stream to its end. Throws the stream's error, or a BodyError. */
   fill(body: ReadableStream<Uint8Array>): Promise<void> {
-    return pump(body, { preferLargeReads: () => this.bytes > 0, each: (chunk) => this.write(chunk) });
+    return pump(body, { preferLargeReads: () => this.bytes > 0, onChunk: (chunk) => this.write(chunk) });
   }
 
   /** Return the SHA-256 of the bytes in hex; may be called once. */

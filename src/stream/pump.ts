@@ -11,7 +11,7 @@ const BATCH_MS = 10;
 
 export interface PumpOptions {
   /** Called with each chunk; its memory is reused once the call (or its promise) has finished. */
-  each(chunk: Uint8Array): Promise<void> | void;
+  onChunk(chunk: Uint8Array): Promise<void> | void;
   /** Called before each read: are large reads worthwhile now? */
   preferLargeReads(): boolean;
   /** Stops reading; its reason is thrown. */
@@ -49,7 +49,7 @@ export async function pump(body: ReadableStream<Uint8Array>, options: PumpOption
         lastReadAt = now;
         // Only a small part of what has arrived, or a fast start would hold back the bytes before a pause.
         minBytes = Math.max(1, Math.floor(Math.min(rate * BATCH_MS, received / 4, LARGE_BYTES / 2)));
-        if (value.byteLength > 0) await options.each(value);
+        if (value.byteLength > 0) await options.onChunk(value);
       }
       if (done) break;
     }

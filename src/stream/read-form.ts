@@ -41,7 +41,7 @@ export async function readForm(body: ReadableStream<Uint8Array>, options: FormOp
     signal: options.signal,
     keepOnError: options.keepOnError,
     preferLargeReads: () => multipart.inBody,
-    each: async (chunk) => {
+    onChunk: async (chunk) => {
       received += chunk.length;
       if (received > options.bytes) throw new BodyError(`The body is over the limit of ${options.bytes} bytes.`, true);
       await multipart.push(chunk);

@@ -46,7 +46,7 @@ export interface ReadOptions {
   textBytes?: number;
   depth: number;
   /** Called with each chunk after it has been scanned, and with whether a picture has begun. */
-  each?(chunk: Uint8Array, hasPicture: boolean): Promise<void> | void;
+  onChunk?(chunk: Uint8Array, hasPicture: boolean): Promise<void> | void;
   /** As for `pump`. */
   signal?: AbortSignal;
   keepOnError?: boolean;
@@ -66,11 +66,11 @@ export async function readJson(body: ReadableStream<Uint8Array>, options: ReadOp
     signal,
     keepOnError,
     preferLargeReads: () => hoist.inPicture,
-    each: async (chunk) => {
+    onChunk: async (chunk) => {
       received += chunk.length;
       if (received > bytes) throw new BodyError(`The body is over the limit of ${bytes} bytes.`, true);
       hoist.push(chunk);
-      await options.each?.(chunk, hoist.pictures > 0);
+      await options.onChunk?.(chunk, hoist.pictures > 0);
       await pictures.drain();
     },
   });

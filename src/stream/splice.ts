@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { StoredPicture } from "../image/request.ts";
-import { type Event, InlineImage, type Wire } from "../image/wire.ts";
+import { type ServerSentEvent, InlineImage, type Wire } from "../image/wire.ts";
 import { base64Length } from "./base64.ts";
 import { release, acquire } from "./buffer-pool.ts";
 
@@ -8,31 +8,34 @@ import { release, acquire } from "./buffer-pool.ts";
 const PIECE_BYTES = 192 * 1024;
 
 /** Opens the bytes of a stored picture. */
-export type Open = (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>;
+export type OpenPicture = (picture: StoredPicture) => Promise<ReadableStream<Uint8Array>>;
 
 /**
  * Serialize a wire value with its pictures as base64: a string if it contains none, else a stream of known length that
  * opens each picture when it is needed.
  */
-export function splice(wire: Wire, open: Open): string | ReadableStream<Uint8Array> {
+export function splice(wire: Wire, open: OpenPicture): string | ReadableStream<Uint8Array> {
   return joinPieces(flatten(wire), open);
 }
 
 /** Serialize server-sent events, as `splice` does. */
-export function spliceEvents(events: readonly Event[], open: Open): string | ReadableStream<Uint8Array> {
+export function spliceEvents(
+  events: readonly ServerSentEvent[],
+  open: OpenPicture,
+): string | ReadableStream<Uint8Array> {
   return joinPieces(flattenEvents(events), open);
 }
 
 /** Write events to an open stream, without closing it. */
 export function writeEvents(
-  events: readonly Event[],
-  open: Open,
+  events: readonly ServerSentEvent[],
+  open: OpenPicture,
   writer: WritableStreamDefaultWriter<Uint8Array>,
 ): Promise<void> {
   return writePieces(flattenEvents(events), open, writer);
 }
 
-function joinPieces(pieces: (string | StoredPicture)[], open: Open): string | ReadableStream<Uint8Array> {
+function joinPieces(pieces: (string | StoredPicture)[], open: OpenPicture): string | ReadableStream<Uint8Array> {
   const texts = pieces.filter((piece) => typeof piece === "string");
   return texts.length === pieces.length ? texts.join("") : streamPieces(pieces, open);
 }
@@ -66,7 +69,7 @@ function flatten(wire: Wire): (string | StoredPicture)[] {
   return pieces;
 }
 
-function flattenEvents(events: readonly Event[]): (string | StoredPicture)[] {
+function flattenEvents(events: readonly ServerSentEvent[]): (string | StoredPicture)[] {
   return events.flatMap(({ event, data }) => [
     // An event without a name has no line before `data:`: some SDKs silently drop such an event.
     `${event === undefined ? "" : `event: ${event}\n`}data: `,
@@ -75,7 +78,7 @@ function flattenEvents(events: readonly Event[]): (string | StoredPicture)[] {
   ]);
 }
 
-function streamPieces(pieces: (string | StoredPicture)[], open: Open): ReadableStream<Uint8Array> {
+function streamPieces(pieces: (string | StoredPicture)[], open: OpenPicture): ReadableStream<Uint8Array> {
   const bytes = pieces.reduce(
     (sum, piece) => sum + (typeof piece === "string" ? Buffer.byteLength(piece) : base64Length(piece.bytes)),
     0,
@@ -93,7 +96,7 @@ function streamPieces(pieces: (string | StoredPicture)[], open: Open): ReadableS
 
 async function writePieces(
   pieces: (string | StoredPicture)[],
-  open: Open,
+  open: OpenPicture,
   writer: WritableStreamDefaultWriter<Uint8Array>,
 ): Promise<void> {
   for (const piece of pieces) {

@@ -33,7 +33,7 @@ describe.each(ways)("<easel-image> by %s", (way) => {
     expect(await v.page.locator("#a").boundingBox()).toMatchObject({ width: 400, height: 225 });
     expect(await v.page.evaluate("document.getAnimations().map((each) => each.animationName)")).toContain("shimmer");
     expect(await v.page.getByRole("img", { name: "A lighthouse at dusk" }).getAttribute("aria-busy")).toBe("true");
-    await v.shoot(`loading-${way}`);
+    await v.screenshot(`loading-${way}`);
 
     await v.waitForState("#a", "ready");
     expect(await status.textContent()).toBe("The picture is ready.");
@@ -43,14 +43,14 @@ describe.each(ways)("<easel-image> by %s", (way) => {
     expect(await naturalRatio(image)).toBeCloseTo(16 / 9, 1);
     const opacity = "getComputedStyle(document.querySelector('#a').shadowRoot.querySelector('img')).opacity";
     await expect.poll(() => v.page.evaluate(opacity)).toBe("1");
-    await v.shoot(`ready-${way}`);
+    await v.screenshot(`ready-${way}`);
     const reported = await v.reportedStates("a");
     expect(reported.map(({ state }) => state)).toEqual(["loading", "ready"]);
     if (way === "preset") expect(reported[1]?.generation).toMatch(/^\w{20,}$/);
     expect(await v.shift()).toBe(0);
-    expect(generationRequests(v.asked)).toHaveLength(1);
+    expect(generationRequests(v.requests)).toHaveLength(1);
     expect(v.console).toEqual([]);
-    await v.leave();
+    await v.close();
   });
 
   it("a refusal shows the vendor's message and is not retried", async () => {
@@ -58,7 +58,7 @@ describe.each(ways)("<easel-image> by %s", (way) => {
       `<easel-image id="a" ${await attributesFor(way, `[sandbox:refuse] ${way}`)} ${HERO}></easel-image>`,
     );
     await v.waitForState("#a", "refused");
-    await v.shoot(`refused-${way}`);
+    await v.screenshot(`refused-${way}`);
     const [, refused] = await v.reportedStates("a");
     expect(refused).toMatchObject({
       state: "refused",
@@ -67,11 +67,11 @@ describe.each(ways)("<easel-image> by %s", (way) => {
     });
     expect(await v.page.getByRole("status").textContent()).toBe(refused?.message);
     expect(await v.page.getByRole("button").count()).toBe(0);
-    const before = generationRequests(v.asked).length;
+    const before = generationRequests(v.requests).length;
     await v.page.waitForTimeout(1500);
-    expect(generationRequests(v.asked)).toHaveLength(before);
+    expect(generationRequests(v.requests)).toHaveLength(before);
     expect(await v.shift()).toBe(0);
-    await v.leave();
+    await v.close();
   });
 
   it("an element without a response fails until the visitor retries", async () => {
@@ -79,10 +79,10 @@ describe.each(ways)("<easel-image> by %s", (way) => {
     const element = `<easel-image id="a" ${await attributesFor(way, `a second try, ${way}`)} ${HERO}></easel-image>`;
     const v = await s.open(element, { before: (page) => page.route(down, (route) => route.abort()) });
     await v.waitForState("#a", "failed");
-    await v.shoot(`failed-${way}`);
-    const before = v.asked.length;
+    await v.screenshot(`failed-${way}`);
+    const before = v.requests.length;
     await v.page.waitForTimeout(1000);
-    expect(v.asked).toHaveLength(before);
+    expect(v.requests).toHaveLength(before);
 
     await v.page.unroute(down);
     await v.page.keyboard.press("Tab");
@@ -93,7 +93,7 @@ describe.each(ways)("<easel-image> by %s", (way) => {
     await v.waitForState("#a", "ready");
     expect(await v.page.evaluate("document.activeElement.id")).toBe("a");
     expect(await v.shift()).toBe(0);
-    await v.leave();
+    await v.close();
   });
 });
 
@@ -104,7 +104,7 @@ it("an exhausted token bucket sets the state limited, then ready once it is refi
   for (let n = 0; n < 20; n++) await s.easel.fetch("/v1/generations", { method: "POST", headers, body: "{}" });
   const v = await s.open(`<easel-image id="a" preset="hero" prompt="at last" key="${key}" ${HERO}></easel-image>`);
   await v.waitForState("#a", "limited");
-  await v.shoot("limited");
+  await v.screenshot("limited");
   const from = Date.now();
   const [, limited] = await v.reportedStates("a");
   expect(limited).toMatchObject({ status: 429, retryAfter: expect.any(Number) as number });
@@ -113,9 +113,9 @@ it("an exhausted token bucket sets the state limited, then ready once it is refi
   await v.waitForState("#a", "ready");
   expect(Date.now() - from).toBeGreaterThan((limited?.retryAfter ?? 0) * 1000 - 500);
   expect((await v.reportedStates("a")).map(({ state }) => state)).toEqual(["loading", "limited", "loading", "ready"]);
-  expect(generationRequests(v.asked)).toHaveLength(2);
+  expect(generationRequests(v.requests)).toHaveLength(2);
   expect(await v.shift()).toBe(0);
-  await v.leave();
+  await v.close();
 });
 
 it.each(["of another origin", "with an unknown key"])("a page %s gets no picture", async (which) => {
@@ -124,11 +124,11 @@ it.each(["of another origin", "with an unknown key"])("a page %s gets no picture
   const v = await s.open(element, which === "of another origin" ? { at: s.site.elsewhere } : {});
   // CORS decides whether the page can read the error.
   await v.page.locator("#a[state=failed], #a[state=refused]").waitFor();
-  await v.shoot(which.replaceAll(" ", "-"));
+  await v.screenshot(which.replaceAll(" ", "-"));
   expect(await v.page.getByRole("status").textContent()).not.toBe("");
-  expect(v.asked.filter((line) => line.includes("/images/"))).toEqual([]);
+  expect(v.requests.filter((line) => line.includes("/images/"))).toEqual([]);
   expect(await v.shift()).toBe(0);
-  await v.leave();
+  await v.close();
 });
 
 it("an altered URL is refused with a message", async () => {
@@ -136,10 +136,10 @@ it("an altered URL is refused with a message", async () => {
     `<easel-image id="a" src="${s.signed("a lighthouse").replace("lighthouse", "castle")}" ${HERO}></easel-image>`,
   );
   await v.waitForState("#a", "refused");
-  await v.shoot("altered");
+  await v.screenshot("altered");
   expect((await v.reportedStates("a")).at(-1)).toMatchObject({ status: 403 });
   expect(await v.page.getByRole("status").textContent()).toMatch(/sig/);
-  await v.leave();
+  await v.close();
 });
 
 describe("an <img> inside <easel-image>, from the gateway", () => {
@@ -149,24 +149,24 @@ describe("an <img> inside <easel-image>, from the gateway", () => {
   it("an <img> inside is kept and loaded once", async () => {
     const v = await s.open(inside("kept"));
     await v.waitForState("#a", "ready");
-    await v.shoot("inside");
-    expect(generationRequests(v.asked)).toHaveLength(1);
+    await v.screenshot("inside");
+    expect(generationRequests(v.requests)).toHaveLength(1);
     expect(await v.page.getByRole("img", { name: "A lighthouse at dusk" }).boundingBox()).toMatchObject({
       width: 400,
       height: 225,
     });
     expect(await v.shift()).toBe(0);
-    await v.leave();
+    await v.close();
   });
   it("an <img> inside is shown without script", async () => {
     const v = await s.open(inside("no script"), { javaScriptEnabled: false });
     const image = v.page.getByRole("img", { name: "A lighthouse at dusk" });
     await expect.poll(() => naturalRatio(image), { timeout: 10_000 }).toBeCloseTo(16 / 9, 1);
-    await v.shoot("no-script");
+    await v.screenshot("no-script");
     expect(await image.boundingBox()).toMatchObject({ width: 400, height: 225 });
     expect(await v.page.locator("#a").getAttribute("state")).toBe(null);
-    expect(generationRequests(v.asked)).toHaveLength(1);
-    await v.leave();
+    expect(generationRequests(v.requests)).toHaveLength(1);
+    await v.close();
   });
 });
 
@@ -177,10 +177,10 @@ it("elements with the same request share one generation", async () => {
   const v = await s.open(element("a") + element("b"));
   await v.waitForState("#a", "ready");
   await v.waitForState("#b", "ready");
-  expect(generationRequests(v.asked)).toHaveLength(1);
+  expect(generationRequests(v.requests)).toHaveLength(1);
   const sources = v.page.getByRole("img").evaluateAll((images) => images.map((image) => image.getAttribute("src")));
   expect(new Set(await sources).size).toBe(1);
-  await v.leave();
+  await v.close();
 });
 
 it("<easel-image> works under a strict Content-Security-Policy", async () => {
@@ -195,5 +195,5 @@ it("<easel-image> works under a strict Content-Security-Policy", async () => {
   await v.waitForState("#b", "ready");
   expect(v.console).toEqual([]);
   expect(await v.shift()).toBe(0);
-  await v.leave();
+  await v.close();
 });

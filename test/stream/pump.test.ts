@@ -11,7 +11,7 @@ async function pumpAll(body: ReadableStream<Uint8Array>, large: () => boolean): 
   const seen: Uint8Array[] = [];
   await pump(body, {
     preferLargeReads: large,
-    each: async (chunk) => {
+    onChunk: async (chunk) => {
       await pause(0);
       seen.push(chunk.slice());
     },
@@ -57,7 +57,7 @@ describe("pump", () => {
     const sizes: number[] = [];
     const each = (chunk: Uint8Array) => void sizes.push(chunk.length);
     await pump(pipedStream(chunks(new Uint8Array(8 << 20), 65_536)), {
-      each,
+      onChunk: each,
       preferLargeReads: () => sizes.length > 0,
     });
     expect(sizes[0]).toBeLessThanOrEqual(16_384);
@@ -72,7 +72,7 @@ describe("pump", () => {
       let delivered = 0;
       const pumping = pump(readable, {
         preferLargeReads: always,
-        each: (chunk) => void (delivered += chunk.length),
+        onChunk: (chunk) => void (delivered += chunk.length),
       });
       let written = 0;
       // A write that the reader has not read yet counts as arrived.
@@ -95,7 +95,7 @@ describe("pump", () => {
     let delivered = 0;
     const pumping = pump(readable, {
       preferLargeReads: always,
-      each: (chunk) => void (delivered += chunk.length),
+      onChunk: (chunk) => void (delivered += chunk.length),
     });
     for (let n = 1; n <= 8; n++) {
       await writer.write(Uint8Array.of(n));
@@ -113,7 +113,7 @@ describe("pump", () => {
     const pumping = pump(stream, {
       signal,
       preferLargeReads: never,
-      each: (chunk) => void (delivered += chunk.length),
+      onChunk: (chunk) => void (delivered += chunk.length),
     });
     expect(await failureOf(pumping)).toBeInstanceOf(RangeError);
     await pause(0);
@@ -121,24 +121,24 @@ describe("pump", () => {
     expect(delivered).toBe(10);
 
     const abortedBefore = source([new Uint8Array(10)], "stall");
-    const aborted = pump(abortedBefore.stream, { signal, preferLargeReads: never, each: () => undefined });
+    const aborted = pump(abortedBefore.stream, { signal, preferLargeReads: never, onChunk: () => undefined });
     expect(await failureOf(aborted)).toBeInstanceOf(RangeError);
     expect(abortedBefore.seen.cancelled).toBeInstanceOf(RangeError);
 
     const { readable } = new IdentityTransformStream();
-    const stalled = pump(readable, { signal: abortedAfter(30), preferLargeReads: never, each: () => undefined });
+    const stalled = pump(readable, { signal: abortedAfter(30), preferLargeReads: never, onChunk: () => undefined });
     expect(await failureOf(stalled)).toBeInstanceOf(RangeError);
   });
 
   it("an abort signal stops the pump while a chunk is processed", async () => {
     const { stream } = source([new Uint8Array(10)], "stall");
-    const pumping = pump(stream, { signal: abortedAfter(10), preferLargeReads: never, each: () => pause(40) });
+    const pumping = pump(stream, { signal: abortedAfter(10), preferLargeReads: never, onChunk: () => pause(40) });
     expect(await failureOf(pumping)).toBeInstanceOf(RangeError);
   });
 
   it("an abort signal after the end of the stream has no effect", async () => {
     const { stream, seen } = source([new Uint8Array(10)]);
-    await pump(stream, { signal: abortedAfter(60), preferLargeReads: never, each: () => undefined });
+    await pump(stream, { signal: abortedAfter(60), preferLargeReads: never, onChunk: () => undefined });
     await pause(80);
     expect(seen).toEqual({ pulled: 10, cancelled: undefined });
   });
@@ -151,13 +151,13 @@ describe("pump", () => {
       () => Promise.reject(new RangeError("no more")),
     ]) {
       const { stream, seen } = source(chunks(new Uint8Array(100_000), 100));
-      expect(await failureOf(pump(stream, { each, preferLargeReads: always }))).toBeInstanceOf(RangeError);
+      expect(await failureOf(pump(stream, { onChunk: each, preferLargeReads: always }))).toBeInstanceOf(RangeError);
       await pause(0);
       expect(seen.cancelled).toBeInstanceOf(RangeError);
       expect(seen.pulled).toBeLessThan(100_000);
     }
     const broken = source([new Uint8Array(10)], "error").stream;
-    expect(await failureOf(pump(broken, { each: () => undefined, preferLargeReads: never }))).toMatchObject({
+    expect(await failureOf(pump(broken, { onChunk: () => undefined, preferLargeReads: never }))).toMatchObject({
       message: "reset",
     });
   });
@@ -170,7 +170,7 @@ describe("pump", () => {
         const parts = chunks(new Uint8Array(1_500_000).fill(value), new Random(value));
         await pump(source(parts).stream, {
           preferLargeReads: () => value % 2 === 0,
-          each: async (chunk) => {
+          onChunk: async (chunk) => {
             await pause(value % 3);
             others += chunk.filter((byte) => byte !== value).length;
           },

@@ -60,7 +60,7 @@ export function scripted(): Scripted {
     settle: () => scriptedPage.v.page.waitForTimeout(300),
     src: (name = "x") => `${s.easel.url}/i/${name}`,
   };
-  afterEach(() => scriptedPage.v.leave());
+  afterEach(() => scriptedPage.v.close());
   return scriptedPage;
 }
 

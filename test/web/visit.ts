@@ -25,7 +25,7 @@ export interface ReportedState {
 export interface Visit {
   page: Page;
   /** The requests of the page, without the origin: `GET /i/hero?…`. */
-  asked: string[];
+  requests: string[];
   /** The lines of the browser's console. */
   console: string[];
   reportedStates(id?: string): Promise<ReportedState[]>;
@@ -34,8 +34,8 @@ export interface Visit {
   /** Resolve once the element has the state. */
   waitForState(selector: string, state: string, timeoutMs?: number): Promise<void>;
   /** Write a screenshot after all transitions to the folder in the environment variable SCREENSHOTS, if it is set. */
-  shoot(name: string): Promise<void>;
-  leave(): Promise<void>;
+  screenshot(name: string): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface VisitOptions extends BrowserContextOptions {
@@ -60,7 +60,7 @@ export async function visit(browser: Browser, url: string, { before, ...options 
   await page.goto(url, { waitUntil: "domcontentloaded" });
   return {
     page,
-    asked,
+    requests: asked,
     console: lines,
     reportedStates: async (id) => {
       const told = JSON.parse(await page.evaluate<string>("JSON.stringify(told)")) as ReportedState[];
@@ -69,12 +69,12 @@ export async function visit(browser: Browser, url: string, { before, ...options 
     shift: () => page.evaluate<number>("shifts.reduce((sum, { value }) => sum + value, 0)"),
     waitForState: (selector, state, timeout = 15_000) =>
       page.locator(`${selector}[state=${state}]`).waitFor({ state: "attached", timeout }),
-    shoot: async (name) => {
+    screenshot: async (name) => {
       const folder = process.env["SCREENSHOTS"];
       if (folder === undefined) return;
       await page.waitForTimeout(700);
       await writeFile(join(folder, `${name}.png`), await page.screenshot());
     },
-    leave: () => context.close(),
+    close: () => context.close(),
   };
 }
