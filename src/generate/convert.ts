@@ -3,16 +3,35 @@ import type { OutputFormat, StoredPicture } from "../image/request.ts";
 import { type PictureUpload, readStoredPicture } from "../store/pictures.ts";
 import type { Run } from "./vendor-call.ts";
 
-/** The picture in the requested format, if the vendor sent another; with a warning, and unchanged if the conversion fails. */
-export async function convertPicture(
+/** A conversion by the Images binding. */
+interface Conversion {
+  images: ImagesBinding;
+  format: OutputFormat;
+  openUpload(): PictureUpload;
+}
+
+/** Convert each picture that has another format, with a warning. A picture whose conversion fails stays unchanged. */
+export function convertPictures(
+  run: Run,
+  pictures: readonly StoredPicture[],
+  conversion: Conversion,
+): Promise<StoredPicture[]> {
+  const { format } = conversion;
+  return Promise.all(
+    pictures.map((picture) =>
+      picture.type === `image/${format}` ? picture : convertPicture(run, picture, conversion),
+    ),
+  );
+}
+
+async function convertPicture(
   { generation, runtime: { env, config }, recorder }: Run,
   picture: StoredPicture,
-  openUpload: () => PictureUpload,
+  conversion: Conversion,
 ): Promise<StoredPicture> {
-  const format = generation.parsed.request.outputFormat;
-  if (format === undefined || picture.type === `image/${format}` || env.IMAGES === undefined) return picture;
+  const { format } = conversion;
   try {
-    const converted = await storeConverted(env.IMAGES, env.BUCKET, picture, format, openUpload());
+    const converted = await storeConverted(env.BUCKET, picture, conversion);
     recorder.warn(`outputFormat ${format} was made from ${picture.type}`);
     return converted;
   } catch (error) {
@@ -24,15 +43,13 @@ export async function convertPicture(
 
 /** Store the picture in another format and delete the original. Throws if the binding fails; the original stays then. */
 async function storeConverted(
-  images: ImagesBinding,
   bucket: R2Bucket,
   picture: StoredPicture,
-  format: OutputFormat,
-  upload: PictureUpload,
+  { images, format, openUpload }: Conversion,
 ): Promise<StoredPicture> {
-  const converted = await images
-    .input(await readStoredPicture(bucket, picture.key))
-    .output({ format: `image/${format}` });
+  const upload = openUpload();
+  const body = await readStoredPicture(bucket, picture.key);
+  const converted = await images.input(body).output({ format: `image/${format}` });
   try {
     await upload.fill(converted.image());
     await upload.finish();

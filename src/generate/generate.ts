@@ -1,4 +1,5 @@
 import type { GenerationRecord } from "../image/record.ts";
+import { referencesOf } from "../image/request.ts";
 import { type Candidates, selectCandidates } from "../models/candidates.ts";
 import type { Generation } from "../store/jobs.ts";
 import { deletePictures } from "../store/pictures.ts";
@@ -32,7 +33,8 @@ export function generate(
   runtime: Runtime,
   options: GenerateOptions,
 ): Promise<GenerationResult> {
-  const references = new ReferenceCache(generation, runtime);
+  const hasReferences = referencesOf(generation.parsed.request).length > 0;
+  const references = hasReferences ? new ReferenceCache(generation, runtime) : undefined;
   const result = run(generation, runtime, references, options);
   runtime.waitUntil(cleanUp(generation, runtime, references, result));
   return result;
@@ -41,7 +43,7 @@ export function generate(
 async function run(
   generation: Generation,
   runtime: Runtime,
-  references: ReferenceCache,
+  references: ReferenceCache | undefined,
   { mode, candidates: selected, onVendorSelected }: GenerateOptions,
 ): Promise<GenerationResult> {
   const recorder = new Recorder(generation, runtime, mode, onVendorSelected);
@@ -50,7 +52,8 @@ async function run(
     await recorder.start();
     recorder.selectVendor(candidates[0]);
     const run = { generation, runtime, mode, candidates, references, recorder };
-    const first = canPassThrough(run) ? await passThrough(run) : undefined;
+    // A shared generation is answered from R2, to every client alike.
+    const first = mode.kind === "direct" && canPassThrough(run) ? await passThrough(run) : undefined;
     if (first !== undefined && "body" in first) return { record: recorder.publicRecord, body: first };
     await recorder.succeed(await callWithFailover(run, first));
     return { record: recorder.publicRecord };
@@ -63,9 +66,9 @@ async function run(
 async function cleanUp(
   { uploads }: Generation,
   { env }: Runtime,
-  references: ReferenceCache,
+  references: ReferenceCache | undefined,
   result: Promise<GenerationResult>,
 ): Promise<void> {
   await result.then(({ body }) => body?.done).catch(() => undefined);
-  await Promise.all([references.deleteDownloads(), deletePictures(env.BUCKET, uploads)]);
+  await Promise.all([references?.deleteDownloads(), deletePictures(env.BUCKET, uploads)]);
 }

@@ -12,15 +12,9 @@ export interface PassThroughBody {
 }
 
 /** True if the client speaks the dialect of the first candidate, and that vendor's answers are passed on unchanged. */
-export function canPassThrough({ generation, candidates, mode }: Run): boolean {
+export function canPassThrough({ generation, candidates }: Run): boolean {
   const { provider } = candidates[0].endpoint;
-  // A shared generation is answered from R2, to every client alike.
-  return (
-    provider.passThrough === true &&
-    provider.name === generation.dialect &&
-    mode.kind === "direct" &&
-    generation.parsed.stream !== true
-  );
+  return provider.passThrough === true && provider.name === generation.dialect && generation.parsed.stream !== true;
 }
 
 /** Call the first candidate and pass its bytes to the client unchanged. A call that fails before any byte is returned. */

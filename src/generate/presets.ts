@@ -19,12 +19,11 @@ export const presetOf = readerOf(getStoredPreset);
 export const cachedPresetOf = readerOf(getCachedPreset);
 
 /** The request with its preset filled in. Throws invalid_request if there is no such preset. */
-export async function withPreset(
+export async function fillInPreset(
   parsed: ParsedRequest,
+  { name, setFields }: NonNullable<ParsedRequest["preset"]>,
   runtime: Pick<Runtime, "env" | "config">,
 ): Promise<ParsedRequest> {
-  if (parsed.preset === undefined) return parsed;
-  const { name, setFields } = parsed.preset;
   const preset = await presetOf(name, runtime);
   if (preset === undefined) {
     const message = `preset ${name.slice(0, 64)} is not known here; PUT /v1/presets/{name} or the var PRESETS makes one.`;

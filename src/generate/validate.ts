@@ -8,7 +8,7 @@ import type { Limits } from "../limits.ts";
 import { registryOf } from "../models/registry.ts";
 import type { ParsedRequest } from "../vendors/vendor.ts";
 import type { Runtime } from "./generation.ts";
-import { withPreset } from "./presets.ts";
+import { fillInPreset } from "./presets.ts";
 
 /**
  * Complete and check a request: fill in its preset, then apply the limits and the API key's restrictions. `pictures` are the
@@ -20,7 +20,8 @@ export async function validate(
   pictures: readonly StoredPicture[],
   runtime: Pick<Runtime, "env" | "config">,
 ): Promise<ParsedRequest> {
-  const completed = await withPreset(parsed, runtime);
+  const { preset } = parsed;
+  const completed = preset === undefined ? parsed : await fillInPreset(parsed, preset, runtime);
   checkLimits(completed.request, pictures, runtime.config.limits);
   return enforceKey(principal, completed, runtime.config);
 }

@@ -1,7 +1,7 @@
 import { GatewayError, toGatewayError, withDetail } from "../errors.ts";
 import { redact, redactedStart } from "../log.ts";
 import { priceOf } from "../image/model-spec.ts";
-import { referencesOf, type StoredPicture } from "../image/request.ts";
+import { type ImageRequest, referencesOf, type StoredPicture } from "../image/request.ts";
 import type { Candidate, Candidates } from "../models/candidates.ts";
 import type { Generation } from "../store/jobs.ts";
 import { settleAll } from "../store/objects.ts";
@@ -11,7 +11,7 @@ import type { ClientStream } from "../stream/client-stream.ts";
 import { Deadline } from "../vendors/deadline.ts";
 import { retryAfterSeconds, send } from "../vendors/send.ts";
 import { admitCall, type Outcome, recordOutcome } from "./circuit-breaker.ts";
-import { convertPicture } from "./convert.ts";
+import { convertPictures } from "./convert.ts";
 import type { CallResult, FailedCall, Mode, Runtime } from "./generation.ts";
 import type { Recorder } from "./recorder.ts";
 import type { ReferenceCache } from "./references.ts";
@@ -23,7 +23,8 @@ export interface Run {
   runtime: Runtime;
   mode: Mode;
   candidates: Candidates;
-  references: ReferenceCache;
+  /** Absent if the request has no references. */
+  references: ReferenceCache | undefined;
   recorder: Recorder;
 }
 
@@ -43,13 +44,18 @@ export async function callVendor(
   const { candidates, recorder, references, runtime } = run;
   const deadline = givenDeadline ?? Date.now() + runtime.config.limits.answerMs;
   try {
-    const { request, ...candidate } = candidates[candidateIndex] ?? candidates[0];
-    const prepared = await recorder.timed("references", references.prepare({ ...request, n }, candidate.spec));
-    const call = vendorCall(run, { ...candidate, request: prepared }, deadline, client);
+    const candidate = candidates[candidateIndex] ?? candidates[0];
+    let request: ImageRequest = { ...candidate.request, n };
+    if (references !== undefined)
+      request = await recorder.timed("references", references.prepare(request, candidate.spec));
+    const call = vendorCall(run, { ...candidate, request }, deadline, client);
     const result = await recorder.timed("drawing", attemptCall(call, recorder));
     if (result instanceof GatewayError) return { candidateIndex, error: result, deadline };
-    const pictures = result.pictures.map((picture) => convertPicture(run, picture, call.openUpload));
-    return { ...result, pictures: await recorder.timed("converting", Promise.all(pictures)) };
+    const { outputFormat: format } = run.generation.parsed.request;
+    const { IMAGES: images } = runtime.env;
+    if (format === undefined || images === undefined) return result;
+    const converted = convertPictures(run, result.pictures, { images, format, openUpload: call.openUpload });
+    return { ...result, pictures: await recorder.timed("converting", converted) };
   } catch (thrown) {
     return { candidateIndex, error: toGatewayError(thrown), deadline };
   }

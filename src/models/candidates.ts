@@ -103,7 +103,8 @@ export function providersFor(
   });
   const routing = routingOf(config);
   const names = configured.map(({ provider }) => provider.name);
-  const ordered = pin === undefined ? order(names, routing[model] ?? routing["*"], random) : names;
+  const steps = pin === undefined ? (routing[model] ?? routing["*"]) : undefined;
+  const ordered = steps === undefined ? names : order(names, steps, random);
   // A client that speaks a vendor's dialect prefers that vendor.
   const preferred = new Set(ordered.filter((vendor) => vendor === dialect).concat(ordered));
   const offers = [...preferred].flatMap((vendor) => configured.find(({ provider }) => provider.name === vendor) ?? []);

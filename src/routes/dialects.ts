@@ -36,7 +36,7 @@ async function serveGeneration(c: AppContext, dialect: Dialect): Promise<Respons
   const { headers } = c.req.raw;
   const { generation, claim } = await readGeneration(c, dialect, runtime);
   const { parsed } = generation;
-  const asyncMs = asyncWaitMs(headers);
+  const asyncMs = headers.has("prefer") ? asyncWaitMs(headers) : undefined;
   const result = startGeneration(c, generation, runtime, claim, asyncMs !== undefined);
   if (asyncMs === undefined) return answer(c, dialect, parsed, result);
   const { record } = await result;

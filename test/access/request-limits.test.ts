@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createRateLimiter } from "../../src/access/rate-limiter.ts";
 import type { BucketUse } from "../../src/access/rate-limiter.ts";
 import type { CountStore } from "../../src/access/shared-counts.ts";
-import { rateLimitHeaders } from "../../src/access/rate-limit-headers.ts";
+import { rateLimitHeaders } from "../../src/access/request-limits.ts";
 import { prng } from "./prng.ts";
 
 const T = 1_800_000_000_000;
