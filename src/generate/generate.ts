@@ -52,7 +52,7 @@ async function run(
     await recorder.start();
     recorder.selectVendor(candidates[0]);
     const run = { generation, runtime, mode, candidates, references, recorder };
-    // A shared generation is answered from R2, to every client alike.
+    // A shared generation is answered from R2: every client gets the same bytes.
     const first = mode.kind === "direct" && canPassThrough(run) ? await passThrough(run) : undefined;
     if (first !== undefined && "body" in first) return { record: recorder.publicRecord, body: first };
     await recorder.succeed(await callWithFailover(run, first));

@@ -61,7 +61,7 @@ export async function runOnce(
   return resultOf(other, generation.origin);
 }
 
-/** The record of the claim's owner once it has ended (queued: as it is); undefined if the claim is ours. */
+/** The record of the claim's owner once it has ended, or at once if queued; undefined if the claim is ours. */
 async function awaitOwner(
   generation: Generation,
   runtime: Runtime,

@@ -85,7 +85,7 @@ function vendorCall(
 /** Make the call, unless the vendor's circuit breaker is open, and record it as an attempt. */
 async function attemptCall(call: VendorCall, recorder: Recorder): Promise<CallResult | GatewayError> {
   const { name: vendor, localFetch } = call.candidate.endpoint.provider;
-  // A vendor inside this process is never overloaded, although the sandbox can be told to say so.
+  // A vendor inside this process is never overloaded, although a prompt can make the sandbox answer so.
   const hasBreaker = localFetch === undefined;
   if (hasBreaker) admitCall(vendor, Date.now());
   const attempt = recorder.startAttempt(vendor);

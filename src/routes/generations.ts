@@ -52,7 +52,7 @@ export async function serveRecords(c: AppContext): Promise<Response> {
   });
 }
 
-/** The record as it is now, with URLs. */
+/** The current record, with URLs. */
 export function presentRecord(c: AppContext, record: StoredRecord): GenerationRecord {
   return publicRecord(expireStale(record, Date.now(), maxGenerationMs(configFor(c).limits)), publicOrigin(c));
 }

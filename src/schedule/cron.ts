@@ -74,7 +74,7 @@ function dueAt({ cron, timezone, enabled, since }: ScheduleSummary, after: numbe
   return enabled && from < minute ? lastTime(cron, timezone, from, minute) : undefined;
 }
 
-/** Start a tick of the schedule as it is now: it may have been changed or deleted. Returns a tick that could not be started. */
+/** Start a tick of the current schedule, which may have been changed or deleted. Returns a tick that could not be started. */
 async function tryToStart(tick: PendingTick, runtime: Runtime): Promise<PendingTick[]> {
   const { name, id, at } = tick;
   try {

@@ -25,7 +25,7 @@ export interface Claim {
   at: number;
 }
 
-/** A claim as it is in R2. */
+/** A claim as R2 has it. */
 export interface ClaimState {
   claim: Claim;
   /** True if it is the claim that the caller has just put. */

@@ -50,9 +50,9 @@ export interface UpdateOptions<T> {
 }
 
 /**
- * Update an object by compare-and-swap: read it, let `change` decide, write only if nobody wrote since, else start again.
- * `mayBeStored` tells `change` that an earlier write failed: R2 may have stored it anyway. Throws R2's error after
- * `maxErrors` failed writes, and ConflictError after `maxConflicts` writes that others overtook.
+ * Update an object by compare-and-swap: read it, let `change` decide, write if it is unchanged, else start again.
+ * `mayBeStored` is true after a write that failed: R2 may have stored it anyway. Throws R2's error after `maxErrors` failed
+ * writes, and ConflictError after `maxConflicts` writes that came second.
  */
 export async function updateObject<T, R>(
   bucket: R2Bucket,

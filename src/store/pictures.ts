@@ -20,7 +20,7 @@ export const pictureKeys = {
 };
 
 interface PictureUploadOptions extends UploadOptions {
-  /** Stored with the picture, beside its width and height. */
+  /** Stored with the picture, in addition to its width and height. */
   metadata: Record<string, string>;
   /** Compute the SHA-256 as well. */
   digest?: boolean | undefined;

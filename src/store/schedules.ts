@@ -32,7 +32,7 @@ export interface ScheduleSummary {
   since: number;
 }
 
-/** Writes that others may overtake before a client is told to try again. */
+/** Conflicts with other writers before the client gets a 409. */
 const MAX_CONFLICTS = 5;
 
 const PREFIX = "schedules/";
