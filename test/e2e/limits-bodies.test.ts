@@ -66,7 +66,7 @@ describe("request bodies", () => {
   ];
 
   it.each(paths)(
-    "%s rejects a body whose declared length is too large before the body arrives",
+    "%s rejects a body whose declared length is too large before the body arrives [fault 30]",
     async (path, status, word) => {
       const answer = await streamBody(stage, path, { "content-length": "300001" }, "x", 1_000);
       expect(answer.status).toBe(status);
@@ -76,14 +76,17 @@ describe("request bodies", () => {
     },
   );
 
-  it.each(paths)("%s rejects a body without a length as soon as it exceeds the limit", async (path, status, word) => {
-    const answer = await streamBody(stage, path, { "transfer-encoding": "chunked" }, "x".repeat(10_000), 5);
-    expect(answer.status).toBe(status);
-    expect(answer.text).toContain("The body is over the limit of 300000 bytes.");
-    expect(answer.text).toContain(word);
-    expect(answer.sent).toBeLessThan(5_000_000);
-    expect(vendorCalls(stage)).toBe(0);
-  });
+  it.each(paths)(
+    "%s rejects a body without a length as soon as it exceeds the limit [fault 30]",
+    async (path, status, word) => {
+      const answer = await streamBody(stage, path, { "transfer-encoding": "chunked" }, "x".repeat(10_000), 5);
+      expect(answer.status).toBe(status);
+      expect(answer.text).toContain("The body is over the limit of 300000 bytes.");
+      expect(answer.text).toContain(word);
+      expect(answer.sent).toBeLessThan(5_000_000);
+      expect(vendorCalls(stage)).toBe(0);
+    },
+  );
 
   it("a body that never ends is rejected after the time limit", async () => {
     const answer = await streamBody(stage, "/v1/generations", { "transfer-encoding": "chunked" }, "x", 100);

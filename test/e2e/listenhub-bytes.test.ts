@@ -86,13 +86,13 @@ const ENCODINGS: [name: string, how: ListenHubBehaviour][] = [
 ];
 
 /** The client gets the vendor's bytes, R2 the pictures in them (docs/faults.md 7, 23 and 29). */
-describe.each(ENCODINGS)("a ListenHub response with %s", (_, encoding) => {
+describe.each(ENCODINGS)("a ListenHub response with %s [fault 7] [fault 23] [fault 29]", (_, encoding) => {
   it.each([
     ["a picture", [small], []],
     ["a large picture", [large], []],
     ["several pictures", [small, jpeg(4), webp(), large], []],
     ["a picture after drafts, which are not stored,", [small], [jpeg(1), png({ bytes: 300_000, seed: 9 })]],
-  ])("%s passes through byte for byte and is stored complete [fault 7, 23, 29]", async (_, pictures, drafts) => {
+  ])("%s passes through byte for byte and is stored complete", async (_, pictures, drafts) => {
     const how = { pictures, drafts, ...encoding };
     expect(await outcomeOf(how)).toEqual(expectedOutcome(how, pictures));
   });

@@ -70,26 +70,26 @@ const BROKEN: [string, ListenHubBehaviour][] = [
 /** The gateway's status and code in the response, and the code in the record. */
 const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: number, code: number, recorded: string][] =
   [
-    ["a refusal by moderation", REJECTED, 400, 29003, "content_rejected"],
-    ["a response without a picture", NO_IMAGE, 500, 500, "no_image"],
-    ["a response cut off by the vendor", reasons(["MAX_TOKENS"]), 500, 500, "vendor_error"],
-    ["an unusable body", BROKEN, 500, 500, "vendor_error"],
+    ["a refusal by moderation [fault 14]", REJECTED, 400, 29003, "content_rejected"],
+    ["a response without a picture [fault 14]", NO_IMAGE, 500, 500, "no_image"],
+    ["a response cut off by the vendor [fault 14]", reasons(["MAX_TOKENS"]), 500, 500, "vendor_error"],
+    ["an unusable body [fault 11] [fault 12]", BROKEN, 500, 500, "vendor_error"],
     [
-      "an error about parameters in a 200",
+      "an error about parameters in a 200 [fault 13]",
       [["code 29003", { status: 200, error: { code: 29003 } }]],
       400,
       29003,
       "invalid_request",
     ],
     [
-      "an error about credit in a 200",
+      "an error about credit in a 200 [fault 13]",
       [["code 26004", { status: 200, error: { code: 26004 } }]],
       402,
       26004,
       "insufficient_credit",
     ],
     [
-      "an error about the rate in a 200",
+      "an error about the rate in a 200 [fault 13]",
       [
         ["code 25429", { status: 200, error: { code: 25429 } }],
         ["code 29998", { status: 200, error: { code: 29998 } }],
@@ -100,7 +100,7 @@ const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: numb
       "rate_limited",
     ],
     [
-      "Google's 400 in a 200",
+      "Google's 400 in a 200 [fault 13]",
       [
         ["INVALID_ARGUMENT", raw({ error: { code: 400, status: "INVALID_ARGUMENT", message: "bad" } })],
         ["in a list", raw([{ error: { code: 400, message: "bad" } }])],
@@ -110,7 +110,7 @@ const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: numb
       "invalid_request",
     ],
     [
-      "another error in a 200",
+      "another error in a 200 [fault 13]",
       [
         ["code 21007", { status: 200, error: { code: 21007 } }],
         ["an unknown code", { status: 200, error: { code: 12345 } }],
@@ -123,7 +123,7 @@ const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: numb
     ],
   ];
 
-describe.each(CASES)("%s [fault 11 to 14]", (_, cases, status, code, recorded) => {
+describe.each(CASES)("%s", (_, cases, status, code, recorded) => {
   it.each(cases)("%s from ListenHub becomes an error, and nothing is stored", async (_, how) => {
     const answer = await stage.draw(CAT, how);
     expect(answer.json).toEqual({ code, message: expect.any(String), request_id: answer.headers.get("x-request-id") });
