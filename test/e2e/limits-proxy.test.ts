@@ -10,7 +10,7 @@ let worker: Awaited<ReturnType<typeof unstable_startWorker>>;
 let state: string;
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "easel-"));
-  // Wrangler reads its config when its module loads: set this first.
+  // Wrangler reads its configuration when its module loads, so this comes before the import.
   quiet();
   const { unstable_startWorker: startWorker } = await import("wrangler");
   worker = await startWorker({
