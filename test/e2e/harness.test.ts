@@ -29,7 +29,7 @@ let stranger: Stranger;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "easel-harness-"));
-  await copyFile(join(inject("bundle"), "options.json"), join(folder, "options.json"));
+  for (const name of ["options.json", "faulty.js"]) await copyFile(join(inject("bundle"), name), join(folder, name));
   await writeFile(join(folder, "index.js"), WORKER);
   stranger = await startStranger();
 });

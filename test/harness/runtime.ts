@@ -2,10 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
 import type { LegacyWorkerOptions } from "miniflare";
-import { FAULTY } from "./faulty.ts";
-import type { Fault } from "./faulty.ts";
 import { logLine } from "./logs.ts";
 import type { LogLine } from "./logs.ts";
+import type { Fault } from "./worker/faulty.ts";
 
 export interface EaselOptions {
   /** Vars and secrets, over those of wrangler.toml. */
@@ -45,17 +44,19 @@ function consumers({ queueConsumers = {} }: LegacyWorkerOptions, { queue }: Ease
 
 /** Runs the Worker in the folder `bundle` (see bundle.ts) on free loopback ports. */
 export async function startRuntime(bundle: string, options: EaselOptions = {}): Promise<Easel> {
-  const read = (name: string): Promise<string> => readFile(join(bundle, name), "utf8");
-  const config = JSON.parse(await read("options.json")) as LegacyWorkerOptions;
-  const type = "ESModule" as const;
-  const main = { type, path: join(bundle, "index.js"), contents: await read("index.js") };
-  const wrapper = { type, path: join(bundle, "faulty.js"), contents: FAULTY };
+  const config = JSON.parse(await readFile(join(bundle, "options.json"), "utf8")) as LegacyWorkerOptions;
+  // The first module is the entry.
+  const names = options.faulty ? ["faulty.js", "index.js"] : ["index.js"];
+  const modules = names.map(async (name) => {
+    const path = join(bundle, name);
+    return { type: "ESModule" as const, path, contents: await readFile(path, "utf8") };
+  });
   const logs: LogLine[] = [];
   const mf = new Miniflare(
     convertV4MiniflareOptions({
       ...config,
       modulesRoot: bundle,
-      modules: options.faulty ? [wrapper, main] : [main],
+      modules: await Promise.all(modules),
       bindings: { ...config.bindings, ...options.vars },
       queueConsumers: consumers(config, options),
       ...(options.persist !== undefined && { resourcePersistencePath: options.persist }),
