@@ -8,7 +8,7 @@ import type { TestProject } from "vitest/node";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Folder with the Worker as `wrangler deploy` would upload it. */
+    /** The folder with the Worker as `wrangler deploy` would upload it. */
     bundle: string;
   }
 }
@@ -30,9 +30,9 @@ async function runNode(script: string, args: readonly string[]): Promise<void> {
 }
 
 /**
- * Bundles src/index.ts into `folder` exactly as it is deployed, with wrangler.toml's bindings, date and flags beside it
- * in options.json. Of vars only wrangler.toml's: a developer's .dev.vars has no place in a test.
- * The Worker of worker/faulty.ts is compiled into the same folder.
+ * Bundle src/index.ts into `folder` exactly as it is deployed, and write wrangler.toml's bindings, date and flags to
+ * options.json there. The vars are those of wrangler.toml only: a developer's .dev.vars must not change a test.
+ * worker/faulty.ts is compiled into the same folder.
  */
 export async function bundleWorker(folder: string): Promise<void> {
   await Promise.all([
@@ -45,7 +45,7 @@ export async function bundleWorker(folder: string): Promise<void> {
   await writeFile(join(folder, "options.json"), JSON.stringify({ ...workerOptions, bindings: config.vars }));
 }
 
-/** Vitest's global set-up: one bundle a run, gone at its end. */
+/** Vitest's global setup: make one bundle for the run, and delete it at the end. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), "easel-bundle-"));
   await bundleWorker(folder);

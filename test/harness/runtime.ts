@@ -7,42 +7,42 @@ import type { LogLine } from "./logs.ts";
 import type { Fault } from "./worker/faulty.ts";
 
 export interface EaselOptions {
-  /** Vars and secrets, over those of wrangler.toml. */
+  /** Vars and secrets; they override those of wrangler.toml. */
   vars?: Record<string, string>;
-  /** Folder that outlives this runtime, for restarts; otherwise nothing is kept. */
+  /** A folder for the storage, to restart with; without it the storage is lost at `stop()`. */
   persist?: string;
-  /** Lets `fault()` make KV, R2 and the queue fail. */
+  /** Allow `fault()` to make KV, R2 and the queue fail. */
   faulty?: boolean;
-  /** Changes how the queues are consumed: all of them, as wrangler.toml has them unless told. */
+  /** Options of all queue consumers; wrangler.toml has the defaults. */
   queue?: { maxBatchSize?: number; maxBatchTimeout?: number; maxRetries?: number };
 }
 
-/** The Worker, running in workerd. */
+/** The Worker that runs in workerd. */
 export interface Easel {
-  /** `http://127.0.0.1:PORT`, without a slash at its end: the Worker itself, with nothing in between. */
+  /** `http://127.0.0.1:PORT` without a slash at the end: the Worker itself, with nothing in between. */
   url: string;
-  /** The same behind Miniflare's stand-in for the edge: `request.cf`, and text compressed as the client accepts it. */
+  /** The same Worker behind Miniflare's imitation of the edge: `request.cf`, and text compressed as the client accepts it. */
   edgeUrl: string;
-  /** Fetch from Node; a path or a whole URL. */
+  /** Fetch a path, or an absolute URL, from Node. */
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
   bucket: Awaited<ReturnType<Miniflare["getR2Bucket"]>>;
   kv: Awaited<ReturnType<Miniflare["getKVNamespace"]>>;
-  /** All that the Worker and workerd said, in order. */
+  /** All log lines of the Worker and of workerd, in order. */
   logs: LogLine[];
   mf: Miniflare;
-  /** Runs the cron handler, as if at `time`. */
+  /** Run the cron handler as if it were `time`. */
   scheduled(time?: Date, cron?: string): Promise<void>;
-  /** Makes the next calls of a binding's method fail (`BUCKET.put`, `KV.get`, `BUCKET.uploadPart`); needs `faulty`. */
+  /** Make the next calls to a binding's method fail (`BUCKET.put`, `KV.get`, `BUCKET.uploadPart`); needs `faulty`. */
   fault(method: string, fault: Fault): Promise<void>;
   stop(): Promise<void>;
 }
 
-function consumers({ queueConsumers = {} }: LegacyWorkerOptions, { queue }: EaselOptions) {
-  const all = Array.isArray(queueConsumers) ? [] : Object.entries(queueConsumers);
-  return Object.fromEntries(all.map(([name, consumer]) => [name, { ...consumer, ...queue }]));
+function consumersOf({ queueConsumers = {} }: LegacyWorkerOptions, { queue }: EaselOptions) {
+  const entries = Array.isArray(queueConsumers) ? [] : Object.entries(queueConsumers);
+  return Object.fromEntries(entries.map(([name, consumer]) => [name, { ...consumer, ...queue }]));
 }
 
-/** Runs the Worker in the folder `bundle` (see bundle.ts) on free loopback ports. */
+/** Run the Worker of the folder `bundle` (see bundle.ts) on free loopback ports. */
 export async function startRuntime(bundle: string, options: EaselOptions = {}): Promise<Easel> {
   const config = JSON.parse(await readFile(join(bundle, "options.json"), "utf8")) as LegacyWorkerOptions;
   // The first module is the entry.
@@ -58,17 +58,17 @@ export async function startRuntime(bundle: string, options: EaselOptions = {}): 
       modulesRoot: bundle,
       modules: await Promise.all(modules),
       bindings: { ...config.bindings, ...options.vars },
-      queueConsumers: consumers(config, options),
+      queueConsumers: consumersOf(config, options),
       ...(options.persist !== undefined && { resourcePersistencePath: options.persist }),
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       host: "127.0.0.1",
       port: 0,
-      // Otherwise it asks the network where it is.
+      // Otherwise Miniflare fetches its location from the network.
       cf: false,
       telemetry: { enabled: false },
       log: new NoOpLog(),
       logRequests: false,
-      // Without it workerd says nothing of a promise that fails under waitUntil.
+      // Without it workerd does not report a promise that is rejected under waitUntil.
       verbose: true,
       handleStructuredLogs: (line) => void logs.push(logLine(line)),
     }),
