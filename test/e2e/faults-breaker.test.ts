@@ -21,7 +21,7 @@ async function repeat(times: number, how: ListenHubBehaviour): Promise<void> {
   for (let n = 0; n < times; n++) await stage.draw(CAT, how);
 }
 
-it("17. a storm of 429: after 20 in a row the vendor is left alone for as long as it asked", async () => {
+it("after 20 answers of 429 in a row the vendor is not called for its Retry-After [fault 17]", async () => {
   await repeat(20, busy(2));
   expect(stage.listenhub.seen).toHaveLength(20);
   const from = Date.now();
@@ -39,7 +39,7 @@ it("17. a storm of 429: after 20 in a row the vendor is left alone for as long a
   expect(stage.listenhub.seen).toHaveLength(20);
 
   await sleep(2_050 - (Date.now() - from));
-  // One probe goes out; while it is out, nobody else does.
+  // One probe is sent; until it ends, no other call is.
   stage.listenhub.next({ delayMs: 300 });
   const probe = stage.draw();
   await sleep(100);
@@ -49,7 +49,7 @@ it("17. a storm of 429: after 20 in a row the vendor is left alone for as long a
   expect((await stage.draw()).status).toBe(200);
 });
 
-it("17. a probe that is refused keeps it open", async () => {
+it("a refused probe keeps the circuit breaker open [fault 17]", async () => {
   await repeat(20, busy(1));
   await sleep(1_050);
   expect((await stage.draw(CAT, busy(1))).status).toBe(429);
@@ -59,13 +59,13 @@ it("17. a probe that is refused keeps it open", async () => {
   expect((await stage.draw()).status).toBe(200);
 });
 
-it("17. a storm of 503 is answered as a 503 is", async () => {
+it("a circuit breaker that 503s opened answers as to a 503 [fault 17]", async () => {
   await repeat(20, busy(1, 503));
   const answer = await stage.draw();
   expect([answer.status, answer.json["code"], stage.listenhub.seen.length]).toEqual([500, 500, 20]);
 });
 
-it("17. a vendor that cannot be reached, or fails, is left alone as well", async () => {
+it("a vendor that fails or cannot be reached is not called for a while [fault 17]", async () => {
   await repeat(10, { status: 500, error: {} });
   await repeat(10, { reset: "before-headers" });
   expect(stage.listenhub.seen).toHaveLength(20);
@@ -73,7 +73,7 @@ it("17. a vendor that cannot be reached, or fails, is left alone as well", async
   expect(stage.listenhub.seen).toHaveLength(20);
 });
 
-it("17. does not trip on mixed errors, however many", async () => {
+it("the circuit breaker stays closed unless 20 such errors come in a row [fault 17]", async () => {
   await repeat(19, busy());
   await stage.draw();
   await repeat(19, busy());
