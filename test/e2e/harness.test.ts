@@ -6,7 +6,7 @@ import { startRuntime } from "../harness/runtime.ts";
 import { startStranger, until } from "../sim/index.ts";
 import type { Stranger } from "../sim/index.ts";
 
-/** A Worker that shows what the harness promises; Easel itself is tried elsewhere. */
+/** A Worker to test the harness with; the other files test Easel. */
 const WORKER = `export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
@@ -38,7 +38,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-it("reaches loopback, passes vars, streams, keeps what is said", async () => {
+it("the runtime reaches loopback, passes vars, streams bodies and collects logs", async () => {
   const easel = await startRuntime(folder, { vars: { MORE: "more" } });
   try {
     expect(await (await easel.fetch(`/get?url=${stranger.origin}`)).text()).toBe("I am nobody.");
@@ -47,9 +47,9 @@ it("reaches loopback, passes vars, streams, keeps what is said", async () => {
     expect(await (await easel.fetch("/echo", { method: "POST", body })).text()).toBe("stream");
     expect((await easel.fetch("/say")).status).toBe(500);
     await easel.fetch("/later", { method: "POST", body: "x" });
-    const heard = () => easel.logs.filter((line) => line.level !== "runtime");
-    await until(() => heard().length === 3);
-    expect(heard()).toEqual([
+    const ownLogs = () => easel.logs.filter((line) => line.level !== "runtime");
+    await until(() => ownLogs().length === 3);
+    expect(ownLogs()).toEqual([
       { level: "log", message: "said aloud" },
       { level: "uncaught", message: expect.stringMatching(/^Error: thrown aloud/) },
       { level: "uncaught", message: expect.stringMatching(/^Error: failed later/) },
@@ -61,7 +61,7 @@ it("reaches loopback, passes vars, streams, keeps what is said", async () => {
   }
 });
 
-it("fails as told, and only so often", async () => {
+it("a fault makes a binding fail as often as it says", async () => {
   const easel = await startRuntime(folder, { faulty: true });
   const put = async (path = "/put") => (await easel.fetch(path)).text();
   try {
@@ -80,7 +80,7 @@ it("fails as told, and only so often", async () => {
   }
 });
 
-it("keeps its stores over a restart where told to", async () => {
+it("the runtime keeps its storage over a restart if it has a folder for it", async () => {
   const persist = join(folder, "stores");
   const first = await startRuntime(folder, { persist });
   await first.bucket.put("kept", "yes");
