@@ -87,7 +87,7 @@ it("a long ADMIN_TOKEN is compared to its last character", async () => {
   }
 });
 
-it("without ADMIN_TOKEN every request is rejected, and the answer and the log say what is missing", async () => {
+it("every request is rejected if ADMIN_TOKEN is missing, and the answer and the log say so", async () => {
   for (const token of ["", "  "]) {
     const bare = await startStage({ vars: { ADMIN_TOKEN: token } });
     try {

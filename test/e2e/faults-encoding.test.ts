@@ -20,7 +20,7 @@ async function failureOf(how: ListenHubBehaviour): Promise<string> {
   return record.error?.message ?? "";
 }
 
-it("a vendor call asks for no content encoding [fault 7]", async () => {
+it("a vendor call accepts the identity encoding only [fault 7]", async () => {
   await stage.draw();
   expect(stage.listenhub.seen[0]?.headers["accept-encoding"]).toBe("identity");
 });

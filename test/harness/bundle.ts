@@ -30,7 +30,7 @@ async function runNode(script: string, args: readonly string[]): Promise<void> {
 }
 
 /**
- * Bundle src/index.ts into `folder` exactly as it is deployed, and write wrangler.toml's bindings, date and flags to
+ * Bundle src/index.ts into `folder` exactly as for a deployment, and write wrangler.toml's bindings, date and flags to
  * options.json there. The vars are those of wrangler.toml only: a developer's .dev.vars must not change a test.
  * worker/faulty.ts is compiled into the same folder.
  */
