@@ -6,6 +6,12 @@ const toml = readFileSync("wrangler.toml", "utf8");
 const compatibilityDate = /^compatibility_date = "(.+)"$/m.exec(toml)?.[1] ?? "";
 const compatibilityFlags = JSON.parse(/^compatibility_flags = (\[.+\])$/m.exec(toml)?.[1] ?? "[]") as string[];
 
+// Sampled tests (test/harness/sample.ts) try other seeds in each run, and print how to repeat one.
+const provide = {
+  seed: Number(process.env["TEST_SEED"] ?? Math.floor(Math.random() * 1_000_000)),
+  all: process.env["TEST_ALL"] === "1",
+};
+
 // Far from what a test needs: on a busy machine everything takes ten times as long. They only end what hangs.
 const LIMITS = {
   unit: { testTimeout: 60_000, hookTimeout: 60_000 },
@@ -41,6 +47,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/exercise/**"],
+          provide,
           ...LIMITS.unit,
         },
       },
