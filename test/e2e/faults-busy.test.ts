@@ -4,13 +4,13 @@ import { png } from "../sim/index.ts";
 import { CAT, staged } from "./stage.ts";
 
 /** docs/faults.md 15, 16, 18, 19: a vendor that is busy, down, or late; Easel asks once, and clients retry. */
-const stage = staged({ vendors: ["listenhub"], limits: { headersMs: 500 } });
+const stage = staged({ vendors: ["listenhub"], limits: { headersMs: 3_000 } });
 
 /** Retry-After of the vendor → what ours may be. */
 const WAITS: [name: string, value: () => string | undefined, least: number, most: number][] = [
   ["15. seconds", () => "17", 17, 17],
   ["15. a fraction of seconds", () => "1.2", 2, 2],
-  ["15. a date", () => new Date(Date.now() + 20_000).toUTCString(), 18, 20],
+  ["15. a date", () => new Date(Date.now() + 120_000).toUTCString(), 60, 120],
   ["15. none", () => undefined, 1, 10],
   ["16. a day", () => "86400", 300, 300],
   ["16. a year, as a date", () => new Date(Date.now() + 3e10).toUTCString(), 300, 300],
@@ -50,13 +50,13 @@ describe("18. an error, then success", () => {
 
 describe("19. a timeout after dispatch", () => {
   it("is not tried again, says that it may be charged, and is vendor_timeout in the record", async () => {
-    const answer = await stage.draw(CAT, { delayMs: 900, pictures: [png()] });
+    const answer = await stage.draw(CAT, { delayMs: 4_000, pictures: [png()] });
     expect(answer.status).toBe(500);
-    expect(answer.json["message"]).toMatch(/did not answer within 0\.5 s; it may still charge/);
+    expect(answer.json["message"]).toMatch(/did not answer within 3 s; it may still charge/);
     const record = await stage.record(answer.id);
     expect(record).toMatchObject({ status: "failed", error: { code: "vendor_timeout" }, images: [] });
     expect(record.attempts).toEqual([{ vendor: "listenhub", ms: expect.any(Number), error: "vendor_timeout" }]);
-    await sleep(600);
+    await sleep(1_500);
     expect(stage.listenhub.seen).toHaveLength(1);
     // What came too late changes nothing.
     expect(await stage.record(answer.id)).toEqual(record);

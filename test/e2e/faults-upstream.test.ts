@@ -5,9 +5,13 @@ import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
 import { CAT, PRO, read, staged, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 /** docs/faults.md 1 to 10: what may go wrong below JSON, between Easel and a vendor. */
-const stage = staged({ vendors: ["listenhub"], limits: { headersMs: 600, firstByteMs: 900, answerMs: 1_500 } });
+const patient = staged({ vendors: ["listenhub"] });
+const hasty = staged({ vendors: ["listenhub"], limits: { headersMs: 1_500, firstByteMs: 3_000, answerMs: 5_000 } });
+/** Only what must meet a deadline has a short one. */
+const stageFor = (recorded: string) => (recorded === "vendor_timeout" ? hasty : patient);
 
 const pictures = [png({ bytes: 300_000 })];
 
@@ -19,9 +23,10 @@ const BEFORE: [name: string, how: ListenHubBehaviour, recorded: string][] = [
   ["3. an end after the headers", { pictures, closeDelimited: true, cutAt: 0 }, "vendor_error"],
   ["3. an end in the first bytes", { pictures, closeDelimited: true, cutAt: 40 }, "vendor_error"],
   ["10. headers that never come", { hang: true }, "vendor_timeout"],
-  ["10. headers that come too late", { delayMs: 1_200 }, "vendor_timeout"],
+  ["10. headers that come too late", { delayMs: 60_000 }, "vendor_timeout"],
 ];
 it.each(BEFORE)("%s", async (_, how, recorded) => {
+  const stage = stageFor(recorded);
   const answer = await stage.draw(CAT, how);
   expect([answer.status, answer.json["code"]]).toEqual([500, 500]);
   const record = await stage.record(answer.id);
@@ -43,11 +48,12 @@ const MIDDLE: [name: string, how: ListenHubBehaviour, recorded: string][] = [
   ["4. a cut in an array", { pictures, framing: "array", cutAt: -1 }, "vendor_error"],
   ["5. a length that is too long", { pictures, contentLength: "too-long" }, "vendor_error"],
   ["6. a length that is too short", { pictures, contentLength: "too-short" }, "vendor_error"],
-  ["9. a stall in the middle", { pictures, chunk: 200_000, pauseMs: 5_000 }, "vendor_timeout"],
+  ["9. a stall in the middle", { pictures, chunk: 200_000, pauseMs: 60_000 }, "vendor_timeout"],
   ["9. a drip of a few bytes", { pictures, chunk: 100, pauseMs: 20 }, "vendor_timeout"],
   ["23. a NUL in the base64", { pictures, base64: "nul" }, "vendor_error"],
 ];
 it.each(MIDDLE)("%s", async (_, how, recorded) => {
+  const stage = stageFor(recorded);
   const response = await stage.ask(CAT, how);
   expect(response.status).toBe(200);
   await expect(response.arrayBuffer()).rejects.toThrow();
@@ -60,13 +66,11 @@ it.each(MIDDLE)("%s", async (_, how, recorded) => {
 });
 
 it("9. one byte a second meets the deadline, and the vendor's connection is given up", async () => {
-  const from = Date.now();
-  const answer = await stage.draw(CAT, { drip: true });
-  expect(Date.now() - from).toBeLessThan(3_000);
-  expect([answer.status, answer.json["message"]]).toEqual([500, expect.stringContaining("1.5 s")]);
-  expect(await stage.record(answer.id)).toMatchObject({ error: { code: "vendor_timeout" } });
-  await stage.listenhub.settled(2_000);
-  expect(stage.listenhub.seen[0]?.aborted).toBe(true);
+  const answer = await hasty.draw(CAT, { drip: true });
+  expect([answer.status, answer.json["message"]]).toEqual([500, expect.stringContaining("5 s")]);
+  expect(await hasty.record(answer.id)).toMatchObject({ error: { code: "vendor_timeout" } });
+  await hasty.listenhub.settled();
+  expect(hasty.listenhub.seen[0]?.aborted).toBe(true);
 });
 
 it("9. headers and then nothing meet the deadline for the first byte", async () => {
@@ -93,14 +97,15 @@ it("9. headers and then nothing meet the deadline for the first byte", async () 
 });
 
 describe("the same faults, where the answer is not passed through", () => {
-  const ask = async (how: ListenHubBehaviour) => {
+  const ask = async (stage: Stage, how: ListenHubBehaviour) => {
     stage.listenhub.next(how);
     const answer = await read(stage.post("/v1/generations", { model: `listenhub/${PRO}`, prompt: "a cat" }));
     return { answer, record: await stage.record(answer.id) };
   };
 
   it.each([...BEFORE, ...MIDDLE])("%s", async (_, how, recorded) => {
-    const { answer, record } = await ask(how);
+    const stage = stageFor(recorded);
+    const { answer, record } = await ask(stage, how);
     expect(answer.status).toBe(recorded === "vendor_timeout" ? 504 : 502);
     expect(answer.json).toMatchObject({ error: { code: recorded } });
     expect(record).toMatchObject({ status: "failed", images: [], error: { code: recorded } });

@@ -6,12 +6,22 @@ export interface Fault {
   message?: string;
   /** Wait first, in milliseconds; with `times: 0` and no message it only makes slow. */
   delayMs?: number;
+  /** Apply only to the first call, which waits until `fault()` is called again for the method. */
+  hold?: boolean;
   /** Do it, then throw: the write is lost to the caller but not to the store. */
   after?: boolean;
   /** Instead of throwing, keep only so many bytes of what is written, and report what is kept as done. */
   cut?: number;
   /** Only calls whose first argument starts so. */
   prefix?: string;
+}
+
+/** A change of the clock that the Worker reads with `Date.now`. Timers, and the times that R2 gives, stay real. */
+export interface ClockChange {
+  /** Stop the clock, or let it go on from the real time. */
+  hold?: boolean;
+  /** Turn it forward, in milliseconds. */
+  turnMs?: number;
 }
 
 /**
@@ -24,10 +34,19 @@ export * from "./index.js";
 
 const faults = new Map();
 
+const realNow = Date.now;
+let held, turned = 0;
+Date.now = () => (held ?? realNow()) + turned;
+
 async function disturb(name, args, run) {
   const fault = faults.get(name);
   if (fault === undefined || (fault.prefix && !String(args[0]).startsWith(fault.prefix))) return run(args);
   if (fault.delayMs) await scheduler.wait(fault.delayMs);
+  if (fault.hold) {
+    if (fault.held) return run(args);
+    fault.held = true;
+    while (faults.get(name) === fault) await scheduler.wait(10);
+  }
   if (fault.times !== undefined && fault.times-- <= 0) return run(args);
   if (fault.cut !== undefined) {
     const [first, body, ...rest] = args;
@@ -76,6 +95,12 @@ export default {
     if (new URL(request.url).pathname === "/__fault") {
       const { method, ...fault } = await request.json();
       faults.set(method, fault);
+      return new Response(null, { headers: { "easel-fault": "set" } });
+    }
+    if (new URL(request.url).pathname === "/__clock") {
+      const { hold, turnMs = 0 } = await request.json();
+      if (hold !== undefined) held = hold ? realNow() : undefined;
+      turned += turnMs;
       return new Response(null, { headers: { "easel-fault": "set" } });
     }
     return worker.fetch(request, faultyEnv(env), ctx);

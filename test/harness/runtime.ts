@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
 import type { LegacyWorkerOptions } from "miniflare";
 import { FAULTY } from "./faulty.ts";
-import type { Fault } from "./faulty.ts";
+import type { ClockChange, Fault } from "./faulty.ts";
 import { logLine } from "./logs.ts";
 import type { LogLine } from "./logs.ts";
 
@@ -35,6 +35,8 @@ export interface Easel {
   scheduled(time?: Date, cron?: string): Promise<void>;
   /** Makes the next calls of a binding's method fail (`BUCKET.put`, `KV.get`, `BUCKET.uploadPart`); needs `faulty`. */
   fault(method: string, fault: Fault): Promise<void>;
+  /** Changes the clock of the Worker; needs `faulty`. */
+  clock(change: ClockChange): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,10 @@ export async function startRuntime(bundle: string, options: EaselOptions = {}): 
     const streams = init?.body instanceof ReadableStream;
     return fetch(new URL(path, url), streams ? ({ ...init, duplex: "half" } as RequestInit) : init);
   };
+  const control = async (path: string, change: object): Promise<void> => {
+    const set = await call(path, { method: "POST", body: JSON.stringify(change) });
+    if (set.headers.get("easel-fault") !== "set") throw new Error("start with faulty: true");
+  };
   return {
     url,
     edgeUrl,
@@ -90,10 +96,8 @@ export async function startRuntime(bundle: string, options: EaselOptions = {}): 
       const worker = await mf.getWorker();
       await worker.scheduled({ ...(time && { scheduledTime: time }), ...(cron !== undefined && { cron }) });
     },
-    fault: async (method, fault) => {
-      const set = await call("/__fault", { method: "POST", body: JSON.stringify({ method, ...fault }) });
-      if (set.headers.get("easel-fault") !== "set") throw new Error("start with faulty: true");
-    },
+    fault: (method, fault) => control("/__fault", { method, ...fault }),
+    clock: (change) => control("/__clock", change),
     stop: () => mf.dispose(),
   };
 }
