@@ -11,7 +11,8 @@ const PRESETS = {
   fixed: { prompt: "a lighthouse", model: PRO, vary: [] },
 };
 const vars = { SIGNING_KEYS: JSON.stringify(KEYS), PRESETS: JSON.stringify(PRESETS) };
-const limits = { signedPerMinute: 1e6 };
+// Hundreds of viewers at once may keep a small machine busy for a minute.
+const limits = { signedPerMinute: 1e6, signedWaitMs: 150_000, leaseMs: 150_000 };
 const SAFE = {
   "access-control-allow-origin": "*",
   "x-content-type-options": "nosniff",
