@@ -1,7 +1,7 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { APICallError, generateImage, RetryError } from "ai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { jpeg, png, sha256 } from "../sim/index.ts";
+import { jpeg, png, sha256, until } from "../sim/index.ts";
 import type { Picture } from "../sim/index.ts";
 import { ADMIN, lastBody, PRO, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
@@ -132,9 +132,15 @@ describe("errors", () => {
 });
 
 it("a client that aborts stops waiting, and the generation continues", async () => {
-  stage.linkai.next({ delayMs: 500 });
-  const abort = AbortSignal.timeout(200);
-  const error = await errorOf(generateImage({ model: model("gpt-image-2"), prompt: "a cat", abortSignal: abort }));
+  const vendor = Promise.withResolvers<void>();
+  stage.linkai.next({ after: vendor.promise });
+  const leave = new AbortController();
+  const abortSignal = leave.signal;
+  const drawn = errorOf(generateImage({ model: model("gpt-image-2"), prompt: "a cat", abortSignal }));
+  await until(() => stage.linkai.generations().length === 1);
+  leave.abort(new DOMException("The caller has waited long enough.", "TimeoutError"));
+  const error = await drawn;
+  vendor.resolve();
   expect(error).toMatchObject({ name: "TimeoutError" });
   await stage.linkai.settled();
   expect(stage.linkai.generations()).toMatchObject([{ status: 200, aborted: false }]);

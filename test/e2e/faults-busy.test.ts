@@ -4,13 +4,13 @@ import { png } from "../sim/index.ts";
 import { CAT, staged } from "./stage.ts";
 
 /** docs/faults.md 15, 16, 18, 19: a vendor that is busy, down, or late; Easel calls it once, and clients retry. */
-const stage = staged({ vendors: ["listenhub"], limits: { headersMs: 500 } });
+const stage = staged({ vendors: ["listenhub"], limits: { headersMs: 3_000 } });
 
 /** The vendor's Retry-After → the least and the greatest that Easel may answer. */
 const WAITS: [name: string, value: () => string | undefined, least: number, most: number][] = [
   ["in seconds [fault 15]", () => "17", 17, 17],
   ["a fraction of seconds [fault 15]", () => "1.2", 2, 2],
-  ["a date [fault 15]", () => new Date(Date.now() + 20_000).toUTCString(), 18, 20],
+  ["a date [fault 15]", () => new Date(Date.now() + 120_000).toUTCString(), 60, 120],
   ["missing [fault 15]", () => undefined, 1, 10],
   ["a day [fault 16]", () => "86400", 300, 300],
   ["a year, as a date [fault 16]", () => new Date(Date.now() + 3e10).toUTCString(), 300, 300],
@@ -50,13 +50,13 @@ describe("an error, then success [fault 18]", () => {
 
 describe("a timeout after dispatch [fault 19]", () => {
   it("a timeout is not retried, warns of a charge, and is recorded as vendor_timeout [fault 19]", async () => {
-    const answer = await stage.draw(CAT, { delayMs: 900, pictures: [png()] });
+    const answer = await stage.draw(CAT, { delayMs: 4_000, pictures: [png()] });
     expect(answer.status).toBe(500);
-    expect(answer.json["message"]).toMatch(/did not answer within 0\.5 s; it may still charge/);
+    expect(answer.json["message"]).toMatch(/did not answer within 3 s; it may still charge/);
     const record = await stage.record(answer.id);
     expect(record).toMatchObject({ status: "failed", error: { code: "vendor_timeout" }, images: [] });
     expect(record.attempts).toEqual([{ vendor: "listenhub", ms: expect.any(Number), error: "vendor_timeout" }]);
-    await sleep(600);
+    await sleep(1_500);
     expect(stage.listenhub.seen).toHaveLength(1);
     // The late answer changes nothing.
     expect(await stage.record(answer.id)).toEqual(record);

@@ -6,7 +6,7 @@ import { ADMIN, CAT, LISTENHUB_KEY, LISTENHUB_PATH, read, said, staged, startSta
 /** docs/faults.md 25 and 59: secrets that must not appear anywhere. */
 const PROMPT = "planted-prompt 一只特别的猫 \u{1f98a} planted-prompt-end";
 const SIGNED = "https://example.com/private.png?signature=planted-signature";
-const stage = staged({ vendors: ["listenhub"], faulty: true, limits: { headersMs: 400 } });
+const stage = staged({ vendors: ["listenhub"], faulty: true, limits: { headersMs: 3_000 } });
 
 const asked = {
   ...CAT,
@@ -46,7 +46,7 @@ const HOW: [name: string, how: ListenHubBehaviour][] = [
   ["a reason that echoes the key", { finishReason: LISTENHUB_KEY }],
   ["a page of HTML", { body: `<html>${PROMPT} ${LISTENHUB_KEY}</html>` }],
   ["broken JSON", { body: `{"a": ${PROMPT} ${LISTENHUB_KEY}` }],
-  ["a timeout", { delayMs: 700 }],
+  ["a timeout", { delayMs: 4_000 }],
   ["a reset", { reset: "before-headers" }],
   ["a redirect", { status: 302, headers: { location: `https://example.com/?key=${LISTENHUB_KEY}` } }],
   ["an unknown encoding", { headers: { "content-encoding": `x-${LISTENHUB_KEY}` } }],

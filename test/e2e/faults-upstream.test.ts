@@ -5,9 +5,13 @@ import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
 import { CAT, PRO, read, staged, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 /** docs/faults.md 1 to 10: failures below JSON, between Easel and a vendor. */
-const stage = staged({ vendors: ["listenhub"], limits: { headersMs: 600, firstByteMs: 900, answerMs: 1_500 } });
+const patient = staged({ vendors: ["listenhub"] });
+const hasty = staged({ vendors: ["listenhub"], limits: { headersMs: 1_500, firstByteMs: 3_000, answerMs: 5_000 } });
+/** Only a test of a deadline needs a short one. */
+const stageFor = (recorded: string) => (recorded === "vendor_timeout" ? hasty : patient);
 
 const pictures = [png({ bytes: 300_000 })];
 
@@ -19,9 +23,10 @@ const BEFORE: [name: string, how: ListenHubBehaviour, recorded: string][] = [
   ["an end after the headers [fault 3]", { pictures, closeDelimited: true, cutAt: 0 }, "vendor_error"],
   ["an end in the first bytes [fault 3]", { pictures, closeDelimited: true, cutAt: 40 }, "vendor_error"],
   ["headers that never come [fault 10]", { hang: true }, "vendor_timeout"],
-  ["headers that come too late [fault 10]", { delayMs: 1_200 }, "vendor_timeout"],
+  ["headers that come too late [fault 10]", { delayMs: 60_000 }, "vendor_timeout"],
 ];
 it.each(BEFORE)("the client gets a clean error after %s", async (_, how, recorded) => {
+  const stage = stageFor(recorded);
   const answer = await stage.draw(CAT, how);
   expect([answer.status, answer.json["code"]]).toEqual([500, 500]);
   const record = await stage.record(answer.id);
@@ -47,11 +52,12 @@ const MIDDLE: [name: string, how: ListenHubBehaviour, recorded: string][] = [
   ["a cut in an array [fault 4]", { pictures, framing: "array", cutAt: -1 }, "vendor_error"],
   ["a length that is too long [fault 5]", { pictures, contentLength: "too-long" }, "vendor_error"],
   ["a length that is too short [fault 6]", { pictures, contentLength: "too-short" }, "vendor_error"],
-  ["a stall in the middle [fault 9]", { pictures, chunk: 200_000, pauseMs: 5_000 }, "vendor_timeout"],
+  ["a stall in the middle [fault 9]", { pictures, chunk: 200_000, pauseMs: 60_000 }, "vendor_timeout"],
   ["a drip of a few bytes [fault 9]", { pictures, chunk: 100, pauseMs: 20 }, "vendor_timeout"],
   ["a NUL in the base64 [fault 23]", { pictures, base64: "nul" }, "vendor_error"],
 ];
 it.each(MIDDLE)("the client's stream breaks off after %s", async (_, how, recorded) => {
+  const stage = stageFor(recorded);
   const response = await stage.ask(CAT, how);
   expect(response.status).toBe(200);
   await expect(response.arrayBuffer()).rejects.toThrow();
@@ -64,13 +70,11 @@ it.each(MIDDLE)("the client's stream breaks off after %s", async (_, how, record
 });
 
 it("one byte a second runs into the deadline, and the vendor's connection is closed [fault 9]", async () => {
-  const from = Date.now();
-  const answer = await stage.draw(CAT, { drip: true });
-  expect(Date.now() - from).toBeLessThan(3_000);
-  expect([answer.status, answer.json["message"]]).toEqual([500, expect.stringContaining("1.5 s")]);
-  expect(await stage.record(answer.id)).toMatchObject({ error: { code: "vendor_timeout" } });
-  await stage.listenhub.settled(2_000);
-  expect(stage.listenhub.seen[0]?.aborted).toBe(true);
+  const answer = await hasty.draw(CAT, { drip: true });
+  expect([answer.status, answer.json["message"]]).toEqual([500, expect.stringContaining("5 s")]);
+  expect(await hasty.record(answer.id)).toMatchObject({ error: { code: "vendor_timeout" } });
+  await hasty.listenhub.settled();
+  expect(hasty.listenhub.seen[0]?.aborted).toBe(true);
 });
 
 it("headers without a body run into the deadline for the first byte [fault 9]", async () => {
@@ -97,14 +101,15 @@ it("headers without a body run into the deadline for the first byte [fault 9]", 
 });
 
 describe("the same faults without pass-through", () => {
-  const ask = async (how: ListenHubBehaviour) => {
+  const ask = async (stage: Stage, how: ListenHubBehaviour) => {
     stage.listenhub.next(how);
     const answer = await read(stage.post("/v1/generations", { model: `listenhub/${PRO}`, prompt: "a cat" }));
     return { answer, record: await stage.record(answer.id) };
   };
 
   it.each([...BEFORE, ...MIDDLE])("the answer without pass-through is an error after %s", async (_, how, recorded) => {
-    const { answer, record } = await ask(how);
+    const stage = stageFor(recorded);
+    const { answer, record } = await ask(stage, how);
     expect(answer.status).toBe(recorded === "vendor_timeout" ? 504 : 502);
     expect(answer.json).toMatchObject({ error: { code: recorded } });
     expect(record).toMatchObject({ status: "failed", images: [], error: { code: recorded } });

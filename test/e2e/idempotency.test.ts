@@ -4,6 +4,7 @@ import { png, until } from "../sim/index.ts";
 import { DIALECTS } from "./dialects.ts";
 import { twoLives } from "./lives.ts";
 import { CAT, jsonOf, LISTENHUB_PATH, PRO, read, staged, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 const stage = staged({ faulty: true });
 
@@ -74,13 +75,15 @@ describe("requests with one Idempotency-Key", () => {
   });
 
   it("a repeated request gets 409 with Retry-After while the first one runs", async () => {
-    stage.listenhub.next({ delayMs: 3_500 });
+    const vendor = Promise.withResolvers<void>();
+    stage.listenhub.next({ after: vendor.promise });
     const key = fresh();
     const first = ask(key);
-    await sleep(200);
+    await until(() => calls() === 1);
     const second = await ask(key);
     expect([second.status, second.headers.get("retry-after")]).toEqual([409, "2"]);
     expect(second.headers.get("x-should-retry")).toBeNull();
+    vendor.resolve();
     expect((await first).status).toBe(200);
     expect((await ask(key)).status).toBe(200);
     expect(calls()).toBe(1);
@@ -186,17 +189,18 @@ async function faulted(prefix: string, act: () => Promise<Response>): Promise<Re
   }
 }
 
+const claimed = (on: Stage) => until(async () => (await on.keys("claims/")).length === 1);
+
 describe("a claim's owner that dies [fault 43]", () => {
-  const limits = { leaseMs: 600 };
+  const limits = { leaseMs: 600, idempotencyWaitMs: 20_000 };
   it("a generation whose owner dies after its vendor call is never repeated [fault 43]", async () => {
     const key = fresh();
     await twoLives(
       [{ limits }, { limits }],
       async (first) => {
-        first.listenhub.next({ delayMs: 5_000 });
+        first.listenhub.next({ hang: true });
         void first.post("/v1/generations", body, key).catch(() => undefined);
-        await sleep(400);
-        expect(first.listenhub.seen).toHaveLength(1);
+        await until(() => first.listenhub.seen.length === 1);
       },
       async (again) => {
         await sleep(700);
@@ -217,10 +221,9 @@ describe("a claim's owner that dies [fault 43]", () => {
     try {
       const key = fresh();
       // It holds the claim, and hangs while it writes its start record.
-      await slow.easel.fault("BUCKET.put", { delayMs: 30_000, prefix: "generations/" });
+      await slow.easel.fault("BUCKET.put", { hold: true, prefix: "generations/" });
       void slow.post("/v1/generations", body, key).catch(() => undefined);
-      await sleep(300);
-      await slow.easel.fault("BUCKET.put", { times: 0 });
+      await claimed(slow);
       expect((await slow.post("/v1/generations", body, key)).status).toBe(200);
       expect(slow.listenhub.seen).toHaveLength(1);
     } finally {
@@ -230,20 +233,21 @@ describe("a claim's owner that dies [fault 43]", () => {
 });
 
 describe("a claim's owner that is slow", () => {
-  const slowly = { delayMs: 2_500, prefix: "generations/" };
+  const slowly = { hold: true, prefix: "generations/" };
   it.each([
     ["starts later", { ...slowly, times: 0 }],
     ["fails to start later", { ...slowly, times: 1 }],
   ])("only the new owner calls a vendor if the slow one %s", async (_, fault) => {
-    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600, idempotencyWaitMs: 20_000 } });
     try {
       const key = fresh();
       const draw = () => slow.post("/v1/generations", body, key);
       await slow.easel.fault("BUCKET.put", fault);
       const first = draw();
+      await claimed(slow);
       await sleep(1_000);
-      await slow.easel.fault("BUCKET.put", { times: 0 });
       const second = await read(draw());
+      await slow.easel.fault("BUCKET.put", { times: 0 });
       const late = await first;
       await late.arrayBuffer();
       const third = await read(draw());
@@ -261,12 +265,13 @@ describe("a claim's owner that hangs before it starts", () => {
     ["R2 reports that the fence failed", { times: 1, after: true, prefix: "generations/" }, {}],
     ["the takeover of a job fails at first", { times: 3, prefix: "claims/" }, { prefer: "respond-async, wait=20" }],
   ])("a hanging owner keeps its key no longer than its lease: %s", async (_, fault, prefer) => {
-    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600, idempotencyWaitMs: 20_000 } });
     try {
       const key = { ...fresh(), ...prefer };
       const draw = async () => (await read(slow.post("/v1/generations", body, key))).status;
       await slow.easel.fault("BUCKET.put", { delayMs: 30_000, prefix: "generations/" });
       void draw().catch(() => undefined);
+      await claimed(slow);
       await sleep(1_000);
       await slow.easel.fault("BUCKET.put", fault);
       await draw();
@@ -280,17 +285,18 @@ describe("a claim's owner that hangs before it starts", () => {
   });
 
   it("a job that a replaced owner queues is not generated, and its record says why", async () => {
-    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600, idempotencyWaitMs: 20_000 } });
     try {
       const key = { ...fresh(), prefer: "respond-async" };
       const draw = () => slow.post("/v1/generations", body, key);
-      await slow.easel.fault("BUCKET.put", { delayMs: 2_500, times: 0, prefix: "jobs/" });
+      await slow.easel.fault("BUCKET.put", { hold: true, times: 0, prefix: "jobs/" });
       const first = draw();
+      await claimed(slow);
       await sleep(1_000);
-      await slow.easel.fault("BUCKET.put", { times: 0 });
       const second = await draw();
+      await slow.easel.fault("BUCKET.put", { times: 0 });
       const late = (await first).headers.get("easel-generation") ?? "";
-      await until(async () => (await slow.keys("jobs/")).length === 0, 20_000);
+      await until(async () => (await slow.keys("jobs/")).length === 0);
       expect(await slow.record(late)).toMatchObject({ status: "failed" });
       expect((await slow.record(late)).error?.message).toContain("another was drawn in its place");
       expect(await slow.record(second.headers.get("easel-generation") ?? "")).toMatchObject({ status: "succeeded" });

@@ -5,7 +5,7 @@ import { twoLives } from "./lives.ts";
 import { heard, jsonOf, LISTENHUB_PATH, PRO, staged } from "./stage.ts";
 import type { RecordWire, Stage } from "./stage.ts";
 
-const limits = { leaseMs: 1_000 };
+const limits = { leaseMs: 4_000 };
 const ASYNC = { prefer: "respond-async" };
 const body = { model: PRO, prompt: "a cat" };
 const ask = (on: Stage, more: object = {}, headers: Record<string, string> = {}) =>
@@ -54,7 +54,7 @@ describe("invalid messages [fault 46]", () => {
     const good = await queued(stage);
     expect(await stage.ended(good)).toMatchObject({ status: "succeeded" });
     for (const id of [broken, gone]) {
-      await until(async () => (await stage.record(id)).status === "failed", 30_000);
+      await until(async () => (await stage.record(id)).status === "failed");
       expect(await stage.record(id)).toMatchObject({
         error: { code: "internal" },
         finishedAt: expect.any(String) as string,
@@ -111,7 +111,7 @@ describe("a job that the queue or R2 refuses", () => {
     stage.listenhub.next({ delayMs: 500 });
     const id = await queued(stage);
     await stage.easel.fault("BUCKET.put", { prefix: `generations/${id}/end`, times: 4 });
-    await until(async () => (await stage.record(id)).status === "failed", 20_000);
+    await until(async () => (await stage.record(id)).status === "failed");
     expect((await stage.record(id)).error?.message).toContain("may have charged");
     expect(stage.listenhub.seen).toHaveLength(1);
     await until(async () => (await stage.keys("jobs/")).length === 0);
@@ -136,7 +136,7 @@ describe("a runtime that is killed", () => {
         return ids;
       },
       async (again, ids) => {
-        await sleep(1_200);
+        await sleep(limits.leaseMs + 200);
         await again.easel.scheduled();
         for (const id of ids) {
           expect(await again.ended(id)).toMatchObject({ status: "failed", error: { code: "internal" } });
@@ -157,7 +157,7 @@ describe("a runtime that is killed", () => {
       },
       async (again, ids) => {
         expect((await again.record(ids[0] ?? "")).status).toBe("queued");
-        await sleep(1_200);
+        await sleep(limits.leaseMs + 200);
         await Promise.all([again.easel.scheduled(), again.easel.scheduled()]);
         await again.easel.scheduled();
         for (const id of ids) expect(await again.ended(id)).toMatchObject({ status: "succeeded" });

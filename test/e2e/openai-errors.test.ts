@@ -77,14 +77,16 @@ it("a wrong key, an unknown model, a path that is not served", async () => {
 });
 
 it("our own 429 is waited out as told", async () => {
-  const slow = await startStage({ limits: { keyPerMinute: 60 } });
+  const slow = await startStage({ faulty: true, limits: { keyPerMinute: 60 } });
   try {
     const client = new OpenAI({ apiKey: ADMIN, baseURL: `${slow.easel.url}/v1`, maxRetries: 1 });
-    for (let i = 0; i < 70; i++) await (await slow.post("/v1/images/generations", {})).arrayBuffer();
+    await slow.easel.clock({ hold: true });
+    for (let i = 0; i < 60; i++) await (await slow.post("/v1/images/generations", {})).arrayBuffer();
     const none = new OpenAI({ apiKey: ADMIN, baseURL: `${slow.easel.url}/v1`, maxRetries: 0 });
     const error = await refused(none.images.generate(ask()));
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);
     expect(error).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
+    await slow.easel.clock({ hold: false });
     const answer = await client.images.generate(ask());
     expect(answer.data).toHaveLength(1);
   } finally {

@@ -115,10 +115,10 @@ describe("before the first byte", () => {
 describe("a slow picture", () => {
   it("keeps the stream alive until it is there", async () => {
     const picture = png({ bytes: 400_000, seed: 8 });
-    stage.linkai.next({ pictures: [picture], delayMs: 3 * QUIET_MS });
-    const from = Date.now();
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ pictures: [picture], after: vendor.promise });
     const { data, response } = await clientOf().images.generate(ask).withResponse();
-    expect(Date.now() - from).toBeLessThan(2 * QUIET_MS);
+    vendor.resolve();
     for (const [name, value] of Object.entries({ "easel-vendor": "linkai", "easel-model": "gpt-image-2" })) {
       expect(response.headers.get(name)).toBe(value);
     }
@@ -127,30 +127,44 @@ describe("a slow picture", () => {
     expect(others).toEqual([]);
     expect(sha256(Buffer.from(event?.b64_json ?? "", "base64"))).toBe(picture.sha256);
 
-    stage.linkai.next({ pictures: [picture], delayMs: 3.5 * QUIET_MS });
-    const { body } = await read(raw());
-    expect(body.toString()).toMatch(/^(?:: drawing\n\n){3}event: image_generation\.completed\ndata: \{.*\}\n\n$/);
+    const thrice = Promise.withResolvers<void>();
+    stage.linkai.next({ pictures: [picture], after: thrice.promise });
+    let text = "";
+    const decoder = new TextDecoder();
+    for await (const part of (await raw()).body as unknown as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(part, { stream: true });
+      if (text.startsWith(": drawing\n\n".repeat(3))) thrice.resolve();
+    }
+    expect(text).toMatch(/^(?:: drawing\n\n){3,}event: image_generation\.completed\ndata: \{.*\}\n\n$/);
   });
 
   it("that fails is an error event, which the SDK throws", async () => {
-    stage.linkai.always({ delayMs: 2 * QUIET_MS, status: 409, error: { message: "no" } });
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ after: vendor.promise, status: 409, error: { message: "no" } });
     const stream = await clientOf({ maxRetries: 2 }).images.generate(ask);
+    vendor.resolve();
     const error = await refused(all(stream));
     expect(error).toMatchObject({ code: "moderation_blocked", type: "image_generation_user_error", status: undefined });
     expect(error.message).toContain("linkai: no");
     expect(stage.linkai.generations()).toHaveLength(1);
-    const { status, body } = await read(raw());
+    const again = Promise.withResolvers<void>();
+    stage.linkai.next({ after: again.promise, status: 409, error: { message: "no" } });
+    const answer = await raw();
+    again.resolve();
+    const { status, body } = await read(answer);
     expect(status).toBe(200);
     expect(body.toString()).toMatch(/^(?:: drawing\n\n)+event: error\ndata: \{"error":\{"message":.*\}\}\n\n$/);
   });
 
   it("is drawn to its end for a client that left", async () => {
-    stage.linkai.next({ delayMs: 4 * QUIET_MS });
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ after: vendor.promise });
     const controller = new AbortController();
     const call = clientOf().images.generate(ask, { signal: controller.signal });
     const { data, response } = await call.withResponse();
     controller.abort();
     expect(await all(data)).toEqual([]);
+    vendor.resolve();
     const record = await stage.ended(response.headers.get("easel-generation") ?? "");
     expect(record).toMatchObject({ status: "succeeded", images: [{ type: "image/png" }] });
     expect(stage.linkai.generations()).toHaveLength(1);
@@ -158,12 +172,14 @@ describe("a slow picture", () => {
 
   it("may change hands after the answer began", async () => {
     const picture = jpeg(7);
-    stage.listenhub.next({ delayMs: 2 * QUIET_MS, status: 402, error: { message: "no credits" } });
+    const vendor = Promise.withResolvers<void>();
+    stage.listenhub.next({ after: vendor.promise, status: 402, error: { message: "no credits" } });
     stage.linkai.next({ pictures: [picture] });
     const { data, response } = await clientOf()
       .images.generate({ ...ask, model: PRO })
       .withResponse();
     expect(response.headers.get("easel-vendor")).toBe("listenhub");
+    vendor.resolve();
     const [event] = await all(data);
     expect(sha256(Buffer.from(event?.b64_json ?? "", "base64"))).toBe(picture.sha256);
     const record = await stage.record(response.headers.get("easel-generation") ?? "");

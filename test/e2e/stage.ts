@@ -155,7 +155,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     },
     record,
     ended: async (id) => {
-      await until(async () => ["succeeded", "failed"].includes((await record(id)).status), 15_000);
+      await until(async () => ["succeeded", "failed"].includes((await record(id)).status));
       return record(id);
     },
     keys: async (prefix = "") => (await easel.bucket.list({ prefix })).objects.map(({ key }) => key),

@@ -4,7 +4,7 @@ import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
 import type { LegacyWorkerOptions } from "miniflare";
 import { logLine } from "./logs.ts";
 import type { LogLine } from "./logs.ts";
-import type { Fault } from "./worker/faulty.ts";
+import type { ClockChange, Fault } from "./worker/faulty.ts";
 
 export interface EaselOptions {
   /** Vars and secrets; they override those of wrangler.toml. */
@@ -34,6 +34,8 @@ export interface Easel {
   scheduled(time?: Date, cron?: string): Promise<void>;
   /** Make the next calls to a binding's method fail (`BUCKET.put`, `KV.get`, `BUCKET.uploadPart`); needs `faulty`. */
   fault(method: string, fault: Fault): Promise<void>;
+  /** Change the clock of the Worker; needs `faulty`. */
+  clock(change: ClockChange): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -79,6 +81,10 @@ export async function startRuntime(bundle: string, options: EaselOptions = {}): 
     const streams = init?.body instanceof ReadableStream;
     return fetch(new URL(path, url), streams ? ({ ...init, duplex: "half" } as RequestInit) : init);
   };
+  const control = async (path: string, change: object): Promise<void> => {
+    const set = await call(path, { method: "POST", body: JSON.stringify(change) });
+    if (set.headers.get("easel-fault") !== "set") throw new Error("start with faulty: true");
+  };
   return {
     url,
     edgeUrl,
@@ -91,10 +97,8 @@ export async function startRuntime(bundle: string, options: EaselOptions = {}): 
       const worker = await mf.getWorker();
       await worker.scheduled({ ...(time && { scheduledTime: time }), ...(cron !== undefined && { cron }) });
     },
-    fault: async (method, fault) => {
-      const set = await call("/__fault", { method: "POST", body: JSON.stringify({ method, ...fault }) });
-      if (set.headers.get("easel-fault") !== "set") throw new Error("start with faulty: true");
-    },
+    fault: (method, fault) => control("/__fault", { method, ...fault }),
+    clock: (change) => control("/__clock", change),
     stop: () => mf.dispose(),
   };
 }

@@ -10,7 +10,7 @@ it("no more than two small pictures wait for an R2 that lags", async () => {
   const { bucket } = watch(BUCKET, {
     before: async () => {
       most = Math.max(most, ++making);
-      await scheduler.wait(20);
+      await scheduler.wait(200);
       making--;
     },
   });

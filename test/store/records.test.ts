@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { turnClock } from "../harness/clock.ts";
 import { isId, newId } from "../../src/store/ids.ts";
 import {
   deleteStart,
@@ -36,6 +37,7 @@ function record(id: string, change: Partial<StoredRecord> = {}): StoredRecord {
 const allKeys = async () => (await BUCKET.list()).objects.map(({ key }) => key);
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   const keys = await allKeys();
   if (keys.length > 0) await BUCKET.delete(keys);
 });
@@ -89,11 +91,10 @@ describe("a record", () => {
   });
 
   it("is waited for while it may not have been noted, and no longer", async () => {
+    const clock = turnClock();
     const young = newId(Date.now());
-    const waiting = getRecord(BUCKET, young);
-    await scheduler.wait(250);
-    await putStart(BUCKET, record(young));
-    expect(await waiting).toMatchObject({ status: "running" });
+    clock.after(250, () => putStart(BUCKET, record(young)));
+    expect(await getRecord(BUCKET, young)).toMatchObject({ status: "running" });
     const from = Date.now();
     expect(await getRecord(BUCKET, newId(from - 2_500))).toBeNull();
     expect(Date.now() - from).toBeGreaterThan(400);
@@ -132,15 +133,19 @@ describe("a record that waits in the queue", () => {
 
   it("tells how far it is", async () => {
     const id = newId(NOW);
-    const at = async (later = 0) => (await lifecycleOf(BUCKET, id, Date.now() + later, 1_000)).at;
+    const LEASE_MS = 600_000;
+    const at = async (later = 0) => (await lifecycleOf(BUCKET, id, Date.now() + later, LEASE_MS)).at;
     expect(await at()).toBe("none");
     await putQueued(BUCKET, queued(id));
     expect(await at(86_400_000)).toBe("queued");
     await putStart(BUCKET, record(id));
-    expect([await at(), await at(2_000)]).toEqual(["running", "lost"]);
+    expect([await at(), await at(LEASE_MS)]).toEqual(["running", "lost"]);
     await scheduler.wait(200);
     await heartbeat(BUCKET, id);
-    expect(await at(900)).toBe("running");
+    const { objects } = await BUCKET.list({ prefix: `generations/${id}/` });
+    const [alive = 0] = objects.filter(({ key }) => key.endsWith("/alive")).map(({ uploaded }) => uploaded.getTime());
+    // By then the lease of its start has ended.
+    expect(await at(alive - Date.now() + LEASE_MS - 100)).toBe("running");
     await putEnd(BUCKET, record(id));
     expect(await at(86_400_000)).toBe("ended");
   });
@@ -177,6 +182,7 @@ describe("a record that waits in the queue", () => {
 
 describe("waitForEnd", () => {
   it("ends with the generation, or when it has waited long enough", async () => {
+    const clock = turnClock();
     const id = newId(NOW);
     const took = async (ms: number) => {
       const from = Date.now();
@@ -188,10 +194,8 @@ describe("waitForEnd", () => {
     const late = await took(400);
     expect(late).toBeGreaterThanOrEqual(390);
     expect(late).toBeLessThan(900);
-    const waiting = took(9_000);
-    await scheduler.wait(300);
-    await putEnd(BUCKET, record(id, { status: "succeeded" }));
-    expect(await waiting).toBeLessThan(1_500);
+    clock.after(300, () => putEnd(BUCKET, record(id, { status: "succeeded" })));
+    expect(await took(9_000)).toBeLessThan(1_500);
   });
 });
 

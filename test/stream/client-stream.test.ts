@@ -52,6 +52,9 @@ async function write(tap: ClientStream, parts: Uint8Array[]): Promise<void> {
 const settled = (promise: Promise<unknown>, ms = 20) =>
   Promise.race([promise.then(() => true), pause(ms).then(() => false)]);
 
+/** True as soon as it is done; false if it hangs. */
+const done = (promise: Promise<unknown>) => settled(promise, 30_000);
+
 describe("Tap", () => {
   it("holds bytes back until they are let go, then passes them on as they come", async () => {
     const { tap } = tapped();
@@ -61,7 +64,7 @@ describe("Tap", () => {
     expect([await settled(tap.started), await settled(first), tap.flushed]).toEqual([false, false, false]);
     tap.flush();
     tap.flush();
-    expect([await settled(tap.started), tap.flushed]).toEqual([true, true]);
+    expect([await done(tap.started), tap.flushed]).toEqual([true, true]);
     expect([...((await first).value ?? [])]).toEqual([1, 2]);
     expect([...((await reader.read()).value ?? [])]).toEqual([3]);
     await write(tap, [Uint8Array.of(4)]);
@@ -82,7 +85,7 @@ describe("Tap", () => {
   });
 
   it("gives a client that keeps up every byte, from memory that is used again, and sets nothing aside", async () => {
-    const { tap, spills } = tapped();
+    const { tap, spills } = tapped({ stallMs: 30_000 });
     const bytes = new Random(31).bytes(2_000_000);
     const reading = drain(tap.readable);
     await write(tap, chunks(bytes, 70_001));
@@ -95,7 +98,7 @@ describe("Tap", () => {
     const { tap } = tapped();
     await write(tap, [Uint8Array.of(1, 2, 3)]);
     const closing = tap.close();
-    expect(await settled(tap.started)).toBe(true);
+    expect(await done(tap.started)).toBe(true);
     expect([...(await drain(tap.readable))]).toEqual([1, 2, 3]);
     await closing;
   });
@@ -107,7 +110,7 @@ describe("Tap", () => {
     const closing = tap.close();
     expect(await settled(closing)).toBe(false);
     await drain(tap.readable);
-    expect(await settled(closing)).toBe(true);
+    expect(await done(closing)).toBe(true);
   });
 
   it("forgets a client that left, at whatever moment", async () => {
@@ -120,12 +123,12 @@ describe("Tap", () => {
       await pause(0);
       const before = spills[0]?.written.length ?? 0;
       const writing = write(tap, chunks(new Uint8Array(100_000), 1_000));
-      const done = [await settled(writing, STALL_MS), await settled(tap.close())];
+      const ended = [await done(writing), await done(tap.close())];
       const after = {
         more: (spills[0]?.written.length ?? 0) - before,
         discards: spills.map(({ discards }) => discards),
       };
-      expect([moment, done, after]).toEqual([
+      expect([moment, ended, after]).toEqual([
         moment,
         [true, true],
         { more: 0, discards: moment === "stalled" ? [1] : [] },
@@ -140,7 +143,7 @@ describe("Tap", () => {
     const closing = tap.close();
     expect(await settled(closing)).toBe(false);
     await tap.readable.cancel(new Error("gone"));
-    expect(await settled(closing)).toBe(true);
+    expect(await done(closing)).toBe(true);
     expect(spills[0]).toMatchObject({ replays: 0, discards: 1 });
   });
 
@@ -159,7 +162,7 @@ describe("Tap", () => {
     const writing = write(tap, parts);
     for (let n = 0; n < 20; n++) await take();
     // From here on it takes nothing.
-    expect(await settled(writing, 10 * STALL_MS)).toBe(true);
+    expect(await done(writing)).toBe(true);
     expect(spills).toHaveLength(1);
     expect(spills[0]?.written.length).toBeGreaterThan(270);
     const closing = tap.close();
@@ -189,7 +192,7 @@ describe("Tap", () => {
     await write(tap, [new Uint8Array(5), new Uint8Array(5), new Uint8Array(5)]);
     (spills[0] as MemorySpill).broken = true;
     const reading = failureOf(drain(tap.readable));
-    expect(await settled(tap.close(), 500)).toBe(true);
+    expect(await done(tap.close())).toBe(true);
     await reading;
     expect(spills[0]).toMatchObject({ replays: 1, discards: 1 });
   });

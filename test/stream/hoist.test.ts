@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
+import { again, sampled } from "../harness/sample.ts";
 import { parseDocuments } from "../../src/stream/read-json.ts";
 import { makeDocument, picture } from "./document.ts";
 import { chunks, Random } from "./random.ts";
@@ -37,14 +38,14 @@ function wrong(seed: number, largest: number, sizes: (number | Random)[]): unkno
 
 describe("Hoist, against documents whose pictures are known", () => {
   it("finds every picture and leaves all else, however small documents are cut", () => {
-    for (let seed = 1; seed <= 80; seed++) {
-      expect(wrong(seed, 900, [1, 2, 3, 7, 13, 1000, 16_384, new Random(seed), Infinity])).toBeUndefined();
+    for (const seed of sampled(1, 80, 20)) {
+      expect(wrong(seed, 900, [1, 2, 3, 7, 13, 1000, 16_384, new Random(seed), Infinity]), again()).toBeUndefined();
     }
   });
 
   it("does so across its own slices of 32 KB", () => {
-    for (let seed = 1001; seed <= 1012; seed++) {
-      expect(wrong(seed, 150_000, [1000, 16_384, 32_767, new Random(seed), Infinity])).toBeUndefined();
+    for (const seed of sampled(1001, 1012, 3)) {
+      expect(wrong(seed, 150_000, [1000, 16_384, 32_767, new Random(seed), Infinity]), again()).toBeUndefined();
     }
   });
 

@@ -8,7 +8,7 @@ import type { Visit } from "./visit.ts";
 /** What an element asks for, in the tests that do not mind what. */
 export const ASKS = 'preset="hero" prompt="a lighthouse" key="pk_a_b" ratio="16:9"';
 /** For what takes a while on a machine that is busy. */
-export const SOON = { timeout: 10_000 };
+export const SOON = { timeout: 60_000 };
 
 export interface Refusal {
   status: number;

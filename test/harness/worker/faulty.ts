@@ -1,4 +1,5 @@
-// A Worker around the bundled one (index.js, see bundle.ts) whose bindings fail as `POST /__fault` sets it.
+// A Worker around the bundled one (index.js, see bundle.ts) whose bindings fail as `POST /__fault` sets it, and
+// whose clock changes as `POST /__clock` sets it.
 import type { Env } from "../../../src/env.ts";
 import worker from "./index.js";
 
@@ -12,12 +13,22 @@ export interface Fault {
   message?: string;
   /** Delay before the call, in milliseconds; with `times: 0` calls are slow but succeed. */
   delayMs?: number;
+  /** Apply only to the first call, which waits until the next fault is set for the method. */
+  hold?: boolean;
   /** Make the call, then throw: the store has the write although the caller sees an error. */
   after?: boolean;
   /** Instead of throwing, write only the first `cut` bytes of the body, and report success. */
   cut?: number;
   /** Only calls whose first argument starts with this. */
   prefix?: string;
+}
+
+/** A change of the clock that the Worker reads with `Date.now`. Timers, and the times that R2 gives, stay real. */
+export interface ClockChange {
+  /** Stop the clock, or let it continue from the real time. */
+  hold?: boolean;
+  /** Turn it forward, in milliseconds. */
+  turnMs?: number;
 }
 
 type Run = (args: unknown[]) => unknown;
@@ -30,13 +41,23 @@ const METHODS: Record<string, string[]> = {
 };
 const UPLOAD_METHODS = ["uploadPart", "complete", "abort"];
 
-/** `BINDING.method` → its fault. */
-const faults = new Map<string, Fault>();
+/** `BINDING.method` → its fault; `held` once a call is held. */
+const faults = new Map<string, Fault & { held?: boolean }>();
+
+const realNow = Date.now;
+let stoppedAt: number | undefined;
+let turnedMs = 0;
+Date.now = () => (stoppedAt ?? realNow()) + turnedMs;
 
 async function callWithFault(name: string, args: unknown[], run: Run): Promise<unknown> {
   const fault = faults.get(name);
   if (fault === undefined || (fault.prefix && !String(args[0]).startsWith(fault.prefix))) return run(args);
   if (fault.delayMs) await scheduler.wait(fault.delayMs);
+  if (fault.hold) {
+    if (fault.held) return run(args);
+    fault.held = true;
+    while (faults.get(name) === fault) await scheduler.wait(10);
+  }
   if (fault.times !== undefined && fault.times-- <= 0) return run(args);
   if (fault.cut !== undefined) {
     const [key, body, ...rest] = args;
@@ -81,9 +102,16 @@ function faultyEnvOf(env: Env): Env {
 
 export default {
   async fetch(request, env, ctx) {
-    if (new URL(request.url).pathname === "/__fault") {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/__fault") {
       const { method, ...fault } = await request.json<Fault & { method: string }>();
       faults.set(method, fault);
+      return new Response(null, { headers: { "easel-fault": "set" } });
+    }
+    if (pathname === "/__clock") {
+      const { hold, turnMs = 0 } = await request.json<ClockChange>();
+      if (hold !== undefined) stoppedAt = hold ? realNow() : undefined;
+      turnedMs += turnMs;
       return new Response(null, { headers: { "easel-fault": "set" } });
     }
     return worker.fetch(request, faultyEnvOf(env), ctx);
