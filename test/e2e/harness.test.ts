@@ -12,6 +12,7 @@ const WORKER = `export default {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === "/get") return fetch(searchParams.get("url"));
     if (pathname === "/vars") return Response.json({ SANDBOX: env.SANDBOX, MORE: env.MORE ?? null });
+    if (pathname === "/now") return new Response(String(Date.now()));
     if (pathname === "/later") ctx.waitUntil(Promise.reject(new Error("failed later")));
     if (pathname === "/say") { console.log("said aloud"); throw new Error("thrown aloud"); }
     if (pathname === "/put") return env.BUCKET.put("a", "one").then(() => new Response("put"), (e) => new Response(e.message, { status: 500 }));
@@ -75,6 +76,38 @@ it("a fault makes a binding fail as often as it says", async () => {
     expect(await (await easel.bucket.get("a"))?.text()).toBe("one");
     await easel.fault("BUCKET.uploadPart", { times: 1, message: "no part" });
     expect([await put("/part"), await put("/part")]).toEqual(["no part", "part"]);
+  } finally {
+    await easel.stop();
+  }
+});
+
+it("a held call waits for the next fault, and no other call waits for it", async () => {
+  const easel = await startRuntime(folder, { faulty: true });
+  const put = async () => (await easel.fetch("/put")).text();
+  try {
+    await easel.fault("BUCKET.put", { hold: true, message: "after all" });
+    let ended = false;
+    const held = put().finally(() => (ended = true));
+    // The call that arrives first is held.
+    const other = put().finally(() => (ended = true));
+    expect([await Promise.race([held, other]), ended]).toEqual(["put", true]);
+    await easel.fault("BUCKET.put", { times: 0 });
+    expect((await Promise.all([held, other])).toSorted()).toEqual(["after all", "put"]);
+  } finally {
+    await easel.stop();
+  }
+});
+
+it("the Worker's clock stands while it is held, and can be turned forward", async () => {
+  const easel = await startRuntime(folder, { faulty: true });
+  const now = async () => Number(await (await easel.fetch("/now")).text());
+  try {
+    await easel.clock({ hold: true });
+    const from = await now();
+    await easel.clock({ turnMs: 3_600_000 });
+    expect((await now()) - from).toBe(3_600_000);
+    await easel.clock({ hold: false });
+    await until(async () => (await now()) - from > 3_600_000);
   } finally {
     await easel.stop();
   }

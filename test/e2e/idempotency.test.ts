@@ -6,7 +6,7 @@ import { twoLives } from "./lives.ts";
 import { CAT, jsonOf, LISTENHUB_PATH, PRO, read, staged, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
-const stage = staged({ faulty: true });
+const stage = staged({ faulty: true, limits: { idempotencyWaitMs: 60_000 } });
 
 let last = 0;
 const fresh = () => ({ "idempotency-key": `key-${++last}` });
@@ -75,8 +75,11 @@ describe("requests with one Idempotency-Key", () => {
   });
 
   it("a repeated request gets 409 with Retry-After while the first one runs", async () => {
+    const hasty = await startStage();
+    const ask = (headers: Record<string, string>) => hasty.post("/v1/generations", body, headers);
+    const calls = () => hasty.listenhub.seen.length;
     const vendor = Promise.withResolvers<void>();
-    stage.listenhub.next({ after: vendor.promise });
+    hasty.listenhub.next({ after: vendor.promise });
     const key = fresh();
     const first = ask(key);
     await until(() => calls() === 1);
@@ -87,6 +90,7 @@ describe("requests with one Idempotency-Key", () => {
     expect((await first).status).toBe(200);
     expect((await ask(key)).status).toBe(200);
     expect(calls()).toBe(1);
+    await hasty.stop();
   });
 
   it.each(["a\tb", "caf\u00e9", "x".repeat(256)])("a key must be short and printable ASCII: %j", async (key) => {

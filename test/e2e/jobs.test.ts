@@ -35,18 +35,27 @@ describe("Prefer: respond-async", () => {
   });
 
   it("a job is stored with its record before a vendor is called, and is deleted afterwards", async () => {
-    stage.listenhub.next({ delayMs: 1_000 });
-    const base64 = png({ bytes: 3_000 }).bytes.toString("base64");
-    const id = await queued(ask({ references: [{ data: base64 }] }));
-    expect([calls(), await stage.keys("jobs/")]).toEqual([0, [`jobs/${id}.json`]]);
-    const before = await stage.record(id);
-    expect(before.status).toBe("queued");
-    expect((await stage.easel.fetch(`/images/${id}/0`)).headers.get("retry-after")).toBe("1");
-    await until(async () => (await stage.record(id)).status === "running");
-    const after = await stage.ended(id);
-    expect(after).toMatchObject({ status: "succeeded", createdAt: before.createdAt });
-    expect(JSON.stringify(stage.listenhub.seen[0]?.body)).toContain("inlineData");
-    await until(async () => (await stage.keys("jobs/")).length + (await stage.keys("references/")).length === 0);
+    // The job stays in the queue long enough for the test to read it.
+    const slow = await startStage({ queue: { maxBatchTimeout: 15 } });
+    try {
+      const vendor = Promise.withResolvers<void>();
+      slow.listenhub.next({ after: vendor.promise });
+      const base64 = png({ bytes: 3_000 }).bytes.toString("base64");
+      const body = { model: PRO, prompt: "a cat", references: [{ data: base64 }] };
+      const id = await queued(slow.post("/v1/generations", body, ASYNC));
+      expect([slow.listenhub.seen.length, await slow.keys("jobs/")]).toEqual([0, [`jobs/${id}.json`]]);
+      const before = await slow.record(id);
+      expect(before.status).toBe("queued");
+      expect((await slow.easel.fetch(`/images/${id}/0`)).headers.get("retry-after")).toBe("1");
+      await until(async () => (await slow.record(id)).status === "running");
+      vendor.resolve();
+      const after = await slow.ended(id);
+      expect(after).toMatchObject({ status: "succeeded", createdAt: before.createdAt });
+      expect(JSON.stringify(slow.listenhub.seen[0]?.body)).toContain("inlineData");
+      await until(async () => (await slow.keys("jobs/")).length + (await slow.keys("references/")).length === 0);
+    } finally {
+      await slow.stop();
+    }
   });
 
   it("a request that no vendor can serve is rejected at once and leaves nothing", async () => {
