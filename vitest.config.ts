@@ -6,9 +6,23 @@ const toml = readFileSync("wrangler.toml", "utf8");
 const compatibilityDate = /^compatibility_date = "(.+)"$/m.exec(toml)?.[1] ?? "";
 const compatibilityFlags = JSON.parse(/^compatibility_flags = (\[.+\])$/m.exec(toml)?.[1] ?? "[]") as string[];
 
+// Sampled tests (test/harness/sample.ts) try other seeds in each run, and print how to repeat one.
+const provide = {
+  seed: Number(process.env["TEST_SEED"] ?? Math.floor(Math.random() * 1_000_000)),
+  all: process.env["TEST_ALL"] === "1",
+};
+
+// Far from what a test needs: on a busy machine everything takes ten times as long. They only end what hangs.
+const LIMITS = {
+  unit: { testTimeout: 60_000, hookTimeout: 60_000 },
+  e2e: { testTimeout: 180_000, hookTimeout: 180_000 },
+};
+
 export default defineConfig({
   test: {
-    reporters: ["default", "./test/harness/closing-line.ts"],
+    reporters: ["./test/harness/progress.ts", "./test/harness/closing-line.ts"],
+    // Print what a test writes to the console only if the test fails.
+    silent: "passed-only",
     // Most of the time a test waits for a clock, not for a core.
     maxWorkers: 4,
     projects: [
@@ -17,6 +31,8 @@ export default defineConfig({
         // developer's .dev.vars would be in the tests as well.
         plugins: [
           cloudflareTest({
+            // Otherwise workerd prints the stack of every stream that a test cancels.
+            verbose: false,
             miniflare: {
               compatibilityDate,
               compatibilityFlags,
@@ -31,7 +47,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/exercise/**"],
-          testTimeout: 10_000,
+          provide,
+          ...LIMITS.unit,
         },
       },
       {
@@ -41,8 +58,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           environment: "node",
           globalSetup: ["./test/harness/bundle.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...LIMITS.e2e,
         },
       },
     ],

@@ -16,12 +16,7 @@ export function convertPictures(
   pictures: readonly StoredPicture[],
   conversion: Conversion,
 ): Promise<StoredPicture[]> {
-  const { format } = conversion;
-  return Promise.all(
-    pictures.map((picture) =>
-      picture.type === `image/${format}` ? picture : convertPicture(run, picture, conversion),
-    ),
-  );
+  return Promise.all(pictures.map((picture) => convertPicture(run, picture, conversion)));
 }
 
 async function convertPicture(
@@ -30,6 +25,7 @@ async function convertPicture(
   conversion: Conversion,
 ): Promise<StoredPicture> {
   const { format } = conversion;
+  if (picture.type === `image/${format}`) return picture;
   try {
     const converted = await storeConverted(env.BUCKET, picture, conversion);
     recorder.warn(`outputFormat ${format} was made from ${picture.type}`);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { createRateLimiter } from "../../src/access/rate-limiter.ts";
 import { newBucket, take } from "../../src/access/token-bucket.ts";
 import type { BucketState, Policy } from "../../src/access/token-bucket.ts";
@@ -206,7 +206,7 @@ const readModifyWrite: Scheme = (kv, fleet) => {
 };
 
 const STALE_MS = 30_000;
-const SEEDS = [7, 70];
+const SEEDS = inject("all") ? [7, 70] : [7];
 const FLEETS = [
   { locations: 1, isolates: 4, load: 3 },
   { locations: 3, isolates: 2, load: 3 },
@@ -238,7 +238,7 @@ function expectBelow(ratios: readonly number[], bounds: readonly number[]): void
 }
 
 describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}, ${MINUTES} min, 30 s stale`, () => {
-  it("the ratio stays within the published table, where read-modify-write does not", { timeout: 60_000 }, async () => {
+  it("the ratio stays within the published table, where read-modify-write does not", async () => {
     const head = FLEETS.map(({ locations, isolates, load }) => `${locations}×${isolates} ${load}×`.padStart(9));
     console.log(`| ${"scheme".padEnd(44)} |${head.join(" |")} |`);
     const naive = await simulateRow("read-modify-write per request", readModifyWrite, {

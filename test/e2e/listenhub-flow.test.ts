@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { writeGemini } from "../sim/gemini.ts";
 import { png, sha256, until } from "../sim/index.ts";
@@ -16,29 +15,31 @@ function readInBackground(response: Response): { parts: Buffer[]; received: () =
   return { parts, received: () => parts.reduce((sum, { length }) => sum + length, 0), done: run() };
 }
 
-/** Return a vendor response that is sent in two halves, with a pause in the middle of the picture. */
-function pausedHalfway(bytes: number, pauseMs: number): { how: ListenHubBehaviour; body: Buffer; half: number } {
+/** Return a vendor response that is sent in two halves, with a pause in the middle of the picture until `resume()`. */
+function pausedHalfway(bytes: number, pauseMs: number) {
   const pictures = [png({ bytes })];
   const body = writeGemini({ pictures });
   const half = Math.ceil(body.length / 2);
-  return { how: { pictures, chunk: half, pauseMs }, body, half };
+  const { promise: between, resolve: resume } = Promise.withResolvers<void>();
+  const how: ListenHubBehaviour = { pictures, chunk: half, pauseMs, between };
+  return { how, body, half, resume };
 }
 
 describe.each([20_000, 300_000, 6_000_000])("a picture of %i bytes, with a pause in its middle", (bytes) => {
   it("the client gets most of the first half before the pause ends", async () => {
-    const { how, body, half } = pausedHalfway(bytes, 1_000);
+    const { how, body, half, resume } = pausedHalfway(bytes, 0);
     const response = await stage.ask(CAT, how);
     const client = readInBackground(response);
-    await sleep(500);
+    await until(() => client.received() > half * 0.85);
     expect(stage.listenhub.seen[0]?.endedAt).toBeUndefined();
-    expect(client.received()).toBeGreaterThan(half * 0.85);
+    resume();
     await client.done;
     expect(sha256(Buffer.concat(client.parts))).toBe(sha256(body));
   });
 });
 
 it("a record is running until its response ends, then succeeded", async () => {
-  const { how } = pausedHalfway(200_000, 1_000);
+  const { how, resume } = pausedHalfway(200_000, 1_000);
   const response = await stage.ask(CAT, how);
   const id = response.headers.get("easel-generation") ?? "";
   const running = await stage.record(id);
@@ -47,6 +48,7 @@ it("a record is running until its response ends, then succeeded", async () => {
   const early = await stage.easel.fetch(`/images/${id}/0`);
   await early.arrayBuffer();
   expect([early.status, early.headers.get("retry-after")]).toEqual([404, "1"]);
+  resume();
   await response.arrayBuffer();
   // The body ends only when the record has been written.
   const record = await stage.record(id);
@@ -63,10 +65,11 @@ it("a record is running until its response ends, then succeeded", async () => {
 });
 
 it("a record is running until its vendor breaks off, then failed with the reason", async () => {
-  const { how, half } = pausedHalfway(200_000, 600);
+  const { how, half, resume } = pausedHalfway(200_000, 600);
   const response = await stage.ask(CAT, { ...how, cutAt: half + 10 });
   const id = response.headers.get("easel-generation") ?? "";
   expect(await stage.record(id)).toMatchObject({ status: "running" });
+  resume();
   await expect(response.arrayBuffer()).rejects.toThrow();
   const record = await stage.ended(id);
   expect(record).toMatchObject({ status: "failed", images: [], error: { code: "vendor_error" } });

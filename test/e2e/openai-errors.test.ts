@@ -82,14 +82,16 @@ it("a wrong API key, an unknown model and an unknown path become the SDK's match
 });
 
 it("the SDK waits for the gateway's own 429 and then succeeds", async () => {
-  const limited = await startStage({ limits: { keyPerMinute: 60 } });
+  const limited = await startStage({ faulty: true, limits: { keyPerMinute: 60 } });
   try {
     const client = new OpenAI({ apiKey: ADMIN, baseURL: `${limited.easel.url}/v1`, maxRetries: 1 });
-    for (let i = 0; i < 70; i++) await (await limited.post("/v1/images/generations", {})).arrayBuffer();
+    await limited.easel.clock({ hold: true });
+    for (let i = 0; i < 60; i++) await (await limited.post("/v1/images/generations", {})).arrayBuffer();
     const withoutRetry = new OpenAI({ apiKey: ADMIN, baseURL: `${limited.easel.url}/v1`, maxRetries: 0 });
     const error = await refused(withoutRetry.images.generate(imageRequest()));
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);
     expect(error).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
+    await limited.easel.clock({ hold: false });
     const answer = await client.images.generate(imageRequest());
     expect(answer.data).toHaveLength(1);
   } finally {

@@ -119,10 +119,10 @@ describe("errors before the first byte of a stream", () => {
 describe("streams of a slow picture", () => {
   it("a stream sends keep-alive comments until a slow picture is ready", async () => {
     const picture = png({ bytes: 400_000, seed: 8 });
-    stage.linkai.next({ pictures: [picture], delayMs: 3 * QUIET_MS });
-    const startedAt = Date.now();
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ pictures: [picture], after: vendor.promise });
     const { data, response } = await clientOf().images.generate(streamRequest).withResponse();
-    expect(Date.now() - startedAt).toBeLessThan(2 * QUIET_MS);
+    vendor.resolve();
     for (const [name, value] of Object.entries({ "easel-vendor": "linkai", "easel-model": "gpt-image-2" })) {
       expect(response.headers.get(name)).toBe(value);
     }
@@ -131,30 +131,44 @@ describe("streams of a slow picture", () => {
     expect(others).toEqual([]);
     expect(sha256(Buffer.from(event?.b64_json ?? "", "base64"))).toBe(picture.sha256);
 
-    stage.linkai.next({ pictures: [picture], delayMs: 3.5 * QUIET_MS });
-    const { body } = await read(rawStream());
-    expect(body.toString()).toMatch(/^(?:: drawing\n\n){3}event: image_generation\.completed\ndata: \{.*\}\n\n$/);
+    const thrice = Promise.withResolvers<void>();
+    stage.linkai.next({ pictures: [picture], after: thrice.promise });
+    let text = "";
+    const decoder = new TextDecoder();
+    for await (const part of (await rawStream()).body as unknown as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(part, { stream: true });
+      if (text.startsWith(": drawing\n\n".repeat(3))) thrice.resolve();
+    }
+    expect(text).toMatch(/^(?:: drawing\n\n){3,}event: image_generation\.completed\ndata: \{.*\}\n\n$/);
   });
 
   it("a slow picture that fails is an error event, which the SDK throws", async () => {
-    stage.linkai.always({ delayMs: 2 * QUIET_MS, status: 409, error: { message: "no" } });
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ after: vendor.promise, status: 409, error: { message: "no" } });
     const stream = await clientOf({ maxRetries: 2 }).images.generate(streamRequest);
+    vendor.resolve();
     const error = await refused(collectEvents(stream));
     expect(error).toMatchObject({ code: "moderation_blocked", type: "image_generation_user_error", status: undefined });
     expect(error.message).toContain("linkai: no");
     expect(stage.linkai.generations()).toHaveLength(1);
-    const { status, body } = await read(rawStream());
+    const again = Promise.withResolvers<void>();
+    stage.linkai.next({ after: again.promise, status: 409, error: { message: "no" } });
+    const answer = await rawStream();
+    again.resolve();
+    const { status, body } = await read(answer);
     expect(status).toBe(200);
     expect(body.toString()).toMatch(/^(?:: drawing\n\n)+event: error\ndata: \{"error":\{"message":.*\}\}\n\n$/);
   });
 
   it("a slow generation is completed after its client disconnects", async () => {
-    stage.linkai.next({ delayMs: 4 * QUIET_MS });
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ after: vendor.promise });
     const controller = new AbortController();
     const call = clientOf().images.generate(streamRequest, { signal: controller.signal });
     const { data, response } = await call.withResponse();
     controller.abort();
     expect(await collectEvents(data)).toEqual([]);
+    vendor.resolve();
     const record = await stage.ended(response.headers.get("easel-generation") ?? "");
     expect(record).toMatchObject({ status: "succeeded", images: [{ type: "image/png" }] });
     expect(stage.linkai.generations()).toHaveLength(1);
@@ -162,12 +176,14 @@ describe("streams of a slow picture", () => {
 
   it("a slow generation can fail over to another vendor after the response started", async () => {
     const picture = jpeg(7);
-    stage.listenhub.next({ delayMs: 2 * QUIET_MS, status: 402, error: { message: "no credits" } });
+    const vendor = Promise.withResolvers<void>();
+    stage.listenhub.next({ after: vendor.promise, status: 402, error: { message: "no credits" } });
     stage.linkai.next({ pictures: [picture] });
     const { data, response } = await clientOf()
       .images.generate({ ...streamRequest, model: PRO })
       .withResponse();
     expect(response.headers.get("easel-vendor")).toBe("listenhub");
+    vendor.resolve();
     const [event] = await collectEvents(data);
     expect(sha256(Buffer.from(event?.b64_json ?? "", "base64"))).toBe(picture.sha256);
     const record = await stage.record(response.headers.get("easel-generation") ?? "");

@@ -145,7 +145,7 @@ describe("fields of images.generate", () => {
 describe("requests for n pictures", () => {
   it("n pictures need n calls of a vendor without n, at most four at once", async () => {
     const pictures = Array.from({ length: 10 }, (_, seed) => png({ bytes: 3_000, seed }));
-    stage.linkai.next(...pictures.map((picture) => ({ pictures: [picture], delayMs: 100 })));
+    stage.linkai.next(...pictures.map((picture) => ({ pictures: [picture], delayMs: 1_000 })));
     const answer = await clientOf().images.generate(imageRequest({ n: 10 }));
     const hashes = answer.data?.map(({ b64_json: data = "" }) => sha256(Buffer.from(data, "base64")));
     expect(new Set(hashes)).toEqual(new Set(pictures.map((picture) => picture.sha256)));

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { holdTimers } from "../harness/clock.ts";
 import toml from "../../wrangler.toml?raw";
 import { enqueue } from "../../src/generate/enqueue.ts";
 import { getJob, putJob } from "../../src/store/jobs.ts";
@@ -194,15 +195,18 @@ describe("a job that never runs", () => {
 });
 
 it.each([1, TRIES])("a job that starts twice at the same moment, at try %i, is generated once", async (tries) => {
-  const job = jobOf({ prompt: "a cat [sandbox:slow:600]" });
+  const vendor = holdTimers(59_999);
+  const job = jobOf({ prompt: "a cat [sandbox:slow:59999]" });
   await enqueue(job, runtimeFor(env));
   const messages = Array.from({ length: 5 }, () => messageOf({ generation: job.id }, tries));
   const last = messages.pop() as (typeof messages)[0];
   const consumed = messages.map((message) => consume(batchOf([message]), env, ctx));
-  await scheduler.wait(300);
+  const outcomes = () => messages.map(({ outcome }) => outcome);
+  await vi.waitFor(() => expect(outcomes().filter((outcome) => outcome === "retry")).toHaveLength(3), 30_000);
   // The second consumer has neither rolled back the first one's start nor ended its record.
   expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
   await consume(batchOf([last]), env, ctx);
+  vendor.release();
   await Promise.all(consumed);
   await backgroundDone();
   expect(messages.map(({ outcome }) => outcome).toSorted()).toEqual(["ack", "retry", "retry", "retry"]);

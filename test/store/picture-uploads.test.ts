@@ -9,7 +9,7 @@ it("no more than two small pictures wait for an R2 that lags", async () => {
   const { bucket } = watchBucket(BUCKET, {
     before: async () => {
       mostRunning = Math.max(mostRunning, ++running);
-      await scheduler.wait(20);
+      await scheduler.wait(200);
       running--;
     },
   });

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { turnClock } from "../harness/clock.ts";
 import { isId, newId } from "../../src/store/ids.ts";
 import {
   deleteStart,
@@ -36,6 +37,7 @@ function newRecord(id: string, change: Partial<StoredRecord> = {}): StoredRecord
 const allKeys = async () => (await BUCKET.list()).objects.map(({ key }) => key);
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   const keys = await allKeys();
   if (keys.length > 0) await BUCKET.delete(keys);
 });
@@ -89,11 +91,10 @@ describe("a record", () => {
   });
 
   it("getRecord waits for a record that may not be written yet, and no longer", async () => {
+    const clock = turnClock();
     const young = newId(Date.now());
-    const waiting = getRecord(BUCKET, young);
-    await scheduler.wait(250);
-    await putStart(BUCKET, newRecord(young));
-    expect(await waiting).toMatchObject({ status: "running" });
+    clock.after(250, () => putStart(BUCKET, newRecord(young)));
+    expect(await getRecord(BUCKET, young)).toMatchObject({ status: "running" });
     const from = Date.now();
     expect(await getRecord(BUCKET, newId(from - 2_500))).toBeNull();
     expect(Date.now() - from).toBeGreaterThan(400);
@@ -132,15 +133,19 @@ describe("a queued record", () => {
 
   it("lifecycleOf returns the state of the record", async () => {
     const id = newId(NOW);
-    const at = async (later = 0) => (await lifecycleOf(BUCKET, id, Date.now() + later, 1_000)).state;
+    const LEASE_MS = 600_000;
+    const at = async (later = 0) => (await lifecycleOf(BUCKET, id, Date.now() + later, LEASE_MS)).state;
     expect(await at()).toBe("none");
     await putQueued(BUCKET, queued(id));
     expect(await at(86_400_000)).toBe("queued");
     await putStart(BUCKET, newRecord(id));
-    expect([await at(), await at(2_000)]).toEqual(["running", "lost"]);
+    expect([await at(), await at(LEASE_MS)]).toEqual(["running", "lost"]);
     await scheduler.wait(200);
     await heartbeat(BUCKET, id);
-    expect(await at(900)).toBe("running");
+    const { objects } = await BUCKET.list({ prefix: `generations/${id}/` });
+    const [alive = 0] = objects.filter(({ key }) => key.endsWith("/alive")).map(({ uploaded }) => uploaded.getTime());
+    // By then the lease of its start has ended.
+    expect(await at(alive - Date.now() + LEASE_MS - 100)).toBe("running");
     await putEnd(BUCKET, newRecord(id));
     expect(await at(86_400_000)).toBe("ended");
   });
@@ -177,6 +182,7 @@ describe("a queued record", () => {
 
 describe("waitForEnd", () => {
   it("waitForEnd resolves at the end of the generation, or after its time limit", async () => {
+    const clock = turnClock();
     const id = newId(NOW);
     const waitedMs = async (ms: number) => {
       const from = Date.now();
@@ -188,10 +194,8 @@ describe("waitForEnd", () => {
     const late = await waitedMs(400);
     expect(late).toBeGreaterThanOrEqual(390);
     expect(late).toBeLessThan(900);
-    const waiting = waitedMs(9_000);
-    await scheduler.wait(300);
-    await putEnd(BUCKET, newRecord(id, { status: "succeeded" }));
-    expect(await waiting).toBeLessThan(1_500);
+    clock.after(300, () => putEnd(BUCKET, newRecord(id, { status: "succeeded" })));
+    expect(await waitedMs(9_000)).toBeLessThan(1_500);
   });
 });
 

@@ -52,6 +52,9 @@ async function writeAll(clientStream: ClientStream, parts: Uint8Array[]): Promis
 const settlesWithin = (promise: Promise<unknown>, ms = 20) =>
   Promise.race([promise.then(() => true), pause(ms).then(() => false)]);
 
+/** Whether work that must settle does: true at once, false after 30 seconds. */
+const settles = (promise: Promise<unknown>) => settlesWithin(promise, 30_000);
+
 describe("ClientStream", () => {
   it("bytes are held back until a flush, then forwarded as they arrive", async () => {
     const { clientStream } = openClientStream();
@@ -65,7 +68,7 @@ describe("ClientStream", () => {
     ]);
     clientStream.flush();
     clientStream.flush();
-    expect([await settlesWithin(clientStream.started), clientStream.flushed]).toEqual([true, true]);
+    expect([await settles(clientStream.started), clientStream.flushed]).toEqual([true, true]);
     expect([...((await first).value ?? [])]).toEqual([1, 2]);
     expect([...((await reader.read()).value ?? [])]).toEqual([3]);
     await writeAll(clientStream, [Uint8Array.of(4)]);
@@ -86,7 +89,7 @@ describe("ClientStream", () => {
   });
 
   it("a client that keeps up gets every byte, from reused memory and without a spill", async () => {
-    const { clientStream, spills } = openClientStream();
+    const { clientStream, spills } = openClientStream({ stallMs: 30_000 });
     const bytes = new Random(31).bytes(2_000_000);
     const reading = drain(clientStream.readable);
     await writeAll(clientStream, chunks(bytes, 70_001));
@@ -99,7 +102,7 @@ describe("ClientStream", () => {
     const { clientStream } = openClientStream();
     await writeAll(clientStream, [Uint8Array.of(1, 2, 3)]);
     const closing = clientStream.close();
-    expect(await settlesWithin(clientStream.started)).toBe(true);
+    expect(await settles(clientStream.started)).toBe(true);
     expect([...(await drain(clientStream.readable))]).toEqual([1, 2, 3]);
     await closing;
   });
@@ -111,7 +114,7 @@ describe("ClientStream", () => {
     const closing = clientStream.close();
     expect(await settlesWithin(closing)).toBe(false);
     await drain(clientStream.readable);
-    expect(await settlesWithin(closing)).toBe(true);
+    expect(await settles(closing)).toBe(true);
   });
 
   it("a client can disconnect at any moment without an error", async () => {
@@ -124,7 +127,7 @@ describe("ClientStream", () => {
       await pause(0);
       const before = spills[0]?.written.length ?? 0;
       const writing = writeAll(clientStream, chunks(new Uint8Array(100_000), 1_000));
-      const done = [await settlesWithin(writing, STALL_MS), await settlesWithin(clientStream.close())];
+      const done = [await settles(writing), await settles(clientStream.close())];
       const after = {
         more: (spills[0]?.written.length ?? 0) - before,
         discards: spills.map(({ discards }) => discards),
@@ -144,7 +147,7 @@ describe("ClientStream", () => {
     const closing = clientStream.close();
     expect(await settlesWithin(closing)).toBe(false);
     await clientStream.readable.cancel(new Error("gone"));
-    expect(await settlesWithin(closing)).toBe(true);
+    expect(await settles(closing)).toBe(true);
     expect(spills[0]).toMatchObject({ replays: 0, discards: 1 });
   });
 
@@ -163,7 +166,7 @@ describe("ClientStream", () => {
     const writing = writeAll(clientStream, parts);
     for (let n = 0; n < 20; n++) await take();
     // From here on the client reads nothing.
-    expect(await settlesWithin(writing, 10 * STALL_MS)).toBe(true);
+    expect(await settles(writing)).toBe(true);
     expect(spills).toHaveLength(1);
     expect(spills[0]?.written.length).toBeGreaterThan(270);
     const closing = clientStream.close();
@@ -196,7 +199,7 @@ describe("ClientStream", () => {
     await writeAll(clientStream, [new Uint8Array(5), new Uint8Array(5), new Uint8Array(5)]);
     (spills[0] as MemorySpill).broken = true;
     const reading = failureOf(drain(clientStream.readable));
-    expect(await settlesWithin(clientStream.close(), 500)).toBe(true);
+    expect(await settles(clientStream.close())).toBe(true);
     await reading;
     expect(spills[0]).toMatchObject({ replays: 1, discards: 1 });
   });

@@ -8,7 +8,7 @@ import type { Visit } from "./visit.ts";
 /** Attributes of an element, for tests in which the request does not matter. */
 export const ASKS = 'preset="hero" prompt="a lighthouse" key="pk_a_b" ratio="16:9"';
 /** A timeout for polls that may take a while on a busy machine. */
-export const SOON = { timeout: 10_000 };
+export const SOON = { timeout: 60_000 };
 
 export interface Refusal {
   status: number;

@@ -50,6 +50,7 @@ export function stand(): Stand {
   let pages = 0;
   beforeAll(async () => {
     const easel = await startEasel({
+      faulty: true,
       vars: {
         ADMIN_TOKEN: ADMIN,
         SANDBOX: "fallback",

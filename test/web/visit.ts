@@ -67,7 +67,7 @@ export async function visit(browser: Browser, url: string, { before, ...options 
       return id === undefined ? told : told.filter((each) => each.id === id);
     },
     shift: () => page.evaluate<number>("shifts.reduce((sum, { value }) => sum + value, 0)"),
-    waitForState: (selector, state, timeout = 15_000) =>
+    waitForState: (selector, state, timeout = 60_000) =>
       page.locator(`${selector}[state=${state}]`).waitFor({ state: "attached", timeout }),
     screenshot: async (name) => {
       const folder = process.env["SCREENSHOTS"];
