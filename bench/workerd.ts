@@ -12,7 +12,7 @@ export interface Workerd {
 }
 
 export interface WorkerdOptions {
-  /** Folder with the bundle; configurations are written beside it. */
+  /** Folder with the bundle; the configurations are written there too. */
   folder: string;
   /** The bundle's file name; default `worker.js`. */
   script?: string;

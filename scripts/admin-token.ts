@@ -18,7 +18,7 @@ export function adminToken(vars: () => Vars): Admin {
     return { advice: (origin) => `A picture, saved as first.png:\n\n${curlCommand(origin, token)}` };
   }
   const newToken = randomBytes(24).toString("hex");
-  // Wrangler would ignore .env beside a new .dev.vars.
+  // Once there is a .dev.vars, Wrangler ignores .env.
   const file = varsFile();
   if (file === undefined) {
     writeFileSync(
