@@ -27,8 +27,8 @@ export default defineConfig({
     maxWorkers: 4,
     projects: [
       {
-        // Inside workerd, with the runtime and bindings of wrangler.toml; not by its path, for then whatever is in a
-        // developer's .dev.vars would be in the tests as well.
+        // In workerd, with the compatibility date and flags of wrangler.toml. The file is not passed by path: the
+        // developer's .dev.vars would then reach the tests.
         plugins: [
           cloudflareTest({
             // Otherwise workerd prints the stack of every stream that a test cancels.
@@ -36,7 +36,7 @@ export default defineConfig({
             miniflare: {
               compatibilityDate,
               compatibilityFlags,
-              // As esbuild reads an import `with { type: "text" }`.
+              // Import text files as esbuild does: `with { type: "text" }`.
               modulesRules: [{ type: "Text", include: ["**/src/web/*.js"] }],
               kvNamespaces: ["KV"],
               r2Buckets: ["BUCKET"],
@@ -52,7 +52,7 @@ export default defineConfig({
         },
       },
       {
-        // In Node, around the whole Worker in a workerd of its own and simulated vendors.
+        // In Node: the built Worker in its own workerd, between the test and simulated vendors.
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],

@@ -32,12 +32,12 @@ export async function weigh(folder: string): Promise<Weight> {
     outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>;
   };
   const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
-  const all = total(inputs);
-  const core = total(inputs.filter(([path]) => !NOT_CORE.test(path)));
+  const all = totalBytes(inputs);
+  const core = totalBytes(inputs.filter(([path]) => !NOT_CORE.test(path)));
   const gzip = gzipSync(text, { level: 9 }).length;
   return { minified: text.length, gzip, core: (gzip * core) / all };
 }
 
-function total(inputs: [string, { bytesInOutput: number }][]): number {
+function totalBytes(inputs: [string, { bytesInOutput: number }][]): number {
   return inputs.reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0);
 }

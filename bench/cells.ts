@@ -1,4 +1,4 @@
-import { post } from "./client.ts";
+import { postRequest } from "./client.ts";
 import { picture, SIZES } from "./sizes.ts";
 
 /** One path through the Worker, with one picture size and one number of clients. */
@@ -10,7 +10,7 @@ export interface Cell {
   vars: Record<string, string>;
   request: Buffer;
   /** Characters of base64 per request. */
-  moved: number;
+  base64Chars: number;
   /** Bytes of the answer's body, approximately. */
   expected: number;
   /** The cell it is compared with, by id. */
@@ -42,7 +42,7 @@ const generation = {
   path: `/${GEMINI}`,
   body: { provider: "google", model: "gemini-3-pro-image-preview", prompt: PROMPT },
 };
-const images = (model: string, format: string) => ({
+const imagesRequest = (model: string, format: string) => ({
   path: "/v1/images/generations",
   body: { model, prompt: PROMPT, response_format: format },
 });
@@ -60,20 +60,20 @@ const VARIANTS: Record<string, Variant> = {
   "base64-base64": {
     mode: "r2",
     framing: "chunked",
-    ...images("gemini-3-pro-image-preview", "b64_json"),
+    ...imagesRequest("gemini-3-pro-image-preview", "b64_json"),
     floor: "native",
   },
   "base64-url": {
     mode: "r2",
     framing: "chunked",
-    ...images("gemini-3-pro-image-preview", "url"),
+    ...imagesRequest("gemini-3-pro-image-preview", "url"),
     floor: "native",
     expected: 100,
   },
   "url-base64": {
     mode: "r2",
     framing: "chunked",
-    ...images("linkai/gpt-image-2", "b64_json"),
+    ...imagesRequest("linkai/gpt-image-2", "b64_json"),
     floor: "native",
     vendor: "linkai",
   },
@@ -98,22 +98,22 @@ const GROUPS: [variants: string[], sizes: string[], clients: number[]][] = [
 ];
 
 /** Every cell; `upstream` is upstream.ts's origin. */
-export function cells(upstream: string): Cell[] {
+export function allCells(upstream: string): Cell[] {
   return GROUPS.flatMap(([variants, sizes, clients]) =>
-    sizes.flatMap((size) => clients.flatMap((count) => variants.map((name) => cell(name, size, count, upstream)))),
+    sizes.flatMap((size) => clients.flatMap((count) => variants.map((name) => makeCell(name, size, count, upstream)))),
   );
 }
 
-function cell(name: string, size: string, clients: number, upstream: string): Cell {
+function makeCell(name: string, size: string, clients: number, upstream: string): Cell {
   const variant = VARIANTS[name];
   if (variant === undefined) throw new Error(`no variant ${name}`);
   const { mode, framing, floor, fetches = "", path = "/", vendor = "listenhub", expected, references } = variant;
-  const at = `${size}x${clients}`;
-  const drawn = references === undefined ? size : "tiny";
-  const base = `${upstream}/${drawn}/${framing}`;
-  const upper = vendor.toUpperCase();
+  const suffix = `${size}x${clients}`;
+  const responseSize = references === undefined ? size : "tiny";
+  const base = `${upstream}/${responseSize}/${framing}`;
+  const varPrefix = vendor.toUpperCase();
   return {
-    id: `${name} ${at}`,
+    id: `${name} ${suffix}`,
     variant: name,
     size,
     clients,
@@ -121,16 +121,16 @@ function cell(name: string, size: string, clients: number, upstream: string): Ce
       MODE: mode,
       FLOOR: `${base}/${fetches}`,
       ADMIN_TOKEN: "admin",
-      [`${upper}_API_KEY`]: "key",
-      [`${upper}_BASE_URL`]: vendor === "listenhub" ? `${base}/openapi` : base,
+      [`${varPrefix}_API_KEY`]: "key",
+      [`${varPrefix}_BASE_URL`]: vendor === "listenhub" ? `${base}/openapi` : base,
       TRUSTED_HOSTS: new URL(upstream).host,
       // More than any cell sends in a minute: the counting is measured, not the rejection.
       LIMITS: JSON.stringify({ keyPerMinute: 1e9, globalPerMinute: 1e9, referencesPerMinute: 1e9 }),
     },
-    request: post(path, { ...variant.body, referenceImages: referenceImages(size, references) }),
-    moved: (SIZES[size] ?? 0) * (references ?? 1),
-    expected: expected ?? SIZES[drawn] ?? 0,
-    floor: floor === undefined ? undefined : `${floor} ${at}`,
+    request: postRequest(path, { ...variant.body, referenceImages: referenceImages(size, references) }),
+    base64Chars: (SIZES[size] ?? 0) * (references ?? 1),
+    expected: expected ?? SIZES[responseSize] ?? 0,
+    floor: floor === undefined ? undefined : `${floor} ${suffix}`,
   };
 }
 

@@ -1,6 +1,6 @@
 /** Large enough for a whole block of an upload. */
-const READ = 256 * 1024;
-const idle: ArrayBuffer[] = [];
+const READ_BYTES = 256 * 1024;
+const freeBuffers: ArrayBuffer[] = [];
 
 /**
  * A bucket that accepts everything and stores nothing. It reads streams to their end, as R2 does, which costs a copy and a
@@ -32,16 +32,16 @@ async function drain(value: Value): Promise<number> {
   if (typeof value === "string") return value.length;
   if (!(value instanceof ReadableStream)) return value.byteLength;
   const reader = value.getReader({ mode: "byob" });
-  let buffer = idle.pop() ?? new ArrayBuffer(READ);
+  let buffer = freeBuffers.pop() ?? new ArrayBuffer(READ_BYTES);
   let size = 0;
   for (;;) {
-    const { done, value: read } = await reader.readAtLeast(READ, new Uint8Array(buffer));
-    if (read !== undefined) {
-      buffer = read.buffer;
-      size += read.length;
+    const { done, value: chunk } = await reader.readAtLeast(READ_BYTES, new Uint8Array(buffer));
+    if (chunk !== undefined) {
+      buffer = chunk.buffer;
+      size += chunk.length;
     }
     if (done) break;
   }
-  idle.push(buffer);
+  freeBuffers.push(buffer);
   return size;
 }

@@ -9,20 +9,20 @@ export interface Cpu {
 
 const LINUX = process.platform === "linux";
 /** Clock ticks per second in /proc: 100 on every architecture that Node supports. */
-const TICKS = 100;
+const TICKS_PER_SECOND = 100;
 
 export const MEMORY = LINUX ? "RssAnon of /proc/<pid>/status" : "rss of ps";
 
 export function cpuOf(pid: number): Cpu {
-  if (!LINUX) return { total: seconds(ps(pid, "time")), user: undefined };
+  if (!LINUX) return { total: parseCpuTime(ps(pid, "time")), user: undefined };
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const user = Number(fields[11]) / TICKS;
-  return { total: user + Number(fields[12]) / TICKS, user };
+  const user = Number(fields[11]) / TICKS_PER_SECOND;
+  return { total: user + Number(fields[12]) / TICKS_PER_SECOND, user };
 }
 
 /** Seconds in which a process's threads were ready but had no core; 0 on systems that do not report it. */
-export function waitedOf(pid: number): number {
+export function coreWaitOf(pid: number): number {
   if (!LINUX) return 0;
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.reduce(
@@ -41,14 +41,14 @@ export function memoryOf(pid: number): number {
 /** Watch a process's memory until `stop()`; `peak` is in bytes. */
 export function watchMemory(pid: number): { peak(): number; stop(): void } {
   let peak = 0;
-  const look = () => {
+  const sample = () => {
     peak = Math.max(peak, memoryOf(pid));
   };
   // Starting a process for each sample is too expensive for every 5 ms.
-  const timer = setInterval(look, LINUX ? 5 : 100);
+  const timer = setInterval(sample, LINUX ? 5 : 100);
   return {
     peak() {
-      look();
+      sample();
       return peak;
     },
     stop: () => clearInterval(timer),
@@ -60,6 +60,6 @@ function ps(pid: number, column: string): string {
 }
 
 /** `[[hours:]minutes:]seconds.hundredths`, as ps writes it. */
-function seconds(time: string): number {
+function parseCpuTime(time: string): number {
   return time.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 }

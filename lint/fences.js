@@ -23,7 +23,7 @@ const LAYERS = [
 ];
 
 /** Files and folders that may import less than their layer allows → everything they may import except themselves. */
-const NARROW = {
+const RESTRICTED = {
   "errors.ts": [],
   "json.ts": [],
   "log.ts": [],
@@ -33,7 +33,7 @@ const NARROW = {
 };
 
 /** What a vendor's folder may import except itself. */
-const VENDOR_MAY = [
+const VENDOR_IMPORTS = [
   "errors.ts",
   "image/",
   "vendors/vendor.ts",
@@ -49,17 +49,17 @@ const VENDOR_MAY = [
 const PACKAGES = /^(hono(\/.+)?|zod\/mini|croner|node:.+|cloudflare:.+)$/;
 
 /** Folders of src/vendors/ that are no vendor: Easel's own names, or a format that many clients speak. */
-const COMMON = new Set(["easel", "openai", "sandbox"]);
-const FOLDERS = readdirSync(join(import.meta.dirname, "../src/vendors"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && !COMMON.has(entry.name))
+const NOT_VENDORS = new Set(["easel", "openai", "sandbox"]);
+const VENDOR_FOLDERS = readdirSync(join(import.meta.dirname, "../src/vendors"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !NOT_VENDORS.has(entry.name))
   .map(({ name }) => name);
 /** Other spellings of a vendor's name → its folder. */
 const SPELLINGS = { marswave: "listenhub", "link-ai": "linkai", 海鲸: "atalk" };
 /** A name inside a longer word does not count: "sixty". */
-const VENDOR_NAMES = new RegExp(`(?<![a-z])(?:${[...FOLDERS, ...Object.keys(SPELLINGS)].join("|")})`, "gi");
+const VENDOR_NAMES = new RegExp(`(?<![a-z])(?:${[...VENDOR_FOLDERS, ...Object.keys(SPELLINGS)].join("|")})`, "gi");
 
 /** Methods that read a body to its end. Only calls without arguments: `c.json(value)` writes a body. */
-const READERS = new Set(["json", "text", "arrayBuffer", "bytes", "blob", "formData"]);
+const BODY_READERS = new Set(["json", "text", "arrayBuffer", "bytes", "blob", "formData"]);
 
 /** The linted file relative to src/, with slashes; undefined outside it. */
 function inSrc(context) {
@@ -67,29 +67,29 @@ function inSrc(context) {
   return path.startsWith("src/") ? path.slice("src/".length) : undefined;
 }
 
-const covers = (entry, path) => (entry.endsWith("/") ? path.startsWith(entry) : path === entry);
-const layerOf = (path) => LAYERS.findIndex((layer) => layer.some((entry) => covers(entry, path)));
+const matchesEntry = (entry, path) => (entry.endsWith("/") ? path.startsWith(entry) : path === entry);
+const layerOf = (path) => LAYERS.findIndex((layer) => layer.some((entry) => matchesEntry(entry, path)));
 const vendorOf = (path) => /^vendors\/([^/]+)\//.exec(path)?.[1];
 
-/** Why `from` may not import `to` (both relative to src/), or undefined where it may. */
-function refusal(from, to) {
+/** Return why `from` may not import `to` (both relative to src/), or undefined if it may. */
+function importProblem(from, to) {
   const vendor = vendorOf(from);
   if (vendor !== undefined) {
-    if ([`vendors/${vendor}/`, ...VENDOR_MAY].some((entry) => covers(entry, to))) return undefined;
-    return `A vendor's folder imports only itself, ${VENDOR_MAY.join(", ")}; not ${to}.`;
+    if ([`vendors/${vendor}/`, ...VENDOR_IMPORTS].some((entry) => matchesEntry(entry, to))) return undefined;
+    return `A vendor's folder imports only itself, ${VENDOR_IMPORTS.join(", ")}; not ${to}.`;
   }
   if (vendorOf(to) !== undefined && from !== "vendors/index.ts") {
     return `A vendor is reached through vendors/index.ts only; not ${to}.`;
   }
-  const narrow = Object.keys(NARROW).find((entry) => covers(entry, from));
-  if (narrow !== undefined) {
-    if ([narrow, ...NARROW[narrow]].some((entry) => covers(entry, to))) return undefined;
-    return `${narrow} imports only ${[narrow, ...NARROW[narrow]].join(", ")}; not ${to}.`;
+  const restricted = Object.keys(RESTRICTED).find((entry) => matchesEntry(entry, from));
+  if (restricted !== undefined) {
+    if ([restricted, ...RESTRICTED[restricted]].some((entry) => matchesEntry(entry, to))) return undefined;
+    return `${restricted} imports only ${[restricted, ...RESTRICTED[restricted]].join(", ")}; not ${to}.`;
   }
-  const [lower, upper] = [layerOf(from), layerOf(to)];
-  if (lower === -1) return `src/${from} has no layer yet: give it one in lint/fences.js.`;
-  if (upper === -1) return `src/${to} has no layer yet: give it one in lint/fences.js.`;
-  if (upper > lower) return `A lower layer never imports an upper one: ${from} imports ${to}.`;
+  const [fromLayer, toLayer] = [layerOf(from), layerOf(to)];
+  if (fromLayer === -1) return `src/${from} has no layer yet: give it one in lint/fences.js.`;
+  if (toLayer === -1) return `src/${to} has no layer yet: give it one in lint/fences.js.`;
+  if (toLayer > fromLayer) return `A lower layer never imports an upper one: ${from} imports ${to}.`;
   return undefined;
 }
 
@@ -99,18 +99,20 @@ const layers = {
     if (from === undefined) return {};
     const check = ({ source }) => {
       if (typeof source?.value !== "string") return;
-      const wanted = source.value;
-      if (!wanted.startsWith(".")) {
-        if (!PACKAGES.test(wanted)) {
+      const specifier = source.value;
+      if (!specifier.startsWith(".")) {
+        if (!PACKAGES.test(specifier)) {
           context.report({
             node: source,
-            message: `src imports hono, zod/mini, croner and the platform only; not ${wanted}.`,
+            message: `src imports hono, zod/mini, croner and the platform only; not ${specifier}.`,
           });
         }
         return;
       }
-      const to = posix.join(posix.dirname(from), wanted);
-      const message = to.startsWith("..") ? `src imports nothing from outside src; not ${wanted}.` : refusal(from, to);
+      const to = posix.join(posix.dirname(from), specifier);
+      const message = to.startsWith("..")
+        ? `src imports nothing from outside src; not ${specifier}.`
+        : importProblem(from, to);
       if (message !== undefined) context.report({ node: source, message });
     };
     return {
@@ -127,13 +129,13 @@ const vendorNames = {
   create(context) {
     const path = inSrc(context);
     if (path === undefined || path === "vendors/index.ts") return {};
-    const own = vendorOf(path);
+    const vendor = vendorOf(path);
     return {
-      // The text instead of the syntax tree: strings and comments count too.
+      // Search the text instead of the syntax tree: strings and comments count too.
       Program() {
         for (const { 0: name, index } of context.sourceCode.text.matchAll(VENDOR_NAMES)) {
           const folder = SPELLINGS[name.toLowerCase()] ?? name.toLowerCase();
-          if (folder === own) continue;
+          if (folder === vendor) continue;
           context.report({
             loc: context.sourceCode.getLocFromIndex(index),
             message: `"${name}" may be named in src/vendors/${folder}/ and src/vendors/index.ts only.`,
@@ -154,7 +156,7 @@ const noWholeBody = {
       CallExpression({ callee, arguments: args }) {
         if (callee.type !== "MemberExpression" || args.length > 0) return;
         const name = callee.computed ? callee.property.value : callee.property.name;
-        if (!READERS.has(name)) return;
+        if (!BODY_READERS.has(name)) return;
         context.report({
           node: callee.property,
           message: `.${name}() holds a whole body in memory, and bodies hold pictures: hoist it, or give the file a reason in .oxlintrc.json.`,

@@ -5,7 +5,7 @@ const CODE = ["src", "test", "bench", "scripts"];
 /** The Worker's dependencies; every other package is a development dependency. */
 const DEPENDENCIES = new Set(["hono", "zod", "croner"]);
 /** A comment that disables a fence. No lint rule can reject it, because it disables that rule too. */
-const OFF_SWITCH = /(?:oxlint|eslint)-disable|@ts-ignore|@ts-nocheck/;
+const DISABLING_COMMENT = /(?:oxlint|eslint)-disable|@ts-ignore|@ts-nocheck/;
 
 /** Check what no lint rule can, in the project at `root`; returns one line per problem. */
 export function treeProblems(root: string): string[] {
@@ -19,9 +19,9 @@ export function treeProblems(root: string): string[] {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !/\.[cm]?[jt]sx?$/.test(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
-      const found = OFF_SWITCH.exec(readFileSync(path, "utf8"));
-      if (found)
-        problems.push(`${path.slice(root.length + 1)}: ${found[0]} is not allowed; mend the code or the rule.`);
+      const match = DISABLING_COMMENT.exec(readFileSync(path, "utf8"));
+      if (match)
+        problems.push(`${path.slice(root.length + 1)}: ${match[0]} is not allowed; mend the code or the rule.`);
     }
   }
   return problems;

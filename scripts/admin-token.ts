@@ -15,29 +15,29 @@ export interface Admin {
 export function adminToken(vars: () => Vars): Admin {
   const token = vars()["ADMIN_TOKEN"]?.value;
   if (typeof token === "string" && token !== "") {
-    return { advice: (origin) => `A picture, saved as first.png:\n\n${curl(origin, token)}` };
+    return { advice: (origin) => `A picture, saved as first.png:\n\n${curlCommand(origin, token)}` };
   }
-  const fresh = randomBytes(24).toString("hex");
-  // Wrangler would ignore .env beside a new .dev.vars.
+  const newToken = randomBytes(24).toString("hex");
+  // Once there is a .dev.vars, Wrangler ignores .env.
   const file = varsFile();
   if (file === undefined) {
     writeFileSync(
       ".dev.vars",
       "# Secrets of local development; git ignores this file. A vendor is switched on by its <VENDOR>_API_KEY here.\n" +
-        `ADMIN_TOKEN=${fresh}\n# What signs URLs of pictures: npm run sign.\n${signingKeys()}\n`,
+        `ADMIN_TOKEN=${newToken}\n# What signs URLs of pictures: npm run sign.\n${newSigningKeysLine()}\n`,
       { mode: 0o600, flag: "wx" },
     );
     return {
       advice: (origin) =>
-        `.dev.vars is new and holds your ADMIN_TOKEN. A picture, saved as first.png:\n\n${curl(origin, fresh)}`,
+        `.dev.vars is new and holds your ADMIN_TOKEN. A picture, saved as first.png:\n\n${curlCommand(origin, newToken)}`,
     };
   }
   return {
     advice: (origin) =>
       `${file} sets no ADMIN_TOKEN, so nothing can be asked for yet. Add one:\n\n` +
       // The file may not end in a newline.
-      `printf '\\nADMIN_TOKEN=${fresh}\\n' >> ${file}\n\n` +
-      `Then, for a picture saved as first.png:\n\n${curl(origin, fresh)}`,
+      `printf '\\nADMIN_TOKEN=${newToken}\\n' >> ${file}\n\n` +
+      `Then, for a picture saved as first.png:\n\n${curlCommand(origin, newToken)}`,
   };
 }
 
@@ -47,18 +47,18 @@ export function varsFile(): string | undefined {
 }
 
 /** A line for .dev.vars. */
-export function signingKeys(): string {
+export function newSigningKeysLine(): string {
   return `SIGNING_KEYS='{"main":"${randomBytes(32).toString("hex")}"}'`;
 }
 
-function curl(origin: string, token: string): string {
+function curlCommand(origin: string, token: string): string {
   return (
-    `curl ${origin}/v1/generations -H ${quoted(`Authorization: Bearer ${token}`)} -H "Accept: image/*"` +
+    `curl ${origin}/v1/generations -H ${shellQuote(`Authorization: Bearer ${token}`)} -H "Accept: image/*"` +
     ` -H "Content-Type: application/json" -d '{"prompt":"a lighthouse at dusk"}' -o first.png`
   );
 }
 
 /** Quote a token for a shell, if it has characters that the shell interprets. */
-function quoted(word: string): string {
+function shellQuote(word: string): string {
   return /["$`\\!']/.test(word) ? `'${word.replaceAll("'", `'\\''`)}'` : `"${word}"`;
 }

@@ -22,28 +22,34 @@ const WRANGLER = join("node_modules", "wrangler", "bin", "wrangler.js");
 const RESOLVED = "wrangler.deploy.json";
 
 const flags = process.argv.slice(2);
-if (flags.includes("--dry-run") || flags.includes("--help")) process.exit(wrangler("deploy", ...flags));
+if (flags.includes("--dry-run") || flags.includes("--help")) process.exit(showWrangler("deploy", ...flags));
 
 const { experimental_readRawConfig: readConfig } = await import("wrangler");
 const config = readConfig({ config: "wrangler.toml" }).rawConfig as Config;
 
-logIn();
-for (const queue of queues()) ensure("Queue", queue, ["queues", "info", queue], ["queues", "create", queue]);
+ensureLogin();
+for (const queue of queueNames())
+  ensureResource("Queue", queue, ["queues", "info", queue], ["queues", "create", queue]);
 for (const bucket of config.r2_buckets ?? []) {
   bucket.bucket_name ??= nameFor(bucket.binding);
   const name = bucket.bucket_name;
-  ensure("R2 bucket", name, ["r2", "bucket", "info", name], ["r2", "bucket", "create", name, "--update-config=false"]);
+  ensureResource(
+    "R2 bucket",
+    name,
+    ["r2", "bucket", "info", name],
+    ["r2", "bucket", "create", name, "--update-config=false"],
+  );
 }
 for (const namespace of config.kv_namespaces ?? []) namespace.id ??= kvNamespace(nameFor(namespace.binding));
 
 let status: number;
 try {
   writeFileSync(RESOLVED, JSON.stringify(config));
-  status = wrangler("deploy", "--config", RESOLVED, ...flags);
+  status = showWrangler("deploy", "--config", RESOLVED, ...flags);
 } finally {
   rmSync(RESOLVED, { force: true });
 }
-if (status === 0 && !secrets().includes("ADMIN_TOKEN")) {
+if (status === 0 && !secretNames().includes("ADMIN_TOKEN")) {
   console.log("\nNobody can ask for a picture yet. Choose a token, and give the vendors' keys in the same way:\n");
   console.log("npx wrangler secret put ADMIN_TOKEN");
 }
@@ -54,61 +60,64 @@ function nameFor(binding: string): string {
   return `${config.name}-${binding.toLowerCase().replaceAll("_", "-")}`;
 }
 
-function queues(): Set<string> {
+function queueNames(): Set<string> {
   const { producers = [], consumers = [] } = config.queues ?? {};
   const named = [...producers, ...consumers].map(({ queue }) => queue);
   return new Set([...named, ...consumers.flatMap(({ dead_letter_queue: dead }) => dead ?? [])]);
 }
 
 function kvNamespace(title: string): string {
-  const find = () => {
-    const listed = ask("kv", "namespace", "list");
+  const findId = () => {
+    const listed = runWrangler("kv", "namespace", "list");
     if (listed.status !== 0) fail(listed.output);
-    return (JSON.parse(listed.output) as { id: string; title: string }[]).find((each) => each.title === title)?.id;
+    const namespaces = JSON.parse(listed.output) as { id: string; title: string }[];
+    return namespaces.find((namespace) => namespace.title === title)?.id;
   };
-  const existing = find();
+  const existing = findId();
   if (existing === undefined)
-    create("KV namespace", title, ["kv", "namespace", "create", title, "--update-config=false"]);
-  return existing ?? find() ?? fail(`The KV namespace ${title} was created but is not listed yet. Try once more.`);
+    createResource("KV namespace", title, ["kv", "namespace", "create", title, "--update-config=false"]);
+  return existing ?? findId() ?? fail(`The KV namespace ${title} was created but is not listed yet. Try once more.`);
 }
 
-function ensure(kind: string, name: string, info: string[], creation: string[]): void {
-  if (ask(...info).status !== 0) create(kind, name, creation);
+function ensureResource(kind: string, name: string, info: string[], creation: string[]): void {
+  if (runWrangler(...info).status !== 0) createResource(kind, name, creation);
 }
 
-function create(kind: string, name: string, creation: string[]): void {
-  const { status: refused, output } = ask(...creation);
-  if (refused !== 0) fail(`${kind} ${name} could not be created:\n${output}`);
+function createResource(kind: string, name: string, creation: string[]): void {
+  const { status: exitCode, output } = runWrangler(...creation);
+  if (exitCode !== 0) fail(`${kind} ${name} could not be created:\n${output}`);
   console.log(`${kind} ${name} created.`);
 }
 
-function secrets(): string[] {
-  const { status: refused, output } = ask("secret", "list", "--name", config.name);
-  return refused === 0 ? (JSON.parse(output) as { name: string }[]).map(({ name }) => name) : [];
+function secretNames(): string[] {
+  const { status: exitCode, output } = runWrangler("secret", "list", "--name", config.name);
+  return exitCode === 0 ? (JSON.parse(output) as { name: string }[]).map(({ name }) => name) : [];
 }
 
 /** Check the login and the account before anything is created. */
-function logIn(): void {
-  const known = ask("whoami", "--json").status === 0;
+function ensureLogin(): void {
+  const isLoggedIn = runWrangler("whoami", "--json").status === 0;
   // Without a terminal the login would wait for a browser forever.
-  if (!known && !(process.stdin.isTTY && wrangler("login") === 0)) {
+  if (!isLoggedIn && !(process.stdin.isTTY && showWrangler("login") === 0)) {
     fail("Not logged in to Cloudflare. Run npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
   }
   if (process.env["CLOUDFLARE_ACCOUNT_ID"] !== undefined || "account_id" in config) return;
-  const { accounts = [] } = JSON.parse(ask("whoami", "--json").output) as { accounts?: { id: string; name: string }[] };
+  const { accounts = [] } = JSON.parse(runWrangler("whoami", "--json").output) as {
+    accounts?: { id: string; name: string }[];
+  };
   if (accounts.length > 1) {
-    const list = accounts.map(({ id, name }) => `CLOUDFLARE_ACCOUNT_ID=${id} npm run deploy   # ${name}`);
-    fail(`You have several accounts. Choose one:\n${list.join("\n")}`);
+    const commands = accounts.map(({ id, name }) => `CLOUDFLARE_ACCOUNT_ID=${id} npm run deploy   # ${name}`);
+    fail(`You have several accounts. Choose one:\n${commands.join("\n")}`);
   }
 }
 
 /** Run wrangler and return its output. */
-function ask(...args: string[]): { status: number; output: string } {
+function runWrangler(...args: string[]): { status: number; output: string } {
   const run = spawnSync(process.execPath, [WRANGLER, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   return { status: run.status ?? 1, output: run.status === 0 ? run.stdout : (run.stderr || run.stdout).trim() };
 }
 
 /** Run wrangler with its output shown to the user. */
-function wrangler(...args: string[]): number {
+function showWrangler(...args: string[]): number {
   return spawnSync(process.execPath, [WRANGLER, ...args], { stdio: "inherit" }).status ?? 1;
 }

@@ -1,6 +1,6 @@
 const MINUTE_MS = 60_000;
 /** A cron event does not wait for pictures, so its answer comes at once. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /**
  * Call `tick` at the start of every minute, with that minute; returns a function that stops it. A slow tick does not delay
@@ -8,17 +8,17 @@ const PATIENCE_MS = 30_000;
  */
 export function everyMinute(tick: (minute: Date) => void): () => void {
   let timer: ReturnType<typeof setTimeout>;
-  const wait = () => {
+  const scheduleNext = () => {
     const now = Date.now();
     const next = now - (now % MINUTE_MS) + MINUTE_MS;
     timer = setTimeout(() => {
-      const late = Date.now();
+      const firedAt = Date.now();
       // Timers use another clock than Date, and may fire a little early.
-      if (late >= next) tick(new Date(late - (late % MINUTE_MS)));
-      wait();
+      if (firedAt >= next) tick(new Date(firedAt - (firedAt % MINUTE_MS)));
+      scheduleNext();
     }, next - now);
   };
-  wait();
+  scheduleNext();
   return () => clearTimeout(timer);
 }
 
@@ -28,17 +28,17 @@ export function everyMinute(tick: (minute: Date) => void): () => void {
  */
 export function withPatience(
   send: (minute: Date, signal: AbortSignal) => Promise<void>,
-  patienceMs = PATIENCE_MS,
+  timeoutMs = TIMEOUT_MS,
 ): (minute: Date) => Promise<void> {
   let silent = false;
   return async (minute) => {
-    const told = silent;
-    const signal = AbortSignal.timeout(patienceMs);
+    const alreadyReported = silent;
+    const signal = AbortSignal.timeout(timeoutMs);
     silent = false;
     await send(minute, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
       silent = true;
     });
-    if (silent && !told) throw new Error("the runtime does not answer; start it again");
+    if (silent && !alreadyReported) throw new Error("the runtime does not answer; start it again");
   };
 }

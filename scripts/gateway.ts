@@ -16,7 +16,7 @@ export async function localGateway(port?: string): Promise<Gateway> {
   if (typeof token !== "string" || token === "") {
     return fail("There is no ADMIN_TOKEN in .dev.vars yet: the first `npm start` writes one.");
   }
-  return gateway(origin, token, {
+  return gatewayAt(origin, token, {
     silent: `Nothing answers on ${origin}: is \`npm start\` running, and on this port? (--port says another.)`,
     refused: `The server on ${origin} does not take the ADMIN_TOKEN of .dev.vars: is it this project's?`,
   });
@@ -33,19 +33,19 @@ export function remoteGateway(url = process.env["EASEL_URL"]): Gateway {
   if (url === undefined || url === "") return fail("Say where: --remote https://easel.example.com, or set EASEL_URL.");
   if (!URL.canParse(url)) return fail(`${url} is no URL; one is https://easel.example.com.`);
   const { protocol, hostname, origin } = new URL(url);
-  const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
-  if (protocol !== "https:" && !(protocol === "http:" && isHere)) {
+  const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+  if (protocol !== "https:" && !(protocol === "http:" && isLocal)) {
     return fail(`${url} is not https: ADMIN_TOKEN would go there for everybody to read.`);
   }
   const token = process.env["ADMIN_TOKEN"];
   if (token === undefined || token === "") return fail("Set ADMIN_TOKEN in the environment to the gateway's own.");
-  return gateway(origin, token, {
+  return gatewayAt(origin, token, {
     silent: `Nothing answers on ${origin}.`,
     refused: `${origin} does not take this ADMIN_TOKEN.`,
   });
 }
 
-function gateway(origin: string, token: string, said: { silent: string; refused: string }): Gateway {
+function gatewayAt(origin: string, token: string, messages: { silent: string; refused: string }): Gateway {
   const call: Gateway["call"] = async (method, path, body) => {
     const answer = await fetch(origin + path, {
       method,
@@ -54,10 +54,10 @@ function gateway(origin: string, token: string, said: { silent: string; refused:
       signal: AbortSignal.timeout(30_000),
       // The token must not follow a redirect.
       redirect: "error",
-    }).catch(() => fail(said.silent));
+    }).catch(() => fail(messages.silent));
     const json = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
     if (answer.ok) return json;
-    if (answer.status === 401) return fail(said.refused);
+    if (answer.status === 401) return fail(messages.refused);
     const { message } = (json["error"] ?? {}) as { message?: string };
     return fail(message ?? `${origin} answered ${answer.status} to ${method} ${path}.`);
   };

@@ -9,15 +9,15 @@ import { fail } from "./fail.ts";
  * End the command if the gateway would reject the URL in any case. Only the presets of the vars are checked: others are in a
  * bucket. `isHere` is true if these vars are the gateway's.
  */
-export async function checkFields(preset: string, fields: Record<string, string>, isHere: boolean): Promise<void> {
+export async function checkFields(preset: string, fields: Record<string, string>, isLocal: boolean): Promise<void> {
   try {
     const { request, given } = parsePresetQuery(fields);
     const { aspectRatio } = request;
     if (aspectRatio !== undefined && parseRatio(aspectRatio) === undefined)
       fail("--aspectRatio must be W:H, as in 16:9.");
-    if (!isHere) return;
-    const known = (await presetsOfVars()).get(preset);
-    if (known !== undefined) applyPreset(preset, known, request, given);
+    if (!isLocal) return;
+    const definition = (await presetsOfVars()).get(preset);
+    if (definition !== undefined) applyPreset(preset, definition, request, given);
     else console.error(`${preset} is not in PRESETS: unless PUT /v1/presets/${preset} made it, its URL is a 404.`);
   } catch (error) {
     const { message } = error as Error;

@@ -16,12 +16,12 @@ quiet();
 const port = portFrom(process.argv.slice(2));
 // After quiet(), because wrangler reads its environment as it loads; after the flags, so that a wrong flag is reported at once.
 const { unstable_getVarsForDev: varsForDev, unstable_startWorker: startWorker } = await import("wrangler");
-const vars = () => varsForDev("wrangler.toml", undefined, {}, undefined, true);
-const admin = adminToken(vars);
+const localVars = () => varsForDev("wrangler.toml", undefined, {}, undefined, true);
+const admin = adminToken(localVars);
 
 /** wrangler.toml sets SANDBOX to "off" for deployment. A value in .dev.vars wins. */
 function bindings(): Record<string, { type: "plain_text"; value: string }> {
-  return "SANDBOX" in vars() ? {} : { SANDBOX: { type: "plain_text", value: "fallback" } };
+  return "SANDBOX" in localVars() ? {} : { SANDBOX: { type: "plain_text", value: "fallback" } };
 }
 
 const worker = await startWorker({
@@ -113,11 +113,11 @@ function portFrom(args: string[]): number {
       console.log(HELP);
       process.exit(0);
     }
-    const chosen = Number(values.port ?? 8787);
-    if (!Number.isInteger(chosen) || chosen < 1 || chosen > 65535) {
+    const number = Number(values.port ?? 8787);
+    if (!Number.isInteger(number) || number < 1 || number > 65535) {
       return fail(`--port takes a number from 1 to 65535, not "${values.port}".`);
     }
-    return chosen;
+    return number;
   } catch (error) {
     return fail(`${messageOf(error)}\n\n${HELP}`);
   }
