@@ -30,8 +30,8 @@ describe("/v1/presets/{name}", () => {
     expect([found.status, await found.json()]).toEqual([200, expected]);
     expect(await listPresets()).toContainEqual(expected);
     // A preset can be sent back in the form in which it was returned.
-    const again = await callPreset("PUT", name, { ...shown, prompt: "{prompt} in oil" });
-    expect([again.status, await again.json()]).toEqual([200, { ...shown, prompt: "{prompt} in oil" }]);
+    const again = await callPreset("PUT", name, { ...expected, prompt: "{prompt} in oil" });
+    expect([again.status, await again.json()]).toEqual([200, { ...expected, prompt: "{prompt} in oil" }]);
     expect((await callPreset("DELETE", name)).status).toBe(200);
     expect((await callPreset("GET", name)).status).toBe(404);
     expect((await callPreset("DELETE", name)).status).toBe(404);
