@@ -109,7 +109,7 @@ describe("GET /v1/generations", () => {
   });
 
   it("the list of a key never contains the id of another key's generation", async () => {
-    const theirs = await Promise.all(Array.from({ length: 5 }, () => generate()));
+    const otherIds = await Promise.all(Array.from({ length: 5 }, () => generate()));
     const { headers } = await stage.newKey();
     const page = async (query: string) =>
       jsonOf<Page>(stage.easel.fetch(`/v1/generations?limit=1${query}`, { headers }));
@@ -117,12 +117,12 @@ describe("GET /v1/generations", () => {
     const ids = [];
     for (let i = 0; i < 2; i++) {
       ids.unshift((await stage.post("/v1/generations", { prompt: PROMPT }, headers)).headers.get("easel-generation"));
-      theirs.push(await generate());
+      otherIds.push(await generate());
     }
     const first = await page("");
     const second = await page(`&cursor=${first.next}`);
     expect([first, second].map(({ data }) => data[0]?.id)).toEqual(ids);
-    expect(theirs).not.toContain(first.next);
+    expect(otherIds).not.toContain(first.next);
     expect(second.next).toBeNull();
   });
 
