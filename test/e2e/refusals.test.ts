@@ -26,55 +26,55 @@ const ECHO = `(prompt: ${PROMPT}; key: ${LISTENHUB_KEY})`;
 const BLOCKED = "The image was filtered out.";
 
 interface Outcome {
-  how: ListenHubBehaviour;
-  says: string;
+  behaviour: ListenHubBehaviour;
+  message: string;
   /** Set if SDKs may retry. */
-  again?: true;
+  retryable?: true;
 }
 /** ListenHub's behaviour and the resulting error message, which is the same in every dialect. */
 const OUTCOMES: Record<string, Outcome> = {
   moderated: {
-    how: { pictures: [], finishReason: "IMAGE_SAFETY", text: `${BLOCKED} ${ECHO}` },
-    says: `The request was refused by the model's content rules (IMAGE_SAFETY; ${BLOCKED} [echo]).`,
+    behaviour: { pictures: [], finishReason: "IMAGE_SAFETY", text: `${BLOCKED} ${ECHO}` },
+    message: `The request was refused by the model's content rules (IMAGE_SAFETY; ${BLOCKED} [echo]).`,
   },
   blocked: {
-    how: { promptFeedback: { blockReason: "PROHIBITED_CONTENT" } },
-    says: "The request was refused by the model's content rules (PROMPT_BLOCKED; PROHIBITED_CONTENT).",
+    behaviour: { promptFeedback: { blockReason: "PROHIBITED_CONTENT" } },
+    message: "The request was refused by the model's content rules (PROMPT_BLOCKED; PROHIBITED_CONTENT).",
   },
   empty: {
-    how: { pictures: [], finishReason: "NO_IMAGE", text: `I only write. ${ECHO}` },
-    says: "listenhub answered without a picture (NO_IMAGE; I only write. [echo]).",
+    behaviour: { pictures: [], finishReason: "NO_IMAGE", text: `I only write. ${ECHO}` },
+    message: "listenhub answered without a picture (NO_IMAGE; I only write. [echo]).",
   },
-  credit: { how: { status: 402, error: { message: `积分不足 ${ECHO}` } }, says: "listenhub: 积分不足 [echo]" },
+  credit: { behaviour: { status: 402, error: { message: `积分不足 ${ECHO}` } }, message: "listenhub: 积分不足 [echo]" },
   model: {
-    how: { status: 400, error: { code: 1, message: `model gemini-3 not found ${ECHO}` } },
-    says: "listenhub: model gemini-3 not found [echo]",
+    behaviour: { status: 400, error: { code: 1, message: `model gemini-3 not found ${ECHO}` } },
+    message: "listenhub: model gemini-3 not found [echo]",
   },
   rate: {
-    how: { status: 429, error: { message: `频率限制 ${ECHO}` }, headers: { "retry-after": "7" } },
-    says: "listenhub: 频率限制 [echo]",
-    again: true,
+    behaviour: { status: 429, error: { message: `频率限制 ${ECHO}` }, headers: { "retry-after": "7" } },
+    message: "listenhub: 频率限制 [echo]",
+    retryable: true,
   },
   failed: {
-    how: { status: 500, error: { message: `图片生成失败 ${ECHO}` } },
-    says: "listenhub: 图片生成失败 [echo]",
-    again: true,
+    behaviour: { status: 500, error: { message: `图片生成失败 ${ECHO}` } },
+    message: "listenhub: 图片生成失败 [echo]",
+    retryable: true,
   },
   proxy: {
-    how: { status: 502, body: HTML_PAGE, type: "text/html" },
-    says: "listenhub: status 502 (it may still charge for the picture)",
+    behaviour: { status: 502, body: HTML_PAGE, type: "text/html" },
+    message: "listenhub: status 502 (it may still charge for the picture)",
   },
   html: {
-    how: { body: HTML_PAGE, type: "text/html" },
-    says: "listenhub sent an answer that cannot be used. The body is not a JSON object or list.",
+    behaviour: { body: HTML_PAGE, type: "text/html" },
+    message: "listenhub sent an answer that cannot be used. The body is not a JSON object or list.",
   },
   timeout: {
-    how: { hang: true },
-    says: "listenhub did not answer within 0.4 s; it may still charge for the picture.",
+    behaviour: { hang: true },
+    message: "listenhub did not answer within 0.4 s; it may still charge for the picture.",
   },
   invalid: {
-    how: { status: 400, error: { message: `请求参数无效 ${ECHO}` } },
-    says: "listenhub: 请求参数无效 [echo]",
+    behaviour: { status: 400, error: { message: `请求参数无效 ${ECHO}` } },
+    message: "listenhub: 请求参数无效 [echo]",
   },
 };
 
@@ -219,15 +219,15 @@ describe.each(Object.entries(SHAPES))("errors in the dialect of %s", (_, { use, 
   it.each(Object.entries(table))(
     "the outcome %s is encoded with the documented status and body",
     async (outcome, expected) => {
-      const { how, says, again } = OUTCOMES[outcome] as Outcome;
-      stage.listenhub.next(how);
+      const { behaviour, message: template, retryable } = OUTCOMES[outcome] as Outcome;
+      stage.listenhub.next(behaviour);
       const response = await ask(use, `listenhub/${PRO}`);
-      const message = says.replace("[echo]", "(prompt: [redacted]; key: [redacted])");
+      const message = template.replace("[echo]", "(prompt: [redacted]; key: [redacted])");
       expect(await response.json()).toEqual(body(message, expected, response.headers.get("x-request-id") ?? ""));
       const [status] = expected;
       expect(response.status).toBe(status);
       expect(response.headers.get("content-type")).toBe("application/json");
-      expect(response.headers.get("x-should-retry")).toBe(again ? null : "false");
+      expect(response.headers.get("x-should-retry")).toBe(retryable ? null : "false");
       expect(response.headers.get("retry-after")).toBe(outcome === "rate" ? "7" : status === 503 ? "5" : null);
       expect(callCount("listenhub")).toBe(1);
     },
