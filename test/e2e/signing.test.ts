@@ -29,7 +29,7 @@ given = json.load(open(${JSON.stringify(join(ROOT, "test/fixtures/signatures.jso
 print(json.dumps([sign(v["preset"], v["fields"], v["kid"], given["keys"][v["kid"]]) for v in given["signed"]]))`;
     const python = spawnSync("python3", ["-c", program], { encoding: "utf8" });
     // Without Python, compare the file's hash with the version that passed with Python.
-    if (python.error === undefined) expect([runSign.stderr, JSON.parse(runSign.stdout || "[]")]).toEqual(["", URLS]);
+    if (python.error === undefined) expect([python.stderr, JSON.parse(python.stdout || "[]")]).toEqual(["", URLS]);
     else console.warn(`docs/sign.py was compared, not run: ${python.error.message}`);
     expect(createHash("sha256").update(readText("docs/sign.py")).digest("hex")).toBe(vectors.python);
   });

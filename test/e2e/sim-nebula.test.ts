@@ -19,7 +19,7 @@ async function post(body: object, key = "nb-key"): Promise<{ status: number; bod
 const dataUri = ({ bytes, type }: Picture, as: string = type) => `data:${as};base64,${bytes.toString("base64")}`;
 const userTurn = (...parts: unknown[]) => ({ role: "user", parts });
 const requestWith = (more: object) => ({ model: "gemini-2.5-flash-image-preview", ...more });
-const textPart = { textPart: "a cat" };
+const textPart = { text: "a cat" };
 
 describe("the simulated ai-nebula", () => {
   it("the simulator accepts a prompt, contents or both and responds in its envelope", async () => {
