@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 
-/** The error that the SDK makes of a refusal. */
+/** Return the API error that an SDK call rejects with; throw if it resolves or rejects with another error. */
 export async function refused(call: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
   const outcome = await call.then(
     () => "no error at all",

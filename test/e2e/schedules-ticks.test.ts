@@ -6,15 +6,15 @@ import { clocked, drawn, event, freshHour, history, HOUR, idle, MINUTE, prompts,
 
 const stage = clocked();
 
-/** From when on missed ticks of a schedule count. */
-async function since(name: string): Promise<number> {
+/** Return the time from which missed ticks of a schedule count. */
+async function missedSince(name: string): Promise<number> {
   return Number((await stage.easel.bucket.head(`schedules/${name}.json`))?.customMetadata?.["since"]);
 }
 
-const calls = () => stage.listenhub.seen.length + stage.linkai.generations().length;
+const callCount = () => stage.listenhub.seen.length + stage.linkai.generations().length;
 
-describe("a day", () => {
-  it("of minutes, some of them twice at once, late or out of order: one picture a tick", async () => {
+describe("a day of cron events", () => {
+  it("every tick of a day yields one picture although cron events repeat or arrive late or out of order", async () => {
     const start = freshHour();
     await event(stage, start);
     await put(stage, "quarterly", { cron: "*/15 * * * *", request: { model: PRO, prompt: "no. {{counter}}" } });
@@ -28,14 +28,14 @@ describe("a day", () => {
       if (chance < 0.05 && minute < 1400) late.push(at);
       else if (chance < 0.2) await Promise.all([event(stage, at), event(stage, at), event(stage, at)]);
       else await event(stage, at);
-      if (late.length > 4 || minute === 1440) await Promise.all(late.splice(0).map((each) => event(stage, each)));
+      if (late.length > 4 || minute === 1440) await Promise.all(late.splice(0).map((time) => event(stage, time)));
     }
     await idle(stage);
-    const every = (minutes: number, from: number) =>
+    const ticksEvery = (minutes: number, from: number) =>
       Array.from({ length: 1440 / minutes }, (_, n) => tickOf(start + (from + n * minutes) * MINUTE));
-    expect(await drawn(stage, "quarterly")).toEqual(every(15, 15));
-    expect(await drawn(stage, "hourly")).toEqual(every(60, 60));
-    expect(calls()).toBe(96 + 24);
+    expect(await drawn(stage, "quarterly")).toEqual(ticksEvery(15, 15));
+    expect(await drawn(stage, "hourly")).toEqual(ticksEvery(60, 60));
+    expect(callCount()).toBe(96 + 24);
     expect(new Set(prompts(stage).filter((prompt) => prompt !== "a cat")).size).toBe(96);
     expect((await history(stage, "resting")).ticks).toEqual([]);
     expect((await stage.keys("pictures/")).length).toBe(120);
@@ -43,8 +43,8 @@ describe("a day", () => {
   }, 300_000);
 });
 
-describe("44. an event that comes more than once", () => {
-  it("at once, and again later, is one picture", async () => {
+describe("repeated cron events [fault 44]", () => {
+  it("a cron event that is delivered concurrently and again later yields one picture", async () => {
     const at = freshHour();
     await put(stage, "twice", {});
     await Promise.all(Array.from({ length: 8 }, () => event(stage, at)));
@@ -54,12 +54,12 @@ describe("44. an event that comes more than once", () => {
     await event(stage, at + MINUTE);
     await idle(stage);
     expect(await drawn(stage, "twice")).toEqual([tickOf(at)]);
-    expect(calls()).toBe(1);
+    expect(callCount()).toBe(1);
   });
 });
 
-describe("45. ticks that were missed", () => {
-  it("are caught up once: the last one", async () => {
+describe("missed ticks [fault 45]", () => {
+  it("only the last missed tick is caught up", async () => {
     const at = freshHour();
     await event(stage, at);
     await put(stage, "missed", { cron: "*/10 * * * *" });
@@ -69,10 +69,10 @@ describe("45. ticks that were missed", () => {
     await event(stage, at + 3 * HOUR + 7 * MINUTE);
     await idle(stage);
     expect(await drawn(stage, "missed")).toEqual([tickOf(at + 3 * HOUR)]);
-    expect(calls()).toBe(1);
+    expect(callCount()).toBe(1);
   });
 
-  it("are drawn after all where their own event comes late, each once", async () => {
+  it("a tick whose own cron event is late is generated once when the event arrives", async () => {
     const at = freshHour();
     await event(stage, at - MINUTE);
     await put(stage, "late", { cron: "* * * * *" });
@@ -83,10 +83,10 @@ describe("45. ticks that were missed", () => {
     await event(stage, at + 3 * MINUTE);
     await idle(stage);
     expect(await drawn(stage, "late")).toEqual([0, 1, 2, 3].map((minute) => tickOf(at + minute * MINUTE)));
-    expect(calls()).toBe(4);
+    expect(callCount()).toBe(4);
   });
 
-  it("more than a day ago are not", async () => {
+  it("a tick that was missed more than a day ago is not caught up", async () => {
     const at = freshHour();
     const day = new Date(at).getUTCDate();
     await event(stage, at - MINUTE);
@@ -96,8 +96,8 @@ describe("45. ticks that were missed", () => {
     expect((await history(stage, "monthly")).ticks).toEqual([]);
   });
 
-  it("before a schedule was made, or began to be due at these times, were not missed", async () => {
-    // In real time: what is missed lies between the event that was last and now.
+  it("times before a schedule was created or enabled are not missed ticks", async () => {
+    // In real time: missed ticks lie between the last event and now.
     const now = Math.floor(Date.now() / MINUTE) * MINUTE;
     const before = new Date(now - 5 * MINUTE);
     await event(stage, now - 30 * MINUTE);
@@ -108,42 +108,42 @@ describe("45. ticks that were missed", () => {
     await put(stage, "new", { cron: `${before.getUTCMinutes()} * * * *` });
     await event(stage, now + MINUTE);
     await idle(stage);
-    expect(calls()).toBe(0);
+    expect(callCount()).toBe(0);
   });
 
-  it("are still caught up where only the request was changed in between", async () => {
+  it("a missed tick is still caught up after a change of the request", async () => {
     const at = freshHour();
     await event(stage, at - MINUTE);
     await put(stage, "changed", {});
-    const first = await since("changed");
+    const before = await missedSince("changed");
     await put(stage, "changed", { request: { model: PRO, prompt: "a dog" } });
-    expect(await since("changed")).toBe(first);
+    expect(await missedSince("changed")).toBe(before);
     await event(stage, at + MINUTE);
     await idle(stage);
     expect(prompts(stage)).toEqual(["a dog"]);
   });
 
-  it("are counted from when its times were changed, or it was enabled again", async () => {
-    let last = 0;
+  it("a change of the times or enabling a schedule restarts the count of missed ticks", async () => {
+    let previous = 0;
     const times = [{}, { cron: "5 * * * *" }, { timezone: "Asia/Kolkata" }, { enabled: false }, {}];
     for (const change of times) {
       await put(stage, "moved", change);
-      const now = await since("moved");
-      expect(now, JSON.stringify(change)).toBeGreaterThan(last);
-      last = now;
+      const now = await missedSince("moved");
+      expect(now, JSON.stringify(change)).toBeGreaterThan(previous);
+      previous = now;
     }
   });
 
-  it("in the minute in which a schedule was made are its own event's", async () => {
+  it("a tick in the minute of the schedule's creation is generated by the event of that minute", async () => {
     await put(stage, "at-once", { cron: "* * * * *" });
     await event(stage, Math.floor(Date.now() / MINUTE) * MINUTE);
     await idle(stage);
-    expect(calls()).toBe(1);
+    expect(callCount()).toBe(1);
   });
 });
 
 describe("a slow tick", () => {
-  it("holds up neither the others of its minute nor the event", async () => {
+  it("a slow tick delays neither the other ticks of its minute nor the event", async () => {
     const at = freshHour();
     await put(stage, "slow", { request: { model: PRO, prompt: "slow" } });
     await put(stage, "swift", { request: { dialect: "linkai", body: { model: PRO, prompt: "swift" } } });
@@ -156,17 +156,17 @@ describe("a slow tick", () => {
     await event(stage, at + HOUR);
     await idle(stage);
     for (const name of ["slow", "swift"]) expect(await drawn(stage, name)).toEqual([tickOf(at), tickOf(at + HOUR)]);
-    expect(calls()).toBe(4);
+    expect(callCount()).toBe(4);
   });
 });
 
 describe("a tick that fails", () => {
-  it("leaves the last picture where it is, and is told in the history", async () => {
+  it("a failed tick keeps the last picture and appears in the history", async () => {
     const at = freshHour();
     await put(stage, "weather", {});
     await event(stage, at);
     await idle(stage);
-    const good = await stage.easel.fetch("/s/weather");
+    const lastPicture = await stage.easel.fetch("/s/weather");
     stage.listenhub.next({ finishReason: "IMAGE_SAFETY" });
     await event(stage, at + HOUR);
     await idle(stage);
@@ -175,15 +175,15 @@ describe("a tick that fails", () => {
       [tickOf(at + HOUR), "failed", "content_rejected"],
       [tickOf(at), "succeeded", undefined],
     ]);
-    expect((await stage.easel.fetch("/s/weather")).headers.get("etag")).toBe(good.headers.get("etag"));
+    expect((await stage.easel.fetch("/s/weather")).headers.get("etag")).toBe(lastPicture.headers.get("etag"));
     expect((await stage.easel.fetch(`/s/weather/${tickOf(at + HOUR)}`)).status).toBe(404);
-    // The same event again is not another try.
+    // A repeated event does not retry the tick.
     await event(stage, at + HOUR);
     await idle(stage);
-    expect(calls()).toBe(2);
+    expect(callCount()).toBe(2);
   });
 
-  it("because nobody can draw it any more asks no vendor", async () => {
+  it("a tick whose preset was deleted fails without a vendor call", async () => {
     const at = freshHour();
     const path = "/v1/presets/passing";
     expect((await stage.call("PUT", path, { prompt: "a fox", vary: [], model: PRO })).status).toBe(201);
@@ -199,12 +199,12 @@ describe("a tick that fails", () => {
       ["failed", "invalid_request"],
       ["succeeded", undefined],
     ]);
-    expect(calls()).toBe(1);
+    expect(callCount()).toBe(1);
     const [failed] = ticks;
     expect((await stage.record(failed?.generation ?? "")).error?.message).toContain("preset passing is not known");
   });
 
-  it("for whatever reason keeps no other from being begun", async () => {
+  it("a schedule with an unreadable object does not stop other schedules", async () => {
     const at = freshHour();
     await put(stage, "broken", {});
     await put(stage, "fine", {});
@@ -219,7 +219,7 @@ describe("a tick that fails", () => {
 });
 
 describe("variables", () => {
-  it("are those of the schedule's clock, and the list goes round", async () => {
+  it("variables use the schedule's time zone and the list of items repeats", async () => {
     const at = Date.parse("2027-03-27T23:30:00Z");
     const prompt = "{{item}}, {{weekday}} {{date}} {{time}}, no. {{counter}}";
     await put(stage, "rotating", {

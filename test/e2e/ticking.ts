@@ -25,12 +25,12 @@ export interface HistoryWire {
   more: string | null;
 }
 
-/** A tick as answers have it. */
+/** Format a time as ticks appear in responses: UTC, without seconds when they are zero. */
 export function tickOf(at: number): string {
   return new Date(at).toISOString().replace(":00.000Z", "Z");
 }
 
-/** The stage of one file's tests, whose schedules are gone after each: none is due in the next. */
+/** Start one stage for a test file and delete all schedules after each test, so that none is due in the next test. */
 export function clocked(options?: StageOptions): Stage {
   const stage = staged(options);
   afterEach(() => removeAll(stage));
@@ -38,13 +38,13 @@ export function clocked(options?: StageOptions): Stage {
 }
 
 let latest = 0;
-/** A whole hour that no test before this one has come near: who was not looked after is caught up for a day. */
+/** Return a full hour at least 48 hours after the last one used: a missed schedule catches up for up to a day. */
 export function freshHour(): number {
   latest = Math.max(latest, Math.ceil(Date.now() / HOUR) * HOUR) + 48 * HOUR;
   return latest;
 }
 
-/** Makes a schedule, or another of it, with the admin's key unless told. */
+/** Create or replace a schedule, with the admin token unless `headers` has another. */
 export function put(stage: Stage, name: string, schedule: object, headers?: Record<string, string>) {
   const hourly = { cron: "0 * * * *", request: { model: PRO, prompt: "a cat" } };
   return stage.call("PUT", `/v1/schedules/${name}`, { ...hourly, ...schedule }, headers);
@@ -54,18 +54,18 @@ export function remove(stage: Stage, name: string, headers?: Record<string, stri
   return stage.call("DELETE", `/v1/schedules/${name}`, undefined, headers);
 }
 
-/** Deletes every schedule, so that none is due in the next test. */
+/** Delete every schedule, so that none is due in the next test. */
 export async function removeAll(stage: Stage): Promise<void> {
   const { data } = await jsonOf<{ data: { name: string }[] }>(stage.get("/v1/schedules"));
   for (const { name } of data) await remove(stage, name);
 }
 
-/** The event of a minute. */
+/** Run the cron trigger of a minute. */
 export function event(stage: Stage, at: number): Promise<void> {
   return stage.easel.scheduled(new Date(at), "* * * * *");
 }
 
-/** Resolves once nothing is queued or being drawn. */
+/** Wait until no job is queued or running. */
 export async function idle(stage: Stage): Promise<void> {
   await until(async () => (await stage.keys("jobs/")).length === 0);
 }
@@ -74,7 +74,7 @@ export function history(stage: Stage, name: string, query = "?limit=100"): Promi
   return jsonOf<HistoryWire>(stage.easel.fetch(`/s/${name}.json${query}`));
 }
 
-/** Ticks that were drawn, the oldest first. */
+/** Return the ticks that succeeded, the oldest first. */
 export async function drawn(stage: Stage, name: string): Promise<string[]> {
   const ticks: string[] = [];
   for (let query = "?limit=100"; ;) {
@@ -85,7 +85,7 @@ export async function drawn(stage: Stage, name: string): Promise<string[]> {
   }
 }
 
-/** What the vendor was asked to draw, in the order in which it was asked. */
+/** Return the prompts that ListenHub received, in order. */
 export function prompts(stage: Stage): string[] {
   return stage.listenhub.seen.map(({ body }) => (body as { prompt: string }).prompt);
 }
