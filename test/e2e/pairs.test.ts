@@ -57,13 +57,13 @@ describe.each(VENDORS)("%s as the only configured vendor", (name) => {
 
   it.each(Object.entries(DIALECTS))("a %s request returns the picture of the only vendor", async (_, use) => {
     allVendorsReturn(stage, generatedPicture);
-    const response = await stage.post(use.path, use.ask(MODELS[name]), use.headers);
+    const response = await stage.post(use.path, use.requestBody(MODELS[name]), use.headers);
     expect([response.status, response.headers.get("easel-vendor"), response.headers.get("easel-model")]).toEqual([
       200,
       name,
       MODELS[name],
     ]);
-    expect(await use.pictures(response, stage)).toEqual([generatedPicture.sha256]);
+    expect(await use.pictureHashes(response, stage)).toEqual([generatedPicture.sha256]);
     const id = response.headers.get("easel-generation") ?? "";
     expect(await hashOf(stage.easel.fetch(`/images/${id}/0`))).toBe(generatedPicture.sha256);
   });
@@ -72,9 +72,9 @@ describe.each(VENDORS)("%s as the only configured vendor", (name) => {
     "a %s request with references is served and the vendor receives every reference",
     async (_, use) => {
       allVendorsReturn(stage, generatedPicture);
-      const response = await stage.post(use.path, use.ask(MODELS[name], { base64, url: photo }), use.headers);
+      const response = await stage.post(use.path, use.requestBody(MODELS[name], { base64, url: photo }), use.headers);
       expect(response.status).toBe(200);
-      expect(await use.pictures(response, stage)).toEqual([generatedPicture.sha256]);
+      expect(await use.pictureHashes(response, stage)).toEqual([generatedPicture.sha256]);
       const received = generationRequests(stage, name);
       expect(received).toHaveLength(1);
       expect(picturesIn(received[0]?.body)).toEqual([
@@ -118,7 +118,7 @@ describe("example requests of the vendors' documents", () => {
     const response = await stage.post((use as DialectUse).path, text);
     expect(response.headers.get("easel-vendor")).toBe(vendor);
     expect(response.status).toBe(200);
-    const pictures = await (use as DialectUse).pictures(response, stage);
+    const pictures = await (use as DialectUse).pictureHashes(response, stage);
     expect(new Set(pictures)).toEqual(new Set([generatedPicture.sha256]));
     const record = await stage.record(response.headers.get("easel-generation") ?? "");
     expect(record.images).toHaveLength(pictures.length);
@@ -139,12 +139,12 @@ describe("the sandbox without configured vendors", () => {
   it.each(Object.entries(DIALECTS))("the sandbox serves a %s request", async (_, use) => {
     const response = await stage.post(
       use.path,
-      use.ask(undefined, { base64, url: "https://example.com/a.png" }),
+      use.requestBody(undefined, { base64, url: "https://example.com/a.png" }),
       use.headers,
     );
     expect([response.status, response.headers.get("easel-vendor")]).toEqual([200, "sandbox"]);
     const id = response.headers.get("easel-generation") ?? "";
-    expect(await use.pictures(response, stage)).toEqual([await hashOf(stage.easel.fetch(`/images/${id}/0`))]);
+    expect(await use.pictureHashes(response, stage)).toEqual([await hashOf(stage.easel.fetch(`/images/${id}/0`))]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ADMIN, heard, jsonOf, LINKAI_KEY, LISTENHUB_KEY, said, staged } from "./stage.ts";
+import { ADMIN, waitForLog, jsonOf, LINKAI_KEY, LISTENHUB_KEY, logText, staged } from "./stage.ts";
 import type { RecordWire } from "./stage.ts";
 
 const stage = staged();
@@ -146,8 +146,8 @@ describe("GET /v1/generations", () => {
 
 it("prompts, keys and reference URLs appear neither in R2 metadata nor in the log", async () => {
   const id = await generate("/v1/generations", { references: ["https://example.com/a.png?X-Signature=s3cret"] });
-  await heard(stage.easel, `"generation":"${id}","status":"succeeded"`);
-  const logged = said(stage.easel);
+  await waitForLog(stage.easel, `"generation":"${id}","status":"succeeded"`);
+  const logged = logText(stage.easel);
   for (const secret of [PROMPT, ADMIN, LISTENHUB_KEY, LINKAI_KEY, "s3cret"]) expect(logged).not.toContain(secret);
   const { objects } = await stage.easel.bucket.list({ include: ["customMetadata"] });
   expect(JSON.stringify(objects)).not.toContain(PROMPT);

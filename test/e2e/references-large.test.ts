@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { png, startStranger, until } from "../sim/index.ts";
 import type { Picture, Stranger } from "../sim/index.ts";
-import { hashOf, lastBody, LISTENHUB_PATH, PRO, read, startStage } from "./stage.ts";
-import type { Answered, Stage } from "./stage.ts";
+import { hashOf, lastBody, LISTENHUB_PATH, PRO, readResponse, startStage } from "./stage.ts";
+import type { ReadResponse, Stage } from "./stage.ts";
 
 /** Fourteen pictures of 7 MB: 98 MB, or 131 MB of base64 in one body. An isolate has 128 MB of memory in total. */
 const pictures = Array.from({ length: 14 }, (_, seed) => png({ bytes: 7_000_000, seed: seed + 1 }));
@@ -18,7 +18,7 @@ function postBodyWith(path: string, before: string, wrap: (picture: Picture) => 
     const [head, tail] = wrap(picture);
     return [index === 0 ? before : ",", head, base64(picture), tail];
   });
-  return read(stage.post(path, Buffer.concat([...parts, after].map((text) => Buffer.from(text)))));
+  return readResponse(stage.post(path, Buffer.concat([...parts, after].map((text) => Buffer.from(text)))));
 }
 
 const postInline = (provider = '"provider":"google"') =>
@@ -42,17 +42,17 @@ describe("large postInline references", () => {
   });
   afterAll(() => stage.stop());
 
-  it("98 MB of postInline references reach ListenHub from its own dialect", async () => {
+  it("98 MB of inline references reach ListenHub from its own dialect", async () => {
     expect((await postInline()).status).toBe(200);
     const { referenceImages } = lastBody(stage.listenhub.seen) as { referenceImages: Inline[] };
     expect(referenceImages.map(({ inlineData }) => inlineData.data.sha256)).toEqual(hashes);
   });
-  it("98 MB of postInline references reach ListenHub from another dialect", async () => {
+  it("98 MB of inline references reach ListenHub from another dialect", async () => {
     expect((await postDataUris("/v1/images/generations", `listenhub/${PRO}`)).status).toBe(200);
     const { referenceImages } = lastBody(stage.listenhub.seen) as { referenceImages: Inline[] };
     expect(referenceImages.map(({ inlineData }) => inlineData.data.sha256)).toEqual(hashes);
   });
-  it("98 MB of postInline references reach LinkAI as data URIs", async () => {
+  it("98 MB of inline references reach LinkAI as data URIs", async () => {
     expect((await postDataUris("/linkai/v1/images/generations", "gpt-image-2")).status).toBe(200);
     const { images } = lastBody(stage.linkai.generations()) as { images: { sha256: string }[] };
     expect(images.map(({ sha256 }) => sha256)).toEqual(hashes);
@@ -75,7 +75,7 @@ describe("large references behind URLs", () => {
   it("98 MB of inline references are served by Easel's URLs to a vendor that prefers URLs", async () => {
     const vendor = Promise.withResolvers<void>();
     stage.listenhub.next({ after: vendor.promise });
-    const pending: Promise<Answered> = postInline();
+    const pending: Promise<ReadResponse> = postInline();
     await until(() => stage.listenhub.seen[0]?.body !== undefined);
     const { referenceImages } = lastBody(stage.listenhub.seen) as {
       referenceImages: { fileData: { fileUri: string } }[];
@@ -93,7 +93,9 @@ describe("large references behind URLs", () => {
     pictures.forEach(({ bytes }) => host.next({ body: bytes, type: "image/png" }));
     const references = pictures.map((_, index) => `${host.origin}/${index}.png`);
     const model = `nebula/${PRO}`;
-    expect((await read(stage.post("/v1/generations", { model, prompt: "a cat", references }))).status).toBe(200);
+    expect((await readResponse(stage.post("/v1/generations", { model, prompt: "a cat", references }))).status).toBe(
+      200,
+    );
     const { contents } = lastBody(stage.nebula.seen) as { contents: { parts: { image?: { sha256: string } }[] }[] };
     const arrived = contents.flatMap(({ parts }) => parts.flatMap(({ image }) => image?.sha256 ?? []));
     const order = host.seen.map(({ path }) => Number.parseInt(path.slice(1), 10));

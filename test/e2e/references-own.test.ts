@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { jpeg, png, sha256, until } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { FLASH, hashOf, lastBody, LISTENHUB_PATH, PRO, read, said, staged } from "./stage.ts";
-import type { Answered } from "./stage.ts";
+import { FLASH, hashOf, lastBody, LISTENHUB_PATH, PRO, readResponse, logText, staged } from "./stage.ts";
+import type { ReadResponse } from "./stage.ts";
 
 /** Easel's own origin: a vendor that prefers URLs gets URLs of it, and pictures behind it are read from R2 without a fetch. */
 const PUBLIC_URL = "https://img.example.com";
@@ -12,8 +12,8 @@ const secondPicture = jpeg(2);
 const stage = staged({ vars: { PUBLIC_URL } });
 
 const inlineData = ({ bytes }: { bytes: Buffer }) => ({ data: bytes.toString("base64") });
-const postWithReferences = (model: string, ...references: unknown[]): Promise<Answered> =>
-  read(stage.post("/v1/generations", { model, prompt: "a cat", references }));
+const postWithReferences = (model: string, ...references: unknown[]): Promise<ReadResponse> =>
+  readResponse(stage.post("/v1/generations", { model, prompt: "a cat", references }));
 
 interface FileData {
   fileUri: string;
@@ -23,9 +23,9 @@ interface FileData {
 /** Send a request and call `use` with the URLs that ListenHub receives, before ListenHub responds; return the response. */
 async function withUrls(
   use: (files: FileData[]) => Promise<void>,
-  request: () => Promise<Answered>,
+  request: () => Promise<ReadResponse>,
   behaviour: ListenHubBehaviour = {},
-): Promise<Answered> {
+): Promise<ReadResponse> {
   const vendor = Promise.withResolvers<void>();
   stage.listenhub.next({ after: vendor.promise, ...behaviour });
   const response = request();
@@ -52,7 +52,7 @@ describe("Easel's reference URLs for a vendor that throttles base64", () => {
     }, postInlinePictures);
     expect(response.status).toBe(200);
     await until(async () => (await stage.keys("references/")).length === 0);
-    for (const file of files) expect((await read(stage.easel.fetch(pathOf(file)))).status).toBe(404);
+    for (const file of files) expect((await readResponse(stage.easel.fetch(pathOf(file)))).status).toBe(404);
   });
 
   it("a reference URL serves only a picture, without authentication", async () => {
@@ -67,14 +67,14 @@ describe("Easel's reference URLs for a vendor that throttles base64", () => {
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; sandbox",
       });
-      const head = await read(stage.easel.fetch(path, { method: "HEAD" }));
+      const head = await readResponse(stage.easel.fetch(path, { method: "HEAD" }));
       expect([head.status, head.body.length, head.headers.get("content-length")]).toEqual([200, 0, "70000"]);
     }, postInlinePictures);
   });
 
   it("a reference URL cannot be guessed from the generation or from another request's URL", async () => {
     const folders: string[] = [];
-    const responses: Answered[] = [];
+    const responses: ReadResponse[] = [];
     for (let request = 0; request < 2; request++) {
       stage.reset();
       responses.push(
@@ -87,7 +87,7 @@ describe("Easel's reference URLs for a vendor that throttles base64", () => {
             `${folders[0]}/00`,
             `${folders[0]}/-1`,
           ])
-            expect((await read(stage.easel.fetch(`/references/${other}`))).status).toBe(404);
+            expect((await readResponse(stage.easel.fetch(`/references/${other}`))).status).toBe(404);
         }, postInlinePictures),
       );
     }
@@ -106,11 +106,11 @@ describe("Easel's reference URLs for a vendor that throttles base64", () => {
       const response = await withUrls(use, postInlinePictures, behaviour);
       const record = JSON.stringify(await stage.record(response.id));
       expect(folder).toHaveLength(40);
-      expect(record + response.body.toString() + said(stage.easel)).not.toContain(folder);
+      expect(record + response.body.toString() + logText(stage.easel)).not.toContain(folder);
     },
   );
 
-  it("no reference URL is created for a reference that is a URL, or for a vendor that prefers postInlinePictures data", async () => {
+  it("no reference URL is created for a reference that is a URL, or for a vendor that prefers inline data", async () => {
     await postWithReferences(`listenhub/${FLASH}`, "https://example.com/a.png", "gs://bucket/b.png");
     expect(lastBody(stage.listenhub.seen)["referenceImages"]).toMatchObject([
       { fileData: { fileUri: "https://example.com/a.png" } },
@@ -129,7 +129,7 @@ describe("Easel's reference URLs for a vendor that throttles base64", () => {
     await withUrls(
       async ([file]) =>
         expect(await hashOf(stage.easel.fetch(file === undefined ? "" : pathOf(file)))).toBe(firstPicture.sha256),
-      () => read(stage.post(LISTENHUB_PATH, request)),
+      () => readResponse(stage.post(LISTENHUB_PATH, request)),
     );
   });
 });
@@ -152,7 +152,9 @@ describe("a reference to firstPicture of Easel's pictures", () => {
       expect(lastBody(stage.linkai.generations())["images"]).toMatchObject([
         { sha256: generatedPicture.sha256, type: "image/png" },
       ]);
-      expect(await stage.stored((await stage.keys(`pictures/${id}/`))[1] ?? "")).toBe(sha256(generatedPicture.bytes));
+      expect(await stage.storedHash((await stage.keys(`pictures/${id}/`))[1] ?? "")).toBe(
+        sha256(generatedPicture.bytes),
+      );
     },
   );
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { disguised, HTML_PAGE, jpeg, png, startStranger, until, webp } from "../sim/index.ts";
 import type { Picture, Stranger } from "../sim/index.ts";
 import type { StrangerBehaviour } from "../sim/stranger.ts";
-import { lastBody, read, said, startStage } from "./stage.ts";
-import type { Answered, Stage } from "./stage.ts";
+import { lastBody, readResponse, logText, startStage } from "./stage.ts";
+import type { ReadResponse, Stage } from "./stage.ts";
 
 /** A model of a vendor that accepts no URLs, so that Easel fetches references behind URLs. */
 const MODEL = "nebula/gemini-3-pro-image-preview";
@@ -37,7 +37,7 @@ beforeEach(() => {
 afterAll(() => Promise.all([patientStage, hastyStage, host, untrusted].map((server) => server.stop())));
 
 const postWithReferences = (...references: unknown[]) =>
-  read(stage.post("/v1/generations", { model: MODEL, prompt: "a cat", references }));
+  readResponse(stage.post("/v1/generations", { model: MODEL, prompt: "a cat", references }));
 const respondWith = ({ bytes, type }: Picture, more: StrangerBehaviour = {}): StrangerBehaviour => ({
   body: bytes,
   type,
@@ -52,7 +52,7 @@ function receivedHashes(): unknown[] {
 }
 
 /** Expect a 400 response, no call of the vendor and no stored reference; return the error message. */
-async function expectRejected(response: Answered, field = "references[0]"): Promise<string> {
+async function expectRejected(response: ReadResponse, field = "references[0]"): Promise<string> {
   const { code, message, field: named } = (response.json as { error: Record<string, string> }).error;
   expect([response.status, code, named]).toEqual([400, "invalid_request", field]);
   expect(message).toMatch(new RegExp(`^${field.replace(/[[\]]/g, "\\$&")} `));
@@ -104,7 +104,9 @@ describe("a reference behind a URL", () => {
   it("a URL is fetched once per request, even if it is repeated or several pictures are requested", async () => {
     host.always(respondWith(small, { pauseMs: 100, chunk: 40_000 }));
     const references = [`${host.origin}/a.png`, { data: jpeg().bytes.toString("base64") }, `${host.origin}/a.png`];
-    const response = await read(stage.post("/v1/generations", { model: MODEL, prompt: "a cat", references, n: 3 }));
+    const response = await readResponse(
+      stage.post("/v1/generations", { model: MODEL, prompt: "a cat", references, n: 3 }),
+    );
     expect([response.status, stage.nebula.seen.length, host.seen.length]).toEqual([200, 3, 1]);
     expect(receivedHashes()).toEqual([small.sha256, jpeg().sha256, small.sha256]);
     expect(await stage.keys("references/")).toEqual([]);
@@ -211,7 +213,7 @@ describe("invalid references", () => {
     host.next(...behaviours());
     const response = await postWithReferences(`${host.origin}/a.png?signature=of-a-signed-url`);
     expect(await expectRejected(response)).toMatch(reason);
-    expect(response.body.toString() + said(stage.easel)).not.toContain("of-a-signed-url");
+    expect(response.body.toString() + logText(stage.easel)).not.toContain("of-a-signed-url");
   });
 
   it("an inline picture over the vendor's size limit is rejected", async () => {
@@ -227,7 +229,9 @@ describe("invalid references", () => {
     const images = [`${host.origin}/hangs.png`, `${untrusted.origin}/a.png`];
     host.next({ hang: true });
     const from = Date.now();
-    const response = await read(stage.post("/linkai/v1/images/generations", { model: MODEL, prompt: "a cat", images }));
+    const response = await readResponse(
+      stage.post("/linkai/v1/images/generations", { model: MODEL, prompt: "a cat", images }),
+    );
     // Far from the limit of a download.
     expect(Date.now() - from).toBeLessThan(60_000);
     expect([response.status, response.json]).toEqual([

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { HTML_PAGE } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
 import { DIALECTS, type DialectUse } from "./dialects.ts";
-import { refused } from "./refused.ts";
+import { apiErrorOf } from "./refused.ts";
 import { ADMIN, jsonOf, LISTENHUB_KEY, MODELS, PRO, startStage, VENDORS } from "./stage.ts";
 import type { Stage, VendorName } from "./stage.ts";
 
@@ -211,7 +211,7 @@ const SHAPES: Record<string, Shape> = {
 
 /** Request a picture from one vendor in a dialect. */
 function ask(use: string, model: string): Promise<Response> {
-  const { path, headers, ask } = DIALECTS[use] as DialectUse;
+  const { path, headers, requestBody: ask } = DIALECTS[use] as DialectUse;
   return stage.post(path, JSON.stringify(ask(model)).replace("a cat", PROMPT), headers);
 }
 
@@ -273,14 +273,14 @@ describe.each(VENDORS)("content that %s refuses", (name) => {
     const key = { apiKey: ADMIN, maxRetries: 2 };
     const model = `${name}/${MODELS[name]}`;
     const images = new OpenAI({ ...key, baseURL: `${stage.easel.url}/v1` });
-    const blocked = await refused(images.images.generate({ model, prompt: PROMPT }));
+    const blocked = await apiErrorOf(images.images.generate({ model, prompt: PROMPT }));
     expect(blocked).toMatchObject({ status: 400, code: "moderation_blocked" });
     expect(blocked.message).toContain(says);
     expect(callCount(name)).toBe(1);
 
     // LinkAI's document requires a 409, so x-should-retry stops the retries of the SDK.
     const linkai = new OpenAI({ ...key, baseURL: `${stage.easel.url}/linkai/v1` });
-    expect(await refused(linkai.images.generate({ model, prompt: PROMPT }))).toMatchObject({ status: 409 });
+    expect(await apiErrorOf(linkai.images.generate({ model, prompt: PROMPT }))).toMatchObject({ status: 409 });
     expect(callCount(name)).toBe(2);
 
     // The AI SDK retries 409, 429 and 5xx whatever x-should-retry says.

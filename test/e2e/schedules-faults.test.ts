@@ -1,10 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { until } from "../sim/index.ts";
-import { twoLives } from "./lives.ts";
-import { jsonOf, said, startStage } from "./stage.ts";
+import { restartBetween } from "./lives.ts";
+import { jsonOf, logText, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
-import { drawn, event, freshHour, history, HOUR, idle, MINUTE, prompts, put, removeAll, tickOf } from "./ticking.ts";
+import {
+  drawn,
+  event,
+  freshHour,
+  getHistory,
+  HOUR,
+  waitUntilIdle,
+  MINUTE,
+  receivedPrompts,
+  put,
+  removeAllSchedules,
+  tickOf,
+} from "./ticking.ts";
 
 /** Return the id under which R2 keeps the ticks of a schedule. */
 async function scheduleIdOf(stage: Stage, name: string): Promise<string> {
@@ -25,7 +37,7 @@ describe("ticks while R2 or the queue fails", () => {
   beforeEach(async () => {
     for (const method of ["BUCKET.put", "BUCKET.list", "BUCKET.get", "QUEUE.send"])
       await stage.easel.fault(method, { times: 0 });
-    await removeAll(stage);
+    await removeAllSchedules(stage);
     stage.reset();
   });
   afterAll(() => stage.stop());
@@ -46,7 +58,7 @@ describe("ticks while R2 or the queue fails", () => {
     await event(stage, at);
     await event(stage, at + MINUTE);
     await event(stage, at + 2 * MINUTE);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(await drawn(stage, "hourly")).toEqual([tickOf(at)]);
     expect(stage.listenhub.seen).toHaveLength(1);
   });
@@ -62,7 +74,7 @@ describe("ticks while R2 or the queue fails", () => {
     });
     const pendingEvent = event(stage, at);
     await until(async () => (await drawn(stage, "passing")).length === 1);
-    expect((await history(stage, "hanging")).ticks).toEqual([]);
+    expect((await getHistory(stage, "hanging")).ticks).toEqual([]);
     await stage.easel.fault("BUCKET.put", { times: 0 });
     await pendingEvent;
     await until(async () => (await drawn(stage, "hanging")).length === 1);
@@ -75,10 +87,10 @@ describe("ticks while R2 or the queue fails", () => {
     const pictureMarkPrefix = `ticks/${await scheduleIdOf(stage, "marked")}/drawn/`;
     await stage.easel.fault("BUCKET.put", { times: 1, prefix: pictureMarkPrefix });
     await event(stage, at);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(await drawn(stage, "marked")).toEqual([tickOf(at)]);
     expect(stage.listenhub.seen).toHaveLength(1);
-    expect(said(stage.easel)).toContain('"event":"job.failed"');
+    expect(logText(stage.easel)).toContain('"event":"job.failed"');
   });
 });
 
@@ -91,7 +103,7 @@ describe("a runtime that stops during a tick", () => {
     ["before it is queued", "generations/", ""],
   ])("a tick whose runtime stops %s is generated once by the same event [fault 43]", async (_, prefix, end) => {
     const at = freshHour();
-    await twoLives(
+    await restartBetween(
       [options, options],
       async (stage) => {
         await createBeforeTick(stage, "killed", at);
@@ -105,22 +117,22 @@ describe("a runtime that stops during a tick", () => {
       async (stage) => {
         await sleep(options.limits.leaseMs + 200);
         await Promise.all([event(stage, at), event(stage, at + MINUTE), event(stage, at)]);
-        await idle(stage);
+        await waitUntilIdle(stage);
         expect(await drawn(stage, "killed")).toEqual([tickOf(at)]);
         expect(stage.listenhub.seen).toHaveLength(1);
-        expect(prompts(stage)).toEqual(["a cat"]);
+        expect(receivedPrompts(stage)).toEqual(["a cat"]);
       },
     );
   });
 
   it("a tick whose runtime stops after the vendor call fails without a second call, and the previous picture stays", async () => {
     const at = freshHour();
-    await twoLives(
+    await restartBetween(
       [options, options],
       async (stage) => {
         await createBeforeTick(stage, "killed", at);
         await event(stage, at);
-        await idle(stage);
+        await waitUntilIdle(stage);
         const { headers } = await stage.easel.fetch("/s/killed");
         stage.listenhub.next({ hang: true });
         await event(stage, at + HOUR);
@@ -131,9 +143,9 @@ describe("a runtime that stops during a tick", () => {
         await sleep(options.limits.leaseMs + 200);
         await event(stage, at + HOUR);
         await event(stage, at + HOUR + MINUTE);
-        await idle(stage);
+        await waitUntilIdle(stage);
         expect(stage.listenhub.seen).toEqual([]);
-        const { ticks } = await history(stage, "killed");
+        const { ticks } = await getHistory(stage, "killed");
         expect(ticks.map(({ tick, status }) => [tick, status])).toEqual([
           [tickOf(at + HOUR), "failed"],
           [tickOf(at), "succeeded"],
@@ -143,7 +155,7 @@ describe("a runtime that stops during a tick", () => {
         const record = await jsonOf<{ error: { message: string } }>(stage.get(`/v1/generations/${lost?.generation}`));
         expect(record.error.message).toContain("may have charged");
         await event(stage, at + 2 * HOUR);
-        await idle(stage);
+        await waitUntilIdle(stage);
         expect(await drawn(stage, "killed")).toEqual([tickOf(at), tickOf(at + 2 * HOUR)]);
         expect(stage.listenhub.seen).toHaveLength(1);
       },
@@ -152,7 +164,7 @@ describe("a runtime that stops during a tick", () => {
 
   it("a picture that is stored but not recorded as the latest is recorded by the next event", async () => {
     const at = freshHour();
-    await twoLives(
+    await restartBetween(
       [options, options],
       async (stage) => {
         await createBeforeTick(stage, "killed", at);
@@ -167,7 +179,7 @@ describe("a runtime that stops during a tick", () => {
       async (stage) => {
         await sleep(options.limits.leaseMs + 200);
         await event(stage, at + MINUTE);
-        await idle(stage);
+        await waitUntilIdle(stage);
         expect(await drawn(stage, "killed")).toEqual([tickOf(at)]);
         expect((await stage.easel.fetch("/s/killed")).status).toBe(200);
         expect(stage.listenhub.seen).toEqual([]);

@@ -2,21 +2,21 @@ import { describe, expect, it } from "vitest";
 import { until } from "../sim/index.ts";
 import { startStage } from "./stage.ts";
 import {
-  clocked,
+  useScheduleStage,
   drawn,
   event,
   freshHour,
-  history,
+  getHistory,
   HOUR,
-  idle,
+  waitUntilIdle,
   MINUTE,
-  prompts,
+  receivedPrompts,
   put,
   remove,
   tickOf,
 } from "./ticking.ts";
 
-const stage = clocked({ vendors: ["listenhub"], faulty: true, limits: { ticksPerEvent: 5 } });
+const stage = useScheduleStage({ vendors: ["listenhub"], faulty: true, limits: { ticksPerEvent: 5 } });
 
 const numberedRequest = { prompt: "{{item}} {{counter}}" };
 
@@ -42,7 +42,7 @@ describe("a tick that waits for a retry", () => {
     await until(() => stage.listenhub.seen.length === 1);
     const [generation = ""] = (await stage.keys("jobs/")).map((key) => key.slice("jobs/".length, -".json".length));
     await change(id, headers);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(stage.listenhub.seen).toHaveLength(isGenerated ? 2 : 1);
     const end = await stage.easel.bucket.get(`generations/${generation}/end.json`);
     expect(await end?.json()).toMatchObject(
@@ -61,7 +61,7 @@ describe("a tick that waits for a retry", () => {
     const response = await stage.post("/v1/generations", { prompt: "a cat" }, { ...headers, prefer: "respond-async" });
     await until(() => stage.listenhub.seen.length === 1);
     await revoke(id);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(stage.listenhub.seen).toHaveLength(1);
     const end = await stage.easel.bucket.get(`generations/${response.headers.get("easel-generation")}/end.json`);
     expect(await end?.json()).toMatchObject({
@@ -79,7 +79,7 @@ describe("more ticks than one event starts", () => {
     await event(stage, at - MINUTE);
     for (const name of names) await put(stage, name, {});
     const succeededCount = async () => {
-      await idle(stage);
+      await waitUntilIdle(stage);
       const ticksByName = await Promise.all(names.map((name) => drawn(stage, name)));
       return ticksByName.filter((ticks) => ticks.length > 0).length;
     };
@@ -106,12 +106,12 @@ describe("a tick that could not be started", () => {
     await put(stage, "b-fine", { cron: "* * * * *" });
     await stage.easel.fault("BUCKET.get", { times: 1e9, prefix: "schedules/a-broken" });
     for (let minute = 0; minute < 4; minute++) await event(stage, at + minute * MINUTE);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect((await drawn(stage, "b-fine")).slice(-3)).toEqual([1, 2, 3].map((minute) => tickOf(at + minute * MINUTE)));
     await stage.easel.fault("BUCKET.get", { times: 0 });
     await event(stage, at + 4 * MINUTE);
     await event(stage, at + 5 * MINUTE);
-    await idle(stage);
+    await waitUntilIdle(stage);
     for (const name of broken) expect(await drawn(stage, name)).toEqual([tickOf(at)]);
   });
 
@@ -121,10 +121,10 @@ describe("a tick that could not be started", () => {
     await stage.easel.fault("QUEUE.send", { times: 1 });
     for (let minute = 0; minute < 3; minute++) {
       await event(stage, at + minute * MINUTE);
-      await idle(stage);
+      await waitUntilIdle(stage);
     }
     expect(await drawn(stage, "counted")).toEqual([0, 1, 2].map((minute) => tickOf(at + minute * MINUTE)));
-    expect(prompts(stage).toSorted()).toEqual(["a crow 2", "a fox 1", "a fox 3"]);
+    expect(receivedPrompts(stage).toSorted()).toEqual(["a crow 2", "a fox 1", "a fox 3"]);
   });
 
   it("a schedule with an invalid cron line does not stop other schedules", async () => {
@@ -136,7 +136,7 @@ describe("a tick that could not be started", () => {
     await put(stage, "c-fine", {});
     await event(stage, at);
     await event(stage, at + HOUR);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(await drawn(stage, "c-fine")).toEqual([tickOf(at), tickOf(at + HOUR)]);
   });
 });
@@ -146,8 +146,8 @@ it("the record of a job lists the attempts of every try", async () => {
   await put(stage, "tried", {});
   for (let i = 0; i < 2; i++) stage.listenhub.next({ status: 503, error: {}, headers: { "retry-after": "1" } });
   await event(stage, at);
-  await idle(stage);
-  const [row] = (await history(stage, "tried")).ticks;
+  await waitUntilIdle(stage);
+  const [row] = (await getHistory(stage, "tried")).ticks;
   const record = await stage.record(row?.generation ?? "");
   expect(record.attempts.map(({ error }) => error ?? "drawn")).toEqual(["vendor_error", "vendor_error", "drawn"]);
 });

@@ -1,10 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
-import { jsonOf, PRO, said } from "./stage.ts";
-import { clocked, HOUR, drawn, event, freshHour, history, idle, prompts, put, remove, tickOf } from "./ticking.ts";
+import { jsonOf, PRO, logText } from "./stage.ts";
+import {
+  useScheduleStage,
+  HOUR,
+  drawn,
+  event,
+  freshHour,
+  getHistory,
+  waitUntilIdle,
+  receivedPrompts,
+  put,
+  remove,
+  tickOf,
+} from "./ticking.ts";
 
-const stage = clocked();
+const stage = useScheduleStage();
 
 interface ErrorWire {
   error: { code: string; message: string; field?: string };
@@ -97,12 +109,12 @@ describe("a schedule", () => {
     const at = freshHour();
     await put(stage, "again", {});
     await event(stage, at);
-    await idle(stage);
-    const [row] = (await history(stage, "again")).ticks;
+    await waitUntilIdle(stage);
+    const [row] = (await getHistory(stage, "again")).ticks;
     await remove(stage, "again");
     await until(async () => (await stage.keys("ticks/")).length === 0);
     await put(stage, "again", {});
-    expect((await history(stage, "again")).ticks).toEqual([]);
+    expect((await getHistory(stage, "again")).ticks).toEqual([]);
     expect((await stage.easel.fetch("/s/again")).status).toBe(404);
     // The pictures of the deleted schedule stay.
     expect((await stage.get(`/images/${row?.generation}/0`)).status).toBe(200);
@@ -116,7 +128,7 @@ describe("a schedule", () => {
     await until(() => stage.listenhub.seen.length === 1);
     await remove(stage, "leaving");
     await put(stage, "leaving", {});
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect((await stage.easel.fetch("/s/leaving")).status).toBe(404);
     expect(await stage.keys("ticks/")).toEqual([]);
   });
@@ -291,7 +303,7 @@ describe("schedules of API keys", () => {
     // After a change by the operator, the schedule and its generations still belong to the key.
     expect((await put(stage, "ours", { keep: 2 })).status).toBe(200);
     const location = (await runSchedule("ours")).headers.get("location") ?? "";
-    await idle(stage);
+    await waitUntilIdle(stage);
     const statusFor = async (headers?: Record<string, string>) => (await stage.get(location, headers)).status;
     expect([await statusFor(one.headers), await statusFor(), await statusFor(two.headers)]).toEqual([200, 200, 404]);
   });
@@ -340,24 +352,24 @@ describe("schedules of API keys", () => {
     const { id, headers } = await stage.newKey();
     await put(stage, "ended", {}, headers);
     await event(stage, at);
-    await idle(stage);
+    await waitUntilIdle(stage);
     await stage.call("DELETE", `/v1/keys/${id}`);
     const stopped = await jsonOf<ScheduleWire>(stage.get("/v1/schedules/ended"));
     expect(stopped).toMatchObject({ enabled: true, next: [], stopped: expect.stringContaining("revoked") as string });
-    expect((await history(stage, "ended")).next).toEqual([]);
+    expect((await getHistory(stage, "ended")).next).toEqual([]);
     await event(stage, at + HOUR);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(await drawn(stage, "ended")).toEqual([tickOf(at)]);
     expect(stage.listenhub.seen).toHaveLength(1);
     expect((await runSchedule("ended")).status).toBe(403);
-    expect(said(stage.easel)).toContain(`{"event":"schedule.stopped","schedule":"ended","key":"${id}"}`);
+    expect(logText(stage.easel)).toContain(`{"event":"schedule.stopped","schedule":"ended","key":"${id}"}`);
     // The operator's PUT takes the schedule over; otherwise it would stay stopped forever.
     const takenUp = await put(stage, "ended", stopped);
     expect(takenUp.status).toBe(200);
     const again = await jsonOf<ScheduleWire>(takenUp);
-    expect([again.stopped, again.next.length, (await history(stage, "ended")).next.length]).toEqual([null, 5, 5]);
+    expect([again.stopped, again.next.length, (await getHistory(stage, "ended")).next.length]).toEqual([null, 5, 5]);
     await event(stage, at + 2 * HOUR);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(await drawn(stage, "ended")).toEqual([tickOf(at), tickOf(at + 2 * HOUR)]);
   });
 });
@@ -367,27 +379,27 @@ describe("POST /v1/schedules/{name}/run", () => {
     const key = (name: string) => ({ "idempotency-key": name });
     await put(stage, "keyed", { enabled: false, keep: 1 });
     const first = (await runSchedule("keyed", key("one"))).headers.get("easel-generation");
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect((await runSchedule("keyed", key("one"))).headers.get("easel-generation")).toBe(first);
     await runSchedule("keyed", key("two"));
-    await idle(stage);
-    const { ticks } = await history(stage, "keyed");
+    await waitUntilIdle(stage);
+    const { ticks } = await getHistory(stage, "keyed");
     expect(ticks.filter(({ status }) => status === "succeeded")).toHaveLength(1);
     const calls = stage.listenhub.seen.length;
     expect((await runSchedule("keyed", key("one"))).headers.get("easel-generation")).toBe(first);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(stage.listenhub.seen).toHaveLength(calls);
-    expect((await history(stage, "keyed")).ticks).toEqual(ticks);
+    expect((await getHistory(stage, "keyed")).ticks).toEqual(ticks);
   });
 
   it("a manual run fills the variables in a text to rotate", async () => {
     const request = { model: PRO, prompt: "see {{item}}" };
     await put(stage, "turning", { request, rotate: ["no. {{counter}}", "{date} {{ counter }}"] });
     await runSchedule("turning");
-    await idle(stage);
+    await waitUntilIdle(stage);
     await runSchedule("turning");
-    await idle(stage);
-    expect(prompts(stage)).toEqual(["see no. 1", "see {date} 2"]);
+    await waitUntilIdle(stage);
+    expect(receivedPrompts(stage)).toEqual(["see no. 1", "see {date} 2"]);
   });
 
   it("a manual run of a disabled schedule generates immediately and increments the counter", async () => {
@@ -397,12 +409,12 @@ describe("POST /v1/schedules/{name}/run", () => {
     const generation = answer.headers.get("easel-generation") ?? "";
     expect([answer.status, answer.headers.get("location")]).toEqual([202, `/v1/generations/${generation}`]);
     expect((await stage.ended(generation)).status).toBe("succeeded");
-    await idle(stage);
+    await waitUntilIdle(stage);
     await put(stage, "running", { request: { model: PRO, prompt: "no. {{counter}}" } });
     await event(stage, at);
-    await idle(stage);
-    expect(prompts(stage)).toEqual(["no. 1", "no. 2"]);
-    const [, manualTick] = (await history(stage, "running")).ticks;
+    await waitUntilIdle(stage);
+    expect(receivedPrompts(stage)).toEqual(["no. 1", "no. 2"]);
+    const [, manualTick] = (await getHistory(stage, "running")).ticks;
     expect(manualTick).toMatchObject({
       generation,
       tick: expect.stringMatching(/T\d\d:\d\d:\d\d\.\d{3}Z$|:\d\dZ$/) as string,
@@ -414,8 +426,8 @@ describe("POST /v1/schedules/{name}/run", () => {
   it("concurrent manual runs yield one picture each with distinct numbers", async () => {
     await put(stage, "many", { request: { model: PRO, prompt: "no. {{counter}}" } });
     await Promise.all(Array.from({ length: 6 }, () => runSchedule("many")));
-    await idle(stage);
-    expect(prompts(stage).toSorted()).toEqual([1, 2, 3, 4, 5, 6].map((count) => `no. ${count}`));
+    await waitUntilIdle(stage);
+    expect(receivedPrompts(stage).toSorted()).toEqual([1, 2, 3, 4, 5, 6].map((count) => `no. ${count}`));
     expect(await drawn(stage, "many")).toHaveLength(6);
   });
 
@@ -429,10 +441,10 @@ describe("POST /v1/schedules/{name}/run", () => {
       runSchedule("once", headers),
     ]);
     expect(new Set(responses.map(({ headers }) => headers.get("location"))).size).toBe(1);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect((await runSchedule("once", headers)).headers.get("location")).toBe(responses[0]?.headers.get("location"));
     expect((await runSchedule("other", headers)).status).toBe(422);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(stage.listenhub.seen).toHaveLength(1);
   });
 
@@ -441,11 +453,11 @@ describe("POST /v1/schedules/{name}/run", () => {
     const headers = { "idempotency-key": "again" };
     stage.listenhub.next({ status: 401, error: {} });
     const first = (await runSchedule("again", headers)).headers.get("location");
-    await idle(stage);
+    await waitUntilIdle(stage);
     const second = (await runSchedule("again", headers)).headers.get("location");
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect([(await runSchedule("again", headers)).headers.get("location"), second === first]).toEqual([second, false]);
-    expect((await history(stage, "again")).ticks.map(({ status }) => status)).toEqual(["succeeded", "failed"]);
+    expect((await getHistory(stage, "again")).ticks.map(({ status }) => status)).toEqual(["succeeded", "failed"]);
   });
 });
 
@@ -454,9 +466,9 @@ it("an event for a time before a schedule's creation generates nothing", async (
   const hour = Math.floor(Date.now() / HOUR) * HOUR;
   const calls = stage.listenhub.seen.length;
   await event(stage, hour - 5 * HOUR);
-  await idle(stage);
+  await waitUntilIdle(stage);
   expect(stage.listenhub.seen).toHaveLength(calls);
-  expect((await history(stage, "young")).ticks).toEqual([]);
+  expect((await getHistory(stage, "young")).ticks).toEqual([]);
 });
 
 it("a schedule with more than one picture per tick is rejected", async () => {

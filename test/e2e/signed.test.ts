@@ -2,8 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { sign } from "../../docs/sign.mjs";
 import { jpeg, png, until } from "../sim/index.ts";
-import { twoLives } from "./lives.ts";
-import { ADMIN, hashOf, heard, jsonOf, lastBody, PRO, read, said, staged, startStage } from "./stage.ts";
+import { restartBetween } from "./lives.ts";
+import {
+  ADMIN,
+  hashOf,
+  waitForLog,
+  jsonOf,
+  lastBody,
+  PRO,
+  readResponse,
+  logText,
+  staged,
+  startStage,
+} from "./stage.ts";
 
 const KEYS = { main: "a-secret-of-the-tests-with-40-characters", next: "another-secret-of-the-tests-of-40-chars." };
 const PRESETS = {
@@ -213,7 +224,7 @@ describe("altered URLs [fault 55] [fault 58]", () => {
     const fault = { times: 1, prefix: "pictures/", message: `failed for ${KEYS.next}` };
     await stage.easel.fault("BUCKET.put", fault);
     responses.push(await viewUrl(signedUrl()));
-    await heard(stage.easel, "failed for [redacted]");
+    await waitForLog(stage.easel, "failed for [redacted]");
     const errorTexts = await Promise.all([...responses.slice(1), unknown].map((response) => response.text()));
     const stored = await Promise.all(
       (await stage.keys()).map(async (key) => {
@@ -224,7 +235,7 @@ describe("altered URLs [fault 55] [fault 58]", () => {
     );
     for (const planted of ["planted-", KEYS.main, KEYS.next, ADMIN]) {
       expect(errorTexts.join()).not.toContain(planted);
-      expect(said(stage.easel)).not.toContain(planted);
+      expect(logText(stage.easel)).not.toContain(planted);
       expect(stored.join()).not.toContain(planted);
     }
   });
@@ -361,7 +372,7 @@ describe("concurrent views", () => {
     const picture = png({ bytes: 100_000, seed: 200 });
     stage.listenhub.next({ delayMs: 1_000, pictures: [picture] });
     const path = signedUrl();
-    const responses = await Promise.all(Array.from({ length: 200 }, () => read(viewUrl(path))));
+    const responses = await Promise.all(Array.from({ length: 200 }, () => readResponse(viewUrl(path))));
     expect(callCount()).toBe(1);
     expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(responses.map(({ sha256 }) => sha256))).toEqual(new Set([picture.sha256]));
@@ -379,7 +390,7 @@ describe("concurrent views", () => {
       stage.linkai.always({ status: 503, error: {} });
       await stage.easel.fault("BUCKET.put", { times: 0, delayMs: writeMs, prefix: "generations/" });
       const path = signedUrl();
-      const responses = await Promise.all(Array.from({ length: 50 }, () => read(viewUrl(path))));
+      const responses = await Promise.all(Array.from({ length: 50 }, () => readResponse(viewUrl(path))));
       await stage.easel.fault("BUCKET.put", { times: 0 });
       expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([502]));
       expect(callCount()).toBe(1);
@@ -389,7 +400,7 @@ describe("concurrent views", () => {
   it("all views get the picture although R2 first rejects each claim (one write per second per key)", async () => {
     await stage.easel.fault("BUCKET.put", { times: 20, prefix: "claims/", message: "put: too many requests (10058)" });
     const path = signedUrl();
-    const responses = await Promise.all(Array.from({ length: 20 }, () => read(viewUrl(path))));
+    const responses = await Promise.all(Array.from({ length: 20 }, () => readResponse(viewUrl(path))));
     expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     expect(callCount()).toBe(1);
   });
@@ -399,7 +410,7 @@ describe("concurrent views", () => {
     await viewUrl(path);
     await stage.easel.bucket.delete(await stage.keys("pictures/"));
     await stage.easel.fault("BUCKET.put", { times: 5, prefix: "claims/", message: "put: too many requests (10058)" });
-    const responses = await Promise.all(Array.from({ length: 40 }, () => read(viewUrl(path))));
+    const responses = await Promise.all(Array.from({ length: 40 }, () => readResponse(viewUrl(path))));
     expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     expect(callCount()).toBe(2);
   });
@@ -417,7 +428,7 @@ describe("concurrent views", () => {
 it("views after a crash of the isolate generate the picture once", async () => {
   const path = signedUrl();
   const options = { vars, limits: { ...limits, leaseMs: 3_000 } };
-  await twoLives(
+  await restartBetween(
     [options, options],
     async (first) => {
       first.listenhub.next({ hang: true });

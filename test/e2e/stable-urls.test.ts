@@ -1,9 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
-import { hashOf, jsonOf, PRO, said } from "./stage.ts";
-import { clocked, drawn, event, freshHour, history, HOUR, idle, MINUTE, put, tickOf } from "./ticking.ts";
+import { hashOf, jsonOf, PRO, logText } from "./stage.ts";
+import {
+  useScheduleStage,
+  drawn,
+  event,
+  freshHour,
+  getHistory,
+  HOUR,
+  waitUntilIdle,
+  MINUTE,
+  put,
+  tickOf,
+} from "./ticking.ts";
 
-const stage = clocked();
+const stage = useScheduleStage();
 
 const get = (path: string, headers: Record<string, string> = {}) => stage.easel.fetch(path, { headers });
 
@@ -11,7 +22,7 @@ const get = (path: string, headers: Record<string, string> = {}) => stage.easel.
 async function runTick(at: number, seed: number): Promise<void> {
   stage.listenhub.next({ pictures: [png({ seed, bytes: 5_000 })] });
   await event(stage, at);
-  await idle(stage);
+  await waitUntilIdle(stage);
 }
 
 describe("GET /s/{name}", () => {
@@ -52,7 +63,7 @@ describe("GET /s/{name}", () => {
     for (const path of [`/s/${long}`, `/s/${long}.json`, `/s/${long}/${tickOf(at)}`, "/s/A", "/s/a.b", "/s/%00.json"])
       expect([path, (await get(path)).status]).toEqual([path, 404]);
     expect(await (await get(`/s/${long}.json`)).text()).toBe(await (await get("/s/none.json")).text());
-    expect(said(stage.easel)).not.toContain(long);
+    expect(logText(stage.easel)).not.toContain(long);
     const preflight = await stage.easel.fetch("/s/latest", { method: "OPTIONS" });
     expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([204, "*"]);
   });
@@ -60,7 +71,7 @@ describe("GET /s/{name}", () => {
   it("the latest picture is cached no longer than until the next tick", async () => {
     await put(stage, "soon", { cron: "* * * * *" });
     await event(stage, Date.now());
-    await idle(stage);
+    await waitUntilIdle(stage);
     const left = () => (MINUTE - (Date.now() % MINUTE)) / 1000;
     let [before, seconds, after] = [0, 0, 1];
     // Repeat a measurement that crosses the end of a minute.
@@ -90,12 +101,12 @@ describe("GET /s/{name}.json", () => {
     const at = freshHour();
     await put(stage, "told", { cron: "*/10 * * * *", request: { model: PRO, prompt: "a secret cat" } });
     for (let n = 0; n < 5; n++) await event(stage, at + n * 10 * MINUTE);
-    await idle(stage);
+    await waitUntilIdle(stage);
     const response = await get("/s/told.json?limit=2");
     expect(response.headers.get("access-control-allow-origin")).toBe("*");
     const text = await response.text();
     for (const word of ["secret", "admin", "prompt", "principal"]) expect(text).not.toContain(word);
-    const page = JSON.parse(text) as Awaited<ReturnType<typeof history>>;
+    const page = JSON.parse(text) as Awaited<ReturnType<typeof getHistory>>;
     expect(page).toMatchObject({
       name: "told",
       cron: "*/10 * * * *",
@@ -105,7 +116,7 @@ describe("GET /s/{name}.json", () => {
     expect(page.next).toHaveLength(5);
     expect(page.ticks.map(({ tick }) => tick)).toEqual([tickOf(at + 40 * MINUTE), tickOf(at + 30 * MINUTE)]);
     expect((await get(new URL(page.ticks[0]?.url ?? "").pathname)).status).toBe(200);
-    const rest = await history(stage, "told", `?limit=3&before=${page.more}`);
+    const rest = await getHistory(stage, "told", `?limit=3&before=${page.more}`);
     expect(rest.ticks.map(({ tick }) => tick)).toEqual([20, 10, 0].map((minute) => tickOf(at + minute * MINUTE)));
     for (const query of ["?limit=0", "?limit=101", "?limit=x", "?before=yesterday"])
       expect(await jsonOf(get(`/s/told.json${query}`))).toMatchObject({ error: { code: "invalid_request" } });
@@ -129,20 +140,20 @@ describe("the field keep", () => {
     // One manual picture, five of the other schedule and two kept ones.
     expect(await stage.keys("pictures/")).toHaveLength(earlier + 1 + 5 + 2);
     expect((await get(`/s/pruned/${tickOf(at + HOUR)}`)).status).toBe(404);
-    expect((await history(stage, "pruned")).ticks.map(({ tick }) => tick)).toEqual(kept.toReversed());
+    expect((await getHistory(stage, "pruned")).ticks.map(({ tick }) => tick)).toEqual(kept.toReversed());
   });
 
   it("a pruned tick is not generated again by a late event", async () => {
     const at = freshHour();
     await put(stage, "gone", { keep: 1 });
     await runTick(at, 1);
-    const [first] = (await history(stage, "gone")).ticks;
+    const [first] = (await getHistory(stage, "gone")).ticks;
     await runTick(at + HOUR, 2);
     expect((await stage.get(`/v1/generations/${first?.generation}`)).status).toBe(404);
     expect((await get(`/images/${first?.generation}/0`)).status).toBe(404);
     await event(stage, at);
     await event(stage, at + 2 * MINUTE);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(stage.listenhub.seen).toHaveLength(2);
     expect(await drawn(stage, "gone")).toEqual([tickOf(at + HOUR)]);
   });
@@ -153,8 +164,8 @@ describe("the field keep", () => {
     await runTick(at, 1);
     stage.listenhub.next({ finishReason: "IMAGE_SAFETY" });
     await event(stage, at + HOUR);
-    await idle(stage);
-    const [failed] = (await history(stage, "forgotten")).ticks;
+    await waitUntilIdle(stage);
+    const [failed] = (await getHistory(stage, "forgotten")).ticks;
     await runTick(at + 2 * HOUR, 2);
     expect((await stage.get(`/v1/generations/${failed?.generation}`)).status).toBe(200);
     await runTick(at + 27 * HOUR, 3);

@@ -32,7 +32,7 @@ export interface RecordWire {
 }
 
 /** A response with its body read to the end. */
-export interface Answered {
+export interface ReadResponse {
   status: number;
   headers: Headers;
   body: Buffer;
@@ -68,9 +68,9 @@ export interface Stage {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   /** POST in ListenHub's dialect; `how` sets the next behaviour of the simulated ListenHub. */
-  ask(body: unknown, how?: ListenHubBehaviour): Promise<Response>;
+  postListenHub(body: unknown, how?: ListenHubBehaviour): Promise<Response>;
   /** Like `ask`, but read the body to its end; rejects if the body is truncated. The default request is `CAT`. */
-  draw(body?: unknown, how?: ListenHubBehaviour): Promise<Answered>;
+  draw(body?: unknown, how?: ListenHubBehaviour): Promise<ReadResponse>;
   /** Create an API key; return its id and the headers that authenticate with it. */
   newKey(terms?: object): Promise<{ id: string; headers: { authorization: string } }>;
   record(id: string): Promise<RecordWire>;
@@ -79,7 +79,7 @@ export interface Stage {
   /** List the keys in R2 that start with `prefix`. */
   keys(prefix?: string): Promise<string[]>;
   /** Return the SHA-256 of a stored object, or undefined if it does not exist. */
-  stored(key: string): Promise<string | undefined>;
+  storedHash(key: string): Promise<string | undefined>;
   /** Clear the recorded requests and configured behaviour of every simulated vendor. */
   reset(): void;
   stop(): Promise<void>;
@@ -145,7 +145,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
   const post: Stage["post"] = (path, body, headers) => call("POST", path, body, headers);
   const get: Stage["get"] = (path, headers) => call("GET", path, undefined, headers);
-  const ask: Stage["ask"] = (body, how) => {
+  const ask: Stage["postListenHub"] = (body, how) => {
     if (how !== undefined) listenhub.next(how);
     return post(LISTENHUB_PATH, body);
   };
@@ -156,8 +156,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     call,
     post,
     get,
-    ask,
-    draw: (body = CAT, how) => read(ask(body, how)),
+    postListenHub: ask,
+    draw: (body = CAT, how) => readResponse(ask(body, how)),
     newKey: async (terms = {}) => {
       const { id, key } = await jsonOf<{ id: string; key: string }>(post("/v1/keys", terms));
       return { id, headers: { authorization: `Bearer ${key}` } };
@@ -168,7 +168,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       return record(id);
     },
     keys: async (prefix = "") => (await easel.bucket.list({ prefix })).objects.map(({ key }) => key),
-    stored: async (key) => {
+    storedHash: async (key) => {
       const object = await easel.bucket.get(key);
       return object === null ? undefined : sha256(new Uint8Array(await object.arrayBuffer()));
     },
@@ -192,7 +192,7 @@ export function staged(options?: StageOptions): Stage {
 }
 
 /** Read a response to its end; rejects if the body is truncated. */
-export async function read(pending: Response | Promise<Response>): Promise<Answered> {
+export async function readResponse(pending: Response | Promise<Response>): Promise<ReadResponse> {
   const response = await pending;
   const body = Buffer.from(await response.arrayBuffer());
   const { status, headers } = response;
@@ -229,11 +229,11 @@ export function lastBody(seen: Sim<object>["seen"]): Record<string, unknown> {
 }
 
 /** Return all log messages of the Worker so far as one text. */
-export function said(easel: Easel): string {
+export function logText(easel: Easel): string {
   return easel.logs.map(({ message }) => message).join("\n");
 }
 
 /** Wait until the Worker has logged `text`; logs may arrive after the response. */
-export function heard(easel: Easel, text: string): Promise<void> {
-  return until(() => said(easel).includes(text));
+export function waitForLog(easel: Easel, text: string): Promise<void> {
+  return until(() => logText(easel).includes(text));
 }

@@ -31,9 +31,9 @@ export function tickOf(at: number): string {
 }
 
 /** Start one stage for a test file and delete all schedules after each test, so that none is due in the next test. */
-export function clocked(options?: StageOptions): Stage {
+export function useScheduleStage(options?: StageOptions): Stage {
   const stage = staged(options);
-  afterEach(() => removeAll(stage));
+  afterEach(() => removeAllSchedules(stage));
   return stage;
 }
 
@@ -55,7 +55,7 @@ export function remove(stage: Stage, name: string, headers?: Record<string, stri
 }
 
 /** Delete every schedule, so that none is due in the next test. */
-export async function removeAll(stage: Stage): Promise<void> {
+export async function removeAllSchedules(stage: Stage): Promise<void> {
   const { data } = await jsonOf<{ data: { name: string }[] }>(stage.get("/v1/schedules"));
   for (const { name } of data) await remove(stage, name);
 }
@@ -66,11 +66,11 @@ export function event(stage: Stage, at: number): Promise<void> {
 }
 
 /** Wait until no job is queued or running. */
-export async function idle(stage: Stage): Promise<void> {
+export async function waitUntilIdle(stage: Stage): Promise<void> {
   await until(async () => (await stage.keys("jobs/")).length === 0);
 }
 
-export function history(stage: Stage, name: string, query = "?limit=100"): Promise<HistoryWire> {
+export function getHistory(stage: Stage, name: string, query = "?limit=100"): Promise<HistoryWire> {
   return jsonOf<HistoryWire>(stage.easel.fetch(`/s/${name}.json${query}`));
 }
 
@@ -78,7 +78,7 @@ export function history(stage: Stage, name: string, query = "?limit=100"): Promi
 export async function drawn(stage: Stage, name: string): Promise<string[]> {
   const ticks: string[] = [];
   for (let query = "?limit=100"; ;) {
-    const page = await history(stage, name, query);
+    const page = await getHistory(stage, name, query);
     ticks.push(...page.ticks.filter(({ status }) => status === "succeeded").map(({ tick }) => tick));
     if (page.more === null) return ticks.toReversed();
     query = `?limit=100&before=${page.more}`;
@@ -86,6 +86,6 @@ export async function drawn(stage: Stage, name: string): Promise<string[]> {
 }
 
 /** Return the prompts that ListenHub received, in order. */
-export function prompts(stage: Stage): string[] {
+export function receivedPrompts(stage: Stage): string[] {
   return stage.listenhub.seen.map(({ body }) => (body as { prompt: string }).prompt);
 }
