@@ -6,21 +6,37 @@ const toml = readFileSync("wrangler.toml", "utf8");
 const compatibilityDate = /^compatibility_date = "(.+)"$/m.exec(toml)?.[1] ?? "";
 const compatibilityFlags = JSON.parse(/^compatibility_flags = (\[.+\])$/m.exec(toml)?.[1] ?? "[]") as string[];
 
+// Sampled tests (test/harness/sample.ts) try other seeds in each run, and print how to repeat one.
+const provide = {
+  seed: Number(process.env["TEST_SEED"] ?? Math.floor(Math.random() * 1_000_000)),
+  all: process.env["TEST_ALL"] === "1",
+};
+
+// Far from what a test needs: on a busy machine everything takes ten times as long. They only end what hangs.
+const LIMITS = {
+  unit: { testTimeout: 60_000, hookTimeout: 60_000 },
+  e2e: { testTimeout: 180_000, hookTimeout: 180_000 },
+};
+
 export default defineConfig({
   test: {
-    reporters: ["default", "./test/harness/closing-line.ts"],
+    reporters: ["./test/harness/progress.ts", "./test/harness/closing-line.ts"],
+    // Print what a test writes to the console only if the test fails.
+    silent: "passed-only",
     // Most of the time a test waits for a clock, not for a core.
     maxWorkers: 4,
     projects: [
       {
-        // Inside workerd, with the runtime and bindings of wrangler.toml; not by its path, for then whatever is in a
-        // developer's .dev.vars would be in the tests as well.
+        // In workerd, with the compatibility date and flags of wrangler.toml. The file is not passed by path: the
+        // developer's .dev.vars would then reach the tests.
         plugins: [
           cloudflareTest({
+            // Otherwise workerd prints the stack of every stream that a test cancels.
+            verbose: false,
             miniflare: {
               compatibilityDate,
               compatibilityFlags,
-              // As esbuild reads an import `with { type: "text" }`.
+              // Import text files as esbuild does: `with { type: "text" }`.
               modulesRules: [{ type: "Text", include: ["**/src/web/*.js"] }],
               kvNamespaces: ["KV"],
               r2Buckets: ["BUCKET"],
@@ -31,18 +47,18 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/exercise/**"],
-          testTimeout: 10_000,
+          provide,
+          ...LIMITS.unit,
         },
       },
       {
-        // In Node, around the whole Worker in a workerd of its own and simulated vendors.
+        // In Node: the built Worker in its own workerd, between the test and simulated vendors.
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           environment: "node",
           globalSetup: ["./test/harness/bundle.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...LIMITS.e2e,
         },
       },
     ],

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 const ROOT = join(import.meta.dirname, "..");
 const QUIET = { WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", WRANGLER_WRITE_LOGS: "false" };
 
-/** Bundles a Worker as it would be deployed and returns the bundle's path. */
+/** Bundle a Worker as for deployment; returns the bundle's path. */
 export async function bundle(entry: string, folder: string, ...flags: string[]): Promise<string> {
   const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
   const args = [wrangler, "deploy", entry, "--dry-run", "--outdir", folder, ...flags];
@@ -18,13 +18,13 @@ export async function bundle(entry: string, folder: string, ...flags: string[]):
 export interface Weight {
   minified: number;
   gzip: number;
-  /** Gzipped share of what every request may run: all but the sandbox's drawing and what browsers run. */
+  /** The gzipped size without the sandbox's landscapes and the browser script. */
   core: number;
 }
 
 const NOT_CORE = /^src\/(?:vendors\/sandbox|web)\//;
 
-/** What the deployed Worker weighs, in bytes. */
+/** The size of the deployed Worker, in bytes. */
 export async function weigh(folder: string): Promise<Weight> {
   const meta = join(folder, "meta.json");
   const text = await readFile(await bundle("src/index.ts", folder, "--minify", "--metafile", meta));
@@ -32,12 +32,12 @@ export async function weigh(folder: string): Promise<Weight> {
     outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>;
   };
   const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
-  const all = total(inputs);
-  const core = total(inputs.filter(([path]) => !NOT_CORE.test(path)));
+  const all = totalBytes(inputs);
+  const core = totalBytes(inputs.filter(([path]) => !NOT_CORE.test(path)));
   const gzip = gzipSync(text, { level: 9 }).length;
   return { minified: text.length, gzip, core: (gzip * core) / all };
 }
 
-function total(inputs: [string, { bytesInOutput: number }][]): number {
+function totalBytes(inputs: [string, { bytesInOutput: number }][]): number {
   return inputs.reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0);
 }

@@ -1,7 +1,7 @@
-import { post } from "./client.ts";
+import { postRequest } from "./client.ts";
 import { picture, SIZES } from "./sizes.ts";
 
-/** One way through the Worker, at one size and with so many clients at once. */
+/** One path through the Worker, with one picture size and one number of clients. */
 export interface Cell {
   id: string;
   variant: string;
@@ -9,9 +9,9 @@ export interface Cell {
   clients: number;
   vars: Record<string, string>;
   request: Buffer;
-  /** Characters of base64 that one request moves. */
-  moved: number;
-  /** Bytes of the answer's body, roughly. */
+  /** Characters of base64 per request. */
+  base64Chars: number;
+  /** Bytes of the answer's body, approximately. */
   expected: number;
   /** The cell it is compared with, by id. */
   floor: string | undefined;
@@ -28,9 +28,9 @@ interface Variant {
   fetches?: string;
   path?: string;
   body?: object;
-  /** The vendor with a credential; `listenhub` unless told. */
+  /** The vendor with a credential; default `listenhub`. */
   vendor?: string;
-  /** Where not as long as the upstream's body. */
+  /** Length of the answer, if it differs from the upstream's body. */
   expected?: number;
   /** Pictures of the cell's size in the request; the answer's is tiny. */
   references?: number;
@@ -42,7 +42,7 @@ const generation = {
   path: `/${GEMINI}`,
   body: { provider: "google", model: "gemini-3-pro-image-preview", prompt: PROMPT },
 };
-const images = (model: string, format: string) => ({
+const imagesRequest = (model: string, format: string) => ({
   path: "/v1/images/generations",
   body: { model, prompt: PROMPT, response_format: format },
 });
@@ -60,20 +60,20 @@ const VARIANTS: Record<string, Variant> = {
   "base64-base64": {
     mode: "r2",
     framing: "chunked",
-    ...images("gemini-3-pro-image-preview", "b64_json"),
+    ...imagesRequest("gemini-3-pro-image-preview", "b64_json"),
     floor: "native",
   },
   "base64-url": {
     mode: "r2",
     framing: "chunked",
-    ...images("gemini-3-pro-image-preview", "url"),
+    ...imagesRequest("gemini-3-pro-image-preview", "url"),
     floor: "native",
     expected: 100,
   },
   "url-base64": {
     mode: "r2",
     framing: "chunked",
-    ...images("linkai/gpt-image-2", "b64_json"),
+    ...imagesRequest("linkai/gpt-image-2", "b64_json"),
     floor: "native",
     vendor: "linkai",
   },
@@ -85,7 +85,7 @@ const VARIANTS: Record<string, Variant> = {
   "small-r2": { mode: "r2", framing: "length", ...generation, floor: "forward" },
 };
 
-/** Groups that are measured one after the other, so that a cell and its floor see the same machine. */
+/** Cells measured one after the other, so that a cell and its floor see the same machine. */
 const GROUPS: [variants: string[], sizes: string[], clients: number[]][] = [
   [
     ["floor", "pump", "extract", "pass", "pass-r2", "floor-length", "pass-length"],
@@ -98,22 +98,22 @@ const GROUPS: [variants: string[], sizes: string[], clients: number[]][] = [
 ];
 
 /** Every cell; `upstream` is upstream.ts's origin. */
-export function cells(upstream: string): Cell[] {
+export function allCells(upstream: string): Cell[] {
   return GROUPS.flatMap(([variants, sizes, clients]) =>
-    sizes.flatMap((size) => clients.flatMap((count) => variants.map((name) => cell(name, size, count, upstream)))),
+    sizes.flatMap((size) => clients.flatMap((count) => variants.map((name) => makeCell(name, size, count, upstream)))),
   );
 }
 
-function cell(name: string, size: string, clients: number, upstream: string): Cell {
+function makeCell(name: string, size: string, clients: number, upstream: string): Cell {
   const variant = VARIANTS[name];
   if (variant === undefined) throw new Error(`no variant ${name}`);
   const { mode, framing, floor, fetches = "", path = "/", vendor = "listenhub", expected, references } = variant;
-  const at = `${size}x${clients}`;
-  const drawn = references === undefined ? size : "tiny";
-  const base = `${upstream}/${drawn}/${framing}`;
-  const upper = vendor.toUpperCase();
+  const suffix = `${size}x${clients}`;
+  const responseSize = references === undefined ? size : "tiny";
+  const base = `${upstream}/${responseSize}/${framing}`;
+  const varPrefix = vendor.toUpperCase();
   return {
-    id: `${name} ${at}`,
+    id: `${name} ${suffix}`,
     variant: name,
     size,
     clients,
@@ -121,20 +121,20 @@ function cell(name: string, size: string, clients: number, upstream: string): Ce
       MODE: mode,
       FLOOR: `${base}/${fetches}`,
       ADMIN_TOKEN: "admin",
-      [`${upper}_API_KEY`]: "key",
-      [`${upper}_BASE_URL`]: vendor === "listenhub" ? `${base}/openapi` : base,
+      [`${varPrefix}_API_KEY`]: "key",
+      [`${varPrefix}_BASE_URL`]: vendor === "listenhub" ? `${base}/openapi` : base,
       TRUSTED_HOSTS: new URL(upstream).host,
-      // More than a minute of any cell: what is measured is the counting, not the refusing.
+      // More than any cell sends in a minute: the counting is measured, not the rejection.
       LIMITS: JSON.stringify({ keyPerMinute: 1e9, globalPerMinute: 1e9, referencesPerMinute: 1e9 }),
     },
-    request: post(path, { ...variant.body, referenceImages: referenceImages(size, references) }),
-    moved: (SIZES[size] ?? 0) * (references ?? 1),
-    expected: expected ?? SIZES[drawn] ?? 0,
-    floor: floor === undefined ? undefined : `${floor} ${at}`,
+    request: postRequest(path, { ...variant.body, referenceImages: referenceImages(size, references) }),
+    base64Chars: (SIZES[size] ?? 0) * (references ?? 1),
+    expected: expected ?? SIZES[responseSize] ?? 0,
+    floor: floor === undefined ? undefined : `${floor} ${suffix}`,
   };
 }
 
-/** So many pictures of a size, as the vendor of `generation` takes them. */
+/** `count` pictures of a size, as a request to `generation` has them. */
 function referenceImages(size: string, count: number | undefined): object[] | undefined {
   if (count === undefined) return undefined;
   const inlineData = { mimeType: "image/png", data: picture(size).toString("base64") };

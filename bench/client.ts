@@ -1,43 +1,47 @@
 import { connect } from "node:net";
 
-/** What a load came to. */
-export interface Load {
+/** The result of a load. */
+export interface LoadResult {
   requests: number;
   /** Bytes of bodies. */
   bytes: number;
   seconds: number;
 }
 
-/** Bodies differ from the expected length by their JSON and by the lines between chunks, no more. */
+/** How much a body may differ from the expected length: its JSON and the lines between chunks. */
 const tolerance = (expected: number) => 2_000 + expected / 100;
 const TIMEOUT_MS = 60_000;
 
 /**
- * Sends `request` over `connections` kept-alive connections, one at a time each, until `atLeastMs` have passed and
- * everyone has an answer. Throws where an answer is no 200 or much shorter or longer than `expected` bytes.
+ * Send `request` over `connections` keep-alive connections, one at a time each, until `atLeastMs` have passed and every
+ * request is answered. Throws if an answer is not 200, or much shorter or longer than `expected` bytes.
  */
-export async function load(
+export async function runLoad(
   port: number,
   request: Buffer,
   connections: number,
   atLeastMs: number,
   expected: number,
-): Promise<Load> {
-  const from = performance.now();
-  const done = await Promise.all(
+): Promise<LoadResult> {
+  const startedAt = performance.now();
+  const results = await Promise.all(
     Array.from({ length: connections }, () =>
-      converse(port, request, () => performance.now() - from < atLeastMs, expected),
+      runConnection(port, request, () => performance.now() - startedAt < atLeastMs, expected),
     ),
   );
-  const seconds = (performance.now() - from) / 1000;
-  return { requests: sum(done.map(({ requests }) => requests)), bytes: sum(done.map(({ bytes }) => bytes)), seconds };
+  const seconds = (performance.now() - startedAt) / 1000;
+  return {
+    requests: sum(results.map(({ requests }) => requests)),
+    bytes: sum(results.map(({ bytes }) => bytes)),
+    seconds,
+  };
 }
 
-/** One connection's answers, read into one buffer and dropped: the client must not be what is measured. */
-function converse(
+/** One connection's answers, read into one buffer and dropped, so that the client is not the bottleneck. */
+function runConnection(
   port: number,
   request: Buffer,
-  more: () => boolean,
+  shouldContinue: () => boolean,
   expected: number,
 ): Promise<{ requests: number; bytes: number }> {
   return new Promise((resolve, reject) => {
@@ -47,7 +51,7 @@ function converse(
     const onread = {
       buffer: Buffer.allocUnsafe(256 * 1024),
       callback: (length: number, buffer: Uint8Array) => {
-        if (!reader.take(buffer as Buffer, length)) return true;
+        if (!reader.feed(buffer as Buffer, length)) return true;
         if (reader.status !== 200 || Math.abs(reader.bytes - expected) > tolerance(expected)) {
           fail(
             `an answer with status ${reader.status} and ${reader.bytes} instead of ${expected} bytes: ${reader.head}`,
@@ -56,7 +60,7 @@ function converse(
         }
         requests++;
         bytes += reader.bytes;
-        if (more()) {
+        if (shouldContinue()) {
           reader = new AnswerReader();
           socket.write(request);
         } else {
@@ -78,31 +82,31 @@ function converse(
   });
 }
 
-/** Finds the end of one answer; whole chunk lines are not parsed, only looked for where they end a body. */
+/** Finds the end of one answer; chunk lines are not parsed, only searched where a body ends. */
 class AnswerReader {
   status = 0;
   bytes = 0;
   head = "";
   private length: number | undefined;
-  private last = "";
+  private tail = "";
 
   /** True at the end of the answer. */
-  take(buffer: Buffer, length: number): boolean {
-    let at = 0;
+  feed(buffer: Buffer, length: number): boolean {
+    let bodyStart = 0;
     if (this.status === 0) {
       this.head += buffer.toString("latin1", 0, length);
       const end = this.head.indexOf("\r\n\r\n");
       if (end < 0) return false;
-      at = end + 4 - (this.head.length - length);
+      bodyStart = end + 4 - (this.head.length - length);
       this.head = this.head.slice(0, end);
       this.status = Number(this.head.slice(9, 12));
       const declared = /^content-length: (\d+)$/im.exec(this.head)?.[1];
       this.length = declared === undefined ? undefined : Number(declared);
     }
-    this.bytes += length - at;
+    this.bytes += length - bodyStart;
     if (this.length !== undefined) return this.bytes >= this.length;
-    this.last = (this.last + buffer.toString("latin1", Math.max(at, length - 7), length)).slice(-7);
-    return this.last === "\r\n0\r\n\r\n";
+    this.tail = (this.tail + buffer.toString("latin1", Math.max(bodyStart, length - 7), length)).slice(-7);
+    return this.tail === "\r\n0\r\n\r\n";
   }
 }
 
@@ -110,8 +114,8 @@ function sum(numbers: number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** A request as it goes over the wire. */
-export function post(path: string, body: unknown): Buffer {
+/** A request as raw HTTP. */
+export function postRequest(path: string, body: unknown): Buffer {
   const text = JSON.stringify(body);
   const head = `POST ${path} HTTP/1.1\r\nhost: easel.test\r\nauthorization: Bearer admin\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n`;
   return Buffer.from(head + text);

@@ -2,57 +2,57 @@ import type { Weight } from "./bundle.ts";
 import type { Cell } from "./cells.ts";
 import type { Figures } from "./measure.ts";
 
-/** Everything a run found; a cell that was not run is not there. */
+/** The results of a run, without the cells that were not run. */
 export interface Findings {
   cells: Map<string, Figures>;
   /** Throughput of a cell ÷ its floor's, and the floor's CPU ÷ the cell's. */
   ratios: Map<string, number>;
   ratiosByCpu: Map<string, number>;
-  /** Whether other work took cores away: then throughput tells nothing, and ratios are judged by CPU. */
+  /** True if other work took cores away: throughput is then meaningless, and ratios are of CPU. */
   disturbed: boolean;
   weight?: Weight | undefined;
-  /** Milliseconds above a bare Worker's. */
+  /** Milliseconds more than a bare Worker. */
   startUpMs?: number | undefined;
 }
 
-/** Waiting beyond this part of the time is more than the benchmark's own processes cause where nothing is stored. */
+/** More waiting than this share of the time is not caused by the benchmark's own processes. */
 const QUIET = 0.15;
 
-/** The medians of all rounds; of ratios, the medians of each round's own. */
+/** The medians of all rounds; for ratios, the medians of the rounds' ratios. */
 export function summarize(chosen: readonly Cell[], samples: Map<string, Figures[]>): Findings {
-  const found: Findings = { cells: new Map(), ratios: new Map(), ratiosByCpu: new Map(), disturbed: false };
+  const findings: Findings = { cells: new Map(), ratios: new Map(), ratiosByCpu: new Map(), disturbed: false };
   for (const { id, floor = "" } of chosen) {
-    const own = samples.get(id) ?? [];
-    found.cells.set(id, medianFigures(own));
-    const base = samples.get(floor);
-    if (base === undefined) continue;
-    const against = (pick: (f: Figures, floor: Figures) => number) =>
-      median(own.flatMap((f, round) => (base[round] === undefined ? [] : pick(f, base[round]))));
-    found.ratios.set(
+    const figures = samples.get(id) ?? [];
+    findings.cells.set(id, medianFigures(figures));
+    const floorFigures = samples.get(floor);
+    if (floorFigures === undefined) continue;
+    const medianRatio = (pick: (f: Figures, floor: Figures) => number) =>
+      median(figures.flatMap((f, round) => (floorFigures[round] === undefined ? [] : pick(f, floorFigures[round]))));
+    findings.ratios.set(
       id,
-      against((f, floor) => f.requests / floor.requests),
+      medianRatio((f, floor) => f.requests / floor.requests),
     );
-    found.ratiosByCpu.set(
+    findings.ratiosByCpu.set(
       id,
-      against((f, floor) => floor.cpuPerRequest / f.cpuPerRequest),
+      medianRatio((f, floor) => floor.cpuPerRequest / f.cpuPerRequest),
     );
   }
   const bare = chosen.filter(({ variant }) => variant === "floor" || variant === "forward");
-  found.disturbed = median(bare.map(({ id }) => found.cells.get(id)?.waited ?? 0)) > QUIET;
-  return found;
+  findings.disturbed = median(bare.map(({ id }) => findings.cells.get(id)?.waited ?? 0)) > QUIET;
+  return findings;
 }
 
 function medianFigures(all: readonly Figures[]): Figures {
-  const of = (pick: (figures: Figures) => number) => median(all.map(pick));
+  const medianOf = (pick: (figures: Figures) => number) => median(all.map(pick));
   return {
-    megabytes: of((f) => f.megabytes),
-    requests: of((f) => f.requests),
-    cpuPerMegabyte: of((f) => f.cpuPerMegabyte),
-    userPerMegabyte: all[0]?.userPerMegabyte === undefined ? undefined : of((f) => f.userPerMegabyte ?? 0),
-    cpuPerRequest: of((f) => f.cpuPerRequest),
-    memory: of((f) => f.memory),
-    busy: of((f) => f.busy),
-    waited: of((f) => f.waited),
+    megabytes: medianOf((f) => f.megabytes),
+    requests: medianOf((f) => f.requests),
+    cpuPerMegabyte: medianOf((f) => f.cpuPerMegabyte),
+    userPerMegabyte: all[0]?.userPerMegabyte === undefined ? undefined : medianOf((f) => f.userPerMegabyte ?? 0),
+    cpuPerRequest: medianOf((f) => f.cpuPerRequest),
+    memory: medianOf((f) => f.memory),
+    busy: medianOf((f) => f.busy),
+    waited: medianOf((f) => f.waited),
   };
 }
 

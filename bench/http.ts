@@ -9,65 +9,66 @@ export interface Head {
   header(name: string): string | undefined;
 }
 
-/** Takes a request's body and answers at its end. */
-export interface Taker {
+/** Receives a request's body and answers at its end. */
+export interface BodyHandler {
   data?(chunk: Buffer): void;
-  /** What to answer: raw HTTP, head included, in pieces that are never changed. */
+  /** The answer: raw HTTP with its head, in pieces that never change. */
   end(): Buffer[];
 }
 
-const BLANK = Buffer.from("\r\n\r\n");
+const HEAD_END = Buffer.from("\r\n\r\n");
 
 /**
- * The least HTTP/1.1 server that will do: node:http costs more CPU than the Worker it would be measured with. Bodies
- * with a length or in chunks, keep-alive, no pipelining. Resolves to the port on 127.0.0.1.
+ * A minimal HTTP/1.1 server, because node:http costs more CPU than the Worker that is measured. Bodies with a length or in
+ * chunks, keep-alive, no pipelining. Resolves to the port on 127.0.0.1.
  */
-export function listen(handle: (head: Head) => Taker): Promise<number> {
-  const server = createServer({ noDelay: true }, (socket) => converse(socket, handle));
+export function serve(handle: (head: Head) => BodyHandler): Promise<number> {
+  const server = createServer({ noDelay: true }, (socket) => serveConnection(socket, handle));
   return new Promise((resolve) => {
     server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
   });
 }
 
-function converse(socket: Socket, handle: (head: Head) => Taker): void {
+function serveConnection(socket: Socket, handle: (head: Head) => BodyHandler): void {
   let rest: Buffer | undefined;
-  let taker: Taker | undefined;
-  /** Body bytes to come; of a chunked body, those of the chunk, its line end included. */
-  let left = 0;
+  let handler: BodyHandler | undefined;
+  /** Remaining bytes of the body, or of the current chunk with its line end. */
+  let remaining = 0;
   let chunked = false;
   socket.on("error", () => undefined);
-  socket.on("data", (arrived: Buffer) => {
-    let bytes = rest === undefined ? arrived : Buffer.concat([rest, arrived]);
+  socket.on("data", (received: Buffer) => {
+    let bytes = rest === undefined ? received : Buffer.concat([rest, received]);
     rest = undefined;
     for (;;) {
-      if (taker === undefined) {
-        const end = bytes.indexOf(BLANK);
+      if (handler === undefined) {
+        const end = bytes.indexOf(HEAD_END);
         if (end < 0) break;
         const head = parseHead(bytes.toString("latin1", 0, end));
         bytes = bytes.subarray(end + 4);
-        taker = handle(head);
+        handler = handle(head);
         chunked = head.header("transfer-encoding") !== undefined;
-        left = Number(head.header("content-length") ?? 0);
+        remaining = Number(head.header("content-length") ?? 0);
       }
-      if (chunked && left === 0) {
+      if (chunked && remaining === 0) {
         const line = bytes.indexOf("\r\n");
         if (line < 0) break;
         const size = Number.parseInt(bytes.toString("latin1", 0, line), 16);
         if (size === 0 && bytes.length < line + 4) break;
         bytes = bytes.subarray(line + (size === 0 ? 4 : 2));
-        left = size === 0 ? 0 : size + 2;
+        remaining = size === 0 ? 0 : size + 2;
         if (size === 0) chunked = false;
       }
-      const part = bytes.subarray(0, left);
-      left -= part.length;
+      const part = bytes.subarray(0, remaining);
+      remaining -= part.length;
       bytes = bytes.subarray(part.length);
-      if (part.length > 0) taker.data?.(chunked && left < 2 ? part.subarray(0, part.length - (2 - left)) : part);
-      if (left > 0) return;
+      if (part.length > 0)
+        handler.data?.(chunked && remaining < 2 ? part.subarray(0, part.length - (2 - remaining)) : part);
+      if (remaining > 0) return;
       if (chunked) continue;
       socket.cork();
-      for (const piece of taker.end()) socket.write(piece);
+      for (const piece of handler.end()) socket.write(piece);
       socket.uncork();
-      taker = undefined;
+      handler = undefined;
       if (bytes.length === 0) return;
     }
     rest = bytes;
@@ -86,8 +87,8 @@ function parseHead(text: string): Head {
   return { method, path, header: (name) => headers.get(name) };
 }
 
-/** A whole answer with a length. */
-export function answer(body: Buffer | string, headers = "content-type: application/json\r\n"): Buffer[] {
+/** A complete answer with a length. */
+export function httpResponse(body: Buffer | string, headers = "content-type: application/json\r\n"): Buffer[] {
   const bytes = Buffer.from(body);
   const head = Buffer.from(`HTTP/1.1 200 OK\r\n${headers}content-length: ${bytes.length}\r\n\r\n`);
   // Small answers leave in one packet; large ones are not copied.

@@ -1,46 +1,46 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import type { Cell } from "./cells.ts";
-import { load } from "./client.ts";
-import { cpuOf, memoryOf, waitedOf, watchMemory } from "./process.ts";
+import { runLoad } from "./client.ts";
+import { coreWaitOf, cpuOf, memoryOf, watchMemory } from "./process.ts";
 import { startWorkerd } from "./workerd.ts";
 
-/** One cell, once. */
+/** The figures of one run of a cell. */
 export interface Figures {
-  /** Megabytes of base64 a second, and requests a second. */
+  /** Megabytes of base64 per second, and requests per second. */
   megabytes: number;
   requests: number;
-  /** CPU of the whole workerd process, in ms: a MB, and a request. */
+  /** CPU of the whole workerd process, in ms per MB and per request. */
   cpuPerMegabyte: number;
   userPerMegabyte: number | undefined;
   cpuPerRequest: number;
   /** Peak above idle, in MiB. */
   memory: number;
-  /** Parts of the time that workerd was at work and that it waited for a core; their sum is 1 where workerd was the limit. */
+  /** Shares of the time in which workerd ran, and waited for a core; their sum is 1 if workerd was the limit. */
   busy: number;
   waited: number;
 }
 
-export interface Surroundings {
+export interface MeasureOptions {
   folder: string;
   bucket: number;
-  /** How long a cell runs, at least. */
+  /** The shortest run of a cell. */
   cellMs: number;
 }
 
-/** Runs a cell in a fresh workerd. */
-export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundings): Promise<Figures> {
+/** Run a cell in a fresh workerd. */
+export async function measure(cell: Cell, { folder, bucket, cellMs }: MeasureOptions): Promise<Figures> {
   const workerd = await startWorkerd({ folder, vars: cell.vars, bucket });
   const { port, pid } = workerd;
   const idle = memoryOf(pid);
   const memory = watchMemory(pid);
   try {
-    await load(port, cell.request, cell.clients, cellMs / 5, cell.expected);
+    await runLoad(port, cell.request, cell.clients, cellMs / 5, cell.expected);
     const before = cpuOf(pid);
-    const waited = waitedOf(pid);
-    const { requests, seconds } = await load(port, cell.request, cell.clients, cellMs, cell.expected);
+    const waited = coreWaitOf(pid);
+    const { requests, seconds } = await runLoad(port, cell.request, cell.clients, cellMs, cell.expected);
     const after = cpuOf(pid);
-    const megabytes = (requests * cell.moved) / 1e6;
+    const megabytes = (requests * cell.base64Chars) / 1e6;
     const cpuMs = (after.total - before.total) * 1000;
     const userMs = after.user === undefined ? undefined : (after.user - (before.user ?? 0)) * 1000;
     return {
@@ -51,7 +51,7 @@ export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundin
       cpuPerRequest: cpuMs / requests,
       memory: (memory.peak() - idle) / 2 ** 20,
       busy: cpuMs / 1000 / seconds,
-      waited: (waitedOf(pid) - waited) / seconds,
+      waited: (coreWaitOf(pid) - waited) / seconds,
     };
   } finally {
     memory.stop();
@@ -60,25 +60,25 @@ export async function measure(cell: Cell, { folder, bucket, cellMs }: Surroundin
 }
 
 /** Milliseconds from starting workerd with a script to its first answer. */
-export async function startUp(script: string, folder: string, bucket: number): Promise<number> {
+export async function measureStartUp(script: string, folder: string, bucket: number): Promise<number> {
   const request = Buffer.from("GET /healthz HTTP/1.1\r\nhost: easel.test\r\n\r\n");
-  const from = performance.now();
+  const startedAt = performance.now();
   const workerd = await startWorkerd({ folder, script, vars: { ADMIN_TOKEN: "admin" }, bucket });
   try {
-    await load(workerd.port, request, 1, 0, 11);
-    return performance.now() - from;
+    await runLoad(workerd.port, request, 1, 0, 11);
+    return performance.now() - startedAt;
   } finally {
     await workerd.stop();
   }
 }
 
-export interface Peer {
+export interface ChildServer {
   port: number;
   stop(): void;
 }
 
-/** Starts upstream.ts or bucket.ts in a process of its own; without us it ends by itself. */
-export function startProcess(file: string): Promise<Peer> {
+/** Start upstream.ts or bucket.ts as a separate process, which ends with this one. */
+export function startProcess(file: string): Promise<ChildServer> {
   const child = fork(join(import.meta.dirname, file));
   return new Promise((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`${file} ended with ${code}`)));

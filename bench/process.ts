@@ -1,28 +1,28 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-/** CPU seconds a process has used so far; `user` alone only where the system tells it. */
+/** CPU seconds of a process up to now; `user` separately only on systems that report it. */
 export interface Cpu {
   total: number;
   user: number | undefined;
 }
 
 const LINUX = process.platform === "linux";
-/** Ticks a second of /proc; the kernel shows user space 100 on every architecture Node runs on. */
-const TICKS = 100;
+/** Clock ticks per second in /proc: 100 on every architecture that Node supports. */
+const TICKS_PER_SECOND = 100;
 
 export const MEMORY = LINUX ? "RssAnon of /proc/<pid>/status" : "rss of ps";
 
 export function cpuOf(pid: number): Cpu {
-  if (!LINUX) return { total: seconds(ps(pid, "time")), user: undefined };
+  if (!LINUX) return { total: parseCpuTime(ps(pid, "time")), user: undefined };
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const user = Number(fields[11]) / TICKS;
-  return { total: user + Number(fields[12]) / TICKS, user };
+  const user = Number(fields[11]) / TICKS_PER_SECOND;
+  return { total: user + Number(fields[12]) / TICKS_PER_SECOND, user };
 }
 
-/** Seconds that a process's threads were ready and had no core; 0 where the system does not tell. */
-export function waitedOf(pid: number): number {
+/** Seconds in which a process's threads were ready but had no core; 0 on systems that do not report it. */
+export function coreWaitOf(pid: number): number {
   if (!LINUX) return 0;
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.reduce(
@@ -31,24 +31,24 @@ export function waitedOf(pid: number): number {
   );
 }
 
-/** Bytes in memory now: anonymous ones where the system tells, else all. */
+/** Bytes in memory now: anonymous memory if the system reports it, else all. */
 export function memoryOf(pid: number): number {
   if (!LINUX) return Number(ps(pid, "rss")) * 1024;
   const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
   return Number(kilobytes ?? 0) * 1024;
 }
 
-/** Watches a process's memory until `stop()`; `peak` is in bytes. */
+/** Watch a process's memory until `stop()`; `peak` is in bytes. */
 export function watchMemory(pid: number): { peak(): number; stop(): void } {
   let peak = 0;
-  const look = () => {
+  const sample = () => {
     peak = Math.max(peak, memoryOf(pid));
   };
-  // A process per look is too dear for every 5 ms.
-  const timer = setInterval(look, LINUX ? 5 : 100);
+  // Starting a process for each sample is too expensive for every 5 ms.
+  const timer = setInterval(sample, LINUX ? 5 : 100);
   return {
     peak() {
-      look();
+      sample();
       return peak;
     },
     stop: () => clearInterval(timer),
@@ -60,6 +60,6 @@ function ps(pid: number, column: string): string {
 }
 
 /** `[[hours:]minutes:]seconds.hundredths`, as ps writes it. */
-function seconds(time: string): number {
+function parseCpuTime(time: string): number {
   return time.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 }

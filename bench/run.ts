@@ -1,12 +1,12 @@
-// `npm run bench`: the Worker in workerd against bare handlers, from processes of their own. See docs/performance.md.
+// `npm run bench`: measure the Worker in workerd against bare handlers, from separate processes. See docs/performance.md.
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle, weigh } from "./bundle.ts";
-import { type Cell, cells } from "./cells.ts";
+import { allCells, type Cell } from "./cells.ts";
 import { type Findings, median, summarize } from "./findings.ts";
-import { type Figures, measure, startProcess, startUp, type Surroundings } from "./measure.ts";
+import { type Figures, measure, type MeasureOptions, measureStartUp, startProcess } from "./measure.ts";
 import { MEMORY } from "./process.ts";
 import { tables } from "./table.ts";
 import { verdicts } from "./targets.ts";
@@ -34,75 +34,75 @@ else await run(flags.quick ? QUICK : FULL);
 
 async function run({ rounds, cellMs, starts }: typeof FULL): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "easel-bench-"));
-  const peers = await Promise.all([startProcess("upstream.ts"), startProcess("bucket.ts")]);
-  // Ends what runs, the folder included.
+  const servers = await Promise.all([startProcess("upstream.ts"), startProcess("bucket.ts")]);
+  // End the processes and delete the folder.
   const stop = async () => {
-    for (const peer of peers) peer.stop();
+    for (const server of servers) server.stop();
     await rm(folder, { recursive: true, force: true });
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.once(signal, () => void stop().then(() => process.exit(1)));
   try {
-    const [upstream, bucket] = peers.map(({ port }) => port);
-    const chosen = select(cells(`http://127.0.0.1:${upstream}`), flags.only);
+    const [upstream, bucket] = servers.map(({ port }) => port);
+    const chosen = selectCells(allCells(`http://127.0.0.1:${upstream}`), flags.only);
     if (chosen.length === 0) throw new Error(`no cell's name contains "${flags.only}"`);
     await bundle("bench/worker.ts", folder);
-    const around: Surroundings = { folder, bucket: bucket ?? 0, cellMs };
-    const samples = await inRounds(chosen, rounds, around);
-    const found = summarize(chosen, samples);
-    if (flags.only === undefined) Object.assign(found, await weighAndStart(around, starts));
-    print(chosen, found, rounds);
+    const options: MeasureOptions = { folder, bucket: bucket ?? 0, cellMs };
+    const samples = await measureRounds(chosen, rounds, options);
+    const findings = summarize(chosen, samples);
+    if (flags.only === undefined) Object.assign(findings, await weighAndStart(options, starts));
+    printFindings(chosen, findings, rounds);
   } finally {
     await stop();
   }
 }
 
-/** Cells with that text in their names, and their floors. */
-function select(all: Cell[], only: string | undefined): Cell[] {
+/** The cells with this text in their names, and their floors. */
+function selectCells(all: Cell[], only: string | undefined): Cell[] {
   if (only === undefined) return all;
-  const wanted = new Set(all.filter(({ id }) => id.includes(only)).flatMap(({ id, floor }) => [id, floor]));
-  return all.filter(({ id }) => wanted.has(id));
+  const selectedIds = new Set(all.filter(({ id }) => id.includes(only)).flatMap(({ id, floor }) => [id, floor]));
+  return all.filter(({ id }) => selectedIds.has(id));
 }
 
-/** Every cell once a round, forwards and backwards in turn, so that no cell always follows the same one. */
-async function inRounds(
+/** Run every cell once per round, in alternating order, so that no cell always follows the same one. */
+async function measureRounds(
   chosen: readonly Cell[],
   rounds: number,
-  around: Surroundings,
+  options: MeasureOptions,
 ): Promise<Map<string, Figures[]>> {
   const samples = new Map<string, Figures[]>(chosen.map(({ id }) => [id, []]));
   for (let round = 0; round < rounds; round++) {
     for (const cell of round % 2 === 0 ? chosen : chosen.toReversed()) {
-      tell(`round ${round + 1} of ${rounds}: ${cell.id}`);
-      samples.get(cell.id)?.push(await measure(cell, around));
+      showProgress(`round ${round + 1} of ${rounds}: ${cell.id}`);
+      samples.get(cell.id)?.push(await measure(cell, options));
     }
   }
-  tell("");
+  showProgress("");
   return samples;
 }
 
-async function weighAndStart({ folder, bucket }: Surroundings, starts: number): Promise<Partial<Findings>> {
-  tell("bundle and start-up");
+async function weighAndStart({ folder, bucket }: MeasureOptions, starts: number): Promise<Partial<Findings>> {
+  showProgress("bundle and start-up");
   const deployed = join(folder, "deployed");
   const weight = await weigh(deployed);
   await copyFile(join(deployed, "index.js"), join(folder, "index.js"));
   await writeFile(join(folder, "bare.js"), BARE);
-  const above: number[] = [];
+  const differences: number[] = [];
   for (let start = 0; start < starts; start++) {
-    const bare = await startUp("bare.js", folder, bucket);
-    above.push((await startUp("index.js", folder, bucket)) - bare);
+    const bare = await measureStartUp("bare.js", folder, bucket);
+    differences.push((await measureStartUp("index.js", folder, bucket)) - bare);
   }
-  tell("");
-  return { weight, startUpMs: median(above) };
+  showProgress("");
+  return { weight, startUpMs: median(differences) };
 }
 
-function print(chosen: readonly Cell[], found: Findings, rounds: number): void {
+function printFindings(chosen: readonly Cell[], findings: Findings, rounds: number): void {
   if (flags.json) {
-    const { weight, startUpMs } = found;
+    const { weight, startUpMs } = findings;
     const figures = Object.fromEntries(
       chosen.map(({ id }) => [
         id,
-        { ...found.cells.get(id), ratio: found.ratios.get(id), ratioByCpu: found.ratiosByCpu.get(id) },
+        { ...findings.cells.get(id), ratio: findings.ratios.get(id), ratioByCpu: findings.ratiosByCpu.get(id) },
       ]),
     );
     console.log(
@@ -110,11 +110,11 @@ function print(chosen: readonly Cell[], found: Findings, rounds: number): void {
         {
           workerd: WORKERD,
           rounds,
-          disturbed: found.disturbed,
+          disturbed: findings.disturbed,
           cells: figures,
           weight,
           startUpMs,
-          targets: verdicts(found),
+          targets: verdicts(findings),
         },
         null,
         2,
@@ -125,14 +125,14 @@ function print(chosen: readonly Cell[], found: Findings, rounds: number): void {
   console.log(
     `workerd ${WORKERD}, Node ${process.version}; medians of ${rounds}; memory is ${MEMORY}, peak above idle.\n`,
   );
-  console.log(tables(chosen, found));
-  if (found.disturbed)
+  console.log(tables(chosen, findings));
+  if (findings.disturbed)
     console.log(
       "\nworkerd waited for a core: other work disturbed this run, so ratios are judged by CPU. Run it again.",
     );
 }
 
-/** Progress, on a line of its own that the next one replaces. */
-function tell(text: string): void {
+/** Show progress on one line that is overwritten. */
+function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }

@@ -1,6 +1,6 @@
 import { png } from "../test/sim/pictures.ts";
 
-/** Characters of base64 by name; "MB" in every figure is a million of them. */
+/** Characters of base64 by name; "MB" in every figure is a million characters. */
 export const SIZES: Record<string, number> = {
   "24": 24_000_000,
   "9.3": 9_333_332,
@@ -9,11 +9,11 @@ export const SIZES: Record<string, number> = {
   tiny: 1_368,
 };
 
-const made = new Map<string, Buffer>();
+const pictures = new Map<string, Buffer>();
 
 /** The one picture of a size: a valid PNG that does not compress. */
 export function picture(size: string): Buffer {
-  let bytes = made.get(size);
-  if (bytes === undefined) made.set(size, (bytes = png({ bytes: ((SIZES[size] ?? 0) / 4) * 3 }).bytes));
+  let bytes = pictures.get(size);
+  if (bytes === undefined) pictures.set(size, (bytes = png({ bytes: ((SIZES[size] ?? 0) / 4) * 3 }).bytes));
   return bytes;
 }

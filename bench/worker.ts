@@ -1,4 +1,4 @@
-// The Worker that is measured: Easel itself, and the bare handlers it is compared with. `MODE` says which.
+// The Worker that is measured: Easel, or a bare handler to compare with, by `MODE`.
 import easel from "../src/index.ts";
 import type { Env } from "../src/env.ts";
 import { Hoist } from "../src/stream/hoist.ts";
@@ -7,11 +7,11 @@ import { nullBucket } from "./null-bucket.ts";
 
 interface BenchEnv extends Env {
   MODE: string;
-  /** Where the bare handlers fetch from. */
+  /** The URL that the bare handlers fetch. */
   FLOOR: string;
 }
 
-let withoutSink: BenchEnv | undefined;
+let envWithNullBucket: BenchEnv | undefined;
 
 export default {
   async fetch(request, env, ctx) {
@@ -21,39 +21,39 @@ export default {
       case "forward":
         return fetch(env.FLOOR, { method: request.method, headers: request.headers, body: request.body });
       case "native":
-        return native(env);
+        return storeBinary(env);
       case "pump":
-        return pumped(env, ctx, undefined);
+        return pumpBody(env, ctx, undefined);
       case "extract":
-        return pumped(env, ctx, newHoist());
+        return pumpBody(env, ctx, newHoist());
       case "null":
-        return easel.fetch(request, (withoutSink ??= { ...env, BUCKET: nullBucket }), ctx);
+        return easel.fetch(request, (envWithNullBucket ??= { ...env, BUCKET: nullBucket }), ctx);
       default:
         return easel.fetch(request, env, ctx);
     }
   },
 } satisfies { fetch(request: Request, env: BenchEnv, ctx: ExecutionContext): Promise<Response> };
 
-/** A binary body into R2, no JavaScript in between. */
-async function native(env: BenchEnv): Promise<Response> {
+/** Put a binary body into R2 without any JavaScript in between. */
+async function storeBinary(env: BenchEnv): Promise<Response> {
   const { body } = await fetch(env.FLOOR);
   await env.BUCKET.put(`native/${crypto.randomUUID()}`, body);
   return new Response("stored");
 }
 
-/** The pass-through's own way of moving bytes, with or without taking the picture out; nothing is kept. */
-async function pumped(env: BenchEnv, ctx: ExecutionContext, hoist: Hoist | undefined): Promise<Response> {
+/** Move bytes as the pass-through does, with or without hoisting the picture; nothing is stored. */
+async function pumpBody(env: BenchEnv, ctx: ExecutionContext, hoist: Hoist | undefined): Promise<Response> {
   const response = await fetch(env.FLOOR);
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
   let pending: Promise<void> | undefined;
-  const each = async (chunk: Uint8Array) => {
+  const onChunk = async (chunk: Uint8Array) => {
     hoist?.push(chunk);
     await pending;
     pending = writer.write(chunk);
   };
   const body = response.body as ReadableStream<Uint8Array>;
-  ctx.waitUntil(pump(body, { preferLargeReads: () => true, each }).then(() => writer.close()));
+  ctx.waitUntil(pump(body, { preferLargeReads: () => true, onChunk }).then(() => writer.close()));
   return new Response(readable, { headers: { "content-type": "application/json" } });
 }
 

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 
-/** A workerd with one Worker in it and nothing else. */
+/** A workerd with a single Worker. */
 export interface Workerd {
   port: number;
   pid: number;
@@ -12,34 +12,34 @@ export interface Workerd {
 }
 
 export interface WorkerdOptions {
-  /** Folder with the bundle; configurations are written beside it. */
+  /** Folder with the bundle; the configurations are written there too. */
   folder: string;
-  /** The bundle's file name; `worker.js` unless told. */
+  /** The bundle's file name; default `worker.js`. */
   script?: string;
   vars: Record<string, string>;
   /** Port of bucket.ts. */
   bucket: number;
 }
 
-// The newest one installed: Miniflare's own. Older ones differ by half.
+// The newest workerd installed is Miniflare's own; older ones are up to twice as slow.
 const require = createRequire(createRequire(import.meta.url).resolve("miniflare"));
 const { default: BINARY, version } = require("workerd") as { default: string; version: string };
 export const WORKERD = version;
 
-let written = 0;
+let configCount = 0;
 
 export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
-  const file = join(options.folder, `config-${written++}.capnp`);
-  await writeFile(file, await configuration(options));
+  const file = join(options.folder, `config-${configCount++}.capnp`);
+  await writeFile(file, await capnpConfig(options));
   const child = spawn(BINARY, ["serve", file, "--control-fd=3"], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
-  let said = "";
-  child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)));
-  // Nothing outlives us, however we end.
+  let stderrTail = "";
+  child.stderr?.on("data", (chunk: Buffer) => (stderrTail = (stderrTail + chunk.toString()).slice(-2_000)));
+  // No process survives this one.
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const port = await Promise.race([listening(child), ended.then(() => 0)]);
-  if (port === 0) throw new Error(`workerd did not start: ${said}`);
+  const port = await Promise.race([listenPort(child), ended.then(() => 0)]);
+  if (port === 0) throw new Error(`workerd did not start: ${stderrTail}`);
   return {
     port,
     pid: child.pid ?? 0,
@@ -51,8 +51,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   };
 }
 
-/** workerd tells its port on the control pipe, one JSON object a line. */
-function listening(child: ChildProcess): Promise<number> {
+/** Read the port from workerd's control pipe: one JSON object per line. */
+function listenPort(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     let text = "";
     (child.stdio[3] as Readable).on("data", (chunk: Buffer) => {
@@ -63,7 +63,7 @@ function listening(child: ChildProcess): Promise<number> {
   });
 }
 
-async function configuration({ script = "worker.js", vars, bucket }: WorkerdOptions): Promise<string> {
+async function capnpConfig({ script = "worker.js", vars, bucket }: WorkerdOptions): Promise<string> {
   const toml = await readFile(join(import.meta.dirname, "../wrangler.toml"), "utf8");
   const date = /^compatibility_date = (".*")$/m.exec(toml)?.[1];
   const flags = /^compatibility_flags = (\[.*\])$/m.exec(toml)?.[1];

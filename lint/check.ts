@@ -1,5 +1,5 @@
-// Part of `npm run check`: what no lint rule sees, and the proof that every fence holds. Each sample below is written
-// to a folder of its own and linted with the project's configuration; it must be refused by the rule beside it.
+// Part of `npm run check`: checks that no lint rule can make, and the proof that every fence fires. Each sample below is
+// written to a temporary folder and linted with the project's configuration; the rule given with it must reject it.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { treeProblems } from "./tree.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** Path, code, and the rule that refuses it; without a rule the sample must pass. */
+/** Path, code, and the rule that must reject it; without a rule the sample must pass. */
 const SAMPLES: [path: string, code: string, rule?: string][] = [
   ["src/errors.ts", "export const x = 1;\n"],
   ["src/image/up.ts", 'export { x } from "../stream/ok.ts";\n', "layers"],
@@ -55,23 +55,23 @@ const problems = treeProblems(ROOT);
 const folder = mkdtempSync(join(tmpdir(), "easel-fences-"));
 try {
   for (const name of [".oxlintrc.json", "lint/fences.js"]) cpSync(join(ROOT, name), join(folder, name));
-  write(
+  writeSample(
     "tsconfig.json",
     '{ "compilerOptions": { "strict": true, "allowImportingTsExtensions": true, "noEmit": true } }',
   );
-  write("package.json", '{ "type": "module", "dependencies": { "hono": "1", "some-sdk": "1" } }');
-  for (const [path, code] of SAMPLES) write(path, code);
+  writeSample("package.json", '{ "type": "module", "dependencies": { "hono": "1", "some-sdk": "1" } }');
+  for (const [path, code] of SAMPLES) writeSample(path, code);
 
-  const refusals = lint();
+  const rejections = lintSamples();
   for (const [path, , rule] of SAMPLES) {
-    const found = refusals.get(path) ?? [];
-    if (rule === undefined && found.length > 0)
-      problems.push(`A fence refused what is allowed, ${path}: ${found.join()}`);
-    if (rule !== undefined && !found.includes(rule)) problems.push(`The fence ${rule} let ${path} through.`);
+    const fired = rejections.get(path) ?? [];
+    if (rule === undefined && fired.length > 0)
+      problems.push(`A fence refused what is allowed, ${path}: ${fired.join()}`);
+    if (rule !== undefined && !fired.includes(rule)) problems.push(`The fence ${rule} let ${path} through.`);
   }
-  const tree = treeProblems(folder).map((line) => line.split(" may ")[0]?.split(" is ")[0]);
-  if (tree.join("; ") !== "package.json: some-sdk; src/store/ts.ts: @ts-ignore") {
-    problems.push(`lint/tree.ts found ${tree.join("; ") || "nothing"} in the samples.`);
+  const findings = treeProblems(folder).map((line) => line.split(" may ")[0]?.split(" is ")[0]);
+  if (findings.join("; ") !== "package.json: some-sdk; src/store/ts.ts: @ts-ignore") {
+    problems.push(`lint/tree.ts found ${findings.join("; ") || "nothing"} in the samples.`);
   }
 } finally {
   rmSync(folder, { recursive: true });
@@ -79,13 +79,13 @@ try {
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;
 
-function write(path: string, text: string): void {
+function writeSample(path: string, text: string): void {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
   writeFileSync(join(folder, path), text);
 }
 
-/** Path → the rules that refused it, without their plugin's name. */
-function lint(): Map<string, string[]> {
+/** Path → the rules that rejected it, without the plugin's name. */
+function lintSamples(): Map<string, string[]> {
   const oxlint = join(ROOT, "node_modules/oxlint/bin/oxlint");
   const run = spawnSync(process.execPath, [oxlint, "--type-aware", "-f", "json"], { cwd: folder, encoding: "utf8" });
   const { diagnostics } = JSON.parse(run.stdout) as { diagnostics: { filename: string; code: string }[] };

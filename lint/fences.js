@@ -1,15 +1,15 @@
-// Easel's own lint rules: what may import what, where a vendor may be named, and which bodies may be read whole.
+// Easel's own lint rules: allowed imports, where a vendor may be named, and which bodies may be read whole.
 // Plain JavaScript, so that an editor's oxlint loads it with any Node.
 import { readdirSync } from "node:fs";
 import { join, posix, relative, sep } from "node:path";
 
 /**
- * The layers, lowest first: a file imports its own layer and those below. Cycles inside a layer are import/no-cycle's.
- * An entry is a file or, with a slash at its end, a folder of src/.
+ * The layers, lowest first: a file imports its own layer and the layers below. import/no-cycle rejects cycles inside a layer.
+ * An entry is a file or, with a slash at the end, a folder of src/.
  */
 const LAYERS = [
-  ["errors.ts", "log.ts", "image/", "web/"],
-  ["limits.ts", "lru.ts"],
+  ["errors.ts", "json.ts", "log.ts", "image/", "web/"],
+  ["limits.ts", "memory.ts", "concurrency.ts"],
   ["stream/"],
   ["vendors/"],
   ["access/"],
@@ -22,17 +22,18 @@ const LAYERS = [
   ["index.ts"],
 ];
 
-/** Places that may import less than their layer allows: the place → all it may import besides itself. */
-const NARROW = {
+/** Files and folders that may import less than their layer allows → everything they may import except themselves. */
+const RESTRICTED = {
   "errors.ts": [],
+  "json.ts": [],
   "log.ts": [],
-  // Browsers run it, and it is one file.
+  // A script for browsers, in one file.
   "web/": [],
   "image/": ["errors.ts"],
 };
 
-/** What a vendor's folder may import besides itself. */
-const VENDOR_MAY = [
+/** What a vendor's folder may import except itself. */
+const VENDOR_IMPORTS = [
   "errors.ts",
   "image/",
   "vendors/vendor.ts",
@@ -44,21 +45,21 @@ const VENDOR_MAY = [
   "vendors/openai-errors.ts",
 ];
 
-/** Packages that may be in the Worker; no vendor's SDK is one. zod/mini is the form that bundles small, croner reads cron lines. */
+/** Packages that the Worker may import; no vendor's SDK. zod/mini is the small build of zod; croner computes cron times. */
 const PACKAGES = /^(hono(\/.+)?|zod\/mini|croner|node:.+|cloudflare:.+)$/;
 
-/** Folders of src/vendors/ whose names are words of our own, or a format that many speak. */
-const COMMON = new Set(["easel", "openai", "sandbox"]);
-const FOLDERS = readdirSync(join(import.meta.dirname, "../src/vendors"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && !COMMON.has(entry.name))
+/** Folders of src/vendors/ that are no vendor: Easel's own names, or a format that many clients speak. */
+const NOT_VENDORS = new Set(["easel", "openai", "sandbox"]);
+const VENDOR_FOLDERS = readdirSync(join(import.meta.dirname, "../src/vendors"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !NOT_VENDORS.has(entry.name))
   .map(({ name }) => name);
 /** Other spellings of a vendor's name → its folder. */
 const SPELLINGS = { marswave: "listenhub", "link-ai": "linkai", 海鲸: "atalk" };
-/** A name inside a longer word is none: "sixty". */
-const VENDOR_NAMES = new RegExp(`(?<![a-z])(?:${[...FOLDERS, ...Object.keys(SPELLINGS)].join("|")})`, "gi");
+/** A name inside a longer word does not count: "sixty". */
+const VENDOR_NAMES = new RegExp(`(?<![a-z])(?:${[...VENDOR_FOLDERS, ...Object.keys(SPELLINGS)].join("|")})`, "gi");
 
-/** Calls that read a body to its end; without arguments, because `c.json(value)` writes one. */
-const READERS = new Set(["json", "text", "arrayBuffer", "bytes", "blob", "formData"]);
+/** Methods that read a body to its end. Only calls without arguments: `c.json(value)` writes a body. */
+const BODY_READERS = new Set(["json", "text", "arrayBuffer", "bytes", "blob", "formData"]);
 
 /** The linted file relative to src/, with slashes; undefined outside it. */
 function inSrc(context) {
@@ -66,29 +67,29 @@ function inSrc(context) {
   return path.startsWith("src/") ? path.slice("src/".length) : undefined;
 }
 
-const covers = (entry, path) => (entry.endsWith("/") ? path.startsWith(entry) : path === entry);
-const layerOf = (path) => LAYERS.findIndex((layer) => layer.some((entry) => covers(entry, path)));
+const matchesEntry = (entry, path) => (entry.endsWith("/") ? path.startsWith(entry) : path === entry);
+const layerOf = (path) => LAYERS.findIndex((layer) => layer.some((entry) => matchesEntry(entry, path)));
 const vendorOf = (path) => /^vendors\/([^/]+)\//.exec(path)?.[1];
 
-/** Why `from` may not import `to` (both relative to src/), or undefined where it may. */
-function refusal(from, to) {
+/** Return why `from` may not import `to` (both relative to src/), or undefined if it may. */
+function importProblem(from, to) {
   const vendor = vendorOf(from);
   if (vendor !== undefined) {
-    if ([`vendors/${vendor}/`, ...VENDOR_MAY].some((entry) => covers(entry, to))) return undefined;
-    return `A vendor's folder imports only itself, ${VENDOR_MAY.join(", ")}; not ${to}.`;
+    if ([`vendors/${vendor}/`, ...VENDOR_IMPORTS].some((entry) => matchesEntry(entry, to))) return undefined;
+    return `A vendor's folder imports only itself, ${VENDOR_IMPORTS.join(", ")}; not ${to}.`;
   }
   if (vendorOf(to) !== undefined && from !== "vendors/index.ts") {
     return `A vendor is reached through vendors/index.ts only; not ${to}.`;
   }
-  const narrow = Object.keys(NARROW).find((entry) => covers(entry, from));
-  if (narrow !== undefined) {
-    if ([narrow, ...NARROW[narrow]].some((entry) => covers(entry, to))) return undefined;
-    return `${narrow} imports only ${[narrow, ...NARROW[narrow]].join(", ")}; not ${to}.`;
+  const restricted = Object.keys(RESTRICTED).find((entry) => matchesEntry(entry, from));
+  if (restricted !== undefined) {
+    if ([restricted, ...RESTRICTED[restricted]].some((entry) => matchesEntry(entry, to))) return undefined;
+    return `${restricted} imports only ${[restricted, ...RESTRICTED[restricted]].join(", ")}; not ${to}.`;
   }
-  const [lower, upper] = [layerOf(from), layerOf(to)];
-  if (lower === -1) return `src/${from} has no layer yet: give it one in lint/fences.js.`;
-  if (upper === -1) return `src/${to} has no layer yet: give it one in lint/fences.js.`;
-  if (upper > lower) return `A lower layer never imports an upper one: ${from} imports ${to}.`;
+  const [fromLayer, toLayer] = [layerOf(from), layerOf(to)];
+  if (fromLayer === -1) return `src/${from} has no layer yet: give it one in lint/fences.js.`;
+  if (toLayer === -1) return `src/${to} has no layer yet: give it one in lint/fences.js.`;
+  if (toLayer > fromLayer) return `A lower layer never imports an upper one: ${from} imports ${to}.`;
   return undefined;
 }
 
@@ -98,18 +99,20 @@ const layers = {
     if (from === undefined) return {};
     const check = ({ source }) => {
       if (typeof source?.value !== "string") return;
-      const wanted = source.value;
-      if (!wanted.startsWith(".")) {
-        if (!PACKAGES.test(wanted)) {
+      const specifier = source.value;
+      if (!specifier.startsWith(".")) {
+        if (!PACKAGES.test(specifier)) {
           context.report({
             node: source,
-            message: `src imports hono, zod/mini, croner and the platform only; not ${wanted}.`,
+            message: `src imports hono, zod/mini, croner and the platform only; not ${specifier}.`,
           });
         }
         return;
       }
-      const to = posix.join(posix.dirname(from), wanted);
-      const message = to.startsWith("..") ? `src imports nothing from outside src; not ${wanted}.` : refusal(from, to);
+      const to = posix.join(posix.dirname(from), specifier);
+      const message = to.startsWith("..")
+        ? `src imports nothing from outside src; not ${specifier}.`
+        : importProblem(from, to);
       if (message !== undefined) context.report({ node: source, message });
     };
     return {
@@ -126,13 +129,13 @@ const vendorNames = {
   create(context) {
     const path = inSrc(context);
     if (path === undefined || path === "vendors/index.ts") return {};
-    const own = vendorOf(path);
+    const vendor = vendorOf(path);
     return {
-      // The text, not the tree: strings and comments count as well.
+      // Search the text instead of the syntax tree: strings and comments count too.
       Program() {
         for (const { 0: name, index } of context.sourceCode.text.matchAll(VENDOR_NAMES)) {
           const folder = SPELLINGS[name.toLowerCase()] ?? name.toLowerCase();
-          if (folder === own) continue;
+          if (folder === vendor) continue;
           context.report({
             loc: context.sourceCode.getLocFromIndex(index),
             message: `"${name}" may be named in src/vendors/${folder}/ and src/vendors/index.ts only.`,
@@ -153,7 +156,7 @@ const noWholeBody = {
       CallExpression({ callee, arguments: args }) {
         if (callee.type !== "MemberExpression" || args.length > 0) return;
         const name = callee.computed ? callee.property.value : callee.property.name;
-        if (!READERS.has(name)) return;
+        if (!BODY_READERS.has(name)) return;
         context.report({
           node: callee.property,
           message: `.${name}() holds a whole body in memory, and bodies hold pictures: hoist it, or give the file a reason in .oxlintrc.json.`,

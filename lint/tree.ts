@@ -2,12 +2,12 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const CODE = ["src", "test", "bench", "scripts"];
-/** Whatever else is installed helps to build and test; the Worker itself needs no more than these. */
+/** The Worker's dependencies; every other package is a development dependency. */
 const DEPENDENCIES = new Set(["hono", "zod", "croner"]);
-/** A comment that switches a fence off; no lint rule can refuse it, because it switches that one off as well. */
-const OFF_SWITCH = /(?:oxlint|eslint)-disable|@ts-ignore|@ts-nocheck/;
+/** A comment that disables a fence. No lint rule can reject it, because it disables that rule too. */
+const DISABLING_COMMENT = /(?:oxlint|eslint)-disable|@ts-ignore|@ts-nocheck/;
 
-/** What no lint rule sees, in the project at `root`: one line a problem. */
+/** Check what no lint rule can, in the project at `root`; returns one line per problem. */
 export function treeProblems(root: string): string[] {
   const { dependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     dependencies?: Record<string, string>;
@@ -19,9 +19,9 @@ export function treeProblems(root: string): string[] {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !/\.[cm]?[jt]sx?$/.test(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
-      const found = OFF_SWITCH.exec(readFileSync(path, "utf8"));
-      if (found)
-        problems.push(`${path.slice(root.length + 1)}: ${found[0]} is not allowed; mend the code or the rule.`);
+      const match = DISABLING_COMMENT.exec(readFileSync(path, "utf8"));
+      if (match)
+        problems.push(`${path.slice(root.length + 1)}: ${match[0]} is not allowed; mend the code or the rule.`);
     }
   }
   return problems;

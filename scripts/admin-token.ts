@@ -4,61 +4,61 @@ import { existsSync, writeFileSync } from "node:fs";
 type Vars = Record<string, { value?: unknown }>;
 
 export interface Admin {
-  /** What to paste, once the server answers on `origin`. */
+  /** The commands to print, once the server answers on `origin`. */
   advice: (origin: string) => string;
 }
 
 /**
- * The local ADMIN_TOKEN as wrangler reads it. Writes .dev.vars (mode 0600) where there is neither that nor .env;
- * a file of the user's is never changed.
+ * Read the local ADMIN_TOKEN as wrangler does. Writes .dev.vars (mode 0600) if there is neither that nor .env; an existing
+ * file is never changed.
  */
 export function adminToken(vars: () => Vars): Admin {
   const token = vars()["ADMIN_TOKEN"]?.value;
   if (typeof token === "string" && token !== "") {
-    return { advice: (origin) => `A picture, saved as first.png:\n\n${curl(origin, token)}` };
+    return { advice: (origin) => `A picture, saved as first.png:\n\n${curlCommand(origin, token)}` };
   }
-  const fresh = randomBytes(24).toString("hex");
-  // A new .dev.vars would hide what stands in .env.
+  const newToken = randomBytes(24).toString("hex");
+  // Once there is a .dev.vars, Wrangler ignores .env.
   const file = varsFile();
   if (file === undefined) {
     writeFileSync(
       ".dev.vars",
       "# Secrets of local development; git ignores this file. A vendor is switched on by its <VENDOR>_API_KEY here.\n" +
-        `ADMIN_TOKEN=${fresh}\n# What signs URLs of pictures: npm run sign.\n${signingKeys()}\n`,
+        `ADMIN_TOKEN=${newToken}\n# What signs URLs of pictures: npm run sign.\n${newSigningKeysLine()}\n`,
       { mode: 0o600, flag: "wx" },
     );
     return {
       advice: (origin) =>
-        `.dev.vars is new and holds your ADMIN_TOKEN. A picture, saved as first.png:\n\n${curl(origin, fresh)}`,
+        `.dev.vars is new and holds your ADMIN_TOKEN. A picture, saved as first.png:\n\n${curlCommand(origin, newToken)}`,
     };
   }
   return {
     advice: (origin) =>
       `${file} sets no ADMIN_TOKEN, so nothing can be asked for yet. Add one:\n\n` +
       // The file may not end in a newline.
-      `printf '\\nADMIN_TOKEN=${fresh}\\n' >> ${file}\n\n` +
-      `Then, for a picture saved as first.png:\n\n${curl(origin, fresh)}`,
+      `printf '\\nADMIN_TOKEN=${newToken}\\n' >> ${file}\n\n` +
+      `Then, for a picture saved as first.png:\n\n${curlCommand(origin, newToken)}`,
   };
 }
 
-/** The file that wrangler reads the local vars from: with .dev.vars present it does not read .env. */
+/** The file that wrangler reads local vars from: .env only if there is no .dev.vars. */
 export function varsFile(): string | undefined {
   return [".dev.vars", ".env"].find((name) => existsSync(name));
 }
 
 /** A line for .dev.vars. */
-export function signingKeys(): string {
+export function newSigningKeysLine(): string {
   return `SIGNING_KEYS='{"main":"${randomBytes(32).toString("hex")}"}'`;
 }
 
-function curl(origin: string, token: string): string {
+function curlCommand(origin: string, token: string): string {
   return (
-    `curl ${origin}/v1/generations -H ${quoted(`Authorization: Bearer ${token}`)} -H "Accept: image/*"` +
+    `curl ${origin}/v1/generations -H ${shellQuote(`Authorization: Bearer ${token}`)} -H "Accept: image/*"` +
     ` -H "Content-Type: application/json" -d '{"prompt":"a lighthouse at dusk"}' -o first.png`
   );
 }
 
-/** A shell word; in single quotes where a token has characters that the shell would read. */
-function quoted(word: string): string {
+/** Quote a token for a shell, if it has characters that the shell interprets. */
+function shellQuote(word: string): string {
   return /["$`\\!']/.test(word) ? `'${word.replaceAll("'", `'\\''`)}'` : `"${word}"`;
 }

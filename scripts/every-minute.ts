@@ -1,44 +1,44 @@
 const MINUTE_MS = 60_000;
-/** An event waits for no picture. */
-const PATIENCE_MS = 30_000;
+/** A cron event does not wait for pictures, so its answer comes at once. */
+const TIMEOUT_MS = 30_000;
 
 /**
- * Calls `tick` at the start of every minute, with that minute, and returns how to stop it. What goes on longer holds up
- * nothing; a minute that the machine slept through is left out.
+ * Call `tick` at the start of every minute, with that minute; returns a function that stops it. A slow tick does not delay
+ * the next one, and a minute in which the machine slept is skipped.
  */
 export function everyMinute(tick: (minute: Date) => void): () => void {
   let timer: ReturnType<typeof setTimeout>;
-  const wait = () => {
+  const scheduleNext = () => {
     const now = Date.now();
     const next = now - (now % MINUTE_MS) + MINUTE_MS;
     timer = setTimeout(() => {
-      const late = Date.now();
-      // Timers go by another clock than the one on the wall, and may be a little early.
-      if (late >= next) tick(new Date(late - (late % MINUTE_MS)));
-      wait();
+      const firedAt = Date.now();
+      // Timers use another clock than Date, and may fire a little early.
+      if (firedAt >= next) tick(new Date(firedAt - (firedAt % MINUTE_MS)));
+      scheduleNext();
     }, next - now);
   };
-  wait();
+  scheduleNext();
   return () => clearTimeout(timer);
 }
 
 /**
- * Has `send` tell the runtime a minute, and rejects as it does. Of a runtime that does not answer it tells once, until there
- * is an answer again.
+ * Send a minute to the runtime with `send`, and reject as it does. A runtime that does not answer is reported once, until it
+ * answers again.
  */
 export function withPatience(
   send: (minute: Date, signal: AbortSignal) => Promise<void>,
-  patienceMs = PATIENCE_MS,
+  timeoutMs = TIMEOUT_MS,
 ): (minute: Date) => Promise<void> {
   let silent = false;
   return async (minute) => {
-    const told = silent;
-    const signal = AbortSignal.timeout(patienceMs);
+    const alreadyReported = silent;
+    const signal = AbortSignal.timeout(timeoutMs);
     silent = false;
     await send(minute, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
       silent = true;
     });
-    if (silent && !told) throw new Error("the runtime does not answer; start it again");
+    if (silent && !alreadyReported) throw new Error("the runtime does not answer; start it again");
   };
 }

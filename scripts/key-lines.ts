@@ -1,6 +1,6 @@
-// What `npm run keys` prints of keys.
+// The output of `npm run keys`.
 
-/** As GET /v1/keys has it; `key` only as it is made. */
+/** A key as in GET /v1/keys; `key` itself only when it is created. */
 export interface Key {
   id: string;
   kind: "secret" | "publishable";
@@ -15,9 +15,9 @@ export interface Key {
   perMinute?: number;
 }
 
-/** One line a key. */
-export function table(keys: readonly Key[]): string {
-  const rows = keys.map((key) => [key.id, key.kind, stateOf(key), key.name ?? "-", boundsOf(key)]);
+/** One line per key. */
+export function keyTable(keys: readonly Key[]): string {
+  const rows = keys.map((key) => [key.id, key.kind, stateOf(key), key.name ?? "-", restrictionsOf(key)]);
   const lines = [["ID", "KIND", "STATE", "NAME", "FOR"], ...rows];
   const width = (column: number) => Math.max(...lines.map((line) => line[column]?.length ?? 0));
   const widths = [width(0), width(1), width(2), width(3), 0];
@@ -30,20 +30,22 @@ function stateOf({ revokedAt, expiresAt }: Key): string {
   return `${Date.parse(expiresAt) <= Date.now() ? "expired" : "good until"} ${expiresAt.slice(0, 10)}`;
 }
 
-function boundsOf({ models = [], presets = [], origins = [], size, perMinute }: Key): string {
-  const what = [...models, ...presets.map((preset) => `preset ${preset}`)].join(", ");
+function restrictionsOf({ models = [], presets = [], origins = [], size, perMinute }: Key): string {
+  const allowed = [...models, ...presets.map((preset) => `preset ${preset}`)].join(", ");
   const limits = [size && `up to ${size}`, perMinute && `${perMinute}/min`];
-  return [what, ...limits, origins.length > 0 && `on ${origins.join(", ")}`].filter(Boolean).join("; ") || "anything";
+  return (
+    [allowed, ...limits, origins.length > 0 && `on ${origins.join(", ")}`].filter(Boolean).join("; ") || "anything"
+  );
 }
 
 /**
- * The command that tries a key out; for a publishable one as if from its first page. `vary` is what its first preset leaves to
- * the caller.
+ * The command that tries a key; a publishable key with the Origin of its first page. `vary` is what its first preset lets the
+ * client choose.
  */
 export function curlOf(origin: string, { key, models, presets, origins }: Key, vary = ["prompt"]): string {
-  const asked = { preset: presets?.[0], model: presets === undefined ? models?.[0] : undefined };
+  const target = { preset: presets?.[0], model: presets === undefined ? models?.[0] : undefined };
   const page = origins?.[0] === undefined ? "" : ` -H "Origin: ${origins[0].replace("*", "www")}"`;
-  const json = JSON.stringify({ ...asked, prompt: vary.includes("prompt") ? "a lighthouse at dusk" : undefined });
+  const json = JSON.stringify({ ...target, prompt: vary.includes("prompt") ? "a lighthouse at dusk" : undefined });
   return (
     `curl ${origin}/v1/generations -H "Authorization: Bearer ${key}"${page} -H "Accept: image/*"` +
     ` -H "Content-Type: application/json" -d '${json}' -o first.png`

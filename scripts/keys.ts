@@ -1,9 +1,9 @@
-// `npm run keys -- create|list|revoke`: the gateway's API keys, over its own HTTP.
+// `npm run keys -- create|list|revoke`: manage the gateway's API keys over its HTTP API.
 import { join } from "node:path";
-import { FLAG, read, TEXT, timeOf } from "./arguments.ts";
+import { FLAG, parseCommand, TEXT, toTimestamp } from "./arguments.ts";
 import { fail } from "./fail.ts";
 import { type Gateway, localGateway, remoteGateway } from "./gateway.ts";
-import { curlOf, type Key, table } from "./key-lines.ts";
+import { curlOf, type Key, keyTable } from "./key-lines.ts";
 import { quiet } from "./quiet.ts";
 
 const HELP = `npm run keys -- create [options]   make a key; it is shown once
@@ -43,52 +43,62 @@ process.chdir(join(import.meta.dirname, ".."));
 quiet();
 
 const args = process.argv.slice(2).flatMap((arg) => (arg.startsWith("--remote=") ? ["--remote", arg.slice(9)] : [arg]));
-const { values, positionals } = read(args, OPTIONS, HELP);
+const { values, positionals } = parseCommand(args, OPTIONS, HELP);
 const [command = "", ...operands] = positionals;
 if (values.help === true || command === "") {
   console.log(HELP);
   process.exit(values.help === true ? 0 : 1);
 }
-// parseArgs has no option whose value may be left out.
-const url = operands.findIndex((operand) => operand.includes("://"));
-const remote = values.remote === true ? operands.splice(url, url < 0 ? 0 : 1)[0] : undefined;
-const [id, ...others] = operands;
-if (others.length > 0 || (command !== "revoke" && id !== undefined)) {
-  fail(`${others.at(0) ?? id} is one word too many.\n\n${HELP}`);
+// parseArgs has no options with an optional value.
+const urlIndex = operands.findIndex((operand) => operand.includes("://"));
+const remote = values.remote === true ? operands.splice(urlIndex, urlIndex < 0 ? 0 : 1)[0] : undefined;
+const [id, ...extra] = operands;
+if (extra.length > 0 || (command !== "revoke" && id !== undefined)) {
+  fail(`${extra.at(0) ?? id} is one word too many.\n\n${HELP}`);
 }
-const body = terms();
-const commands: Record<string, (gateway: Gateway) => Promise<void>> = { create, list, revoke };
+const body = keyOptions();
+const commands: Record<string, (gateway: Gateway) => Promise<void>> = {
+  create: createKey,
+  list: listKeys,
+  revoke: revokeKey,
+};
 const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
 if (run === undefined) fail(`${command} is no command.\n\n${HELP}`);
 await run(values.remote === true ? remoteGateway(remote) : await localGateway(values.port));
 
-async function create({ origin, call }: Gateway): Promise<void> {
-  const made = (await call("POST", "/v1/keys", body)) as unknown as Key;
-  console.log(`${made.key}\n\nThis is the only time it is shown; what is kept is a hash. Its id is ${made.id}.`);
-  const [preset] = made.presets ?? [];
+async function createKey({ origin, call }: Gateway): Promise<void> {
+  const created = (await call("POST", "/v1/keys", body)) as unknown as Key;
+  console.log(`${created.key}\n\nThis is the only time it is shown; what is kept is a hash. Its id is ${created.id}.`);
+  const [preset] = created.presets ?? [];
   const { vary } = preset === undefined ? {} : ((await call("GET", `/v1/presets/${preset}`)) as { vary?: string[] });
-  console.log(`A picture with it, saved as first.png:\n\n${curlOf(origin, made, vary)}`);
+  console.log(`A picture with it, saved as first.png:\n\n${curlOf(origin, created, vary)}`);
 }
 
-async function list({ call }: Gateway): Promise<void> {
+async function listKeys({ call }: Gateway): Promise<void> {
   const { data } = (await call("GET", "/v1/keys")) as unknown as { data: Key[] };
   if (data.length === 0) return console.log("There are no keys yet.");
-  console.log(table(data));
+  console.log(keyTable(data));
 }
 
-async function revoke({ call }: Gateway): Promise<void> {
-  // Whoever pastes the whole key must not send it about in a URL.
+async function revokeKey({ call }: Gateway): Promise<void> {
+  // A whole key, pasted by mistake, must not be sent in a URL.
   const name = /^[ep]k_([^_]+)_/.exec(id ?? "")?.[1] ?? id;
   if (name === undefined) return fail(`Say which: npm run keys -- revoke ID. npm run keys -- list has the ids.`);
   await call("DELETE", `/v1/keys/${encodeURIComponent(name)}`);
   console.log(`${name} is revoked. At the edge it may be good for another 90 s.`);
 }
 
-/** What the options ask for, in the words of POST /v1/keys, which says what is wrong with them. */
-function terms(): object {
+/** The body of POST /v1/keys for these options; the gateway validates it. */
+function keyOptions(): object {
   const { kind, name, expires, size, model: models, preset: presets, origin: origins } = values;
   const perMinute = values["per-minute"];
   if (perMinute !== undefined && !/^\d+$/.test(perMinute)) fail("--per-minute takes a whole number, as in 30.");
-  const bounds = { models, presets, origins, size, perMinute: perMinute === undefined ? undefined : Number(perMinute) };
-  return { kind, name, expiresAt: expires === undefined ? undefined : timeOf(expires), ...bounds };
+  const restrictions = {
+    models,
+    presets,
+    origins,
+    size,
+    perMinute: perMinute === undefined ? undefined : Number(perMinute),
+  };
+  return { kind, name, expiresAt: expires === undefined ? undefined : toTimestamp(expires), ...restrictions };
 }

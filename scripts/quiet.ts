@@ -1,12 +1,12 @@
-/** Wrangler without banner, update check, telemetry, log files and calls home. What the user has set stays. */
+/** Run wrangler without banner, update check, telemetry, log files and calls home. Variables that the user has set stay. */
 export function quiet(): void {
   const config = {
     WRANGLER_HIDE_BANNER: "true",
     WRANGLER_SEND_METRICS: "false",
     WRANGLER_WRITE_LOGS: "false",
-    // Otherwise the start asks the network for a sample of `request.cf`, and warns where there is none.
+    // Otherwise the start fetches a sample of `request.cf`, and warns without network.
     CLOUDFLARE_CF_FETCH_ENABLED: "false",
-    // Both would keep traces of every request, prompts among them, in .wrangler/state.
+    // Both would store traces of every request, with prompts, in .wrangler/state.
     X_LOCAL_EXPLORER: "false",
     X_LOCAL_OBSERVABILITY: "false",
   };

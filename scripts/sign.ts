@@ -1,12 +1,12 @@
-// `npm run sign -- PRESET --prompt …`: the signed URL of a picture, which is drawn when it is first viewed.
+// `npm run sign -- PRESET --prompt …`: print the signed URL of a picture that is generated on its first view.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { sign } from "../docs/sign.mjs";
 import { parseTimestamp } from "../src/access/keys.ts";
 import { parseSigningKeys, type SigningKeys, weakKeys } from "../src/access/signatures.ts";
-import { signingKeys, varsFile } from "./admin-token.ts";
-import { FLAG, read, TEXT, timeOf } from "./arguments.ts";
+import { newSigningKeysLine, varsFile } from "./admin-token.ts";
+import { FLAG, parseCommand, TEXT, toTimestamp } from "./arguments.ts";
 import { fail } from "./fail.ts";
 import { localOrigin } from "./gateway.ts";
 import { quiet } from "./quiet.ts";
@@ -39,36 +39,36 @@ const OPTIONS = {
   base: TEXT,
   help: { ...FLAG, short: "h" },
 } as const;
-/** The last time that a signed URL can have: eleven digits. */
+/** The latest expiry of a signed URL: eleven digits. */
 const LAST_SECOND = 99_999_999_999;
 
 process.chdir(join(import.meta.dirname, ".."));
 quiet();
 
-const { values, positionals } = read(process.argv.slice(2), OPTIONS, HELP);
+const { values, positionals } = parseCommand(process.argv.slice(2), OPTIONS, HELP);
 const { exp, kid, port, base, help, ...fields } = values;
-const [preset, ...more] = positionals;
+const [preset, ...extra] = positionals;
 if (help === true || preset === undefined) {
   console.log(HELP);
   process.exit(help === true ? 0 : 1);
 }
-if (more.length > 0) fail(`${more[0]} is one word too many: a prompt goes into quotes.\n\n${HELP}`);
+if (extra.length > 0) fail(`${extra[0]} is one word too many: a prompt goes into quotes.\n\n${HELP}`);
 if (!/^[a-z0-9-]{1,64}$/.test(preset)) fail(`${preset} is no preset's name: those have a-z, 0-9 and -.`);
 if (base !== undefined && port !== undefined) fail("Say either --base or --port: --port is for the local server.");
 const origin = base === undefined ? localOrigin(port) : originOf(base);
-const end = exp === undefined ? {} : { exp: secondsOf(exp) };
+const expiry = exp === undefined ? {} : { exp: secondsOf(exp) };
 
-const keys = keysHere();
-const [first = ""] = keys.keys();
-const name = kid ?? first;
-const secret = keys.get(name);
-if (secret === undefined) fail(`--kid ${name} is none of SIGNING_KEYS, which has ${[...keys.keys()].join(", ")}.`);
+const keys = localSigningKeys();
+const [firstKeyId = ""] = keys.keys();
+const keyId = kid ?? firstKeyId;
+const secret = keys.get(keyId);
+if (secret === undefined) fail(`--kid ${keyId} is none of SIGNING_KEYS, which has ${[...keys.keys()].join(", ")}.`);
 await checkFields(preset, fields, base === undefined);
-if (weakKeys(keys).includes(name))
-  console.error(`The secret of ${name} is short enough to be guessed; openssl rand -hex 32 makes a good one.`);
-console.log(origin + sign(preset, { ...fields, ...end }, name, secret));
+if (weakKeys(keys).includes(keyId))
+  console.error(`The secret of ${keyId} is short enough to be guessed; openssl rand -hex 32 makes a good one.`);
+console.log(origin + sign(preset, { ...fields, ...expiry }, keyId, secret));
 
-/** A path would get lost: what is signed is the gateway's own, which begins at the root. */
+/** Reject a path in the gateway's URL: the signature covers a path from the root. */
 function originOf(url: string): string {
   const { protocol, origin = "", href } = URL.parse(url) ?? {};
   if (protocol !== "https:" && protocol !== "http:") fail(`--base ${url} is no URL, as https://img.example.com is.`);
@@ -76,15 +76,15 @@ function originOf(url: string): string {
   return origin;
 }
 
-/** SIGNING_KEYS of the environment, else as wrangler reads it. */
-function keysHere(): SigningKeys {
+/** SIGNING_KEYS from the environment, else as wrangler reads it. */
+function localSigningKeys(): SigningKeys {
   const file = varsFile();
   const text = process.env["SIGNING_KEYS"] ?? (file && parseEnv(readFileSync(file, "utf8"))["SIGNING_KEYS"]);
   if (text === undefined || text === "") {
     return fail(
       file === undefined
         ? "There are no SIGNING_KEYS yet: the first `npm start` writes some into .dev.vars."
-        : `${file} has no SIGNING_KEYS yet. Add some, and start again:\n\nprintf '%s\\n' "" "${signingKeys().replaceAll('"', '\\"')}" >> ${file}`,
+        : `${file} has no SIGNING_KEYS yet. Add some, and start again:\n\nprintf '%s\\n' "" "${newSigningKeysLine().replaceAll('"', '\\"')}" >> ${file}`,
     );
   }
   try {
@@ -94,10 +94,10 @@ function keysHere(): SigningKeys {
   }
 }
 
-/** Seconds since 1970. */
+/** Seconds since the epoch. */
 function secondsOf(text: string): number {
-  const at = parseTimestamp(timeOf(text)) ?? Number.NaN;
-  const seconds = /^\d{9,11}$/.test(text) ? Number(text) : Math.floor(at / 1000);
+  const milliseconds = parseTimestamp(toTimestamp(text)) ?? Number.NaN;
+  const seconds = /^\d{9,11}$/.test(text) ? Number(text) : Math.floor(milliseconds / 1000);
   if (seconds > Date.now() / 1000 && seconds <= LAST_SECOND) return seconds;
   return fail(`--exp ${text} is no time to come: 30d, 12h, 6w, 2027-01-31, or seconds since 1970.`);
 }

@@ -1,5 +1,5 @@
-// Where npm ran no install scripts (`ignore-scripts`), the Node that package.json brings is missing, and the machine's
-// own may not read TypeScript: say so, rather than stop at an unknown file extension.
+// If npm ran no install scripts (`ignore-scripts`), the Node of package.json is missing, and the machine's Node may not run
+// TypeScript: report that instead of an unknown file extension.
 if (!process.features.typescript) {
   console.error(
     `Easel runs on the Node 24 that npm installs beside it; this is ${process.version}, because npm ran no install scripts.\n` +

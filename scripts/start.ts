@@ -1,4 +1,4 @@
-// `npm start`: the Worker on workerd with local KV, R2 and queue, and the first picture's curl.
+// `npm start`: run the Worker in workerd with local KV, R2 and queue, and print the curl of a first picture.
 import { watchFile } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -14,14 +14,14 @@ process.chdir(join(import.meta.dirname, ".."));
 quiet();
 
 const port = portFrom(process.argv.slice(2));
-// After quiet(), because wrangler reads its config as it loads; after the flags, so that a wrong one is told at once.
+// After quiet(), because wrangler reads its environment as it loads; after the flags, so that a wrong flag is reported at once.
 const { unstable_getVarsForDev: varsForDev, unstable_startWorker: startWorker } = await import("wrangler");
-const vars = () => varsForDev("wrangler.toml", undefined, {}, undefined, true);
-const admin = adminToken(vars);
+const localVars = () => varsForDev("wrangler.toml", undefined, {}, undefined, true);
+const admin = adminToken(localVars);
 
-/** wrangler.toml says SANDBOX is "off", for deployment. A value in .dev.vars wins. */
+/** wrangler.toml sets SANDBOX to "off" for deployment. A value in .dev.vars wins. */
 function bindings(): Record<string, { type: "plain_text"; value: string }> {
-  return "SANDBOX" in vars() ? {} : { SANDBOX: { type: "plain_text", value: "fallback" } };
+  return "SANDBOX" in localVars() ? {} : { SANDBOX: { type: "plain_text", value: "fallback" } };
 }
 
 const worker = await startWorker({
@@ -29,13 +29,13 @@ const worker = await startWorker({
   bindings: bindings(),
   dev: {
     server: { hostname: "localhost", port },
-    // With a route in wrangler.toml, requests would otherwise seem to come to the route's host, and our URLs point there.
+    // With a route in wrangler.toml, requests would have the route's host, and URLs in answers would point there.
     inferOriginFromRoutes: false,
     inspector: false,
     watch: true,
     logLevel: "warn",
     persist: ".wrangler/state",
-    // What the Worker logs, as it is.
+    // The Worker's logs, unchanged.
     structuredLogsHandler: ({ message }: { message: string }) => console.log(message),
   },
 }).catch((error: unknown) => fail(messageOf(error)));
@@ -53,22 +53,22 @@ worker.raw.on("error", (event: unknown) => {
   if (!stopping) console.error(message);
 });
 
-// Wrangler has told why. Later, while someone edits, requests wait until the code builds again.
+// Wrangler has printed the reason. During later edits, requests wait until the code builds again.
 worker.raw.on("buildFailed", () => {
   if (!ready) process.exit(1);
 });
-// `worker.ready` is the port's, not the code's.
+// `worker.ready` resolves when the port is open, not when the code is loaded.
 const loaded = new Promise<void>((resolve) => worker.raw.once("reloadComplete", () => resolve()));
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop());
-// A signal sent to npm alone ends the shell between npm and us without a word.
+// A signal to npm alone ends the shell between npm and this process without notice.
 const parent = process.ppid;
 setInterval(() => process.ppid === parent || void stop(), 500).unref();
 
-// Wrangler watches the code and wrangler.toml only; a key added to .dev.vars should not need another start.
+// Wrangler watches the code and wrangler.toml only; a key added to .dev.vars should need no restart.
 for (const file of [".dev.vars", ".env"]) {
   watchFile(file, { interval: 500, persistent: false }, (now, before) => {
-    // Node also calls this once for a file that is not there, and a reload would meet the first request.
+    // Node also calls this once for a missing file, and a reload would disturb the first request.
     if (now.mtimeMs !== before.mtimeMs) void worker.patchConfig({ bindings: bindings() });
   });
 }
@@ -76,7 +76,7 @@ for (const file of [".dev.vars", ".env"]) {
 await Promise.all([worker.ready, loaded]);
 ready = true;
 const origin = (await worker.url).origin;
-// What Cloudflare's cron trigger does where it is deployed; `worker.scheduled` looks for the Worker in the wrong place.
+// The cron trigger of a deployed Worker; `worker.scheduled` looks for the Worker in the wrong place.
 const send = withPatience(async (minute, signal) => {
   const query = new URLSearchParams({ cron: "* * * * *", time: String(minute.getTime()) });
   const answer = await worker.fetch(`${origin}/cdn-cgi/local/scheduled?${query.toString()}`, { signal });
@@ -93,7 +93,7 @@ async function tick(minute: Date): Promise<void> {
   }
 }
 
-/** Ends workerd first: it shares our process group and must not outlive us. A second signal does not wait. */
+/** End workerd first: it shares the process group and must not survive this process. A second signal does not wait. */
 async function stop(): Promise<void> {
   if (stopping) process.exit(0);
   stopping = true;
@@ -113,17 +113,17 @@ function portFrom(args: string[]): number {
       console.log(HELP);
       process.exit(0);
     }
-    const chosen = Number(values.port ?? 8787);
-    if (!Number.isInteger(chosen) || chosen < 1 || chosen > 65535) {
+    const number = Number(values.port ?? 8787);
+    if (!Number.isInteger(number) || number < 1 || number > 65535) {
       return fail(`--port takes a number from 1 to 65535, not "${values.port}".`);
     }
-    return chosen;
+    return number;
   } catch (error) {
     return fail(`${messageOf(error)}\n\n${HELP}`);
   }
 }
 
-/** What went wrong first: wrangler wraps errors in errors, and those in events. */
+/** The innermost error: wrangler wraps errors in errors, and those in events. */
 function messageOf(thrown: unknown): string {
   const { cause, message, reason } = thrown as { cause?: unknown; message?: string; reason?: string };
   return cause === undefined ? (message ?? reason ?? String(thrown)) : messageOf(cause);

@@ -1,12 +1,12 @@
 import { Hono } from "hono/tiny";
-import { allowPicture, corsFor } from "./routes/cors.ts";
+import { picturePreflight, corsFor } from "./routes/cors.ts";
 import { createKey, deleteKey, serveKeys } from "./routes/keys.ts";
 import { serveEmbed } from "./routes/embed.ts";
 import { servePicture, serveReference } from "./routes/pictures.ts";
 import type { AppContext, HonoEnv } from "./routes/context.ts";
 import { errorResponse, notFound } from "./routes/error-response.ts";
-import { serve } from "./routes/dialects.ts";
-import { serveGeneration, serveGenerations } from "./routes/generations.ts";
+import { serveDialect } from "./routes/dialects.ts";
+import { serveRecord, serveRecords } from "./routes/generations.ts";
 import { drainBody } from "./routes/request-body.ts";
 import { serveModel, serveModels } from "./routes/models.ts";
 import { removePreset, replacePreset, servePreset, servePresets } from "./routes/presets.ts";
@@ -15,7 +15,7 @@ import { serveSigned } from "./routes/signed-urls.ts";
 import { serveHistory, serveLatest, serveTick } from "./routes/schedule-pictures.ts";
 import { vendors } from "./vendors/index.ts";
 
-/** The gateway's HTTP side: every dialect at its paths, and what is ours. */
+/** The HTTP API: every dialect at its paths, and Easel's own resources. */
 export const app = new Hono<HonoEnv>();
 
 app.use(async (c, next) => {
@@ -28,23 +28,23 @@ app.use(drainBody);
 const dialects = vendors.flatMap(({ dialect }) => dialect ?? []);
 for (const dialect of dialects) {
   const { name, paths, prefixedOnly, aliases = [] } = dialect;
-  const handler = serve(dialect);
+  const handler = serveDialect(dialect);
   for (const path of paths) {
-    if (!prefixedOnly) drawAt(path, handler);
-    drawAt(`/${name}${path}`, handler);
+    if (!prefixedOnly) postAt(path, handler);
+    postAt(`/${name}${path}`, handler);
   }
-  for (const path of aliases) drawAt(path, handler);
+  for (const path of aliases) postAt(path, handler);
 }
 for (const name of new Set(dialects.map((dialect) => dialect.name))) {
-  // A base URL that ends in /<name>/v1 leads an SDK here as well.
-  readAt(`/${name}/v1/models`, serveModels);
-  readAt(`/${name}/v1/models/:id{.+}`, serveModel);
+  // An SDK whose base URL ends in /<name>/v1 lists the models here.
+  getAt(`/${name}/v1/models`, serveModels);
+  getAt(`/${name}/v1/models/:id{.+}`, serveModel);
 }
 
-readAt("/v1/models", serveModels);
-readAt("/v1/models/:id{.+}", serveModel);
-app.get("/v1/generations", serveGenerations);
-readAt("/v1/generations/:id", serveGeneration);
+getAt("/v1/models", serveModels);
+getAt("/v1/models/:id{.+}", serveModel);
+app.get("/v1/generations", serveRecords);
+getAt("/v1/generations/:id", serveRecord);
 app.post("/v1/keys", createKey);
 app.get("/v1/keys", serveKeys);
 app.delete("/v1/keys/:id", deleteKey);
@@ -60,11 +60,11 @@ app.post("/v1/schedules/:name/run", runSchedule);
 app.get("/s/:file{.+\\.json}", serveHistory);
 app.get("/s/:name", serveLatest);
 app.get("/s/:name/:tick", serveTick);
-for (const path of ["/s/:name", "/s/:name/:tick"]) app.options(path, allowPicture);
+for (const path of ["/s/:name", "/s/:name/:tick"]) app.options(path, picturePreflight);
 app.get("/i/:preset", serveSigned);
-app.options("/i/:preset", allowPicture);
+app.options("/i/:preset", picturePreflight);
 app.get("/images/:id/:n", servePicture);
-app.options("/images/:id/:n", allowPicture);
+app.options("/images/:id/:n", picturePreflight);
 app.get("/references/:folder/:n", serveReference);
 app.get("/embed.js", serveEmbed);
 app.get("/healthz", (c) => c.json({ ok: true }));
@@ -81,24 +81,35 @@ app.notFound((c: AppContext) => {
 
 app.onError((thrown, c: AppContext) => errorResponse(c, thrown));
 
-/** Serves drawing, to pages too. */
-function drawAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
+/** Serve POST, to pages too. */
+function postAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
   app.use(path, corsFor("POST"));
   app.post(path, handler);
 }
 
-/** Serves reading, to pages too. */
-function readAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
+/** Serve GET, to pages too. */
+function getAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
   app.use(path, corsFor("GET"));
   app.get(path, handler);
 }
 
-/** The methods that a path is served with; none where there is nothing. */
+/** The routes' patterns and methods, compiled at the first 404 of an isolate. */
+let patterns: { pattern: RegExp; methods: string[] }[] | undefined;
+
+function routePatterns() {
+  return app.routes
+    .filter(({ method }) => method !== "ALL")
+    .map(({ path, method }) => ({
+      pattern: new RegExp(`^${path.replace(/:\w+(?:\{.+\})?/g, ".+")}/?$`),
+      methods: method === "GET" ? ["GET", "HEAD"] : [method],
+    }));
+}
+
+/** The methods that are served at a path; none if it is unknown. */
 function methodsAt(path: string): string[] {
-  // What no pattern here can match, it would take long to find out.
+  // No pattern matches a line break, and each would search for long.
   if (/[\n\r\u2028\u2029]/.test(path)) return [];
-  const methods = app.routes
-    .filter((route) => new RegExp(`^${route.path.replace(/:\w+(?:\{.+\})?/g, ".+")}/?$`).test(path))
-    .flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : method === "ALL" ? [] : [method]));
+  patterns ??= routePatterns();
+  const methods = patterns.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods);
   return methods.length === 0 ? [] : [...new Set([...methods, "OPTIONS"])];
 }

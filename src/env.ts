@@ -1,21 +1,22 @@
 import { log } from "./log.ts";
 import { type Limits, parseLimits } from "./limits.ts";
+import { memoizeWeak } from "./memory.ts";
 import { parsePresets, type Preset } from "./access/presets.ts";
 import { parseSigningKeys, type SigningKeys, weakKeys } from "./access/signatures.ts";
 
 /**
- * When a request goes on to the next vendor. `safe`: only where the one before drew nothing and will not charge; `always`:
- * also where nobody knows, at the price of paying twice; `off`: never. A refusal for its content never goes on.
+ * When a request moves to the next vendor. `safe`: only if the first vendor generated nothing and will not charge; `always`:
+ * also if that is unknown, which may cost twice; `off`: never. A request that was rejected for its content never moves.
  */
 export const FAILOVER = ["safe", "always", "off"] as const;
 export type Failover = (typeof FAILOVER)[number];
 
-/** What wrangler.toml binds. Vendors' keys and base URLs are read by name: `<VENDOR>_API_KEY`, `<VENDOR>_BASE_URL`. */
+/** The bindings, vars and secrets of wrangler.toml. Vendors' keys and base URLs are read by name: `<VENDOR>_API_KEY`, `<VENDOR>_BASE_URL`. */
 export interface Env {
   KV: KVNamespace;
   BUCKET: R2Bucket;
   QUEUE: Queue;
-  /** Cloudflare Images; without it a picture stays in the format that the vendor gave it. */
+  /** Cloudflare Images; without it a picture stays in the vendor's format. */
   IMAGES?: ImagesBinding;
   ADMIN_TOKEN?: string;
   SANDBOX?: string;
@@ -29,44 +30,38 @@ export interface Env {
 
 export interface Config {
   adminToken: string | undefined;
-  /** Whether the sandbox draws the models that no configured vendor offers. */
+  /** Set if the sandbox serves the models that no configured vendor offers. */
   sandbox: boolean;
-  /** Origin of our URLs in answers, without a slash at its end; absent: the request's own. */
+  /** Origin of URLs in answers, without a slash at the end; if absent, the request's own origin. */
   publicUrl: string | undefined;
-  /** `host[:port]` that pictures may come from although they are plain http or private. */
+  /** `host[:port]` that pictures may be fetched from although they are plain http or private. */
   trustedHosts: ReadonlySet<string>;
   limits: Limits;
-  /** JSON that changes what vendors' models can do, as it was set; models/registry.ts reads it. */
+  /** The var MODELS, unparsed: models/registry.ts reads it. */
   models: string | undefined;
-  /** A vendor's key, without which it is not called, and where it is if not at its own base URL. */
+  /** A vendor's API key, without which it is never called, and its base URL if it is not the default. */
   credential(vendor: string): string | undefined;
   baseUrl(vendor: string): string | undefined;
-  /** Whether a vendor wants its key without `Bearer` before it. */
+  /** True if a vendor expects its key without `Bearer` before it. */
   bareKey(vendor: string): boolean;
-  /** When a request that one vendor did not draw goes on to the next. */
+  /** When a failed request moves to the next vendor. */
   failover: Failover;
-  /** The var ROUTING as it is; models/candidates.ts reads it, since it names vendors. */
+  /** The var ROUTING, unparsed: it names vendors, so models/candidates.ts reads it. */
   routing: string | undefined;
-  /** Those of the var PRESETS, by name; others are stored. */
+  /** The presets of the var PRESETS, by name; others are stored in R2. */
   presets: ReadonlyMap<string, Preset>;
   signingKeys: SigningKeys;
-  /** Everything that must never be shown. */
+  /** Every text that must never appear in an answer, a record or a log. */
   secrets: readonly string[];
 }
 
-const parsed = new WeakMap<Env, Config>();
-
-/** The config of this deployment, parsed once an isolate. Throws with the var's name where one is wrong. */
-export function configOf(env: Env): Config {
-  let config = parsed.get(env);
-  if (config === undefined) parsed.set(env, (config = parse(env)));
-  return config;
-}
+/** The configuration of this deployment, parsed once per isolate. Throws with the var's name if one is wrong. */
+export const configOf = memoizeWeak(parse);
 
 function parse(env: Env): Config {
   const vars = env as unknown as Record<string, unknown>;
   const text = (name: string) => {
-    // A table in wrangler.toml comes as an object, as good as its JSON.
+    // A table in wrangler.toml arrives as an object.
     const value = typeof vars[name] === "object" ? JSON.stringify(vars[name]) : vars[name];
     return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
   };

@@ -1,4 +1,4 @@
-/** Every way a request can fail, in the gateway's own words; each dialect maps them to its documented shape. */
+/** The gateway's own error codes; each dialect maps them to its documented shape. */
 export type ErrorCode =
   | "invalid_request"
   | "unauthorized"
@@ -14,7 +14,7 @@ export type ErrorCode =
   | "payload_too_large"
   | "internal";
 
-/** The HTTP status of each code where a dialect's document does not say otherwise. */
+/** The HTTP status of each code, unless a dialect's document defines another. */
 export const STATUS: Record<ErrorCode, number> = {
   invalid_request: 400,
   unauthorized: 401,
@@ -32,24 +32,24 @@ export const STATUS: Record<ErrorCode, number> = {
 };
 
 export interface ErrorDetail {
-  /** Path of the field at fault in the caller's own JSON, as in `imageConfig.aspectRatio`. */
+  /** Path of the invalid field in the client's JSON, such as `imageConfig.aspectRatio`. */
   field?: string | undefined;
-  /** Seconds until another try makes sense. */
+  /** Seconds until a retry makes sense. */
   retryAfter?: number | undefined;
-  /** Whether the same request may succeed later without a second charge. */
+  /** The same request may succeed later without a second charge. */
   retryable?: boolean | undefined;
-  /** Whether another vendor may be asked: this one drew nothing and will not charge. */
+  /** Another vendor may be called: this one generated nothing and will not charge. */
   canFailover?: boolean | undefined;
-  /** Set where no answer came back: the vendor may never have seen the request, or may be drawing. */
+  /** No response arrived: the vendor may never have received the request, or may be generating. */
   connectionLost?: boolean | undefined;
-  /** HTTP status in every dialect, where a header of ours asked for something that no dialect knows. */
+  /** HTTP status in every dialect, for errors of Easel's own headers, which no dialect's document defines. */
   status?: number | undefined;
-  /** The vendor's own HTTP status, kept for the record and the log. */
+  /** The vendor's HTTP status, for the record and the log. */
   vendorStatus?: number | undefined;
   cause?: unknown;
 }
 
-/** The one error class: `message` is safe to show (no key, no prompt), `cause` is for the log only. */
+/** The only error class: `message` is safe for clients (no key, no prompt), `cause` is for the log only. */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
@@ -74,18 +74,18 @@ export class GatewayError extends Error {
   }
 }
 
-/** A field of the caller's that is wrong: `what` says so, or what is allowed there, and follows its name. */
-export function invalidField(field: string, what: string, detail: ErrorDetail = {}): GatewayError {
-  return new GatewayError("invalid_request", `${field} ${what}.`, { ...detail, field });
+/** Create an invalid_request error. `problem` follows the field's name in the message and states what is allowed. */
+export function invalidField(field: string, problem: string, detail: ErrorDetail = {}): GatewayError {
+  return new GatewayError("invalid_request", `${field} ${problem}.`, { ...detail, field });
 }
 
-/** Any thrown value as a GatewayError; what nobody foresaw is `internal` and says nothing of its insides. */
+/** Convert any thrown value to a GatewayError; an unexpected value becomes `internal` and reveals no details. */
 export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   return new GatewayError("internal", "Something went wrong inside the gateway.", { cause: thrown });
 }
 
-/** The same error, changed in part. */
+/** Copy an error with some details changed. */
 export function withDetail(error: GatewayError, change: ErrorDetail & { message?: string }): GatewayError {
   const { code, message, field, retryAfter, retryable, canFailover, connectionLost, status, vendorStatus, cause } =
     error;
@@ -93,42 +93,27 @@ export function withDetail(error: GatewayError, change: ErrorDetail & { message?
   return new GatewayError(code, change.message ?? message, detail);
 }
 
-/** The error with its field called as in the caller's own JSON: `references[1]` may be `images[1]` there, or a field of its own. */
+/**
+ * Rename the error's field to its name in the dialect: `references[1]` may be `images[1]` there, or a field of its own.
+ * `fields` maps canonical names to those of the dialect.
+ */
 export function translateField(
   { fields = {} }: { fields?: Readonly<Record<string, string>> | undefined },
   error: GatewayError,
 ): GatewayError {
   const { field = "" } = error;
-  const [one = "", canonical = ""] = /^(\w+)(?:\[\d+\])?/.exec(field) ?? [];
-  // A client's own unknown field may be called as anything, toString too.
-  const known = [one, canonical].find((each) => Object.hasOwn(fields, each));
-  if (known === undefined) return error;
-  return renameField(error, fields[known] + field.slice(known.length));
+  const [indexed = "", canonical = ""] = /^(\w+)(?:\[\d+\])?/.exec(field) ?? [];
+  // A client may send an unknown field of any name, even toString.
+  const source = [indexed, canonical].find((name) => Object.hasOwn(fields, name));
+  if (source === undefined) return error;
+  return renameField(error, fields[source] + field.slice(source.length));
 }
 
-/** The error with its field called otherwise, where its message begins with it too. */
+/** Rename the error's field, also at the start of its message. */
 export function renameField(error: GatewayError, name: string): GatewayError {
   const { message, field = "" } = error;
   return withDetail(error, {
     message: message.startsWith(field) ? name + message.slice(field.length) : message,
     field: name,
   });
-}
-
-/** Text without the secrets in it. */
-export function redact(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((clean, secret) => clean.replaceAll(secret, "[redacted]"), text);
-}
-
-/** How much of a text from elsewhere is searched for secrets, and shown. */
-const SEARCHED = 64 * 1024;
-const SHOWN = 1_000;
-
-/** A text's beginning without the secrets in it, however long the text is. */
-export function redactedStart(text: string, secrets: readonly string[]): string {
-  const clean = redact(text.slice(0, SEARCHED), secrets);
-  // The cut may have gone through a secret, which was not found then, and stands nearer the beginning by now.
-  const longest = secrets.reduce((most, { length }) => Math.max(most, length), 0);
-  const whole = text.length > SEARCHED ? clean.slice(0, Math.max(0, clean.length - longest)) : clean;
-  return whole.slice(0, SHOWN);
 }

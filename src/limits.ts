@@ -1,92 +1,82 @@
-import { isObject } from "./image/wire.ts";
-
-/** The JSON of a var. Throws with the var's name where it is none, and repeats nothing of it: it may hold secrets. */
-export function parseVar(name: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`${name} must be JSON`);
-  }
-}
+import { parseVarObject } from "./json.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Every bound of the gateway, in one place. Any of them can be set in the var `LIMITS`, a JSON object of these names. */
+/** Every limit of the gateway. The var `LIMITS`, a JSON object with these names, can change each of them. */
 export const LIMITS = {
   /** A client's body, reference pictures included. Cloudflare's own limit is 100 MB on the free and pro plans. */
   requestBytes: 150 * MiB,
-  /** What is left of it without its pictures. */
+  /** The JSON of a client's body without its pictures. */
   requestJsonBytes: 1 * MiB,
-  /** For the whole of it to arrive. */
+  /** Time for a client's body to arrive completely. */
   requestMs: 120_000,
-  /** Nesting of JSON, in requests and answers. */
+  /** Nesting of JSON, in requests and in vendors' responses. */
   jsonDepth: 64,
   promptChars: 32_000,
-  /** Reference pictures in one request, and the size of each; OpenAI's document allows as much. */
+  /** Reference pictures in one request, and the bytes of each; the same as in OpenAI's document. */
   references: 16,
   referenceBytes: 50 * MiB,
-  /** Pictures one request may ask for. */
+  /** Pictures of one request (`n`). */
   pictures: 10,
 
-  /** A vendor's answer, decompressed, and what is left of it without its pictures. */
+  /** A vendor's response, decompressed, and its JSON without the pictures. */
   answerBytes: 256 * MiB,
   answerJsonBytes: 1 * MiB,
-  /** A text in an answer beyond which it is left out of what is read (it still passes through). */
+  /** A longer text in a response is dropped when the response is read (a pass-through still forwards it). */
   answerTextBytes: 64 * KiB,
   pictureBytes: 64 * MiB,
-  /** Pictures in one answer, drafts included. */
+  /** Pictures in one response, drafts included. */
   answerPictures: 32,
-  /** What is held back of an answer while no picture has begun; beyond it, the answer is let go. */
+  /** Bytes of a response held back while no picture has begun; beyond this the response is released to the client. */
   holdBytes: 256 * KiB,
 
-  /** From dispatch to the vendor's headers: connecting and, with most vendors, drawing. */
+  /** From dispatch to the vendor's headers: the connection and, at most vendors, the generation. */
   headersMs: 300_000,
   /** From the headers to the first byte of the body. */
   firstByteMs: 60_000,
   /** From dispatch to the last byte. */
   answerMs: 600_000,
-  /** One picture behind a URL, redirects included. */
+  /** The download of one picture by URL, redirects included. */
   downloadMs: 120_000,
   redirects: 3,
-  /** How long the answer to who asked for events may say nothing while the picture is drawn. */
+  /** Longest pause in an event stream during a generation; then a keep-alive is sent. */
   streamQuietMs: 15_000,
-  /** How long a client may take no byte before the rest of its answer waits for it in R2. */
+  /** Time in which a client may read nothing before the remaining response is stored in R2 for it. */
   clientStallMs: 2_000,
 
-  /** How long a request with the Idempotency-Key of one that is being drawn waits for it before it is told to come again. */
+  /** How long a request waits for a running generation with the same Idempotency-Key before a 409 with Retry-After. */
   idempotencyWaitMs: 2_000,
-  /** How long such a key is remembered. */
+  /** Lifetime of an Idempotency-Key. */
   idempotencyMs: 24 * 60 * 60_000,
-  /** How long a viewer waits for a picture that another's view has begun. */
+  /** How long a viewer waits for a picture whose generation another view has started. */
   signedWaitMs: 60_000,
-  /** How long a signed URL whose picture could not be drawn says so, before it is tried again. */
+  /** How long a signed URL returns the error of a failed generation before the next view tries again. */
   signedFailureMs: 60 * 60_000,
-  /** Whoever draws something once for many gives a sign this often at least; after that its owner counts as lost. */
+  /** Lease of a shared generation: heartbeats come at least this often; after that its runner counts as dead. */
   leaseMs: 30_000,
 
-  /** Ticks of schedules that the event of a minute begins: each takes about nine operations, and 10,000 are allowed. */
+  /** Schedule ticks that the cron event of one minute starts: each takes about nine operations, 10,000 are allowed. */
   ticksPerEvent: 1_000,
 
-  /** Token buckets, in requests a minute; a bucket holds as much as a minute brings. */
+  /** Token buckets, in requests per minute; the capacity of a bucket is the refill of one minute. */
   keyPerMinute: 300,
   globalPerMinute: 1_500,
   referencesPerMinute: 60,
-  /** Pictures behind signed URLs that nobody has seen yet. */
+  /** First views of signed URLs, each of which starts a generation. */
   signedPerMinute: 60,
 };
 
 export type Limits = typeof LIMITS;
 
-/** LIMITS with what the var `LIMITS` changes. Throws on unknown names, and on values that are not whole numbers from 1. */
+/** Apply the var `LIMITS` to LIMITS. Throws on unknown names, and on values that are not integers of at least 1. */
 export function parseLimits(text: string | undefined): Limits {
   if (text === undefined || text.trim() === "") return LIMITS;
-  const changes = parseVar("LIMITS", text);
-  if (!isObject(changes)) throw new Error('LIMITS must be an object, as in {"keyPerMinute":60}');
+  const changes = parseVarObject("LIMITS", text, 'an object, as in {"keyPerMinute":60}');
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(LIMITS, name))
       throw new Error(`LIMITS.${name} is no limit; there are: ${Object.keys(LIMITS).join(", ")}`);
-    // All of them count something. A bucket of half a request would refuse every one.
+    // All limits are counts. A bucket with the capacity of half a request would reject every request.
     if (!Number.isSafeInteger(value) || Number(value) < 1)
       throw new Error(`LIMITS.${name} must be a whole number, at least 1`);
   }

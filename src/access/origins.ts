@@ -1,46 +1,49 @@
 /**
- * The origins of the pages that a publishable key is for: `https://example.com` as browsers send it, letter for letter, or
- * `https://*.example.com` for every name below it at any depth, though not `example.com` itself.
+ * The origins that a publishable key allows: `https://example.com` exactly as browsers send it, or
+ * `https://*.example.com` for every subdomain at any depth, but not `example.com` itself.
  */
 
 const WILDCARD = "://*.";
 
-/** Whether a text is the origin of a web page as a browser writes it: not `null`, no default port, lower case, punycode. */
+/** Check that a text is an origin as browsers serialize it: not `null`, no default port, lower case, punycode. */
 export function isOrigin(text: string): boolean {
-  return canonical(text) === text && !text.includes("*");
+  return originOf(text) === text && !text.includes("*");
 }
 
-/** What is wrong with an origin that somebody lists, in words that follow its name; undefined where nothing is. */
-export function validateOrigin(listed: string): string | undefined {
-  const one = listed.replace(WILDCARD, "://any.");
-  if (one.includes("*")) return "may have * only as its first label, as in https://*.example.com";
-  const meant = canonical(one);
-  if (meant === undefined)
+/**
+ * Validate an origin or a wildcard pattern of a key. Returns the problem, worded to follow the field's name, or
+ * undefined.
+ */
+export function validateOrigin(pattern: string): string | undefined {
+  const example = pattern.replace(WILDCARD, "://any.");
+  if (example.includes("*")) return "may have * only as its first label, as in https://*.example.com";
+  const canonical = originOf(example);
+  if (canonical === undefined)
     return "must be an origin, as in https://example.com, http://localhost:3000 or https://*.example.com";
-  const written = one === listed ? meant : meant.replace("://any.", WILDCARD);
-  if (meant !== one) return `must be written as browsers send it: ${written}`;
-  // Every page under .com, say; what else anybody can register names under, nobody can tell without a list.
-  if (one !== listed && !/^https?:\/\/any\.(?:.+\.[^.:]|localhost(?::|$))/.test(one))
+  const suggestion = example === pattern ? canonical : canonical.replace("://any.", WILDCARD);
+  if (canonical !== example) return `must be written as browsers send it: ${suggestion}`;
+  // Rejects https://*.com. Other suffixes under which the public can register names are known only from a list.
+  if (example !== pattern && !/^https?:\/\/any\.(?:.+\.[^.:]|localhost(?::|$))/.test(example))
     return "leaves too much open: at least two labels must follow the *, as in https://*.example.com";
   return undefined;
 }
 
-/** Whether a page of `origin`, the Origin header as it came, is one of those listed. */
+/** Check whether the value of an Origin header matches one of the listed origins. */
 export function allowsOrigin(listed: readonly string[], origin: string | undefined): origin is string {
-  return origin !== undefined && isOrigin(origin) && listed.some((each) => matches(each, origin));
+  return origin !== undefined && isOrigin(origin) && listed.some((pattern) => matchesPattern(pattern, origin));
 }
 
-function matches(listed: string, origin: string): boolean {
-  if (!listed.includes(WILDCARD)) return listed === origin;
-  const [scheme = "", name = ""] = listed.split(WILDCARD);
-  const start = `${scheme}://`;
-  const end = `.${name}`;
-  // Something must be between the two: the apex is another site's to list.
-  return origin.startsWith(start) && origin.endsWith(end) && origin.length > start.length + end.length;
+function matchesPattern(pattern: string, origin: string): boolean {
+  if (!pattern.includes(WILDCARD)) return pattern === origin;
+  const [scheme = "", domain = ""] = pattern.split(WILDCARD);
+  const prefix = `${scheme}://`;
+  const suffix = `.${domain}`;
+  // At least one label must match the wildcard: the apex domain has to be listed separately.
+  return origin.startsWith(prefix) && origin.endsWith(suffix) && origin.length > prefix.length + suffix.length;
 }
 
-/** The origin of a URL that has nothing else but a slash, a path or user information; undefined where there is none. */
-function canonical(text: string): string | undefined {
+/** Return the origin of an http or https URL, whatever path or user information it has; undefined if there is none. */
+function originOf(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, origin } = new URL(text);
   return protocol === "https:" || protocol === "http:" ? origin : undefined;

@@ -5,61 +5,63 @@ import { type ImageRequest, referencesOf, type Tier } from "../image/request.ts"
 import { parsePixels, pixelsOf, type Shape } from "../image/size.ts";
 import type { KeyRecord } from "./keys.ts";
 
-/** What is known of the request that a key comes with. */
+/** The facts about a request that its key's restrictions are checked against. */
 export interface PermissionContext {
-  /** The model's canonical name behind what the caller calls it, and the vendor it pins. */
+  /** The canonical name of the requested model, and the vendor that the request pins. */
   model: { name: string; vendor?: string | undefined };
-  /** The pixels that the model's tiers have. */
+  /** The pixel sizes of the model's tiers. */
   pixels?: PixelTable | undefined;
-  /** The preset that the request is made by. */
+  /** The preset used by the request. */
   preset?: string | undefined;
 }
 
-/** Throws forbidden, naming the field and what is allowed, where a request is more than its key may ask. */
-export function checkPermissions(key: KeyRecord, request: ImageRequest, wanted: PermissionContext): void {
-  permitModel(key, wanted);
-  if (key.size !== undefined) permitSize(key.size, request, wanted.pixels);
-  if (key.kind === "publishable") permitPage(request, wanted);
+/** Check a request against its key's restrictions. Throws forbidden with the field and what is allowed. */
+export function checkPermissions(key: KeyRecord, request: ImageRequest, context: PermissionContext): void {
+  enforceModel(key, context);
+  if (key.size !== undefined) enforceSize(key.size, request, context.pixels);
+  if (key.kind === "publishable") enforcePublishable(request, context);
 }
 
-/** A preset that is listed decides the model; without it, or with another, the model must be listed. */
-function permitModel({ models, presets }: KeyRecord, { model, preset }: PermissionContext): void {
+/** A listed preset decides the model; without a preset, or with another one, the model must be listed. */
+function enforceModel({ models, presets }: KeyRecord, { model, preset }: PermissionContext): void {
   if (models === undefined && presets === undefined) return;
   if (preset !== undefined && presets?.includes(preset) === true) return;
-  if (models === undefined) return refuse("preset", `must be ${oneOf(presets ?? [])} with this key`);
+  if (models === undefined) return forbid("preset", `must be ${oneOf(presets ?? [])} with this key`);
   const names = [model.name, ...(model.vendor === undefined ? [] : [`${model.vendor}/${model.name}`])];
-  if (!names.some((name) => models.includes(name))) refuse("model", `must be ${oneOf(models)} with this key`);
+  if (!names.some((name) => models.includes(name))) forbid("model", `must be ${oneOf(models)} with this key`);
 }
 
-function permitSize(most: Tier, { size, width, height }: ImageRequest, pixels: PixelTable | undefined): void {
-  if (size !== undefined && isLarger(size, most)) refuse("size", `may be ${most} at most with this key`);
+function enforceSize(max: Tier, { size, width, height }: ImageRequest, pixels: PixelTable | undefined): void {
+  if (size !== undefined && isLarger(size, max)) forbid("size", `may be ${max} at most with this key`);
   if (width === undefined && height === undefined) return;
-  // One alone is refused later, in words of its own.
-  const asked = (width ?? 1) * (height ?? 1);
-  // A tier's square, or the largest that is published of it: 1536x1024 is a 1K of some models.
-  const square = pixelsOf(undefined, most, "1:1");
-  const tables = Object.values(pixels?.[most] ?? {}).flatMap((text) => parsePixels(text) ?? []);
-  const area = Math.max(...[square, ...tables].map((shape: Shape) => shape.width * shape.height));
-  if (asked > area)
-    refuse("width", `asks for more than the ${area} pixels at most of ${most}, which is as far as this key goes`);
+  // A width or height alone is rejected later, with its own message.
+  const requestedArea = (width ?? 1) * (height ?? 1);
+  // The tier's square, or the largest size published for the tier: for some models 1536x1024 counts as 1K.
+  const square = pixelsOf(undefined, max, "1:1");
+  const tables = Object.values(pixels?.[max] ?? {}).flatMap((text) => parsePixels(text) ?? []);
+  const allowedArea = Math.max(...[square, ...tables].map((shape: Shape) => shape.width * shape.height));
+  if (requestedArea > allowedArea)
+    forbid("width", `asks for more than the ${allowedArea} pixels at most of ${max}, which is as far as this key goes`);
 }
 
-/** Everybody who opens a page has its key, so it asks for one picture from words, and what that may cost is known. */
-function permitPage(request: ImageRequest, { preset }: PermissionContext): void {
-  // Its bucket counts requests.
-  if (request.n > 1) refuse("n", "must be 1 with a publishable key");
-  // Strangers' pictures would be stored and paid for; those of a preset are the operator's choice.
+/**
+ * Every visitor of a page can read its key, so a request may only generate one picture from text: its cost is bounded.
+ */
+function enforcePublishable(request: ImageRequest, { preset }: PermissionContext): void {
+  // The rate limit counts requests, not pictures.
+  if (request.n > 1) forbid("n", "must be 1 with a publishable key");
+  // Uploads from strangers would be stored and paid for; a preset's reference pictures are the operator's choice.
   if (preset === undefined && referencesOf(request).length > 0)
-    refuse("references", "cannot be sent with a publishable key, unless a preset lets them");
-  // A vendor's own switches, its content filter among them.
+    forbid("references", "cannot be sent with a publishable key, unless a preset lets them");
+  // These include a vendor's own options, such as its content filter.
   if (Object.keys(request.providerOptions ?? {}).length > 0)
-    refuse("providerOptions", "cannot be sent with a publishable key");
+    forbid("providerOptions", "cannot be sent with a publishable key");
 }
 
 function oneOf(names: readonly string[]): string {
   return names.length === 1 ? String(names[0]) : `one of ${names.join(", ")}`;
 }
 
-function refuse(field: string, allowed: string): void {
+function forbid(field: string, allowed: string): void {
   throw new GatewayError("forbidden", `${field} ${allowed}.`, { field });
 }

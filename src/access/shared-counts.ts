@@ -1,7 +1,15 @@
 import { log } from "../log.ts";
-import { merge, fillMs, pruneSlots, newBucket, type BucketState, type OtherSlot, type Policy } from "./token-bucket.ts";
+import {
+  mergePeers,
+  fillMs,
+  pruneSlots,
+  newBucket,
+  type BucketState,
+  type OtherSlot,
+  type Policy,
+} from "./token-bucket.ts";
 
-/** What is needed of a KV namespace. */
+/** The methods used of a KV namespace. */
 export interface CountStore {
   list(options: { prefix: string; cursor?: string }): Promise<{
     keys: readonly { name: string; metadata?: unknown }[];
@@ -16,46 +24,49 @@ export interface ExchangeOptions {
   log?: typeof log;
 }
 
-/** A bucket, and how far the other isolates have been told of it. */
+/** A bucket, and the state of its exchange with the other isolates. */
 export interface CountedBucket {
   /** KV prefix of the bucket. */
   prefix: string;
   state: BucketState;
   policy: Policy;
-  /** Exchanges that failed since the last that did not. */
+  /** Failed exchanges since the last successful one. */
   failures: number;
-  /** The part of `taken` that KV has confirmed. */
-  stored: number;
+  /** The part of `consumed` that KV has confirmed. */
+  storedCount: number;
   storedAt: number;
-  /** Once the key has expired, counting starts anew under another key, or the old total would look like new growth. */
+  /** After its key has expired, counting restarts under another key: the old total would look like new growth. */
   epoch: number;
-  base: number;
+  baseCount: number;
 }
 
 const LIST_PAGES = 3;
 const LOG_EVERY_MS = 60_000;
-/** From the deepest debt to full: an older count changes nothing. KV takes no lifetime below 60 s. */
+/** The time from the deepest debt to full: an older count changes nothing. KV accepts no lifetime below 60 s. */
 const LIFETIME_IN_FILLS = 6;
 const MIN_LIFETIME_MS = 60_000;
 const MAX_LIFETIME_MS = 30 * 86_400_000;
 
-/** How one isolate tells the others through KV what it took, and hears what they took. KV keys: docs/rate-limits.md. */
-export function createExchange(config: ExchangeOptions) {
+/**
+ * Create the exchange of counts between isolates through KV: each writes what it consumed and reads the others' counts.
+ * KV keys: docs/rate-limits.md.
+ */
+export function createCountExchange(config: ExchangeOptions) {
   const { kv, log: write = log } = config;
-  let isolate: string | undefined;
+  let isolateId: string | undefined;
   let loggedAt = -Infinity;
   let unlogged = 0;
 
-  /** One bucket after the other: a request has six connections, and the vendor needs one of them. */
-  async function exchange(due: readonly CountedBucket[], now: number): Promise<void> {
+  /** One bucket at a time: a request has six connections, and the vendor call needs one of them. */
+  async function exchangeCounts(due: readonly CountedBucket[], now: number): Promise<void> {
     for (const bucket of due) {
-      const heard = await ignoreErrors("list", now, () => pull(bucket, now));
-      const told = await ignoreErrors("put", now, () => push(bucket, now));
-      bucket.failures = heard && told ? 0 : bucket.failures + 1;
+      const pulled = await ignoreErrors("list", now, () => pull(bucket, now));
+      const pushed = await ignoreErrors("put", now, () => push(bucket, now));
+      bucket.failures = pulled && pushed ? 0 : bucket.failures + 1;
     }
   }
 
-  /** Reads all other isolates' counts in one list, from the metadata: 1 call where keys would cost a get each. */
+  /** Read all other isolates' counts from the metadata of one list: one call, where values would cost a get per key. */
   async function pull(bucket: CountedBucket, now: number): Promise<void> {
     const others: OtherSlot[] = [];
     let cursor: string | undefined;
@@ -63,35 +74,39 @@ export function createExchange(config: ExchangeOptions) {
       const listed = await kv.list({ prefix: bucket.prefix, ...(cursor === undefined ? {} : { cursor }) });
       for (const { name, metadata } of listed.keys) {
         const slot = name.slice(bucket.prefix.length);
-        const other = isolate !== undefined && slot.startsWith(isolate) ? undefined : readSlot(slot, metadata);
+        const other = isolateId !== undefined && slot.startsWith(isolateId) ? undefined : readSlot(slot, metadata);
         if (other !== undefined) others.push(other);
       }
       cursor = listed.list_complete ? undefined : listed.cursor;
       if (cursor === undefined) break;
     }
-    merge(bucket.state, bucket.policy, others, Math.max(now, bucket.state.last));
+    mergePeers(bucket.state, bucket.policy, others, Math.max(now, bucket.state.last));
     pruneSlots(bucket.state, now - lifetimeMs(bucket.policy) - LOG_EVERY_MS);
   }
 
-  /** Writes this isolate's own key, which nobody else writes: no growth of others can be overwritten. */
+  /** Write this isolate's own key, which no other isolate writes, so that no growth is overwritten. */
   async function push(bucket: CountedBucket, now: number): Promise<void> {
     const { state, policy } = bucket;
     const { consumed } = state;
-    if (consumed === bucket.stored) return;
+    if (consumed === bucket.storedCount) return;
     const lifetime = lifetimeMs(policy);
     if (now - bucket.storedAt > lifetime) {
       bucket.epoch++;
-      bucket.base = bucket.stored;
+      bucket.baseCount = bucket.storedCount;
     }
-    isolate ??= crypto.randomUUID().slice(0, 13);
-    const metadata = { count: consumed - bucket.base, tokens: Math.round(state.tokens * 1000) / 1000, at: state.last };
-    const key = `${bucket.prefix}${isolate}.${bucket.epoch}`;
+    isolateId ??= crypto.randomUUID().slice(0, 13);
+    const metadata = {
+      count: consumed - bucket.baseCount,
+      tokens: Math.round(state.tokens * 1000) / 1000,
+      at: state.last,
+    };
+    const key = `${bucket.prefix}${isolateId}.${bucket.epoch}`;
     await kv.put(key, "", { expirationTtl: Math.ceil(lifetime / 1000), metadata });
-    bucket.stored = consumed;
+    bucket.storedCount = consumed;
     bucket.storedAt = now;
   }
 
-  /** KV down, full or slow costs accuracy, never a request; it is said once a minute, without keys. */
+  /** An unavailable, full or slow KV costs accuracy, never a request. It is logged once a minute, without keys. */
   async function ignoreErrors(operation: string, now: number, call: () => Promise<void>): Promise<boolean> {
     try {
       await call();
@@ -109,13 +124,22 @@ export function createExchange(config: ExchangeOptions) {
     }
   }
 
-  return exchange;
+  return exchangeCounts;
 }
 
-/** A full bucket that nobody has been told of. */
-export function newCounted(name: string, id: string, policy: Policy, now: number): CountedBucket {
+/** Create a full bucket that has not been exchanged yet. */
+export function newCountedBucket(name: string, id: string, policy: Policy, now: number): CountedBucket {
   const prefix = `rl/${name}/${encodeURIComponent(id.toWellFormed())}/`;
-  return { prefix, state: newBucket(policy, now), policy, failures: 0, stored: 0, storedAt: now, epoch: 0, base: 0 };
+  return {
+    prefix,
+    state: newBucket(policy, now),
+    policy,
+    failures: 0,
+    storedCount: 0,
+    storedAt: now,
+    epoch: 0,
+    baseCount: 0,
+  };
 }
 
 function lifetimeMs(policy: Policy): number {
@@ -126,10 +150,10 @@ function lifetimeMs(policy: Policy): number {
 function readSlot(slot: string, metadata: unknown): OtherSlot | undefined {
   if (typeof metadata !== "object" || metadata === null) return undefined;
   const { count, tokens, at } = metadata as Record<string, unknown>;
-  if (!isFinite(count) || !isFinite(tokens) || !isFinite(at) || count < 0) return undefined;
+  if (!isFiniteNumber(count) || !isFiniteNumber(tokens) || !isFiniteNumber(at) || count < 0) return undefined;
   return { slot, count, tokens, at };
 }
 
-function isFinite(value: unknown): value is number {
+function isFiniteNumber(value: unknown): value is number {
   return Number.isFinite(value);
 }

@@ -1,30 +1,31 @@
 /**
- * A token bucket, and the arithmetic by which many isolates share one without a compare-and-set: each counts only what it
- * took itself, tells the others that grow-only count now and then, and subtracts the growth of theirs from its own tokens.
- * What was admitted twice becomes debt, so it is paid back instead of forgotten. No clock and no I/O: `now` is in ms.
+ * A token bucket, and the arithmetic by which many isolates share one without a compare-and-set: each isolate counts
+ * only its own takes, publishes that grow-only count from time to time, and subtracts the growth of the others' counts
+ * from its own tokens. Tokens admitted twice become debt, so they are paid back, not lost. No clock and no I/O: `now`
+ * is in ms.
  */
 
-/** How much at once (`capacity`, in tokens) and how much in the long run (`perMinute`). */
+/** The burst size (`capacity`, in tokens) and the sustained rate (`perMinute`). */
 export interface Policy {
   capacity: number;
   perMinute: number;
 }
 
-/** What one isolate knows of one bucket; the functions below change it in place. */
+/** The state of one bucket in one isolate; the functions below change it in place. */
 export interface BucketState {
   /** May be negative: debt. */
   tokens: number;
-  /** Refill that found the bucket full since the last `absorb`; others' takes of that time use it up first. */
+  /** Refill lost to a full bucket since the last `mergePeers`; other isolates' takes of that time consume it first. */
   spillover: number;
-  /** The time up to which `tokens` is refilled. */
+  /** The time of the last refill. */
   last: number;
-  /** Everything this isolate took; what is told of it only grows. */
+  /** All tokens that this isolate consumed; the published count only grows. */
   consumed: number;
-  /** Undefined until the first `absorb`. */
+  /** Undefined until the first `mergePeers`. */
   peers: Map<string, { count: number; at: number }> | undefined;
 }
 
-/** Another isolate's count, and what it thought was left at its own time `at`. */
+/** Another isolate's count, and its token balance at its own time `at`. */
 export interface OtherSlot {
   slot: string;
   count: number;
@@ -32,75 +33,79 @@ export interface OtherSlot {
   at: number;
 }
 
-interface Taken {
+interface TakeResult {
   admitted: boolean;
   /** Whole tokens left, never negative. */
   remaining: number;
-  /** Refused: seconds until the cost is there (Infinity: it never will be). Admitted: seconds until the bucket is full. */
+  /** Rejected: seconds until the cost is available (Infinity: never). Admitted: seconds until the bucket is full. */
   resetSeconds: number;
 }
 
-/** KV may answer with what was true this long ago: refill of that time waits for takes that are yet to be heard of. */
+/** KV reads may be this stale: refill of that time is kept for takes that have not been reported yet. */
 const STALE_MS = 60_000;
 const DEBT_IN_CAPACITIES = 5;
-/** A step back up to here is waited out, or a clock that swings would refill the same minute twice. */
+/** A clock step back of up to this is waited out: a clock that swings would otherwise refill the same minute twice. */
 const CLOCK_TOLERANCE_MS = 60_000;
-/** A writer whose clock runs further ahead than this is not believed. */
+/** Balances from a clock further ahead than this are ignored. */
 const SKEW_MS = 5_000;
-/** Binary fractions: a client that waited exactly as told must not miss by 1e-15 of a token. */
+/** Floating-point error: a client that waited exactly as long as reported must not miss by 1e-15 of a token. */
 const ROUNDING = 1e-6;
 
-/** A full bucket that knows of no other isolate. */
+/** Create a full bucket without data of other isolates. */
 export function newBucket(policy: Policy, now: number): BucketState {
   return { tokens: policy.capacity, spillover: 0, last: now, consumed: 0, peers: undefined };
 }
 
-/** Milliseconds from empty to full. */
+/** Return the milliseconds from empty to full. */
 export function fillMs(policy: Policy): number {
   return (policy.capacity / policy.perMinute) * 60_000;
 }
 
-/** Takes `cost` tokens if they are all there; a cost above the capacity never is. */
-export function take(state: BucketState, policy: Policy, cost: number, now: number): Taken {
+/** Take `cost` tokens if all are available; a cost above the capacity never is. */
+export function take(state: BucketState, policy: Policy, cost: number, now: number): TakeResult {
   refill(state, policy, 0, now);
-  const wanted = cost > 0 ? cost : 0;
+  const needed = cost > 0 ? cost : 0;
   const perSecond = policy.perMinute / 60;
-  const admitted = wanted === 0 || state.tokens + ROUNDING >= wanted;
+  const admitted = needed === 0 || state.tokens + ROUNDING >= needed;
   if (admitted) {
-    state.tokens -= wanted;
-    state.consumed += wanted;
+    state.tokens -= needed;
+    state.consumed += needed;
   }
-  const missing = (admitted ? policy.capacity : wanted) - state.tokens;
+  const missing = (admitted ? policy.capacity : needed) - state.tokens;
   const behind = Math.max(0, state.last - now) / 1000;
   return {
     admitted,
     remaining: Math.max(0, Math.floor(state.tokens + ROUNDING)),
-    resetSeconds: !admitted && wanted > policy.capacity ? Infinity : missing > 0 ? missing / perSecond + behind : 0,
+    resetSeconds: !admitted && needed > policy.capacity ? Infinity : missing > 0 ? missing / perSecond + behind : 0,
   };
 }
 
-/** Undoes a `take` of `cost` that was admitted in this same turn: once `taken` has been told, it must not shrink. */
+/**
+ * Undo an admitted `take` of `cost` in the same turn of the event loop: once `consumed` is published, it must not
+ * shrink.
+ */
 export function putBack(state: BucketState, policy: Policy, cost: number): void {
   state.consumed -= cost;
   state.tokens = Math.min(policy.capacity, state.tokens + cost);
 }
 
 /**
- * Takes in what the other isolates told: subtracts their growth, and believes the poorest of them about what is left.
- * Stale, repeated or missing slots do no harm: counts only grow, and what another isolate has left, plus the refill since,
- * is never less than the truth, for what it had not heard of can only lower it.
+ * Merge other isolates' counts: subtract their growth, and cap the tokens at the lowest balance reported. Stale,
+ * repeated or missing slots do no harm: counts only grow, and another isolate's balance plus the refill since then is
+ * never below the true one, because takes that it has not seen can only lower it.
  */
-export function merge(state: BucketState, policy: Policy, others: readonly OtherSlot[], now: number): void {
-  const first = state.peers === undefined;
-  const seen = (state.peers ??= new Map());
+export function mergePeers(state: BucketState, policy: Policy, others: readonly OtherSlot[], now: number): void {
+  const isFirstMerge = state.peers === undefined;
+  const peers = (state.peers ??= new Map());
   let growth = 0;
   let lowestBalance = Infinity;
   for (const other of others) {
-    const known = seen.get(other.slot);
-    if (known !== undefined) growth += Math.max(0, other.count - known.count);
-    // At first sight an old count says little; one that turns up later is an isolate that has just begun.
-    else if (!first) growth += Math.min(other.count, policy.capacity);
-    seen.set(other.slot, { count: Math.max(other.count, known?.count ?? 0), at: now });
+    const previous = peers.get(other.slot);
+    if (previous !== undefined) growth += Math.max(0, other.count - previous.count);
+    // In the first merge an old count is not new growth; a slot that appears later belongs to an isolate that has just
+    // started.
+    else if (!isFirstMerge) growth += Math.min(other.count, policy.capacity);
+    peers.set(other.slot, { count: Math.max(other.count, previous?.count ?? 0), at: now });
     const ageMs = now - other.at;
     if (ageMs >= -SKEW_MS) {
       lowestBalance = Math.min(lowestBalance, other.tokens + (Math.max(0, ageMs) / 60_000) * policy.perMinute);
@@ -111,17 +116,17 @@ export function merge(state: BucketState, policy: Policy, others: readonly Other
   state.tokens = Math.max(-DEBT_IN_CAPACITIES * policy.capacity, Math.min(state.tokens, lowestBalance));
 }
 
-/** Forgets slots nobody listed since `before`, so that isolates come and go without filling memory. */
+/** Delete slots not listed since `before`, so that isolates that come and go do not fill the memory. */
 export function pruneSlots(state: BucketState, before: number): void {
   for (const [slot, { at }] of state.peers ?? []) if (at < before) state.peers?.delete(slot);
 }
 
-/** Refill and subtract together, then cap: capping first would lose refill that others have already used. */
+/** Refill and subtract together, then cap: capping first would lose refill that other isolates have already used. */
 function refill(state: BucketState, policy: Policy, growth: number, now: number): void {
   const elapsedMs = now - state.last;
   let tokens = state.tokens - growth;
   if (elapsedMs > 0) tokens += (elapsedMs / 60_000) * policy.perMinute;
-  // A clock set back for good starts the count anew from there; nothing is added by the step itself.
+  // After a larger step back, counting restarts from the new time; the step itself adds nothing.
   if (elapsedMs > 0 || elapsedMs < -CLOCK_TOLERANCE_MS) state.last = now;
   if (growth > 0) {
     tokens += state.spillover;

@@ -1,45 +1,49 @@
 import { GatewayError } from "../errors.ts";
-import type { Answer } from "./generate.ts";
+import { type Candidates, selectCandidates } from "../models/candidates.ts";
+import { deleteJob, type Generation, putJob } from "../store/jobs.ts";
 import { settleAll } from "../store/objects.ts";
-import { deleteJob, putJob, type StoredJob } from "../store/jobs.ts";
-import { removeFromOwnerIndex, addToOwnerIndex } from "../store/owner-index.ts";
+import { addToOwnerIndex, removeFromOwnerIndex } from "../store/owner-index.ts";
 import { deletePictures } from "../store/pictures.ts";
 import { deleteQueued, putQueued, type StoredRecord } from "../store/records.ts";
-import { endTick } from "../store/tick-retention.ts";
-import { selectCandidates } from "../models/candidates.ts";
-import type { Job } from "./generation.ts";
+import { recordTickPicture } from "../store/tick-retention.ts";
+import type { GenerationResult } from "./generate.ts";
+import type { Runtime } from "./generation.ts";
 import { newRecord, publicRecord } from "./records.ts";
 
-/** What goes through the queue. */
+/** A message of the queue. */
 export interface JobMessage {
   generation: string;
 }
 
 /**
- * Puts a job into the queue, to be drawn whether or not anybody waits for it, and answers its record. Throws what it can
- * never be drawn for, or internal (503) where R2 or the queue refuses it; then nothing is left of it.
+ * Put a generation into the queue as a job and return its record. Throws if no vendor can serve it, or internal (503) if R2
+ * or the queue does not accept it; then nothing is left of it.
  */
-export async function enqueue(job: Job): Promise<Answer> {
-  const { id, asked, dialect, principal, origin, receivedAt, hoisted, tick, env } = job;
+export async function enqueue(
+  generation: Generation,
+  runtime: Runtime,
+  selected?: Candidates,
+): Promise<GenerationResult> {
+  const { parsed, dialect, origin, uploads } = generation;
   try {
-    // What nobody can draw is told at once.
-    const [{ request }] = selectCandidates(asked, dialect, job);
-    const record = { ...newRecord(job, "queued"), model: request.model };
-    await submit(env, { id, asked, dialect, principal, origin, receivedAt, hoisted, tick }, record);
+    // A request that no vendor can serve is rejected now.
+    const [{ request }] = selected ?? selectCandidates(parsed, dialect, runtime);
+    const record = { ...newRecord(generation, "queued"), model: request.model };
+    await submit(runtime.env, generation, record);
     return { record: publicRecord(record, origin) };
   } catch (error) {
-    job.waitUntil(deletePictures(env.BUCKET, hoisted));
+    runtime.waitUntil(deletePictures(runtime.env.BUCKET, uploads));
     throw error;
   }
 }
 
-async function submit({ BUCKET, QUEUE }: Job["env"], job: StoredJob, record: StoredRecord): Promise<void> {
-  const { id } = job;
+async function submit({ BUCKET, QUEUE }: Runtime["env"], generation: Generation, record: StoredRecord): Promise<void> {
+  const { id } = generation;
   try {
-    // First: whoever finds a record relies on its job.
-    await putJob(BUCKET, job, Date.now());
+    // The job first: a reader of the record relies on it.
+    await putJob(BUCKET, generation, Date.now());
     await settleAll([putQueued(BUCKET, record), addToOwnerIndex(BUCKET, record)]);
-    await send(QUEUE, id);
+    await sendMessage(QUEUE, id);
   } catch (cause) {
     await Promise.allSettled([deleteQueued(BUCKET, id), removeFromOwnerIndex(BUCKET, record), deleteJob(BUCKET, id)]);
     const message = "The request could not be queued; nothing was drawn.";
@@ -47,14 +51,14 @@ async function submit({ BUCKET, QUEUE }: Job["env"], job: StoredJob, record: Sto
   }
 }
 
-/** Sends the message that has it drawn. More than one is no harm. */
-export async function send(queue: Queue, id: string): Promise<void> {
+/** Send the message of a job. A second message does no harm. */
+export async function sendMessage(queue: Queue, id: string): Promise<void> {
   await queue.send({ generation: id } satisfies JobMessage, { contentType: "json" });
 }
 
-/** Removes what is not needed once its record has ended. */
-export async function forget(bucket: R2Bucket, id: string, job: StoredJob | null): Promise<void> {
-  if (job?.tick !== undefined) await endTick(bucket, job.tick, id);
-  if (job !== null) await deletePictures(bucket, job.hoisted);
+/** Delete a job whose generation has ended, with its reference pictures, and complete its tick. */
+export async function cleanUpJob(bucket: R2Bucket, id: string, job: Generation | null): Promise<void> {
+  if (job?.tick !== undefined) await recordTickPicture(bucket, job.tick, id);
+  if (job !== null) await deletePictures(bucket, job.uploads);
   await deleteJob(bucket, id);
 }

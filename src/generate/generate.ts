@@ -1,39 +1,74 @@
-import { selectCandidates } from "../models/candidates.ts";
-import { Drawing } from "./failover.ts";
-import { Generation } from "./recorder.ts";
-import type { Job } from "./generation.ts";
-import { isPassThrough, passThrough, type Raw } from "./pass-through.ts";
-import { References } from "./references.ts";
 import type { GenerationRecord } from "../image/record.ts";
+import { referencesOf } from "../image/request.ts";
+import { type Candidates, selectCandidates } from "../models/candidates.ts";
+import type { Generation } from "../store/jobs.ts";
 import { deletePictures } from "../store/pictures.ts";
+import { callWithFailover } from "./failover.ts";
+import type { Mode, Runtime } from "./generation.ts";
+import { canPassThrough, passThrough, type PassThroughBody } from "./pass-through.ts";
+import { Recorder, type VendorSelected } from "./recorder.ts";
+import { ReferenceCache } from "./references.ts";
 
-/** What to answer: the record of a finished generation, or a vendor's bytes while it goes on. */
-export interface Answer {
+export interface GenerateOptions {
+  mode: Mode;
+  /** Candidates that the caller has selected already. */
+  candidates?: Candidates | undefined;
+  /** Called when a vendor is selected, and again on failover, so that error answers can name it too. */
+  onVendorSelected?: VendorSelected | undefined;
+}
+
+/** The record of a generation that has ended, or the vendor's bytes while it still runs. */
+export interface GenerationResult {
   record: GenerationRecord;
-  raw?: Raw | undefined;
+  body?: PassThroughBody | undefined;
 }
 
 /**
- * The pipeline: find who can draw, have one of them draw, keep its pictures, write the record. Throws a GatewayError; the
- * record then says failed. Work goes on when the caller no longer waits.
+ * Run a generation: select the vendors that can serve it, record its start, call them until one has generated the pictures,
+ * store the pictures, record the end. Throws a GatewayError; the record then says failed. The work continues after the
+ * client has left.
  */
-export async function generate(job: Job): Promise<Answer> {
-  const references = new References(job);
-  const work = run(new Generation(job), references);
-  const ended = work.then(({ raw }) => raw?.done).catch(() => undefined);
-  job.waitUntil(ended.then(() => Promise.all([references.drop(), deletePictures(job.env.BUCKET, job.hoisted)])));
-  return work;
+export function generate(
+  generation: Generation,
+  runtime: Runtime,
+  options: GenerateOptions,
+): Promise<GenerationResult> {
+  const hasReferences = referencesOf(generation.parsed.request).length > 0;
+  const references = hasReferences ? new ReferenceCache(generation, runtime) : undefined;
+  const result = run(generation, runtime, references, options);
+  runtime.waitUntil(cleanUp(generation, runtime, references, result));
+  return result;
 }
 
-async function run(generation: Generation, references: References): Promise<Answer> {
-  const { job } = generation;
+async function run(
+  generation: Generation,
+  runtime: Runtime,
+  references: ReferenceCache | undefined,
+  { mode, candidates: selected, onVendorSelected }: GenerateOptions,
+): Promise<GenerationResult> {
+  const recorder = new Recorder(generation, runtime, mode, onVendorSelected);
   try {
-    const routes = selectCandidates(job.asked, job.dialect, job);
-    await generation.begin();
-    const drawing = new Drawing(generation, routes, references);
-    const raw = isPassThrough(routes[0], job) ? await passThrough(generation, drawing) : await drawing.draw();
-    return { record: generation.public, raw };
+    const candidates = selected ?? selectCandidates(generation.parsed, generation.dialect, runtime);
+    await recorder.start();
+    recorder.selectVendor(candidates[0]);
+    const run = { generation, runtime, mode, candidates, references, recorder };
+    // A shared generation is answered from R2: every client gets the same bytes.
+    const first = mode.kind === "direct" && canPassThrough(run) ? await passThrough(run) : undefined;
+    if (first !== undefined && "body" in first) return { record: recorder.publicRecord, body: first };
+    await recorder.succeed(await callWithFailover(run, first));
+    return { record: recorder.publicRecord };
   } catch (thrown) {
-    throw await generation.fail(thrown);
+    throw await recorder.fail(thrown);
   }
+}
+
+/** Delete the reference pictures once the generation has ended, and the client's stream with it. Never throws. */
+async function cleanUp(
+  { uploads }: Generation,
+  { env }: Runtime,
+  references: ReferenceCache | undefined,
+  result: Promise<GenerationResult>,
+): Promise<void> {
+  await result.then(({ body }) => body?.done).catch(() => undefined);
+  await Promise.all([references?.deleteDownloads(), deletePictures(env.BUCKET, uploads)]);
 }

@@ -1,53 +1,40 @@
 import { spillTo } from "../store/pictures.ts";
 import { ClientStream } from "../stream/client-stream.ts";
-import type { Candidate } from "../models/candidates.ts";
-import type { Drawing } from "./failover.ts";
-import type { Generation } from "./recorder.ts";
-import type { Job } from "./generation.ts";
+import type { FailedCall } from "./generation.ts";
+import { callVendor, type Run } from "./vendor-call.ts";
 
 /** A vendor's bytes on their way to the client. */
-export interface Raw {
+export interface PassThroughBody {
   body: ReadableStream<Uint8Array>;
   contentType: string;
   /** Settles when the generation has ended. */
   done: Promise<unknown>;
 }
 
-/** Whether the client speaks the language of the vendor that is asked first, and that vendor's answers are passed on. */
-export function isPassThrough({ target: { provider } }: Candidate, { dialect, owned, asked }: Job): boolean {
-  // What others rely on is answered to all of them alike, from what is stored.
-  return provider.passThrough === true && provider.name === dialect && owned !== true && asked.stream !== true;
+/** True if the client speaks the dialect of the first candidate, and that vendor's answers are passed on unchanged. */
+export function canPassThrough({ generation, candidates }: Run): boolean {
+  const { provider } = candidates[0].endpoint;
+  return provider.passThrough === true && provider.name === generation.dialect && generation.parsed.stream !== true;
 }
 
-/** The first vendor's bytes as they are; undefined where another vendor drew in its place before any had gone out. */
-export async function passThrough(generation: Generation, drawing: Drawing): Promise<Raw | undefined> {
-  const { id, env, config, asked } = generation.job;
-  const { holdBytes, clientStallMs, answerBytes } = config.limits;
-  const tap = new ClientStream({
-    holdBytes,
-    stallMs: clientStallMs,
-    spill: () => spillTo(env.BUCKET, id, answerBytes),
+/** Call the first candidate and pass its bytes to the client unchanged. A call that fails before any byte is returned. */
+export async function passThrough(run: Run): Promise<PassThroughBody | FailedCall> {
+  const { generation, runtime, recorder } = run;
+  const { holdBytes, clientStallMs, answerBytes } = runtime.config.limits;
+  const spill = () => spillTo(runtime.env.BUCKET, generation.id, answerBytes);
+  const client = new ClientStream({ holdBytes, stallMs: clientStallMs, spill });
+  const { n } = generation.parsed.request;
+  const done = callVendor(run, { candidateIndex: 0, n }, client).then(async (result) => {
+    if (!("error" in result)) {
+      // The client has its picture, also if the end cannot be recorded.
+      await recorder.succeed([result]).catch((error: unknown) => recorder.logWriteFailure(error));
+      return client.close();
+    }
+    if (!client.flushed) return result;
+    const error = await recorder.fail(result.error);
+    // After an error of our own the vendor's answer is complete: only the copy in R2 is missing.
+    return error.code === "internal" ? client.close() : client.abort();
   });
-  const until = drawing.deadline();
-  const done = drawing.exchange({ n: asked.request.n, at: 0, until }, tap).then(
-    async (result) => {
-      // The client has its picture, whether or not that can be noted.
-      await generation.succeed([result]).catch((error: unknown) => generation.tellLost(error));
-      await tap.close();
-    },
-    async (thrown: unknown) => {
-      if (!tap.flushed) throw thrown;
-      const error = await generation.fail(thrown);
-      // What could not be stored came whole all the same: the client has its picture.
-      await (error.code === "internal" ? tap.close() : tap.abort());
-    },
-  );
-  try {
-    await Promise.race([tap.started, done]);
-  } catch (thrown) {
-    const at = await drawing.next(thrown, { at: 0, until });
-    if (at === undefined) throw drawing.error ?? thrown;
-    return drawing.draw(at, until);
-  }
-  return { body: tap.readable, contentType: tap.contentType, done };
+  const failed = await Promise.race([client.started, done]);
+  return failed ?? { body: client.readable, contentType: client.contentType, done };
 }

@@ -1,184 +1,167 @@
-import { GatewayError, redact, toGatewayError } from "../errors.ts";
-import { log } from "../log.ts";
-import { settleAll, retryOnce } from "../store/objects.ts";
+import { GatewayError, toGatewayError } from "../errors.ts";
+import { redact, log } from "../log.ts";
+import type { Attempt, GenerationRecord, Timings } from "../image/record.ts";
+import type { Candidate } from "../models/candidates.ts";
 import { createdAtOf } from "../store/ids.ts";
+import type { Generation } from "../store/jobs.ts";
+import { retryOnce, settleAll } from "../store/objects.ts";
 import { addToOwnerIndex } from "../store/owner-index.ts";
+import { deletePictures, pictureKeys } from "../store/pictures.ts";
 import {
   deleteStart,
-  START_RECORD_AFTER_MS,
+  heartbeat,
   putEnd,
   putStart,
+  START_RECORD_AFTER_MS,
   type StoredRecord,
-  heartbeat,
 } from "../store/records.ts";
-import type { Job } from "./generation.ts";
-import type { GenerationRecord, Timings } from "../image/record.ts";
-import { deletePictures } from "../store/pictures.ts";
-import type { Candidate } from "../models/candidates.ts";
-import type { Exchanged } from "./vendor-call.ts";
-import { newRecord, publicRecord, usageOf } from "./records.ts";
+import {
+  AlreadyStartedError,
+  type CallResult,
+  type Mode,
+  NotStartedError,
+  RetryLaterError,
+  type Runtime,
+} from "./generation.ts";
+import { eventOf, newRecord, publicRecord, usageOf } from "./records.ts";
 
-/** Thrown where a generation could not begin: no vendor was asked, and there is no record of that. */
-class NotBegun extends GatewayError {}
+/** Receives the record when its vendor is known; the object is the record itself, and changes until the generation ends. */
+export type VendorSelected = (record: Pick<GenerationRecord, "vendor" | "model" | "warnings">) => void;
 
-/** Thrown where somebody else has begun the same generation: its record is theirs. */
-export class AlreadyBegun extends NotBegun {
-  constructor() {
-    super("idempotency_conflict", "This generation is being drawn already.", { retryable: true });
-  }
+/** A vendor call in a record while it runs. */
+export interface RunningAttempt {
+  /** The vendor's headers have come. */
+  answered(): void;
+  end(result: CallResult | GatewayError): void;
 }
 
-/** What R2 is told of a generation: that it runs, that it goes on, how it ended, and whose it is. */
-export class Notes {
-  private readonly job: Job;
+/**
+ * The only object of a run that changes: the generation's record, and its life in R2 (start, heartbeats, end, owner index).
+ * A direct generation that ends within a second is written once.
+ */
+export class Recorder {
+  private readonly generation: Generation;
+  private readonly runtime: Runtime;
+  private readonly mode: Mode;
+  private readonly onVendorSelected: VendorSelected | undefined;
   private readonly record: StoredRecord;
-  private readonly timer: ReturnType<typeof setTimeout>;
-  private heartbeat: ReturnType<typeof setInterval> | undefined;
-  private listed: Promise<void> | undefined;
+  private readonly timings: Timings = { request: 0, references: 0, drawing: 0, converting: 0, total: 0 };
+  private pictureCount = 0;
+  private startTimer: ReturnType<typeof setTimeout> | undefined;
+  private heartbeatTimer: ReturnType<typeof setInterval> | undefined;
+  private indexed: Promise<void> | undefined;
 
-  /** The record is noted as it is at the time. */
-  constructor(job: Job, record: StoredRecord) {
-    this.job = job;
-    this.record = record;
-    // One that ends sooner is noted once, at its end.
-    const dueMs = Math.max(0, createdAtOf(job.id) + START_RECORD_AFTER_MS - Date.now());
-    this.timer = setTimeout(() => job.waitUntil(this.note()), dueMs);
-  }
-
-  /** Where others rely on it, notes that it begins; throws NotBegun where that cannot be. */
-  async begin(): Promise<void> {
-    const { id, env, owned, queued, config, waitUntil } = this.job;
-    if (owned !== true) return;
-    clearTimeout(this.timer);
-    const [began] = await settleAll([putStart(env.BUCKET, this.record), this.list()]).catch(async (cause: unknown) => {
-      // It may be there all the same. A message that came twice has two who begin, and it may be the other's.
-      if (queued !== true) await this.takeBack();
-      const message = "The generation could not be noted; nothing was drawn.";
-      throw new NotBegun("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
-    });
-    if (!began) throw new AlreadyBegun();
-    const sign = () => waitUntil(heartbeat(env.BUCKET, id).catch((error: unknown) => this.tellLost(error)));
-    this.heartbeat = setInterval(sign, config.limits.leaseMs / 3);
-  }
-
-  /** As if it had not begun: it will be, another time. */
-  async takeBack(): Promise<void> {
-    this.rest();
-    const { id, env } = this.job;
-    await deleteStart(env.BUCKET, id).catch((error: unknown) => this.tellLost(error));
-  }
-
-  /** Notes its end. Throws where that cannot be written. */
-  async end(): Promise<void> {
-    this.rest();
-    const { BUCKET } = this.job.env;
-    await Promise.all([retryOnce(() => putEnd(BUCKET, this.record)), this.list()]);
-  }
-
-  /** Tells the operator of what could not be written. */
-  tellLost(error: unknown): void {
-    log("record.failed", { generation: this.job.id, error: redact(String(error), this.job.config.secrets) });
-  }
-
-  private rest(): void {
-    clearTimeout(this.timer);
-    clearInterval(this.heartbeat);
-  }
-
-  /** Notes that it runs; a note that fails is no reason to stop. */
-  private async note(): Promise<void> {
-    const start = putStart(this.job.env.BUCKET, this.record).catch((error: unknown) => this.tellLost(error));
-    await Promise.all([start, this.list()]);
-  }
-
-  /** Notes whose it is, once; it is there by its id all the same. */
-  private list(): Promise<void> {
-    const { queued, env } = this.job;
-    this.listed ??= queued
-      ? Promise.resolve()
-      : addToOwnerIndex(env.BUCKET, this.record).catch((error: unknown) => this.tellLost(error));
-    return this.listed;
-  }
-}
-
-/** A generation while it runs, and its record. */
-export class Generation {
-  readonly job: Job;
-  readonly record: StoredRecord;
-  private readonly stages: Timings = { request: 0, references: 0, drawing: 0, converting: 0, total: 0 };
-  private readonly notes: Notes;
-
-  constructor(job: Job) {
+  constructor(generation: Generation, runtime: Runtime, mode: Mode, onVendorSelected?: VendorSelected) {
     const now = Date.now();
-    this.job = job;
-    this.stages.request = now - job.receivedAt;
-    this.record = { ...newRecord(job, "running"), startedAt: new Date(now).toISOString() };
-    this.notes = new Notes(job, this.record);
-  }
-
-  /** To be called before any vendor is asked. Where others rely on it, throws NotBegun. */
-  begin(): Promise<void> {
-    return this.notes.begin();
+    this.generation = generation;
+    this.runtime = runtime;
+    this.mode = mode;
+    this.onVendorSelected = onVendorSelected;
+    this.record = { ...newRecord(generation, "running"), startedAt: new Date(now).toISOString() };
+    this.timings.request = now - generation.receivedAt;
   }
 
   /** The record as clients see it. */
-  get public(): GenerationRecord {
-    return publicRecord(this.record, this.job.origin);
+  get publicRecord(): GenerationRecord {
+    return publicRecord(this.record, this.generation.origin);
   }
 
-  /** Notes who is asked now, and what that vendor is not asked for; `before` is the one that did not draw. */
-  ask({ target, request, warnings }: Candidate, before?: { vendor: string; error: GatewayError }): void {
-    const { record, job } = this;
-    const { name } = target.provider;
-    record.vendor = name;
-    record.model = request.model;
-    const moved = before && `${before.vendor} did not draw it (${before.error.code}); ${name} was asked`;
-    this.warn(...warnings, ...(moved === undefined ? [] : [moved]));
-    job.chosen?.(record);
+  /** Record the start: of a direct generation after a second, else at once. Throws NotStartedError; then no vendor may be called. */
+  async start(): Promise<void> {
+    const { id } = this.generation;
+    const { env, config, waitUntil } = this.runtime;
+    if (this.mode.kind === "direct") {
+      const dueMs = Math.max(0, createdAtOf(id) + START_RECORD_AFTER_MS - Date.now());
+      this.startTimer = setTimeout(() => waitUntil(this.writeLateStart()), dueMs);
+      return;
+    }
+    const [started] = await settleAll([putStart(env.BUCKET, this.record), this.indexOwner()]).catch(
+      async (cause: unknown) => {
+        // The put may have succeeded despite the error. Of a redelivered message the start record may be the other consumer's.
+        if (this.mode.kind !== "queued") await this.rollbackStart();
+        const message = "The generation could not be noted; nothing was drawn.";
+        throw new NotStartedError("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
+      },
+    );
+    if (!started) throw new AlreadyStartedError();
+    const beat = () => waitUntil(heartbeat(env.BUCKET, id).catch((error: unknown) => this.logWriteFailure(error)));
+    this.heartbeatTimer = setInterval(beat, config.limits.leaseMs / 3);
   }
 
-  /** Notes what was dropped or rewritten, once. */
+  /** Record the vendor that is called now, and its warnings. `failed` is the vendor that was called before it. */
+  selectVendor({ endpoint, request, warnings }: Candidate, failed?: { vendor: string; error: GatewayError }): void {
+    const { name } = endpoint.provider;
+    this.record.vendor = name;
+    this.record.model = request.model;
+    this.warn(...warnings);
+    if (failed !== undefined) this.warn(`${failed.vendor} did not draw it (${failed.error.code}); ${name} was asked`);
+    this.onVendorSelected?.(this.record);
+  }
+
+  /** Add warnings, each of them once. */
   warn(...warnings: readonly string[]): void {
     this.record.warnings = [...new Set([...this.record.warnings, ...warnings])];
   }
 
-  /** Counts what a stage took, in milliseconds. */
+  /** Add the duration of `work` to a stage. */
   async timed<T>(stage: keyof Timings, work: Promise<T>): Promise<T> {
     const from = Date.now();
-    return work.finally(() => (this.stages[stage] += Date.now() - from));
+    return work.finally(() => (this.timings[stage] += Date.now() - from));
   }
 
-  /** Ends it with the pictures of all its calls. Throws where that cannot be written. */
-  async succeed(results: readonly Exchanged[]): Promise<void> {
+  /** Add an attempt: a vendor call that is made. */
+  startAttempt(vendor: string): RunningAttempt {
+    const from = Date.now();
+    const attempt: Attempt = { vendor, ms: 0 };
+    this.record.attempts.push(attempt);
+    return {
+      answered: () => (attempt.waitMs = Date.now() - from),
+      end: (result) => {
+        if (result instanceof GatewayError) attempt.error = result.code;
+        else [attempt.pictures, attempt.cost] = [result.pictures.length, result.cost];
+        attempt.ms = Date.now() - from;
+      },
+    };
+  }
+
+  /** The R2 key of the next picture, whether it becomes part of the result or not. */
+  nextPictureKey(): string {
+    return pictureKeys.picture(this.generation.id, this.pictureCount++);
+  }
+
+  /** Record the end with the pictures of all calls. Throws if R2 does not accept it. */
+  async succeed(results: readonly CallResult[]): Promise<void> {
     const texts = results.flatMap(({ text }) => text ?? []);
     this.record.images = results.flatMap(({ pictures }) => pictures);
     this.record.text = texts.length === 0 ? undefined : texts.join("\n");
-    // What several calls used cannot be told in one vendor's words.
+    // The usage of several calls has no common form.
     await this.end("succeeded", results.length === 1 ? results[0]?.usage : undefined);
   }
 
-  /** Ends it as failed and returns the error to answer. */
+  /** Record the failure and return the error for the caller. Never throws. */
   async fail(thrown: unknown): Promise<GatewayError> {
     const error = toGatewayError(thrown);
-    if (error instanceof NotBegun) return error;
-    if (this.job.again === true && error.retryable) {
-      await this.notes.takeBack();
-      return error;
+    if (error instanceof AlreadyStartedError) return error;
+    const isStarted = !(error instanceof NotStartedError);
+    if (this.mode.kind === "queued" && !this.mode.isLastTry && error.retryable) {
+      if (isStarted) await this.rollbackStart();
+      return new RetryLaterError(error, this.record.attempts);
     }
+    if (!isStarted) return error;
     const { code, message, field, retryAfter, retryable, canFailover } = error;
     this.record.error = { code, message };
     const uncharged = this.record.attempts.length === 0 || retryable || canFailover;
     this.record.failure = { field, retryAfter, retryable, uncharged };
-    // Only a record that could not be written gets here with pictures; nobody will ask for them.
-    await deletePictures(this.job.env.BUCKET, this.record.images);
+    // There are pictures only if the end record could not be written: no client can reach them.
+    await deletePictures(this.runtime.env.BUCKET, this.record.images);
     this.record.images = [];
-    await this.end("failed", undefined, error).catch((failure: unknown) => this.tellLost(failure));
+    await this.end("failed", undefined, error).catch((failure: unknown) => this.logWriteFailure(failure));
     return error;
   }
 
-  /** Tells the operator of a record that could not be written. */
-  tellLost(error: unknown): void {
-    this.notes.tellLost(error);
+  /** Log a record that could not be written. */
+  logWriteFailure(error: unknown): void {
+    log("record.failed", { generation: this.generation.id, error: this.redacted(error) });
   }
 
   private async end(
@@ -186,29 +169,46 @@ export class Generation {
     vendorUsage: Record<string, unknown> | undefined,
     error?: GatewayError,
   ): Promise<void> {
+    const { BUCKET } = this.runtime.env;
+    const timings = { ...this.timings, total: Date.now() - this.generation.receivedAt };
+    this.stopTimers();
     this.record.status = status;
     this.record.finishedAt = new Date().toISOString();
-    this.record.usage = usageOf(this.record, { ...this.stages, total: Date.now() - this.job.receivedAt }, vendorUsage);
-    this.log(error);
-    await this.notes.end();
+    this.record.usage = usageOf(this.record, timings, vendorUsage);
+    log("generation", eventOf(this.record, error, error && this.redacted(error.cause)));
+    await Promise.all([retryOnce(() => putEnd(BUCKET, this.record)), this.indexOwner()]);
   }
 
-  private log(error: GatewayError | undefined): void {
-    const { id, status, dialect, vendor, model, attempts, usage } = this.record;
-    log("generation", {
-      generation: id,
-      status,
-      dialect,
-      vendor,
-      model,
-      attempts,
-      pictures: usage?.pictures,
-      bytes: usage?.bytes,
-      cost: usage?.cost,
-      ms: usage?.ms,
-      error: error?.code,
-      vendorStatus: error?.vendorStatus,
-      cause: error?.code === "internal" ? redact(String(error.cause), this.job.config.secrets) : undefined,
-    });
+  /** A failed write is no reason to stop: the end record follows. */
+  private async writeLateStart(): Promise<void> {
+    const start = putStart(this.runtime.env.BUCKET, this.record).catch((error: unknown) => this.logWriteFailure(error));
+    await Promise.all([start, this.indexOwner()]);
+  }
+
+  /** Delete the start record, as if the generation had never started. */
+  private async rollbackStart(): Promise<void> {
+    this.stopTimers();
+    await deleteStart(this.runtime.env.BUCKET, this.generation.id).catch((error: unknown) =>
+      this.logWriteFailure(error),
+    );
+  }
+
+  private stopTimers(): void {
+    clearTimeout(this.startTimer);
+    clearInterval(this.heartbeatTimer);
+  }
+
+  /** Add the generation to its owner's list, once. On failure it is missing there, and can still be read by its id. */
+  private indexOwner(): Promise<void> {
+    const { BUCKET } = this.runtime.env;
+    this.indexed ??=
+      this.mode.kind === "queued"
+        ? Promise.resolve()
+        : addToOwnerIndex(BUCKET, this.record).catch((error: unknown) => this.logWriteFailure(error));
+    return this.indexed;
+  }
+
+  private redacted(cause: unknown): string {
+    return redact(String(cause), this.runtime.config.secrets);
   }
 }

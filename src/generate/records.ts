@@ -1,15 +1,16 @@
+import type { GatewayError } from "../errors.ts";
 import { totalCost } from "../image/model-spec.ts";
 import type { GenerationRecord, Timings, Usage } from "../image/record.ts";
-import type { StoredJob } from "../store/jobs.ts";
+import type { Generation } from "../store/jobs.ts";
 import type { StoredRecord } from "../store/records.ts";
 
-/** What a record says from the start; `asked` is absent where it could not be read. */
-type Begun = Pick<StoredJob, "id" | "dialect" | "principal" | "receivedAt" | "attempts"> &
-  Partial<Pick<StoredJob, "asked">>;
+/** What a record contains from the start; `parsed` is absent if the request could not be read. */
+type RecordInput = Pick<Generation, "id" | "dialect" | "principal" | "receivedAt" | "attempts"> &
+  Partial<Pick<Generation, "parsed">>;
 
-/** The record of a request before any vendor is asked. */
+/** Make the record of a request before any vendor is called. */
 export function newRecord(
-  { id, dialect, principal, asked, receivedAt, attempts = [] }: Begun,
+  { id, dialect, principal, parsed, receivedAt, attempts = [] }: RecordInput,
   status: StoredRecord["status"],
 ): StoredRecord {
   return {
@@ -18,15 +19,15 @@ export function newRecord(
     dialect,
     principal,
     vendor: "",
-    model: asked?.request.model ?? "",
+    model: parsed?.request.model ?? "",
     images: [],
-    warnings: asked?.warnings ?? [],
-    attempts,
+    warnings: parsed?.warnings ?? [],
+    attempts: [...attempts],
     createdAt: new Date(receivedAt).toISOString(),
   };
 }
 
-/** A record as clients see it. */
+/** The record as clients see it. */
 export function publicRecord(record: StoredRecord, origin: string): GenerationRecord {
   const { principal: _, failure: __, images, ...rest } = record;
   return { ...rest, images: images.map((image, n) => ({ ...image, url: `${origin}/images/${record.id}/${n}` })) };
@@ -44,5 +45,28 @@ export function usageOf(
     cost: totalCost(attempts.flatMap(({ cost }) => cost ?? [])),
     ms,
     vendor,
+  };
+}
+
+/** The log event of an ended generation: without prompt and pictures. */
+export function eventOf(
+  { id, status, dialect, vendor, model, attempts, usage }: StoredRecord,
+  error: GatewayError | undefined,
+  cause: string | undefined,
+): Record<string, unknown> {
+  return {
+    generation: id,
+    status,
+    dialect,
+    vendor,
+    model,
+    attempts,
+    pictures: usage?.pictures,
+    bytes: usage?.bytes,
+    cost: usage?.cost,
+    ms: usage?.ms,
+    error: error?.code,
+    vendorStatus: error?.vendorStatus,
+    cause: error?.code === "internal" ? cause : undefined,
   };
 }

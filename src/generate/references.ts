@@ -1,60 +1,165 @@
+import { GatewayError, invalidField } from "../errors.ts";
+import type { ModelSpec } from "../image/model-spec.ts";
 import {
-  type StoredPicture,
   type ImageRequest,
   namedReferences,
   type Reference,
   REFERENCE_TYPES,
   referencesOf,
+  type StoredPicture,
   withReferences,
 } from "../image/request.ts";
-import { deletePictures, keys, PictureUpload } from "../store/pictures.ts";
 import { newId } from "../store/ids.ts";
-import { BodyError } from "../stream/body-error.ts";
-import { fetchPublicUrl, DownloadError } from "../vendors/download.ts";
-import type { Job } from "./generation.ts";
-import { GatewayError, invalidField } from "../errors.ts";
-import type { ModelSpec } from "../image/model-spec.ts";
+import type { Generation } from "../store/jobs.ts";
 import { settleAll } from "../store/objects.ts";
+import { deletePictures, pictureKeys, PictureUpload } from "../store/pictures.ts";
 import { getRecord } from "../store/records.ts";
-import { Lanes } from "./semaphore.ts";
+import { BodyError } from "../stream/body-error.ts";
+import { DownloadError, fetchPublicUrl } from "../vendors/download.ts";
+import type { Runtime } from "./generation.ts";
+import { Semaphore } from "../concurrency.ts";
 
-type ForOfFetched = Pick<Job, "id" | "env" | "config">;
+const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
 
-/** Pictures fetched from URLs for one generation, each of them once; only those that came whole are kept. */
-export class Fetched {
-  private readonly job: ForOfFetched;
-  private readonly pictures = new Map<string, Promise<StoredPicture>>();
-  private readonly folder = newId(Date.now());
-  private slots = 0;
+/** A reference to prepare for a model; `field` is its name in the client's request. */
+interface Preparation {
+  reference: Reference;
+  field: string;
+  spec: ModelSpec;
+  signal: AbortSignal;
+}
 
-  constructor(job: ForOfFetched) {
-    this.job = job;
+/** A reference whose bytes are in R2, and the path of its URL here. */
+interface StoredReference {
+  picture: StoredPicture;
+  path: string;
+}
+
+/** The references of one generation, prepared once per model and downloaded once per URL, however many calls need them. */
+export class ReferenceCache {
+  private readonly generation: Pick<Generation, "id" | "parsed" | "origin">;
+  private readonly runtime: Pick<Runtime, "env" | "config">;
+  private readonly prepared = new Map<ModelSpec, Promise<Reference[]>>();
+  /** By URL; only complete pictures stay. */
+  private readonly downloads = new Map<string, Promise<StoredPicture>>();
+  private folder: string | undefined;
+  private downloadCount = 0;
+
+  constructor(generation: Pick<Generation, "id" | "parsed" | "origin">, runtime: Pick<Runtime, "env" | "config">) {
+    this.generation = generation;
+    this.runtime = runtime;
   }
 
-  /** The picture behind a URL; `field` is where the caller wrote it. Throws Unfetched, or BadBody for what is no picture. */
-  get(url: string, field: string, signal: AbortSignal): Promise<StoredPicture> {
-    const known = this.pictures.get(url);
+  /**
+   * The request with its references as a model takes them, each a URL or a stored picture. The first call takes
+   * `limits.downloadMs` at most. Throws invalid_request with the field of a reference that is unavailable.
+   */
+  async prepare(request: ImageRequest, spec: ModelSpec): Promise<ImageRequest> {
+    const references = referencesOf(request);
+    if (references.length === 0) return request;
+    let prepared = this.prepared.get(spec);
+    if (prepared === undefined) this.prepared.set(spec, (prepared = this.prepareAll(references, spec)));
+    return withReferences(request, await prepared);
+  }
+
+  /** Delete the downloaded pictures. Never throws. */
+  async deleteDownloads(): Promise<void> {
+    const settled = await Promise.allSettled(this.downloads.values());
+    const pictures = settled.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+    await deletePictures(this.runtime.env.BUCKET, pictures);
+  }
+
+  private async prepareAll(references: readonly Reference[], spec: ModelSpec): Promise<Reference[]> {
+    const { downloadMs } = this.runtime.config.limits;
+    const fields = new Map(
+      namedReferences(this.generation.parsed.request).map(([field, reference]) => [reference, field]),
+    );
+    const controller = new AbortController();
+    const timeout = () => new DownloadError(`it did not arrive within ${downloadMs / 1000} s`);
+    const timer = setTimeout(() => controller.abort(timeout()), downloadMs);
+    const slots = new Semaphore();
+    const work = references.map((reference, index) => {
+      const field = fields.get(reference) ?? `references[${index}]`;
+      return slots
+        .run(() => this.prepareOne({ reference, field, spec, signal: controller.signal }))
+        .catch((thrown: unknown) => {
+          const error = asReferenceError(thrown, field);
+          // The first failure ends the others.
+          controller.abort(error);
+          throw error;
+        });
+    });
+    return settleAll(work).finally(() => clearTimeout(timer));
+  }
+
+  private async prepareOne(preparation: Preparation): Promise<Reference> {
+    const { reference, field, spec, signal } = preparation;
+    signal.throwIfAborted();
+    const stored = await this.store(preparation);
+    if (stored === undefined) return reference;
+    const { picture, path } = stored;
+    if (!REFERENCE_TYPES.includes(picture.type))
+      throw invalidField(field, `must be a PNG, JPEG or WebP picture, not ${picture.type}`);
+    if (picture.bytes > (spec.referenceBytes ?? Infinity)) {
+      const message = `has ${picture.bytes} bytes; allowed: ${spec.referenceBytes} bytes`;
+      throw invalidField(field, message, { canFailover: true });
+    }
+    const { publicUrl } = this.runtime.config;
+    if (spec.prefersUrls !== true || publicUrl === undefined) return { picture };
+    return { url: `${publicUrl}/${path}`, type: picture.type };
+  }
+
+  /** The stored picture, downloaded if needed; undefined if the vendor accepts the URL itself. */
+  private async store({ reference, field, spec, signal }: Preparation): Promise<StoredReference | undefined> {
+    if ("picture" in reference) return { picture: reference.picture, path: reference.picture.key };
+    const url = URL.parse(reference.url);
+    const own = url !== null && this.isOwnOrigin(url) ? OWN_PICTURE.exec(url.pathname) : null;
+    if (own !== null) return this.findOwnPicture(own[1] ?? "", Number(own[2]), field);
+    if (spec.referenceSchemes.some((scheme) => url?.protocol === `${scheme}:`)) return undefined;
+    const picture = await this.download(reference.url, field, signal);
+    return { picture, path: picture.key };
+  }
+
+  private isOwnOrigin({ origin }: URL): boolean {
+    const origins = [this.generation.origin, this.runtime.config.publicUrl ?? ""];
+    return origins.some((url) => URL.parse(url)?.origin === origin);
+  }
+
+  /** Picture n of a generation of this gateway, without a request to ourselves. */
+  private async findOwnPicture(id: string, n: number, field: string): Promise<StoredReference> {
+    const { BUCKET } = this.runtime.env;
+    const record = await getRecord(BUCKET, id);
+    const picture = record?.images[n];
+    if (picture !== undefined && (await BUCKET.head(picture.key)) !== null) {
+      return { picture, path: `images/${id}/${n}` };
+    }
+    throw invalidField(field, record?.status === "running" ? "is still being drawn" : "is not a picture that is here");
+  }
+
+  private download(url: string, field: string, signal: AbortSignal): Promise<StoredPicture> {
+    const known = this.downloads.get(url);
     if (known !== undefined) return known;
-    const picture = this.fetch(url, field, signal).catch((error: unknown) => {
-      this.pictures.delete(url);
+    const picture = this.storeDownload(url, field, signal).catch((error: unknown) => {
+      this.downloads.delete(url);
       throw error;
     });
-    this.pictures.set(url, picture);
+    this.downloads.set(url, picture);
     return picture;
   }
 
-  /** Deletes them. Never throws. */
-  async drop(): Promise<void> {
-    const ended = await Promise.allSettled(this.pictures.values());
-    const pictures = ended.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
-    await deletePictures(this.job.env.BUCKET, pictures);
-  }
-
-  private async fetch(url: string, field: string, signal: AbortSignal): Promise<StoredPicture> {
-    const { id, env, config } = this.job;
+  /** Download a picture into R2. Throws DownloadError, or BodyError if it is no picture. */
+  private async storeDownload(url: string, field: string, signal: AbortSignal): Promise<StoredPicture> {
+    const { env, config } = this.runtime;
     const { limits, trustedHosts: trusted } = config;
-    const key = keys.reference(this.folder, this.slots++);
-    const upload = new PictureUpload(env.BUCKET, key, limits.referenceBytes, { generation: id }, { name: field });
+    this.folder ??= newId(Date.now());
+    const key = pictureKeys.reference(this.folder, this.downloadCount++);
+    const upload = new PictureUpload({
+      bucket: env.BUCKET,
+      key,
+      maxBytes: limits.referenceBytes,
+      metadata: { generation: this.generation.id },
+      name: field,
+    });
     try {
       const body = await fetchPublicUrl(url, { signal, limits, trusted });
       await upload.fill(body).catch((cause: unknown) => {
@@ -71,125 +176,10 @@ export class Fetched {
   }
 }
 
-const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
-type ForOfReferences = Pick<Job, "id" | "asked" | "origin" | "env" | "config">;
-
-/** A reference on its way to a vendor with this spec; `field` is what the caller calls it. */
-interface Wanted {
-  reference: Reference;
-  field: string;
-  spec: ModelSpec;
-  signal: AbortSignal;
-}
-
-/** A reference whose bytes are in R2, and the path at which we serve them. */
-interface Held {
-  picture: StoredPicture;
-  path: string;
-}
-
-/** The references of one generation, as each vendor that is asked takes them; whatever has to be fetched is fetched once. */
-export class References {
-  private readonly job: ForOfReferences;
-  private readonly fetched: Fetched;
-  /** A vendor may be called several times. */
-  private readonly prepared = new Map<ModelSpec, Promise<Reference[]>>();
-
-  constructor(job: ForOfReferences) {
-    this.job = job;
-    this.fetched = new Fetched(job);
-  }
-
-  /**
-   * The request with its references as a vendor with this spec takes them, each a URL or a stored picture; the first time
-   * takes `limits.downloadMs` at most. Throws invalid_request with the field of one that cannot be had.
-   */
-  async prepare(request: ImageRequest, spec: ModelSpec): Promise<ImageRequest> {
-    const references = referencesOf(request);
-    if (references.length === 0) return request;
-    let prepared = this.prepared.get(spec);
-    if (prepared === undefined) this.prepared.set(spec, (prepared = this.prepareAll(references, spec)));
-    return withReferences(request, await prepared);
-  }
-
-  /** Deletes what was fetched. Never throws. */
-  drop(): Promise<void> {
-    return this.fetched.drop();
-  }
-
-  private async prepareAll(references: readonly Reference[], spec: ModelSpec): Promise<Reference[]> {
-    const { asked, config } = this.job;
-    const { downloadMs } = config.limits;
-    // What the caller's request calls each of them.
-    const fields = new Map(namedReferences(asked.request).map(([field, reference]) => [reference, field]));
-    const controller = new AbortController();
-    const late = () => new DownloadError(`it did not arrive within ${downloadMs / 1000} s`);
-    const timer = setTimeout(() => controller.abort(late()), downloadMs);
-    const lanes = new Lanes();
-    const work = references.map((reference, index) => {
-      const field = fields.get(reference) ?? `references[${index}]`;
-      return lanes
-        .run(() => this.prepareOne({ reference, field, spec, signal: controller.signal }))
-        .catch((thrown: unknown) => {
-          const error = explain(thrown, field);
-          // The first that fails ends the others.
-          controller.abort(error);
-          throw error;
-        });
-    });
-    return settleAll(work).finally(() => clearTimeout(timer));
-  }
-
-  private async prepareOne(wanted: Wanted): Promise<Reference> {
-    const { reference, field, spec, signal } = wanted;
-    signal.throwIfAborted();
-    const held = await this.hold(wanted);
-    if (held === undefined) return reference;
-    const { picture, path } = held;
-    if (!REFERENCE_TYPES.includes(picture.type))
-      throw invalidField(field, `must be a PNG, JPEG or WebP picture, not ${picture.type}`);
-    if (picture.bytes > (spec.referenceBytes ?? Infinity)) {
-      throw invalidField(field, `has ${picture.bytes} bytes; allowed: ${spec.referenceBytes} bytes`, {
-        canFailover: true,
-      });
-    }
-    const { publicUrl } = this.job.config;
-    if (spec.prefersUrls !== true || publicUrl === undefined) return { picture };
-    return { url: `${publicUrl}/${path}`, type: picture.type };
-  }
-
-  /** The picture, fetched where need be; undefined where the vendor takes the URL. */
-  private async hold({ reference, field, spec, signal }: Wanted): Promise<Held | undefined> {
-    if ("picture" in reference) return { picture: reference.picture, path: reference.picture.key };
-    const url = URL.parse(reference.url);
-    const own = url !== null && this.isOurs(url) ? OWN_PICTURE.exec(url.pathname) : null;
-    if (own !== null) return this.recall(own[1] ?? "", Number(own[2]), field);
-    if (spec.referenceSchemes.some((scheme) => url?.protocol === `${scheme}:`)) return undefined;
-    const picture = await this.fetched.get(reference.url, field, signal);
-    return { picture, path: picture.key };
-  }
-
-  private isOurs({ origin }: URL): boolean {
-    const { origin: asked, config } = this.job;
-    return [asked, config.publicUrl ?? ""].some((url) => URL.parse(url)?.origin === origin);
-  }
-
-  /** Picture n of a generation of ours, without asking ourselves for it. */
-  private async recall(id: string, n: number, field: string): Promise<Held> {
-    const { BUCKET } = this.job.env;
-    const record = await getRecord(BUCKET, id);
-    const picture = record?.images[n];
-    if (picture !== undefined && (await BUCKET.head(picture.key)) !== null) {
-      return { picture, path: `images/${id}/${n}` };
-    }
-    throw invalidField(field, record?.status === "running" ? "is still being drawn" : "is not a picture that is here");
-  }
-}
-
-/** What keeps a reference from coming is for the client to mend; its URL may be signed, and is not repeated. */
-function explain(thrown: unknown, field: string): unknown {
+/** A reference that cannot be had is the client's to correct. Its URL may be signed, and is not repeated. */
+function asReferenceError(thrown: unknown, field: string): unknown {
   if (!(thrown instanceof DownloadError) && !(thrown instanceof BodyError)) return thrown;
   const message = thrown instanceof BodyError ? thrown.message : `${field} could not be fetched: ${thrown.message}.`;
-  // A vendor that fetches by itself may have it all the same.
+  // A vendor that downloads references itself may succeed.
   return new GatewayError("invalid_request", message, { field, cause: thrown, canFailover: true });
 }

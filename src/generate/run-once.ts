@@ -1,141 +1,163 @@
-import { type ErrorCode, type ErrorDetail, GatewayError, redact } from "../errors.ts";
-import { generate, type Answer } from "./generate.ts";
-import { log } from "../log.ts";
+import { type ErrorCode, type ErrorDetail, GatewayError } from "../errors.ts";
+import { redact, log } from "../log.ts";
+import type { Candidates } from "../models/candidates.ts";
 import { acquireClaim, type Claim, type ClaimState, releaseClaim, replaceClaim } from "../store/claims.ts";
-import { isPending } from "../store/jobs.ts";
+import { type Generation, isPending } from "../store/jobs.ts";
 import { areStored, deletePictures } from "../store/pictures.ts";
-import { fence, getRecord, lifecycleOf, type StoredRecord, FENCED } from "../store/records.ts";
-import type { Job } from "./generation.ts";
+import { fence, FENCED, getRecord, lifecycleOf, type StoredRecord } from "../store/records.ts";
+import { poll } from "../concurrency.ts";
 import { enqueue } from "./enqueue.ts";
+import { generate, type GenerationResult } from "./generate.ts";
+import type { Runtime } from "./generation.ts";
+import type { VendorSelected } from "./recorder.ts";
 import { newRecord, publicRecord } from "./records.ts";
 
-/** What is to be drawn once for all who ask for it. */
-export interface Once {
-  /** R2 key of its claim. */
+/** How to run a generation once for all requests with the same claim. */
+export interface RunOnceOptions {
+  /** R2 key of the claim. */
   key: string;
-  /** A hash of what is asked; the same key for something else is refused. */
+  /** A hash of the request; the same key with another hash is rejected. */
   fingerprint: string;
-  /** How long one that comes second waits for the first. */
+  /** How long a later request waits for the result of the first. */
   waitMs: number;
-  /** How long what came of it counts, after which it is drawn anew; without a record nobody knows what came of it. */
-  keepMs(record: StoredRecord | undefined): number;
-  /** Called by the one that draws, before it does; what it throws lets go of the claim. */
-  begin?(): void;
-  /** Set where it is queued rather than drawn at once: the answer is its record as it stands. */
-  later?: boolean | undefined;
+  /** How long a result is valid before it is generated anew. Without a record the outcome is unknown. */
+  ttlMs(record: StoredRecord | undefined): number;
+  /** Called before the generation starts; if it throws, the claim is released. */
+  beforeStart?(): void;
+  /** Set to put the generation into the queue: the result is its record, unfinished. */
+  queued?: boolean | undefined;
+  candidates?: Candidates | undefined;
+  /** Called with the id of the generation that the result is of. */
+  onGeneration?(id: string): void;
+  onVendorSelected?: VendorSelected | undefined;
 }
 
 const GONE = "The picture of the request with this key has been deleted here; use a new key.";
 
-/** Between two looks at what another draws: longer each time, and not all at once. */
-const POLL_MS = { first: 200, longest: 1_500, growth: 1.3 };
+/** Pauses between two looks at another request's generation. */
+const POLL = { firstMs: 200, growth: 1.3, maxMs: 1_500, jitter: 0.5 };
 
 /**
- * One generation, however many ask for it at once or again: the first has it drawn, the others are answered from what is
- * stored. Throws what the first one's failure was, or idempotency_conflict: 422 for another body, 409 where it goes on, or
- * where nobody knows whether it was drawn. `about` is told whose generation the answer is.
+ * Run one generation per claim. The first request runs it; later requests get its stored result, or the error it failed
+ * with. Throws idempotency_conflict: 422 for another body, 409 while it runs, or if its outcome is unknown.
  */
-export async function once(job: Job, what: Once, about: (generation: string) => void): Promise<Answer> {
-  const drop = () => job.waitUntil(deletePictures(job.env.BUCKET, job.hoisted));
-  const other = await settle(job, what).catch((error: unknown) => {
-    drop();
+export async function runOnce(
+  generation: Generation,
+  runtime: Runtime,
+  options: RunOnceOptions,
+): Promise<GenerationResult> {
+  const { BUCKET } = runtime.env;
+  const deleteUploads = () => runtime.waitUntil(deletePictures(BUCKET, generation.uploads));
+  const other = await awaitOwner(generation, runtime, options).catch((error: unknown) => {
+    deleteUploads();
     throw error;
   });
-  about(other?.id ?? job.id);
-  if (other === undefined) return draw(job, what);
-  drop();
-  job.chosen?.(other);
-  if (what.later === true) return { record: publicRecord(other, job.origin) };
-  if (!(await areStored(job.env.BUCKET, other.images))) throw conflict(GONE);
-  return answerOf(other, job.origin);
+  options.onGeneration?.(other?.id ?? generation.id);
+  if (other === undefined) return start(generation, runtime, options);
+  deleteUploads();
+  options.onVendorSelected?.(other);
+  if (options.queued === true) return { record: publicRecord(other, generation.origin) };
+  if (!(await areStored(BUCKET, other.images))) throw conflict(GONE);
+  return resultOf(other, generation.origin);
 }
 
-/** The record of who came first, once it has ended, or `later` as it stands; undefined where it is up to us. */
-async function settle(job: Job, what: Once): Promise<StoredRecord | undefined> {
-  const { BUCKET } = job.env;
-  const offered = (): Claim => ({ generation: job.id, fingerprint: what.fingerprint, at: Date.now() });
-  const until = Date.now() + what.waitMs;
-  let pauseMs = POLL_MS.first;
-  let held = await acquireClaim(BUCKET, what.key, offered());
-  while (!held.isOwner) {
-    const seen = await look(job, what, held);
+/** The record of the claim's owner once it has ended, or at once if queued; undefined if the claim is ours. */
+async function awaitOwner(
+  generation: Generation,
+  runtime: Runtime,
+  options: RunOnceOptions,
+): Promise<StoredRecord | undefined> {
+  const { BUCKET } = runtime.env;
+  const candidate = (): Claim => ({ generation: generation.id, fingerprint: options.fingerprint, at: Date.now() });
+  const look = async (): Promise<StoredRecord | "ours" | undefined> => {
+    const held = await acquireClaim(BUCKET, options.key, candidate());
+    if (held.isOwner) return "ours";
+    const seen = await inspectClaim(generation, runtime, options, held);
     if (typeof seen === "object") return seen;
-    if (seen === "free") {
-      if (await replaceClaim(BUCKET, what.key, held.etag, offered())) return undefined;
-    } else {
-      const isNoted = what.later === true && seen === "running";
-      const record = isNoted ? await getRecord(BUCKET, held.claim.generation) : null;
-      if (record !== null) return record;
-      if (Date.now() >= until) throw conflict("A request with this key is being drawn.", { retryAfter: 2 });
-      // Each waits by itself: the runtime cancels a request that waits for what another one has begun.
-      await scheduler.wait(pauseMs * (0.75 + Math.random() / 2));
-      pauseMs = Math.min(POLL_MS.longest, pauseMs * POLL_MS.growth);
-    }
-    held = await acquireClaim(BUCKET, what.key, offered());
-  }
-  return undefined;
+    if (seen === "free") return (await replaceClaim(BUCKET, options.key, held.etag, candidate())) ? "ours" : undefined;
+    const isRecorded = options.queued === true && seen === "running";
+    return isRecorded ? ((await getRecord(BUCKET, held.claim.generation)) ?? undefined) : undefined;
+  };
+  const seen = await poll(look, { ...POLL, deadline: Date.now() + options.waitMs });
+  if (seen === undefined) throw conflict("A request with this key is being drawn.", { retryAfter: 2 });
+  return seen === "ours" ? undefined : seen;
 }
 
-/** What has become of somebody else's claim: `none` where its owner has not begun yet. */
-async function look(job: Job, what: Once, { claim }: ClaimState): Promise<"free" | "none" | "running" | StoredRecord> {
-  const { leaseMs } = job.config.limits;
+/** The state of another request's claim: `free` to be replaced, `waiting` if its owner has not started, or its record. */
+async function inspectClaim(
+  generation: Generation,
+  { env: { BUCKET }, config }: Runtime,
+  options: RunOnceOptions,
+  { claim }: ClaimState,
+): Promise<"free" | "waiting" | "running" | StoredRecord> {
+  const { leaseMs } = config.limits;
   const now = Date.now();
-  const progress = await lifecycleOf(job.env.BUCKET, claim.generation, now, leaseMs);
-  const record = progress.at === "ended" ? progress.record : undefined;
-  const over = progress.at === "ended" || progress.at === "lost";
-  if (over && now - claim.at >= what.keepMs(record)) return "free";
-  // Whoever came before it ended shares what it came to, and does not try again in its turn: they may be hundreds.
-  const isPast = record?.finishedAt !== undefined && Date.parse(record.finishedAt) < job.receivedAt;
-  if (isPast && record.failure?.uncharged === true) return "free";
-  if (claim.fingerprint !== what.fingerprint) throw usedForAnother();
+  const lifecycle = await lifecycleOf(BUCKET, claim.generation, now, leaseMs);
+  const record = lifecycle.state === "ended" ? lifecycle.record : undefined;
+  const isOver = lifecycle.state === "ended" || lifecycle.state === "lost";
+  if (isOver && now - claim.at >= options.ttlMs(record)) return "free";
+  // Requests that came before it ended share its failure and do not retry one after the other: they may be hundreds.
+  const endedBefore = record?.finishedAt !== undefined && Date.parse(record.finishedAt) < generation.receivedAt;
+  if (endedBefore && record.failure?.uncharged === true) return "free";
+  if (claim.fingerprint !== options.fingerprint) throw fingerprintMismatch();
   if (record !== undefined) return record;
-  // No vendor was asked, and its owner is gone, or so slow that it is kept from asking any: nobody pays twice.
-  if (progress.at === "disowned") return "free";
-  if (progress.at === "none") {
-    const isOurs = now - claim.at > leaseMs && (await fence(job.env.BUCKET, inPlaceOf(job, claim)));
-    return isOurs ? "free" : "none";
+  switch (lifecycle.state) {
+    case "none": {
+      // Its owner is dead, or so slow that it is fenced off: no vendor was called, so nothing is paid twice.
+      const isLate = now - claim.at > leaseMs;
+      return isLate && (await fence(BUCKET, fencingRecord(generation, claim))) ? "free" : "waiting";
+    }
+    case "fenced":
+      return "free";
+    case "queued":
+    case "running":
+      return "running";
+    default:
+      // The queue consumer records the end of a lost job; until then the job's record is the answer.
+      if (options.queued === true && (await isPending(BUCKET, claim.generation))) return "running";
+      throw conflict(
+        "What became of the request with this key is not known, and it may have been charged; use a new key.",
+      );
   }
-  if (progress.at === "running" || progress.at === "queued") return "running";
-  // Of a job the consumer notes what became of it; until then its record is the answer, as it was before.
-  if (what.later === true && (await isPending(job.env.BUCKET, claim.generation))) return "running";
-  const lost = "What became of the request with this key is not known, and it may have been charged; use a new key.";
-  throw conflict(lost);
 }
 
-/** The record of a generation that is kept from beginning. */
-function inPlaceOf(job: Job, { generation }: Claim): StoredRecord {
-  return { ...newRecord({ ...job, id: generation }, "failed"), error: FENCED, failure: { uncharged: true } };
+/** The record of a generation that is fenced off before it starts. */
+function fencingRecord(generation: Generation, claim: Claim): StoredRecord {
+  const record = newRecord({ ...generation, id: claim.generation }, "failed");
+  return { ...record, error: FENCED, failure: { uncharged: true } };
 }
 
-async function draw(job: Job, { key, begin, later = false }: Once): Promise<Answer> {
+async function start(generation: Generation, runtime: Runtime, options: RunOnceOptions): Promise<GenerationResult> {
+  const { candidates, onVendorSelected } = options;
   try {
-    begin?.();
-    return await (later ? enqueue(job) : generate({ ...job, owned: true }));
+    options.beforeStart?.();
+    if (options.queued === true) return await enqueue(generation, runtime, candidates);
+    return await generate(generation, runtime, { mode: { kind: "shared" }, candidates, onVendorSelected });
   } catch (thrown) {
-    job.waitUntil(letGo(job, key));
+    runtime.waitUntil(releaseIfUnrecorded(generation, runtime, options.key));
     throw thrown;
   }
 }
 
-/** Lets go of a claim whose generation left no record: others would wait for it until its lease is over. Never throws. */
-async function letGo({ id, env, config }: Job, key: string): Promise<void> {
+/** Release the claim of a generation without a record: other requests would wait for its lease. Never throws. */
+async function releaseIfUnrecorded({ id }: Generation, { env, config }: Runtime, key: string): Promise<void> {
   try {
-    const { at } = await lifecycleOf(env.BUCKET, id, Date.now(), config.limits.leaseMs);
-    if (at === "none") await releaseClaim(env.BUCKET, key, id);
+    const { state } = await lifecycleOf(env.BUCKET, id, Date.now(), config.limits.leaseMs);
+    if (state === "none") await releaseClaim(env.BUCKET, key, id);
   } catch (error) {
     log("claim.failed", { generation: id, error: redact(String(error), config.secrets) });
   }
 }
 
-/** An ended generation as an answer. Throws what it failed with. */
-export function answerOf(record: StoredRecord, origin: string): Answer {
+/** An ended generation as a result. Throws the error it failed with. */
+export function resultOf(record: StoredRecord, origin: string): GenerationResult {
   const { error, failure } = record;
   if (error !== undefined) throw new GatewayError(error.code as ErrorCode, error.message, failure);
   return { record: publicRecord(record, origin) };
 }
 
-/** 422: the Idempotency-Key of another request. */
-export function usedForAnother(): GatewayError {
+/** 422: the Idempotency-Key belongs to another request. */
+export function fingerprintMismatch(): GatewayError {
   return conflict("This key was used for another request; use a new one.", { status: 422 });
 }
 

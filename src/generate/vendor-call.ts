@@ -1,141 +1,183 @@
-import { toGatewayError, GatewayError, redact, redactedStart, withDetail } from "../errors.ts";
+import { GatewayError, toGatewayError, withDetail } from "../errors.ts";
+import { redact, redactedStart } from "../log.ts";
 import { priceOf } from "../image/model-spec.ts";
-import type { Attempt, Cost } from "../image/record.ts";
-import { referencesOf, type StoredPicture } from "../image/request.ts";
-import { Breakers, type Outcome } from "./circuit-breaker.ts";
+import { type ImageRequest, referencesOf, type StoredPicture } from "../image/request.ts";
+import type { Candidate, Candidates } from "../models/candidates.ts";
+import type { Generation } from "../store/jobs.ts";
 import { settleAll } from "../store/objects.ts";
-import { UploadSet, readPicture } from "../store/pictures.ts";
+import { PictureUpload, readStoredPicture, UploadSet } from "../store/pictures.ts";
 import { BodyError } from "../stream/body-error.ts";
+import type { ClientStream } from "../stream/client-stream.ts";
 import { Deadline } from "../vendors/deadline.ts";
 import { retryAfterSeconds, send } from "../vendors/send.ts";
-import { collect, type Exchange, receive } from "./vendor-response.ts";
+import { admitCall, type Outcome, recordOutcome } from "./circuit-breaker.ts";
+import { convertPictures } from "./convert.ts";
+import type { CallResult, FailedCall, Mode, Runtime } from "./generation.ts";
+import type { Recorder } from "./recorder.ts";
+import type { ReferenceCache } from "./references.ts";
+import { readAnswer, storeImage, type VendorCall } from "./vendor-response.ts";
 
-export interface Exchanged {
-  pictures: StoredPicture[];
-  text?: string | undefined;
-  usage?: Record<string, unknown> | undefined;
-  cost?: Cost | undefined;
+/** A generation while it runs. */
+export interface Run {
+  generation: Generation;
+  runtime: Runtime;
+  mode: Mode;
+  candidates: Candidates;
+  /** Absent if the request has no references. */
+  references: ReferenceCache | undefined;
+  recorder: Recorder;
 }
 
-/** A shorter prompt is a word or two, and words are in any message. */
-const TELLING = 16;
-
-const breakers = new Breakers();
+/** A shorter prompt is a common word or two: it may be in any message by chance. */
+const MIN_REDACTED_CHARS = 16;
 
 /**
- * One call to one vendor, from its request to its pictures in R2, unless the vendor's breaker is open; `attempts` gets one
- * more only for a call that was made. Throws a GatewayError; then nothing is left in R2.
+ * Call one candidate for n pictures: prepare its references, send the request, store the pictures, convert them to the requested
+ * format. The deadline starts now unless an earlier candidate has set it. Errors are returned in canonical form; then
+ * nothing is left in R2. `client` receives the vendor's bytes unchanged.
  */
-export async function exchange(work: Exchange, attempts: Attempt[]): Promise<Exchanged> {
-  const { provider } = work.route.target;
-  const vendor = provider.name;
-  const from = Date.now();
-  // A vendor inside this process is never overloaded; it only says so when it is told to.
-  const guarded = provider.localFetch === undefined;
-  if (guarded) breakers.admit(vendor, from);
-  const attempt: Attempt = { vendor, ms: 0 };
-  attempts.push(attempt);
+export async function callVendor(
+  run: Run,
+  { candidateIndex, n, deadline: givenDeadline }: { candidateIndex: number; n: number; deadline?: number | undefined },
+  client?: ClientStream,
+): Promise<CallResult | FailedCall> {
+  const { candidates, recorder, references, runtime } = run;
+  const deadline = givenDeadline ?? Date.now() + runtime.config.limits.answerMs;
   try {
-    const exchanged = await call(work, () => (attempt.waitMs = Date.now() - from));
-    attempt.pictures = exchanged.pictures.length;
-    attempt.cost = exchanged.cost;
-    if (guarded) breakers.settle(vendor, "answered", Date.now());
-    return exchanged;
+    const candidate = candidates[candidateIndex] ?? candidates[0];
+    let request: ImageRequest = { ...candidate.request, n };
+    if (references !== undefined)
+      request = await recorder.timed("references", references.prepare(request, candidate.spec));
+    const call = vendorCall(run, { ...candidate, request }, deadline, client);
+    const result = await recorder.timed("drawing", attemptCall(call, recorder));
+    if (result instanceof GatewayError) return { candidateIndex, error: result, deadline };
+    const { outputFormat: format } = run.generation.parsed.request;
+    const { IMAGES: images } = runtime.env;
+    if (format === undefined || images === undefined) return result;
+    const converted = convertPictures(run, result.pictures, { images, format, openUpload: call.openUpload });
+    return { ...result, pictures: await recorder.timed("converting", converted) };
   } catch (thrown) {
-    const error = toGatewayError(thrown);
-    attempt.error = error.code;
-    if (guarded) breakers.settle(vendor, outcomeOf(error), Date.now());
-    throw error;
-  } finally {
-    attempt.ms = Date.now() - from;
+    return { candidateIndex, error: toGatewayError(thrown), deadline };
   }
 }
 
-async function call(work: Exchange, answered: () => void): Promise<Exchanged> {
-  const { bucket, route, config, until } = work;
-  const { provider } = route.target;
+function vendorCall(
+  { generation, runtime: { env, config }, recorder }: Run,
+  candidate: Candidate,
+  deadline: number,
+  client: ClientStream | undefined,
+): VendorCall {
+  const metadata = {
+    generation: generation.id,
+    vendor: candidate.endpoint.provider.name,
+    model: candidate.request.model,
+  };
+  const openUpload = () =>
+    new PictureUpload({
+      bucket: env.BUCKET,
+      key: recorder.nextPictureKey(),
+      maxBytes: config.limits.pictureBytes,
+      metadata,
+    });
+  return { candidate, config, bucket: env.BUCKET, deadline, openUpload, client };
+}
+
+/** Make the call, unless the vendor's circuit breaker is open, and record it as an attempt. */
+async function attemptCall(call: VendorCall, recorder: Recorder): Promise<CallResult | GatewayError> {
+  const { name: vendor, localFetch } = call.candidate.endpoint.provider;
+  // A vendor inside this process is never overloaded, although a prompt can make the sandbox answer so.
+  const hasBreaker = localFetch === undefined;
+  if (hasBreaker) admitCall(vendor, Date.now());
+  const attempt = recorder.startAttempt(vendor);
+  const result = await requestPictures(call, attempt.answered);
+  attempt.end(result);
+  if (hasBreaker) recordOutcome(vendor, outcomeOf(result), Date.now());
+  return result;
+}
+
+async function requestPictures(call: VendorCall, onAnswer: () => void): Promise<CallResult | GatewayError> {
+  const { candidate, config, bucket, openUpload } = call;
+  const { endpoint, request, spec } = candidate;
+  const { provider } = endpoint;
   const { limits, secrets } = config;
-  const deadline = new Deadline(provider.name, Math.max(1, Math.min(limits.answerMs, until - Date.now())));
+  const deadline = new Deadline(provider.name, Math.max(1, Math.min(limits.answerMs, call.deadline - Date.now())));
   const uploads = new UploadSet((index) => {
     if (index >= limits.answerPictures) {
       throw new BodyError(`The answer has more than ${limits.answerPictures} pictures.`, true);
     }
-    return work.upload();
+    return openUpload();
   });
   let retryAfter: number | undefined;
-  let lost: { error: unknown } | undefined;
-  const open = (picture: StoredPicture) =>
-    readPicture(bucket, picture.key).catch((error: unknown) => {
-      lost = { error };
-      throw error;
+  let unreadReference: { cause: unknown } | undefined;
+  const openReference = (picture: StoredPicture) =>
+    readStoredPicture(bucket, picture.key).catch((cause: unknown) => {
+      unreadReference = { cause };
+      throw cause;
     });
   try {
-    const outgoing = provider.encode(route.request, route.spec);
-    const response = await send(route.target, outgoing, open, deadline, limits);
-    answered();
+    const response = await send(endpoint, provider.encode(request, spec), openReference, deadline, limits);
+    onAnswer();
     retryAfter = retryAfterSeconds(response.headers, Date.now());
-    const wire = await receive(work, response, uploads, deadline);
-    const { images, text, usage, cost } = provider.decode(
-      response.ok ? 200 : response.status,
-      wire,
-      response.headers,
-      route.request,
-    );
-    const pictures = await settleAll(images.map((carrier) => collect(work, carrier, uploads, deadline)));
+    const wire = await readAnswer(call, response, uploads, deadline);
+    const status = response.ok ? 200 : response.status;
+    const { images, text, usage, cost } = provider.decode(status, wire, response.headers, request);
+    const pictures = await settleAll(images.map((image) => storeImage(call, image, uploads, deadline)));
     await uploads.discard(pictures);
     return {
       pictures,
       text: text === undefined ? undefined : redact(text, secrets),
       usage: usage && withoutSecrets(usage, secrets),
-      cost: cost ?? priceOf(route.spec, route.request.size, pictures.length),
+      cost: cost ?? priceOf(spec, request.size, pictures.length),
     };
   } catch (thrown) {
     await uploads.discard();
-    if (lost !== undefined) {
+    if (unreadReference !== undefined) {
       const message = "A reference picture could not be read back; nothing was drawn.";
-      throw new GatewayError("internal", message, { retryable: true, cause: lost.error });
+      return new GatewayError("internal", message, { retryable: true, ...unreadReference });
     }
-    throw explain(thrown, work, deadline, retryAfter);
+    return canonicalError(thrown, call, deadline, retryAfter);
   } finally {
     deadline.done();
   }
 }
 
-/** A vendor's own words for what was used: its texts may repeat a key, its numbers stay what they are. */
+/** A vendor's usage without secrets: its texts may repeat an API key, its numbers stay unchanged. */
 function withoutSecrets(usage: Record<string, unknown>, secrets: readonly string[]): Record<string, unknown> {
   const clean = (_: string, value: unknown) => (typeof value === "string" ? redact(value, secrets) : value);
   return JSON.parse(JSON.stringify(usage), clean) as Record<string, unknown>;
 }
 
-function explain(
+/** Make a vendor's failure canonical: with the vendor's Retry-After, and without any text that was sent to the vendor. */
+function canonicalError(
   thrown: unknown,
-  { route, config }: Exchange,
+  { candidate: { endpoint, request }, config }: VendorCall,
   deadline: Deadline,
   retryAfter: number | undefined,
 ): GatewayError {
   let error = toGatewayError(deadline.signal.aborted ? deadline.signal.reason : thrown);
   if (thrown instanceof BodyError && !deadline.signal.aborted) {
-    const message = `${route.target.provider.name} sent an answer that cannot be used. ${thrown.message}`;
+    const message = `${endpoint.provider.name} sent an answer that cannot be used. ${thrown.message}`;
     error = new GatewayError("vendor_error", message, { cause: thrown });
   }
-  // Vendors have been seen to repeat what they were sent: the key, the prompt, a signed URL.
-  const { prompt, turns = [] } = route.request;
-  const own = [
+  // Vendors have been seen to repeat what they received: the API key, the prompt, a signed URL.
+  const { prompt, turns = [] } = request;
+  const texts = [
     prompt,
     ...turns.flatMap(({ text }) => text ?? []),
-    ...referencesOf(route.request).flatMap((reference) => ("url" in reference ? reference.url : [])),
+    ...referencesOf(request).flatMap((reference) => ("url" in reference ? reference.url : [])),
   ];
-  // As it is, and as it stands in JSON.
-  const told = own
-    .filter(({ length }) => length >= TELLING)
+  // Both as plain text and as JSON writes it.
+  const spellings = texts
+    .filter(({ length }) => length >= MIN_REDACTED_CHARS)
     .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
-  const sent = [...new Set([...config.secrets, ...told])];
-  const message = redactedStart(error.message, sent);
+  const message = redactedStart(error.message, [...new Set([...config.secrets, ...spellings])]);
   return withDetail(error, { message, retryAfter: error.retryAfter ?? retryAfter });
 }
 
-/** What a failed call tells of the vendor's health; an answer that cannot be used tells nothing of the next. */
-function outcomeOf({ code, vendorStatus = 0, connectionLost, retryAfter }: GatewayError): Outcome {
+/** What a call says about the vendor's health. An answer that cannot be used says nothing about the next one. */
+function outcomeOf(result: CallResult | GatewayError): Outcome {
+  if (!(result instanceof GatewayError)) return "answered";
+  const { code, vendorStatus = 0, connectionLost, retryAfter } = result;
   if (code === "internal") return "nothing";
   const failed = code === "rate_limited" || code === "vendor_timeout" || connectionLost || vendorStatus >= 500;
   return failed ? { failed: code, retryAfterSeconds: retryAfter } : "answered";

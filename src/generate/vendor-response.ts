@@ -1,39 +1,40 @@
 import type { Config } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import type { StoredPicture } from "../image/request.ts";
-import type { UploadSet, PictureUpload } from "../store/pictures.ts";
+import type { Candidate } from "../models/candidates.ts";
+import type { PictureUpload, UploadSet } from "../store/pictures.ts";
 import { BodyError } from "../stream/body-error.ts";
-import { readJson } from "../stream/read-json.ts";
 import type { ClientStream } from "../stream/client-stream.ts";
+import { readJson } from "../stream/read-json.ts";
 import type { Deadline } from "../vendors/deadline.ts";
 import { download } from "../vendors/download.ts";
 import type { ImageSource } from "../vendors/vendor.ts";
-import type { Candidate } from "../models/candidates.ts";
 
-/** What one exchange needs of the generation it is part of. */
-export interface Exchange {
-  route: Candidate;
+/** One call to one vendor. */
+export interface VendorCall {
+  /** Its request has the references as this vendor takes them. */
+  candidate: Candidate;
   config: Config;
   bucket: R2Bucket;
-  /** When it must be over, in milliseconds since the epoch. */
-  until: number;
-  /** Begins the next picture of this generation. */
-  upload(): PictureUpload;
-  /** The client's end, where the vendor's bytes go to the client as they are. */
-  tap?: ClientStream | undefined;
+  /** When the call must have ended, in milliseconds since the epoch. */
+  deadline: number;
+  /** Start the upload of the generation's next picture. */
+  openUpload(): PictureUpload;
+  /** The client's stream, if it receives the vendor's bytes unchanged. */
+  client?: ClientStream | undefined;
 }
 
 const bytesOf = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));
 const SPACE = bytesOf(" \t\r\n");
 /**
- * First bytes of a JSON object or list, of server-sent events, and of a byte order mark. What begins otherwise, as a
- * proxy's page, is refused at once: past `holdBytes` it would flow to the client.
+ * First bytes of a JSON object or list, of server-sent events, and of a byte order mark. Another body, as a proxy's HTML page,
+ * is rejected at once: past `holdBytes` it would be passed to the client.
  */
 const FIRST = bytesOf("{[:deir\xef");
 
-/** Reads the answer: pictures go to `uploads` as they arrive, the small JSON is returned; undefined if an error has none. */
-export async function receive(
-  { route, config: { limits }, tap }: Exchange,
+/** Read a vendor's answer: pictures go to `uploads` as they arrive, the small JSON is returned; undefined if an error has none. */
+export async function readAnswer(
+  { candidate, config: { limits }, client }: VendorCall,
   response: Response,
   uploads: UploadSet,
   deadline: Deadline,
@@ -43,8 +44,8 @@ export async function receive(
   if (encoding !== null && !/^(?:identity|gzip|br)$/i.test(encoding)) {
     throw new BodyError(`The answer is encoded as ${encoding}, which was not asked for.`);
   }
-  const passed = ok ? tap : undefined;
-  if (passed !== undefined) passed.contentType = headers.get("content-type") ?? passed.contentType;
+  const passedTo = ok ? client : undefined;
+  if (passedTo !== undefined) passedTo.contentType = headers.get("content-type") ?? passedTo.contentType;
   let first: number | undefined;
   const begun = deadline.phase("send its answer's first byte", limits.firstByteMs);
   try {
@@ -55,15 +56,15 @@ export async function receive(
       jsonBytes: limits.answerJsonBytes,
       textBytes: limits.answerTextBytes,
       depth: limits.jsonDepth,
-      each: async (chunk, hasPicture) => {
+      onChunk: async (chunk, hasPicture) => {
         begun();
         first ??= chunk.find((byte) => !SPACE.includes(byte));
         if (first !== undefined && !FIRST.includes(first))
           throw new BodyError("The body is not a JSON object or list.");
-        if (hasPicture) passed?.flush();
-        await passed?.write(chunk);
+        if (hasPicture) passedTo?.flush();
+        await passedTo?.write(chunk);
       },
-    }).catch(brokeOff(route.target.provider.name));
+    }).catch(rethrowAsTruncated(candidate.endpoint.provider.name));
   } catch (error) {
     if (!ok && error instanceof BodyError) return undefined;
     throw error;
@@ -72,22 +73,20 @@ export async function receive(
   }
 }
 
-/** The picture behind a carrier, stored. */
-export async function collect(
-  work: Exchange,
-  carrier: ImageSource,
+/** Store one picture of a vendor's answer: from its JSON, where it is uploaded already, or from its URL. */
+export async function storeImage(
+  { candidate: { endpoint }, config: { limits, trustedHosts } }: VendorCall,
+  image: ImageSource,
   uploads: UploadSet,
   deadline: Deadline,
 ): Promise<StoredPicture> {
-  const upload = "hoisted" in carrier ? uploads.at(carrier.hoisted) : uploads.open();
+  const upload = "hoisted" in image ? uploads.at(image.hoisted) : uploads.open();
   if (upload === undefined) throw new BodyError("The answer points at a picture that is not in it.");
-  if ("url" in carrier) {
-    const { limits, trustedHosts } = work.config;
-    const { target } = work.route;
+  if ("url" in image) {
     const delivered = deadline.phase("deliver a picture", limits.downloadMs);
     try {
-      const body = await download(target, carrier.url, deadline, limits, trustedHosts);
-      await upload.fill(body).catch(brokeOff(target.provider.name));
+      const body = await download(endpoint, image.url, deadline, limits, trustedHosts);
+      await upload.fill(body).catch(rethrowAsTruncated(endpoint.provider.name));
     } finally {
       delivered();
     }
@@ -101,8 +100,8 @@ export async function collect(
   return upload.stored;
 }
 
-/** What ends a body early is the vendor's end, or its network's. */
-function brokeOff(vendor: string): (error: unknown) => never {
+/** Any other error while a body is read means that the vendor, or its network, closed the connection early. */
+function rethrowAsTruncated(vendor: string): (error: unknown) => never {
   return (error) => {
     if (error instanceof BodyError || error instanceof GatewayError) throw error;
     throw new GatewayError("vendor_error", `${vendor} broke off in its answer.`, { cause: error });

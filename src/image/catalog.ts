@@ -1,11 +1,11 @@
 import type { PixelTable } from "./model-spec.ts";
 import { PIXELS } from "./pixel-tables.ts";
 
-/** What is known of a model whoever serves it; what a vendor makes of it is in the vendor's models.ts. */
+/** Facts of a model that hold at every vendor; how a vendor serves it is in the vendor's models.ts. */
 export interface CatalogEntry {
   /** Other names in use: general-availability names, dated snapshots, marketing names. */
   aliases: readonly string[];
-  /** Published pixels; absent where the model takes width and height, or nobody publishes them. */
+  /** Published pixels; absent if the model takes width and height, or if none are published. */
   pixels?: PixelTable;
 }
 
@@ -13,9 +13,9 @@ const { "2K": seedream2K, "4K": seedream4K } = PIXELS["seedream-4.x"];
 
 export const DEFAULT_MODEL = "gemini-3-pro-image-preview";
 
-/** By canonical name, which is the one in the vendors' documents even where the origin has since retired it. */
+/** Models by canonical name: the name in the vendors' documents, even if the model's maker has since retired it. */
 export const CATALOG: Readonly<Record<string, CatalogEntry>> = {
-  // The -preview name, which one vendor's document still uses, was shut down at Google on 2026-01-15: one entry.
+  // One entry for both names: Google shut the -preview name down on 2026-01-15, one vendor's document still uses it.
   "gemini-2.5-flash-image": {
     aliases: ["gemini-2.5-flash-image-preview", "nano-banana"],
     pixels: PIXELS["gemini-2.5"],
@@ -43,7 +43,7 @@ const NAMES: ReadonlyMap<string, string> = new Map(
   Object.entries(CATALOG).flatMap(([model, { aliases }]) => [model, ...aliases].map((name) => [name, model] as const)),
 );
 
-/** The canonical name of a model: itself, else what it is an alias of, else undefined. Case matters. */
+/** Return the canonical name for a model name or alias; undefined if it is unknown. Case matters. */
 export function canonicalModel(name: string): string | undefined {
   return NAMES.get(name);
 }

@@ -1,22 +1,22 @@
-import { joinValues, warnDropped, lost, reject, shorten, type FitContext } from "./fit-context.ts";
+import { joinValues, warnDropped, drop, reject, shorten, type FitContext } from "./fit-context.ts";
 import type { ModelSpec } from "./model-spec.ts";
 import { TIERS, type Tier } from "./request.ts";
-import { nearest, nearestRatio, distance, parseRatio, pixelsOf, type Shape } from "./size.ts";
+import { nearest, nearestRatio, ratioDistance, parseRatio, pixelsOf, type Shape } from "./size.ts";
 
-/** How far a ratio in pixels may be from a supported one: 4 %, so that 1792x1024 is 16:9 and 5:4 is not 4:3. */
+/** Maximum distance between a ratio in pixels and a supported one: 4 %, so that 1792x1024 is 16:9 and 5:4 is not 4:3. */
 const TOLERANCE = Math.log(1.04);
 
-/** Size and ratio, or pixels, as the model takes them; one is made of the other where it has only that. */
-export function fitShape(work: FitContext): void {
-  const { width, height } = work.request;
-  if (width !== undefined || height !== undefined) return fitPixels(work);
-  fitRatio(work);
-  fitSize(work);
-  if (work.spec.dimensions) tierToPixels(work);
+/** Convert size and ratio, or pixels, to the form that the model takes. */
+export function fitShape(context: FitContext): void {
+  const { width, height } = context.request;
+  if (width !== undefined || height !== undefined) return fitPixels(context);
+  fitRatio(context);
+  fitSize(context);
+  if (context.spec.dimensions) tierToPixels(context);
 }
 
-function fitPixels(work: FitContext): void {
-  const { request, spec, warnings } = work;
+function fitPixels(context: FitContext): void {
+  const { request, spec, warnings } = context;
   const { model, width, height, size, aspectRatio } = request;
   if (width === undefined) reject("width", "width is needed beside height");
   if (height === undefined) reject("height", "height is needed beside width");
@@ -24,7 +24,7 @@ function fitPixels(work: FitContext): void {
     if (!Number.isSafeInteger(side) || side < 1) reject(field, `${field} is not a whole number of pixels above 0`);
 
   const ratio = aspectRatio === undefined ? undefined : parseRatio(aspectRatio);
-  if (aspectRatio !== undefined && !(ratio && distance(ratio, { width, height }) <= TOLERANCE))
+  if (aspectRatio !== undefined && !(ratio && ratioDistance(ratio, { width, height }) <= TOLERANCE))
     warnings.push(`aspectRatio ${shorten(aspectRatio)} was left out: width and height decide`);
 
   if (spec.dimensions) {
@@ -42,25 +42,25 @@ function fitPixels(work: FitContext): void {
   delete request.width;
   delete request.height;
   if (spec.ratios.length === 0) {
-    lost(work, `width and height were left out: ${shorten(model)} does not take them here`);
+    drop(context, `width and height were left out: ${shorten(model)} does not take them here`);
     delete request.aspectRatio;
-    fitSize(work);
+    fitSize(context);
     return;
   }
-  const hit = nearest(width, height, spec);
-  const name = hit.size === undefined ? hit.aspectRatio : `${hit.size} ${hit.aspectRatio}`;
-  const drawn = `${name} (${hit.published ? "" : "about "}${hit.width}x${hit.height})`;
-  if (!hit.exact && hit.off > TOLERANCE)
+  const match = nearest(width, height, spec);
+  const name = match.size === undefined ? match.aspectRatio : `${match.size} ${match.aspectRatio}`;
+  const nearestText = `${name} (${match.published ? "" : "about "}${match.width}x${match.height})`;
+  if (!match.exact && match.distance > TOLERANCE)
     reject(
       "width",
       `${width}x${height} has a ratio that is not drawn by ${shorten(model)} here; ` +
-        `allowed: ${joinValues(spec.ratios)}; nearest: ${drawn}`,
+        `allowed: ${joinValues(spec.ratios)}; nearest: ${nearestText}`,
     );
-  if (!hit.exact) warnings.push(`${width}x${height} is drawn as ${drawn}`);
-  if (size !== undefined && size !== hit.size) warnings.push(`size ${size} was left out: width and height decide`);
-  request.aspectRatio = hit.aspectRatio;
+  if (!match.exact) warnings.push(`${width}x${height} is drawn as ${nearestText}`);
+  if (size !== undefined && size !== match.size) warnings.push(`size ${size} was left out: width and height decide`);
+  request.aspectRatio = match.aspectRatio;
   delete request.size;
-  if (hit.size !== undefined) request.size = hit.size;
+  if (match.size !== undefined) request.size = match.size;
 }
 
 type Sides = NonNullable<ModelSpec["dimensions"]>;
@@ -71,8 +71,8 @@ function snap(side: number, { multipleOf, min, max }: Sides): number {
   return Math.min(high, Math.max(low, Math.round(side / multipleOf) * multipleOf));
 }
 
-/** A tier's area is met but roughly: where it is a little over the limit, the longer side gives way. */
-function within({ width, height }: Shape, { multipleOf, maxPixels = Infinity }: Sides): Shape {
+/** Shorten the longer side if the area is up to 5 % over the limit: the area of a tier is approximate anyway. */
+function limitArea({ width, height }: Shape, { multipleOf, maxPixels = Infinity }: Sides): Shape {
   if (width * height <= maxPixels || width * height > maxPixels * 1.05) return { width, height };
   const shorter = Math.min(width, height);
   const longer = Math.floor(maxPixels / shorter / multipleOf) * multipleOf;
@@ -89,21 +89,21 @@ function checkSide(field: "width" | "height", side: number, model: string, sides
   );
 }
 
-function fitRatio(work: FitContext): void {
-  const { request, spec } = work;
+function fitRatio(context: FitContext): void {
+  const { request, spec } = context;
   const { aspectRatio } = request;
   if (aspectRatio === undefined || spec.ratios.includes(aspectRatio)) return;
-  const asked = parseRatio(aspectRatio);
-  if (!asked)
+  const requested = parseRatio(aspectRatio);
+  if (!requested)
     reject(
       "aspectRatio",
       `aspectRatio ${shorten(aspectRatio)} is not W:H; allowed: ${joinValues(spec.ratios) || "16:9 and the like"}`,
     );
-  const closest = nearestRatio(asked, spec.ratios);
+  const closest = nearestRatio(requested, spec.ratios);
   if (spec.dimensions) return;
   if (closest === undefined) {
     delete request.aspectRatio;
-    warnDropped(work, `aspectRatio ${shorten(aspectRatio)}`);
+    warnDropped(context, `aspectRatio ${shorten(aspectRatio)}`);
   } else
     reject(
       "aspectRatio",
@@ -112,36 +112,36 @@ function fitRatio(work: FitContext): void {
     );
 }
 
-function fitSize(work: FitContext): void {
-  const { request, spec } = work;
+function fitSize(context: FitContext): void {
+  const { request, spec } = context;
   const { model, size } = request;
   if (size === undefined || spec.sizes.includes(size)) return;
   if (spec.sizes.length > 0)
     reject("size", `size ${size} is not drawn by ${shorten(model)} here; allowed: ${joinValues(spec.sizes)}`);
   if (spec.dimensions) return;
   delete request.size;
-  warnDropped(work, `size ${size}`);
+  warnDropped(context, `size ${size}`);
 }
 
-/** For a model that takes pixels: a tier, or a ratio outside its list, is sent as width and height. */
+/** Convert a tier, or a ratio outside the model's list, to width and height, for a model that takes pixels. */
 function tierToPixels({ request, spec }: FitContext): void {
   const { model, size, aspectRatio } = request;
   const sides = spec.dimensions;
   if (!sides || (size === undefined && (aspectRatio === undefined || spec.ratios.includes(aspectRatio)))) return;
   const ratio = aspectRatio ?? spec.defaultRatio ?? "1:1";
-  const at = (tier: Tier): Shape | undefined => {
-    const { width, height } = within(pixelsOf(spec.pixels, tier, ratio, sides.multipleOf), sides);
+  const pixelsForTier = (tier: Tier): Shape | undefined => {
+    const { width, height } = limitArea(pixelsOf(spec.pixels, tier, ratio, sides.multipleOf), sides);
     const snapped = { width: snap(width, sides), height: snap(height, sides) };
-    // A side that had to give way to a limit would change the shape.
-    const kept =
+    // A side that is cut at a limit would change the shape.
+    const fits =
       Math.abs(snapped.width - width) < sides.multipleOf &&
       Math.abs(snapped.height - height) < sides.multipleOf &&
       snapped.width * snapped.height <= (sides.maxPixels ?? Infinity);
-    return kept ? snapped : undefined;
+    return fits ? snapped : undefined;
   };
-  const pixels = at(size ?? spec.defaultSize ?? "1K");
+  const pixels = pixelsForTier(size ?? spec.defaultSize ?? "1K");
   if (!pixels) {
-    const sizes = (spec.sizes.length > 0 ? spec.sizes : TIERS).filter((tier) => at(tier) !== undefined);
+    const sizes = (spec.sizes.length > 0 ? spec.sizes : TIERS).filter((tier) => pixelsForTier(tier) !== undefined);
     reject(
       size === undefined || sizes.length === 0 ? "aspectRatio" : "size",
       `${size === undefined ? "" : `size ${size} at `}aspectRatio ${shorten(ratio)} is not drawn by ${shorten(model)} here; ` +

@@ -1,10 +1,10 @@
 import { SizeCap } from "./size-cap.ts";
-import { warnDropped, joinValues, lost, reject, shorten, type FitContext } from "./fit-context.ts";
+import { warnDropped, joinValues, drop, reject, shorten, type FitContext } from "./fit-context.ts";
 import { fitShape } from "./fit-shape.ts";
 import type { ModelSpec, PixelTable } from "./model-spec.ts";
 import { type ImageRequest, namedReferences, type Reference, referencesOf, type Tier, type Turn } from "./request.ts";
 
-/** Words that vendors use for the same step; only used where the vendor lacks the word that was sent. */
+/** Names that vendors use for the same quality; used only if the vendor lacks the requested one. */
 const QUALITY_SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["standard", "medium"],
   ["medium", "standard"],
@@ -12,95 +12,98 @@ const QUALITY_SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["high", "hd"],
 ]);
 
-/** The request as a vendor's model takes it. */
+/** A request normalized for one vendor's model. */
 export interface FitResult {
   request: ImageRequest;
   /** Everything dropped or rewritten. */
   warnings: string[];
-  /** How many wishes were dropped because the vendor has no field for them. */
+  /** Number of requested values dropped because the vendor has no field for them. */
   droppedCount: number;
 }
 
-/** What is known of a request beside itself. */
+/** Facts that decide how a request is fitted, but are not in it. */
 export interface FitOptions {
-  /** Whether the caller makes any output format of what comes. */
+  /** The caller can convert the result to any output format. */
   converts?: boolean;
-  /** Wishes that nobody had: dropped without a word where the model cannot meet them. */
+  /** Fields that the dialect's document sets by default: dropped without a warning if the model cannot honour them. */
   defaulted?: readonly ("size" | "aspectRatio")[] | undefined;
-  /** The largest size that the caller may have. */
+  /** The largest size that the API key allows. */
   maxSize?: Tier | undefined;
-  /** What is published of the model's pixels, whoever draws it. */
+  /** The model's published pixels, the same at every vendor. */
   pixels?: PixelTable | undefined;
 }
 
 /**
- * The request as this vendor's model takes it; throws invalid_request with the field and the values that work. `n` is left
- * to the caller, who sends several, and so are URLs of a scheme that the vendor does not take, but we do. Throws forbidden
- * where it draws nothing as small as `most`.
+ * Normalize a request for one vendor's model. Throws invalid_request with the field and its allowed values, and
+ * forbidden if the model generates no picture as small as `maxSize`. Two things are left to the caller: `n`, because it
+ * can send several calls, and URLs whose scheme the gateway can fetch but the vendor does not take.
  */
 export function fit(
   request: ImageRequest,
-  whole: ModelSpec,
+  modelSpec: ModelSpec,
   { converts = false, defaulted = [], maxSize, pixels }: FitOptions = {},
 ): FitResult {
-  const bound = maxSize === undefined ? undefined : new SizeCap(maxSize, whole, pixels);
-  const spec = bound?.restrict(request.model) ?? whole;
-  const work: FitContext = { request: { ...request }, spec, warnings: [], lost: 0 };
+  const sizeCap = maxSize === undefined ? undefined : new SizeCap(maxSize, modelSpec, pixels);
+  const spec = sizeCap?.restrict(request.model) ?? modelSpec;
+  const context: FitContext = { request: { ...request }, spec, warnings: [], droppedCount: 0 };
   for (const field of defaulted) {
     const allowed: readonly (string | undefined)[] = field === "size" ? spec.sizes : spec.ratios;
-    if (!allowed.includes(request[field])) delete work.request[field];
+    if (!allowed.includes(request[field])) delete context.request[field];
   }
-  bound?.applyDefault(work.request);
-  fitTurns(work);
-  fitShape(work);
-  // Pixels that the model does not take are gone by now.
-  bound?.applyDefault(work.request);
-  fitQuality(work);
-  fitExtras(work, converts);
-  checkReferences(work, request);
-  return { request: work.request, warnings: work.warnings, droppedCount: work.lost };
+  sizeCap?.applyDefault(context.request);
+  fitTurns(context);
+  fitShape(context);
+  // By now, pixels that the model does not take have been dropped.
+  sizeCap?.applyDefault(context.request);
+  fitQuality(context);
+  fitExtras(context, converts);
+  checkReferences(context, request);
+  return { request: context.request, warnings: context.warnings, droppedCount: context.droppedCount };
 }
 
-/** For a model without turns: what was said becomes part of the prompt, what was shown comes before its references. */
-function fitTurns(work: FitContext): void {
-  const { request, spec, warnings } = work;
+/** For a model without turns, put the texts of the turns into the prompt and their pictures before the references. */
+function fitTurns(context: FitContext): void {
+  const { request, spec, warnings } = context;
   const { turns = [], prompt, references } = request;
   if (turns.length === 0) delete request.turns;
   if (turns.length === 0) return;
-  const kept = newest(turns, Math.max(0, spec.references - references.length));
-  const gone = count(turns) - count(kept);
-  // A chat that goes on for long must not end because of what was drawn at its beginning.
-  if (gone > 0)
-    lost(work, `turns lost their ${gone} oldest pictures: ${shorten(request.model)} takes ${spec.references} here`);
-  request.turns = kept;
+  const keptTurns = keepNewestPictures(turns, Math.max(0, spec.references - references.length));
+  const droppedPictures = countReferences(turns) - countReferences(keptTurns);
+  // A long chat must not fail because of the pictures at its beginning.
+  if (droppedPictures > 0)
+    drop(
+      context,
+      `turns lost their ${droppedPictures} oldest pictures: ${shorten(request.model)} takes ${spec.references} here`,
+    );
+  request.turns = keptTurns;
   if (spec.turns) return;
-  const said = kept.flatMap(({ role, text }) => (text === undefined ? [] : `${SPEAKER[role]}: ${text}`));
-  request.prompt = [...said, said.length === 0 ? prompt : `${SPEAKER.user}: ${prompt}`].join("\n\n");
-  request.references = [...kept.flatMap((turn) => turn.references), ...references];
+  const lines = keptTurns.flatMap(({ role, text }) => (text === undefined ? [] : `${SPEAKERS[role]}: ${text}`));
+  request.prompt = [...lines, lines.length === 0 ? prompt : `${SPEAKERS.user}: ${prompt}`].join("\n\n");
+  request.references = [...keptTurns.flatMap((turn) => turn.references), ...references];
   delete request.turns;
   warnings.push(`turns were joined into one prompt: ${shorten(request.model)} does not take them here`);
 }
 
-const count = (turns: readonly Turn[]) => turns.reduce((sum, turn) => sum + turn.references.length, 0);
+const countReferences = (turns: readonly Turn[]) => turns.reduce((sum, turn) => sum + turn.references.length, 0);
 
-/** The turns with so many of their pictures, the newest. */
-function newest(turns: readonly Turn[], pictures: number): Turn[] {
-  let excess = count(turns) - pictures;
+/** Return the turns with at most `pictures` of their references, the newest ones. */
+function keepNewestPictures(turns: readonly Turn[], pictures: number): Turn[] {
+  let excess = countReferences(turns) - pictures;
   return turns.map((turn) => {
-    const cut = Math.max(0, Math.min(excess, turn.references.length));
-    excess -= cut;
-    return cut === 0 ? turn : { ...turn, references: turn.references.slice(cut) };
+    const excessHere = Math.max(0, Math.min(excess, turn.references.length));
+    excess -= excessHere;
+    return excessHere === 0 ? turn : { ...turn, references: turn.references.slice(excessHere) };
   });
 }
 
-const SPEAKER: Record<Turn["role"], string> = { user: "User", model: "Assistant" };
+const SPEAKERS: Record<Turn["role"], string> = { user: "User", model: "Assistant" };
 
-function fitQuality(work: FitContext): void {
-  const { request, spec, warnings } = work;
+function fitQuality(context: FitContext): void {
+  const { request, spec, warnings } = context;
   const { model, quality } = request;
   if (quality === undefined || spec.qualities.includes(quality)) return;
   delete request.quality;
-  // "auto" asks for nothing in particular, which is what leaving it out says.
+  // "auto" requests no particular quality, the same as no field at all.
   if (quality === "auto") return;
   const synonym = QUALITY_SYNONYMS.get(quality);
   if (synonym !== undefined && spec.qualities.includes(synonym)) {
@@ -111,20 +114,20 @@ function fitQuality(work: FitContext): void {
       "quality",
       `quality ${shorten(quality)} is not offered by ${shorten(model)} here; allowed: ${joinValues(spec.qualities)}`,
     );
-  else warnDropped(work, `quality ${shorten(quality)}`);
+  else warnDropped(context, `quality ${shorten(quality)}`);
 }
 
-function fitExtras(work: FitContext, converts: boolean): void {
-  const { request, spec } = work;
+function fitExtras(context: FitContext, converts: boolean): void {
+  const { request, spec } = context;
   const { seed, outputFormat } = request;
   if (seed !== undefined && !spec.seed) {
     delete request.seed;
-    warnDropped(work, "seed");
+    warnDropped(context, "seed");
   }
   if (outputFormat !== undefined && !spec.formats.includes(outputFormat)) {
     delete request.outputFormat;
     const why = spec.formats.length > 0 ? `; allowed: ${joinValues(spec.formats)}` : "; the format is not selectable";
-    if (!converts) warnDropped(work, `outputFormat ${outputFormat}`, why);
+    if (!converts) warnDropped(context, `outputFormat ${outputFormat}`, why);
   }
   if (request.mask !== undefined && !spec.mask)
     reject(
@@ -133,18 +136,18 @@ function fitExtras(work: FitContext, converts: boolean): void {
     );
 }
 
-/** Joining turns moves their references, and an error names them as the caller does: as in `asked`. */
-function checkReferences({ request, spec }: FitContext, asked: ImageRequest): void {
+/** Check number, sizes and URL schemes. Joined turns have moved references; errors name their field in `original`. */
+function checkReferences({ request, spec }: FitContext, original: ImageRequest): void {
   const { model } = request;
   const count = referencesOf({ ...request, mask: undefined }).length;
   if (count > spec.references)
     reject("references", `references has ${count} pictures; ${shorten(model)} takes at most ${spec.references} here`);
-  const fields = new Map(namedReferences(asked).map(([field, reference]) => [reference, field]));
+  const fields = new Map(namedReferences(original).map(([field, reference]) => [reference, field]));
   for (const reference of referencesOf(request)) checkReference(reference, fields.get(reference) ?? "references", spec);
 }
 
-/** Schemes that we fetch where the vendor does not. */
-const FETCHED = ["https", "http"];
+/** Schemes that the gateway fetches if the vendor does not. */
+const FETCHED_SCHEMES = ["https", "http"];
 
 function checkReference(reference: Reference, field: string, { referenceSchemes, referenceBytes }: ModelSpec): void {
   if ("picture" in reference) {
@@ -155,10 +158,10 @@ function checkReference(reference: Reference, field: string, { referenceSchemes,
   }
   // Only the scheme is named: the rest of the URL may carry a signature.
   const scheme = /^([a-z][a-z0-9+.-]{0,19}):\/\//i.exec(reference.url)?.[1]?.toLowerCase();
-  const taken = [...new Set([...referenceSchemes, ...FETCHED])];
-  if (scheme !== undefined && taken.some((each) => each === scheme)) return;
+  const allowedSchemes = [...new Set([...referenceSchemes, ...FETCHED_SCHEMES])];
+  if (scheme !== undefined && allowedSchemes.some((allowed) => allowed === scheme)) return;
   reject(
     field,
-    `${field} has a URL ${scheme === undefined ? "without a scheme" : `of scheme ${scheme}`}; allowed: ${joinValues(taken)}`,
+    `${field} has a URL ${scheme === undefined ? "without a scheme" : `of scheme ${scheme}`}; allowed: ${joinValues(allowedSchemes)}`,
   );
 }

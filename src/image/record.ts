@@ -2,7 +2,7 @@ import type { GatewayError } from "../errors.ts";
 import type { StoredPicture } from "./request.ts";
 import type { Wire } from "./wire.ts";
 
-/** A generation and what became of it, as `GET /v1/generations/{id}` shows it. Times are ISO 8601. */
+/** A generation and its result, as returned by `GET /v1/generations/{id}`. Times are ISO 8601. */
 export interface GenerationRecord {
   id: string;
   status: "queued" | "running" | "succeeded" | "failed";
@@ -11,7 +11,7 @@ export interface GenerationRecord {
   dialect: string;
   /** Final pictures only, each reachable at its `url`. */
   images: (StoredPicture & { url: string })[];
-  /** What the model said beside its pictures. */
+  /** Text that the model returned with its pictures. */
   text?: string | undefined;
   warnings: string[];
   usage?: Usage | undefined;
@@ -21,7 +21,7 @@ export interface GenerationRecord {
   finishedAt?: string | undefined;
 }
 
-/** Milliseconds that each stage took: the request to arrive, references to be fetched, and so on. */
+/** Milliseconds of each stage: receiving the request, fetching references, and so on. */
 export interface Timings {
   request: number;
   references: number;
@@ -30,15 +30,15 @@ export interface Timings {
   total: number;
 }
 
-/** What a generation used. */
+/** Pictures, bytes, cost and time of a generation. */
 export interface Usage {
-  /** Pictures that were kept, and their bytes. */
+  /** Stored pictures, and their bytes. */
   pictures: number;
   bytes: number;
-  /** Of all attempts, one entry a currency; absent where no price is known. */
+  /** Of all attempts, one entry per currency; absent if no price is known. */
   cost?: Cost[] | undefined;
   ms: Timings;
-  /** What the vendor said of it, in its own words. */
+  /** The vendor's own usage object, unchanged. */
   vendor?: Record<string, unknown> | undefined;
 }
 
@@ -51,17 +51,17 @@ export interface Cost {
 /** One call to a vendor. */
 export interface Attempt {
   vendor: string;
-  /** From dispatch to the last picture stored, and the part of it until the vendor's headers came. */
+  /** From dispatch to the last picture stored; `waitMs` is the part until the vendor's headers arrived. */
   ms: number;
   waitMs?: number | undefined;
   pictures?: number | undefined;
-  /** As the vendor says, else by the price list. */
+  /** As reported by the vendor, else by the price list. */
   cost?: Cost | undefined;
-  /** Its code, if it failed. */
+  /** The error code, if the attempt failed. */
   error?: string | undefined;
 }
 
-/** A record as the public contract has it: nothing of where R2 keeps the pictures. */
+/** Return a record in its public form, without the R2 keys of the pictures. */
 export function recordWire(record: GenerationRecord): Wire {
   return {
     id: record.id,
@@ -80,7 +80,7 @@ export function recordWire(record: GenerationRecord): Wire {
   };
 }
 
-/** An error as the public contract has it; a dialect of another vendor has its own shape. */
+/** Return an error in the public form; the dialects of other vendors have their own. */
 export function errorWire({ code, message, field }: Pick<GatewayError, "code" | "message" | "field">): Wire {
   return { error: { code, message, field } };
 }

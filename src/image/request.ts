@@ -1,29 +1,29 @@
-/** Resolution tier as vendors name it: the length of a square's side. */
+/** Resolution tiers as vendors name them: the side length of a square. */
 export const TIERS = ["512", "1K", "2K", "3K", "4K"] as const;
 export type Tier = (typeof TIERS)[number];
 
 export const OUTPUT_FORMATS = ["png", "jpeg", "webp"] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
-/** A whole picture in R2, and what is known of it from its own bytes. */
+/** A complete picture in R2, and the facts read from its bytes. */
 export interface StoredPicture {
   /** The R2 key. */
   key: string;
-  /** MIME type by magic bytes, never as declared. */
+  /** MIME type by magic bytes, never the declared type. */
   type: string;
-  /** Pixels; 0 where the header does not tell. */
+  /** Pixels; 0 if the header does not state them. */
   width: number;
   height: number;
   bytes: number;
 }
 
-/** What vendors take as references; of other formats it is known where a picture ends, but they would be refused there. */
+/** Types that vendors accept as references; other formats can be checked for truncation, but vendors refuse them. */
 export const REFERENCE_TYPES: readonly string[] = ["image/png", "image/jpeg", "image/webp"];
 
-/** A reference picture: somewhere on the web, or hoisted from the request into R2. */
+/** A reference picture: a URL, or a picture that was hoisted from the request into R2. */
 export type Reference = { url: string; type?: string | undefined } | { picture: StoredPicture };
 
-/** What was said and shown before the prompt, the oldest first; `model` is what the model answered. */
+/** An earlier turn of the conversation, with its text and pictures; the role `model` marks the model's response. */
 export interface Turn {
   role: "user" | "model";
   text?: string | undefined;
@@ -34,12 +34,12 @@ export type ProviderOptions = Readonly<Record<string, Readonly<Record<string, un
 
 /** The canonical request: every dialect decodes to it, every provider encodes from it. */
 export interface ImageRequest {
-  /** From a dialect the client's own word, an alias or `vendor/model` included; to a provider the canonical name. */
+  /** From a dialect the client's spelling, which may be an alias or `vendor/model`; to a provider the canonical name. */
   model: string;
   prompt: string;
-  /** Pictures asked for, 1 or more. */
+  /** Number of pictures requested, 1 or more. */
   n: number;
-  /** A tier with a ratio, or pixels; both absent means the model's own default. */
+  /** Either a tier and a ratio, or pixels; without both the model's default applies. */
   size?: Tier | undefined;
   /** `W:H`; absent means the model decides. */
   aspectRatio?: string | undefined;
@@ -49,15 +49,15 @@ export interface ImageRequest {
   quality?: string | undefined;
   outputFormat?: OutputFormat | undefined;
   references: Reference[];
-  /** Where the first reference may be changed: a picture whose transparent parts are drawn anew. */
+  /** A picture whose transparent parts mark the area of the first reference that is generated anew. */
   mask?: Reference | undefined;
-  /** Earlier turns of the conversation; the last one is `prompt` and `references`. */
+  /** Earlier turns, the oldest first; the current turn is `prompt` and `references`. */
   turns?: Turn[] | undefined;
-  /** By vendor, what only that vendor has a field for, in its own words. */
+  /** Vendor → its proprietary fields, under the vendor's own names. */
   providerOptions?: ProviderOptions | undefined;
 }
 
-/** Every reference of a request, those of its turns, its own, its mask, and the path of each in the request. */
+/** Return every reference (of the turns, of the request, the mask) with its path in the request. */
 export function namedReferences({ turns = [], references, mask }: ImageRequest): [field: string, Reference][] {
   const named = (list: readonly Reference[], prefix = "") =>
     list.map((reference, index): [string, Reference] => [`${prefix}references[${index}]`, reference]);
@@ -68,15 +68,15 @@ export function namedReferences({ turns = [], references, mask }: ImageRequest):
   ];
 }
 
-/** The same without their paths. */
+/** Return the references of `namedReferences` without their paths. */
 export function referencesOf(request: ImageRequest): Reference[] {
   return namedReferences(request).map(([, reference]) => reference);
 }
 
-/** The request with each of `referencesOf` replaced by the one at the same place of `others`. */
+/** Replace each reference, in the order of `referencesOf`, by the one at the same index of `others`. */
 export function withReferences(request: ImageRequest, others: readonly Reference[]): ImageRequest {
-  const rest = others.values();
-  const replaced = (reference: Reference) => rest.next().value ?? reference;
+  const iterator = others.values();
+  const replaced = (reference: Reference) => iterator.next().value ?? reference;
   return {
     ...request,
     turns: request.turns?.map((turn) => ({ ...turn, references: turn.references.map(replaced) })),

@@ -3,45 +3,47 @@ import { shorten } from "./fit-context.ts";
 import type { ModelSpec, PixelTable } from "./model-spec.ts";
 import { type ImageRequest, TIERS, type Tier } from "./request.ts";
 
-/** Whether a tier is larger than another. */
-export function isLarger(tier: Tier, most: Tier): boolean {
-  return TIERS.indexOf(tier) > TIERS.indexOf(most);
+/** Return whether `tier` is larger than `other`. */
+export function isLarger(tier: Tier, other: Tier): boolean {
+  return TIERS.indexOf(tier) > TIERS.indexOf(other);
 }
 
-/** The largest size that a caller may have of a model at a vendor. */
+/** Limits a model at a vendor to the largest size that an API key allows. */
 export class SizeCap {
-  private readonly most: Tier;
+  private readonly maxSize: Tier;
   private readonly spec: ModelSpec;
-  /** What is drawn where no size is sent; of what nobody has published, 1K. */
-  private readonly unasked: Tier;
-  /** Whether a size can be asked for at all. */
+  /** The tier generated if no size is sent; 1K if no pixels are published. */
+  private readonly defaultTier: Tier;
+  /** Whether the vendor takes any size field. */
   private readonly takesSize: boolean;
 
-  /** `published` is what is known of the model's pixels, whoever draws it. */
-  constructor(most: Tier, spec: ModelSpec, published: PixelTable = {}) {
+  /** `published` is the model's published pixels, used if the vendor's spec has none. */
+  constructor(maxSize: Tier, spec: ModelSpec, published: PixelTable = {}) {
     const { sizes, dimensions, defaultSize, pixels = published } = spec;
-    this.most = most;
+    this.maxSize = maxSize;
     this.spec = spec;
-    this.unasked = defaultSize ?? TIERS.find((tier) => pixels[tier] !== undefined) ?? "1K";
+    this.defaultTier = defaultSize ?? TIERS.find((tier) => pixels[tier] !== undefined) ?? "1K";
     this.takesSize = sizes.length > 0 || dimensions !== undefined;
   }
 
-  /** What the model can do without drawing more. Throws forbidden where it draws nothing so small. */
+  /** Return the spec without larger sizes. Throws forbidden if the model generates no picture this small. */
   restrict(model: string): ModelSpec {
-    const { most, spec } = this;
-    const sizes = spec.sizes.filter((tier) => !isLarger(tier, most));
-    const isTooLarge = this.takesSize ? spec.sizes.length > 0 && sizes.length === 0 : isLarger(this.unasked, most);
+    const { maxSize, spec } = this;
+    const sizes = spec.sizes.filter((tier) => !isLarger(tier, maxSize));
+    const isTooLarge = this.takesSize
+      ? spec.sizes.length > 0 && sizes.length === 0
+      : isLarger(this.defaultTier, maxSize);
     if (!isTooLarge) return { ...spec, sizes };
-    const message = `size may be ${most} at most with this key, and ${shorten(model)} draws nothing so small here.`;
+    const message = `size may be ${maxSize} at most with this key, and ${shorten(model)} draws nothing so small here.`;
     throw new GatewayError("forbidden", message, { field: "size" });
   }
 
-  /** Says a size where none is said and the model's own would be more. */
+  /** Set the largest allowed size if the request has none and the model's default would be larger. */
   applyDefault(request: ImageRequest): void {
     const { size, width, height } = request;
     const isOpen = size === undefined && width === undefined && height === undefined;
-    if (!isOpen || !this.takesSize || !isLarger(this.unasked, this.most)) return;
-    const largest = TIERS.findLast((tier) => this.spec.sizes.includes(tier) && !isLarger(tier, this.most));
-    request.size = largest ?? this.most;
+    if (!isOpen || !this.takesSize || !isLarger(this.defaultTier, this.maxSize)) return;
+    const largest = TIERS.findLast((tier) => this.spec.sizes.includes(tier) && !isLarger(tier, this.maxSize));
+    request.size = largest ?? this.maxSize;
   }
 }

@@ -1,6 +1,6 @@
 import type { StoredPicture } from "./request.ts";
 
-/** The place in a wire value where a stored picture's base64 goes, after `prefix` (as of a data URI). */
+/** A stored picture inside a wire value: it is sent as base64 after `prefix`, such as the start of a data URI. */
 export class InlineImage {
   readonly picture: StoredPicture;
   readonly prefix: string;
@@ -11,33 +11,28 @@ export class InlineImage {
   }
 }
 
-/** A picture as a data URI. */
+/** Return a picture that is sent as a data URI. */
 export function dataUri(picture: StoredPicture): InlineImage {
   return new InlineImage(picture, `data:${picture.type};base64,`);
 }
 
-/** A JSON value to send, with pictures in it; undefined members are left out. */
+/** A JSON value to send, which may contain pictures; undefined properties are omitted. */
 export type Wire = string | number | boolean | null | undefined | InlineImage | Wire[] | { [key: string]: Wire };
 
-/** Whether a value that was read from JSON is an object: neither a list nor null. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** One server-sent event; `data` is sent as JSON, a string as it is. */
-export interface Event {
+/** A server-sent event; `data` is sent as JSON, a string unchanged. */
+export interface ServerSentEvent {
   event?: string;
   data: Wire;
 }
 
-/** What stands in a skeleton for the base64 of hoisted picture `index`. */
+/** Return the text that replaces the base64 of hoisted picture `index` in a skeleton. */
 export function placeholder(index: number): string {
   return `hoisted:${index}`;
 }
 
 const HOISTED = /^\s*(?:data:[^,]*;base64,)?hoisted:(\d+)\s*$/;
 
-/** Which hoisted picture a text of a skeleton stands for, bare or as a data URI; undefined if it stands for none. */
+/** Return which hoisted picture a text of a skeleton represents, bare or as a data URI; undefined if it is none. */
 export function placeholderIndex(text: string): number | undefined {
   const index = HOISTED.exec(text)?.[1];
   return index === undefined ? undefined : Number(index);

@@ -2,8 +2,7 @@ import * as z from "zod/mini";
 import { GatewayError } from "../errors.ts";
 import type { ModelSpec } from "../image/model-spec.ts";
 import { OUTPUT_FORMATS, TIERS } from "../image/request.ts";
-import { isObject } from "../image/wire.ts";
-import { parseVar } from "../limits.ts";
+import { isObject, parseVarObject } from "../json.ts";
 import { parseWire } from "../vendors/request-schema.ts";
 import type { Provider } from "../vendors/vendor.ts";
 
@@ -92,7 +91,7 @@ const overrideWire = z.partial(
 /** Reads the var MODELS. Throws an Error with the path at fault and what is allowed there. */
 export function parseOverrides(json: string | undefined, providers: readonly Provider[]): OverrideEntry[] {
   if (json === undefined) return [];
-  return members(parseVar("MODELS", json), "MODELS").flatMap(([vendor, models]) => {
+  return Object.entries(parseVarObject("MODELS", json, "an object")).flatMap(([vendor, models]) => {
     const provider = providers.find(({ name }) => name === vendor);
     if (provider === undefined)
       throw new Error(`MODELS.${vendor} is no vendor; there are ${providers.map(({ name }) => name).join(", ")}`);

@@ -1,3 +1,4 @@
+import { memoizeWeak } from "../memory.ts";
 import type { Config } from "../env.ts";
 import { CATALOG, type CatalogEntry } from "../image/catalog.ts";
 import { validateSpec, type ModelSpec } from "../image/model-spec.ts";
@@ -24,14 +25,8 @@ interface Draft {
   tables: Map<string, Map<string, ModelSpec>>;
 }
 
-const registries = new WeakMap<object, ModelRegistry>();
-
-/** The registry of these config, built once an isolate. Throws an Error with the var's path where it is wrong. */
-export function registryOf(config: Pick<Config, "models">): ModelRegistry {
-  let registry = registries.get(config);
-  if (registry === undefined) registries.set(config, (registry = build(config.models)));
-  return registry;
-}
+/** The registry of a configuration, built once per isolate. Throws an Error with the var's path if MODELS is wrong. */
+export const registryOf = memoizeWeak((config: Pick<Config, "models">) => build(config.models));
 
 function build(models: string | undefined): ModelRegistry {
   const draft = asShipped();

@@ -1,5 +1,4 @@
-import { isObject } from "../image/wire.ts";
-import { parseVar } from "../limits.ts";
+import { isObject, parseVarObject } from "../json.ts";
 
 /** Who is asked next: one vendor, or several with weights, of which one is drawn first and the others after it. */
 export type Step = string | Readonly<Record<string, number>>;
@@ -9,8 +8,7 @@ export type Routing = Readonly<Record<string, readonly Step[]>>;
 /** Reads the var `ROUTING`. Throws, with the path and what is allowed, where it cannot mean anything. */
 export function parseRouting(text: string | undefined, vendors: readonly string[]): Routing {
   if (text === undefined) return {};
-  const routing = parseVar("ROUTING", text);
-  if (!isObject(routing)) throw new Error("ROUTING must be an object: model, or *, to a list of vendors");
+  const routing = parseVarObject("ROUTING", text, "an object: model, or *, to a list of vendors");
   for (const [model, steps] of Object.entries(routing)) {
     if (!Array.isArray(steps)) throw new Error(`ROUTING.${model} must be a list of vendors`);
     steps.forEach((step: unknown, index) => checkStep(step, `ROUTING.${model}[${index}]`, vendors));

@@ -1,27 +1,28 @@
-import { createHash } from "node:crypto";
+import { sha256Hex } from "../store/ids.ts";
 
-/** A strong ETag that stands for `text`, and does not give it away. */
+/** Return a strong ETag derived from `text`, which it does not reveal. */
 export function etagOf(text: string): string {
-  return `"${createHash("sha256").update(text).digest("hex").slice(0, 32)}"`;
+  return `"${sha256Hex(text).slice(0, 32)}"`;
 }
 
-/** Whether an `If-None-Match` header names `etag` (weakly compared, RFC 9110 13.1.2). */
-export function matches(header: string | undefined, etag: string): boolean {
+/** Check whether an `If-None-Match` header contains `etag` (weak comparison, RFC 9110 13.1.2). */
+export function etagMatches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.trim() === "*" || header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 
-/** Part of an object, in bytes. */
+/** A part of an object, in bytes. */
 export interface ByteRange {
   offset: number;
   length: number;
 }
 
 /**
- * What a `Range` header asks of `size` bytes: one part, or "unsatisfiable" (416). Undefined where the whole is to be sent:
- * no header, one that makes no sense, or several parts, all of which RFC 9110 14.2 lets a server ignore.
+ * Parse a `Range` header for an object of `size` bytes: one part, or "unsatisfiable" (416). Returns undefined if the
+ * whole object is to be sent: no header, an invalid one, or several parts, all of which RFC 9110 14.2 allows a server
+ * to ignore.
  */
-export function rangeOf(header: string | undefined, size: number): ByteRange | "unsatisfiable" | undefined {
+export function parseRange(header: string | undefined, size: number): ByteRange | "unsatisfiable" | undefined {
   const match = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? "");
   const [from, to] = [match?.[1] ?? "", match?.[2] ?? ""];
   if (from === "" && to === "") return undefined;

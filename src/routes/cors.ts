@@ -4,17 +4,18 @@ import { isOrigin } from "../access/origins.ts";
 import type { AppContext } from "./context.ts";
 import { errorResponse } from "./error-response.ts";
 
-/** What a page may send. `*` is every other header, as SDKs add their own, but never stands for the key's. */
-const HEADERS = "authorization, accept, content-type, idempotency-key, prefer, *";
-/** A day; browsers take less where they want. */
+/** Request headers that a page may send. `*` allows the headers that SDKs add, but never covers `authorization`. */
+const ALLOWED_HEADERS = "authorization, accept, content-type, idempotency-key, prefer, *";
+/** One day; browsers may cap it lower. */
 const MAX_AGE_SECONDS = 86_400;
-/** Of an answer's headers, those that pages may read beside what every page may. */
-const EXPOSED =
+/** Response headers that pages may read in addition to the CORS-safelisted ones. */
+const EXPOSED_HEADERS =
   /^(?:easel-|ratelimit|(?:retry-after|location|content-location|x-request-id|x-should-retry|preference-applied)$)/;
 
 /**
- * Opens a method of a path to web pages: publishable keys are good there, and their pages may read the answer. Nobody
- * else's may: a secret key in a page is a mistake. No credentials: there are no cookies here.
+ * Allow web pages to use a method of a path: publishable keys are valid there, and the pages that they list may read
+ * the response. A secret key in a page is a mistake, so its response stays unreadable. No credentials mode: there
+ * are no cookies.
  */
 export function corsFor(method: "GET" | "POST"): (c: AppContext, next: Next) => Promise<Response | void> {
   const methods = method === "GET" ? ["GET", "HEAD"] : [method];
@@ -27,19 +28,22 @@ export function corsFor(method: "GET" | "POST"): (c: AppContext, next: Next) => 
     const origin = c.get("pageOrigin");
     if (origin === undefined) return;
     c.header("access-control-allow-origin", origin);
-    const names = [...c.res.headers.keys()].filter((name) => EXPOSED.test(name));
+    const names = [...c.res.headers.keys()].filter((name) => EXPOSED_HEADERS.test(name));
     c.header("access-control-expose-headers", names.join(", "));
   };
 }
 
-/** Lets every page read an answer, its headers too: what needs no key. */
-export function openToAll(c: AppContext): void {
+/** Allow every page to read a response and its headers, for resources that need no key. */
+export function allowAnyOrigin(c: AppContext): void {
   c.header("access-control-allow-origin", "*");
   c.header("access-control-expose-headers", "*");
 }
 
-/** `OPTIONS` of a picture, wherever it is: pages may read it, also by a client that adds headers to every request. */
-export function allowPicture(c: AppContext): Response {
+/**
+ * Answer the preflight request for a picture: every page may read it, even with a client that adds headers to every
+ * request.
+ */
+export function picturePreflight(c: AppContext): Response {
   c.header("access-control-allow-origin", "*");
   c.header("access-control-allow-methods", "GET, HEAD");
   c.header("access-control-allow-headers", "authorization, if-none-match, if-range, range");
@@ -47,7 +51,7 @@ export function allowPicture(c: AppContext): Response {
   return c.body(null, 204);
 }
 
-/** A browser asks before it sends the key, and so the answer is the same for every page. */
+/** The preflight request carries no key, so the response is the same for every page. */
 function preflight(c: AppContext, methods: readonly string[]): Response {
   const origin = c.req.header("origin") ?? "";
   if (!isOrigin(origin)) {
@@ -56,7 +60,7 @@ function preflight(c: AppContext, methods: readonly string[]): Response {
   }
   c.header("access-control-allow-origin", origin);
   c.header("access-control-allow-methods", methods.join(", "));
-  c.header("access-control-allow-headers", HEADERS);
+  c.header("access-control-allow-headers", ALLOWED_HEADERS);
   c.header("access-control-max-age", String(MAX_AGE_SECONDS));
   return c.body(null, 204);
 }

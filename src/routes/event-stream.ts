@@ -1,6 +1,7 @@
-import type { Event } from "../image/wire.ts";
-import { readPicture } from "../store/pictures.ts";
-import { type Open, spliceEvents, writeEvents } from "../stream/splice.ts";
+import type { ServerSentEvent } from "../image/wire.ts";
+import { readStoredPicture } from "../store/pictures.ts";
+import { type OpenPicture, spliceEvents, writeEvents } from "../stream/splice.ts";
+import { settlesWithin } from "../concurrency.ts";
 import type { Dialect } from "../vendors/vendor.ts";
 import type { AppContext } from "./context.ts";
 import { formatError } from "./error-response.ts";
@@ -8,32 +9,22 @@ import { formatError } from "./error-response.ts";
 /** Every SDK skips a comment. */
 const COMMENT = new TextEncoder().encode(": drawing\n\n");
 
-/**
- * Answers with server-sent events. Where the picture takes longer than `quietMs`, the answer begins before it is there,
- * and says at that interval that it goes on; what fails from then on is told by an `error` event, for the status is sent.
- */
-export async function sendEvents(
-  c: AppContext,
-  dialect: Dialect,
-  answer: Promise<Event[]>,
-  quietMs: number,
-): Promise<Response> {
-  const open: Open = (picture) => readPicture(c.env.BUCKET, picture.key);
-  const inTime = await settlesWithin(answer, quietMs);
-  const body = inTime ? spliceEvents(await answer, open) : streamWithKeepAlive(c, dialect, answer, quietMs, open);
-  c.header("content-type", "text/event-stream; charset=utf-8");
-  c.header("cache-control", "no-store");
-  return c.body(body);
+/** Answer with server-sent events. */
+export function sendEvents(c: AppContext, events: ServerSentEvent[]): Response {
+  return eventStream(c, spliceEvents(events, pictureOpener(c)));
 }
 
-function streamWithKeepAlive(
+/**
+ * Start the answer before its events are known: a comment every `quietMs` shows that the generation continues. A failure
+ * becomes an `error` event, because the status is sent already.
+ */
+export function sendEventsLater(
   c: AppContext,
   dialect: Dialect,
-  answer: Promise<Event[]>,
+  pending: Promise<ServerSentEvent[]>,
   quietMs: number,
-  open: Open,
-): ReadableStream<Uint8Array> {
-  const events = answer.catch((thrown: unknown): Event[] => [
+): Response {
+  const events = pending.catch((thrown: unknown): ServerSentEvent[] => [
     { event: "error", data: formatError(c, thrown, dialect).body },
   ]);
   const { readable, writable } = new IdentityTransformStream();
@@ -41,23 +32,20 @@ function streamWithKeepAlive(
   const feed = async () => {
     do await writer.write(COMMENT);
     while (!(await settlesWithin(events, quietMs)));
-    await writeEvents(await events, open, writer);
+    await writeEvents(await events, pictureOpener(c), writer);
     await writer.close();
   };
-  // A client that left is no error: the generation goes on without it. One that is there sees that the stream broke off.
+  // A client that has left is no error: the generation continues. A connected client sees that the stream broke off.
   void feed().catch((error: unknown) => writer.abort(error).catch(() => undefined));
-  return readable;
+  return eventStream(c, readable);
 }
 
-/** Whether `work` ends, well or not, within `ms`. */
-async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const settled = work.then(
-    () => true,
-    () => true,
-  );
-  return Promise.race([settled, late]).finally(() => clearTimeout(timer));
+function pictureOpener(c: AppContext): OpenPicture {
+  return (picture) => readStoredPicture(c.env.BUCKET, picture.key);
+}
+
+function eventStream(c: AppContext, body: string | ReadableStream<Uint8Array>): Response {
+  c.header("content-type", "text/event-stream; charset=utf-8");
+  c.header("cache-control", "no-store");
+  return c.body(body);
 }

@@ -1,5 +1,5 @@
 import { invalidField } from "../errors.ts";
-import { longestMs } from "../generate/failover.ts";
+import { maxGenerationMs } from "../generate/failover.ts";
 import { publicRecord } from "../generate/records.ts";
 import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { LONGEST_WAIT_SECONDS, LOOK_AGAIN_SECONDS } from "./respond-async.ts";
@@ -8,14 +8,14 @@ import { getRecord, type StoredRecord, expireStale, isUnfinished, waitForEnd } f
 import { type AppContext, principalOf, publicOrigin, configFor, pageSize } from "./context.ts";
 import { notFound } from "./error-response.ts";
 
-const PAGE = 20;
-const LONGEST_PAGE = 100;
+const DEFAULT_PAGE = 20;
+const MAX_PAGE = 100;
 
 /**
- * `GET /v1/generations/{id}?wait=`: the record, while it is queued or runs and after, for the key that made it; with `wait`
- * as soon as it has ended, and after so many seconds in any case. The operator reads every record.
+ * `GET /v1/generations/{id}?wait=`: the record in every state, for the key that made the request. With `wait` the answer
+ * comes when the generation has ended, or after that many seconds. The operator reads every record.
  */
-export async function serveGeneration(c: AppContext): Promise<Response> {
+export async function serveRecord(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
   const { BUCKET } = c.env;
   const id = c.req.param("id") ?? "";
@@ -27,10 +27,10 @@ export async function serveGeneration(c: AppContext): Promise<Response> {
     await waitForEnd(BUCKET, id, waitMs);
     record = (await getRecord(BUCKET, id)) ?? record;
   }
-  const now = presentRecord(c, record);
+  const current = presentRecord(c, record);
   c.header("cache-control", "no-store");
-  if (isUnfinished(now)) c.header("retry-after", String(LOOK_AGAIN_SECONDS));
-  return c.json(recordWire(now));
+  if (isUnfinished(current)) c.header("retry-after", String(LOOK_AGAIN_SECONDS));
+  return c.json(recordWire(current));
 }
 
 function waitOf(c: AppContext): number {
@@ -39,10 +39,10 @@ function waitOf(c: AppContext): number {
   throw invalidField("wait", `must be a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}`);
 }
 
-/** `GET /v1/generations?limit=&cursor=`: the caller's records, newest first; `next` is the cursor of the next page. */
-export async function serveGenerations(c: AppContext): Promise<Response> {
+/** `GET /v1/generations?limit=&cursor=`: the key's records, newest first; `next` is the cursor of the next page. */
+export async function serveRecords(c: AppContext): Promise<Response> {
   const principal = await principalOf(c);
-  const limit = pageSize(c, PAGE, LONGEST_PAGE);
+  const limit = pageSize(c, DEFAULT_PAGE, MAX_PAGE);
   const { records, cursor } = await listRecords(c.env.BUCKET, principal.id, limit, c.req.query("cursor"));
   c.header("cache-control", "no-store");
   return c.json({
@@ -52,7 +52,7 @@ export async function serveGenerations(c: AppContext): Promise<Response> {
   });
 }
 
-/** A record as it stands now, with URLs. */
+/** The current record, with URLs. */
 export function presentRecord(c: AppContext, record: StoredRecord): GenerationRecord {
-  return publicRecord(expireStale(record, Date.now(), longestMs(configFor(c).limits)), publicOrigin(c));
+  return publicRecord(expireStale(record, Date.now(), maxGenerationMs(configFor(c).limits)), publicOrigin(c));
 }

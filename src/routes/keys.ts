@@ -15,13 +15,13 @@ import { adminOf, type AppContext, configFor } from "./context.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
 
-const AT = "must be a time with its zone, on a day that there is, as in 2027-01-31T12:00:00Z";
+const TIMESTAMP_RULE = "must be a time with its zone, on a day that there is, as in 2027-01-31T12:00:00Z";
 const names = z.array(z.string()).check(z.minLength(1, "must not be empty"), z.maxLength(50));
 
 const termsWire = z.strictObject({
   kind: optional(z.enum(["secret", "publishable"])),
   name: optional(z.string().check(z.regex(/^[^\p{C}]{1,100}$/u, "must be 1 to 100 characters on one line"))),
-  expiresAt: optional(z.string().check(z.refine((text) => parseTimestamp(text) !== undefined, AT))),
+  expiresAt: optional(z.string().check(z.refine((text) => parseTimestamp(text) !== undefined, TIMESTAMP_RULE))),
   models: optional(names),
   presets: optional(names),
   origins: optional(names),
@@ -29,7 +29,7 @@ const termsWire = z.strictObject({
   perMinute: optional(z.int().check(z.minimum(1), z.maximum(100_000))),
 });
 
-/** `POST /v1/keys`: makes a key. The answer is the only place where it is ever shown. */
+/** `POST /v1/keys`: create a key. The key itself is shown in this answer only. */
 export async function createKey(c: AppContext): Promise<Response> {
   await adminOf(c);
   const now = Date.now();
@@ -41,7 +41,7 @@ export async function createKey(c: AppContext): Promise<Response> {
   return c.json({ ...keyWire(record), key }, 201);
 }
 
-/** `GET /v1/keys`: every key that there is, and for 30 days those that were revoked or have expired. */
+/** `GET /v1/keys`: every key; a revoked or expired one for 30 days. */
 export async function serveKeys(c: AppContext): Promise<Response> {
   await adminOf(c);
   const records = await listKeys(c.env.KV);
@@ -51,8 +51,8 @@ export async function serveKeys(c: AppContext): Promise<Response> {
 }
 
 /**
- * `DELETE /v1/keys/{id}`: revokes a key for good. The isolate that answers refuses it from now on; everywhere else it may be
- * good for another 90 s: an isolate asks KV again after 30 s, and KV is up to a minute behind.
+ * `DELETE /v1/keys/{id}`: revoke a key for good. The isolate that answers rejects it from now on; other isolates may accept it
+ * for another 90 s: an isolate reads KV every 30 s, and KV is up to a minute behind.
  */
 export async function deleteKey(c: AppContext): Promise<Response> {
   await adminOf(c);
@@ -64,24 +64,24 @@ export async function deleteKey(c: AppContext): Promise<Response> {
   return c.json(keyWire(record));
 }
 
-/** A record as the operator sees it: nothing that the key could be known by. */
+/** A key's record as the operator sees it: without the hash. */
 function keyWire(record: KeyRecord) {
   const { id, kind, name, createdAt, expiresAt, revokedAt, models, presets, origins, size, perMinute } = record;
   const bounds = { models, presets, origins, size, perMinute };
   return { id, object: "key", kind, name, createdAt, expiresAt, revokedAt, ...bounds };
 }
 
-/** Reads what a key shall be for. Throws invalid_request. */
+/** Read the terms of a new key. Throws invalid_request. */
 function termsOf(wire: unknown, config: Config, now: number): KeyTerms {
-  const asked = parseWire(termsWire, wire);
-  const terms: KeyTerms = { ...asked, kind: asked.kind ?? "secret" };
+  const parsed = parseWire(termsWire, wire);
+  const terms: KeyTerms = { ...parsed, kind: parsed.kind ?? "secret" };
   const { kind, expiresAt, models, presets, origins, size, perMinute } = terms;
   if (expiresAt !== undefined) {
     const at = parseTimestamp(expiresAt) ?? 0;
     if (at <= now) throw invalidField("expiresAt", "must be a time to come");
     terms.expiresAt = new Date(at).toISOString();
   }
-  terms.models = models?.map((model, index) => modelOf(model, `models[${index}]`, config));
+  terms.models = models?.map((model, index) => canonicalModelName(model, `models[${index}]`, config));
   presets?.forEach((preset, index) => {
     if (!isName(preset)) throw invalidField(`presets[${index}]`, `must be a preset's name: ${NAME}`);
   });
@@ -94,7 +94,7 @@ function termsOf(wire: unknown, config: Config, now: number): KeyTerms {
       throw invalidField("origins", "is for publishable keys: a secret key has no place in a page");
     return terms;
   }
-  // Whoever opens the page has the key: nothing may be left open.
+  // Every visitor of the page has the key, so each restriction is required.
   const needed = "is required for a publishable key";
   if (origins === undefined)
     throw invalidField("origins", `${needed}: the pages that may use it, as in https://example.com`);
@@ -106,20 +106,20 @@ function termsOf(wire: unknown, config: Config, now: number): KeyTerms {
   return terms;
 }
 
-/** A preset that a key could never draw by is told now, rather than by every request. Throws invalid_request. */
+/** Check that a key can use a preset, so that not every request has to fail. Throws invalid_request. */
 async function checkPreset(key: KeyRecord, name: string, field: string, c: AppContext): Promise<void> {
   const config = configFor(c);
-  const preset = await presetOf(name, c.env, config);
+  const preset = await presetOf(name, { env: c.env, config });
   if (preset === undefined) {
     const message = `${field}: The preset ${name} is not known; PUT /v1/presets/{name} or the var PRESETS makes one.`;
     throw new GatewayError("invalid_request", message, { field });
   }
   const { model = DEFAULT_MODEL, size, width, height } = preset;
   const request = { model, size, width, height, prompt: "", n: 1, references: [] };
-  const asked = { request, warnings: [], preset: { name, setFields: [] } };
-  const isEnough = (most: Tier) => {
+  const parsed = { request, warnings: [], preset: { name, setFields: [] } };
+  const isEnough = (maxSize: Tier) => {
     try {
-      enforceKey({ ...key, key: { ...key, size: most } }, asked, config);
+      enforceKey({ ...key, key: { ...key, size: maxSize } }, parsed, config);
       return true;
     } catch (error) {
       if (error instanceof GatewayError) return false;
@@ -128,12 +128,12 @@ async function checkPreset(key: KeyRecord, name: string, field: string, c: AppCo
   };
   if (key.size === undefined || isEnough(key.size)) return;
   const least = TIERS.find(isEnough);
-  const mend = `${least === undefined ? "" : `allow ${least}, or `}give that preset a smaller size`;
-  throw invalidField("size", `is too small for the preset ${name}: ${mend}`);
+  const advice = `${least === undefined ? "" : `allow ${least}, or `}give that preset a smaller size`;
+  throw invalidField("size", `is too small for the preset ${name}: ${advice}`);
 }
 
-/** The canonical model, with the vendor before it where one is named. */
-function modelOf(name: string, field: string, config: Config): string {
+/** The canonical model, after its pinned vendor if there is one. */
+function canonicalModelName(name: string, field: string, config: Config): string {
   try {
     const { model } = providersFor(name, config);
     return name.includes("/") ? `${name.slice(0, name.indexOf("/"))}/${model}` : model;

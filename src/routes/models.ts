@@ -4,23 +4,23 @@ import { registryOf } from "../models/registry.ts";
 import type { ModelSpec } from "../image/model-spec.ts";
 import { type AppContext, principalOf, configFor } from "./context.ts";
 
-/** `GET /v1/models`: the models that are drawn here, as OpenAI lists them, with what each vendor can do. */
+/** Serve `GET /v1/models`: the available models in OpenAI's list format, with the capabilities at each vendor. */
 export async function serveModels(c: AppContext): Promise<Response> {
   await principalOf(c);
   const { models } = registryOf(configFor(c));
-  return c.json({ object: "list", data: models.flatMap((name) => modelOf(c, name) ?? []) });
+  return c.json({ object: "list", data: models.flatMap((name) => modelEntry(c, name) ?? []) });
 }
 
-/** `GET /v1/models/{id}`: one of them; the id may be an alias or `vendor/model`, which leaves that vendor. */
+/** Serve `GET /v1/models/{id}`: one model. The id may be an alias, or `vendor/model` for that vendor only. */
 export async function serveModel(c: AppContext): Promise<Response> {
   await principalOf(c);
   const name = c.req.param("id") ?? "";
-  const model = modelOf(c, name);
+  const model = modelEntry(c, name);
   if (model !== undefined) return c.json(model);
   throw new GatewayError("model_not_found", `Nobody draws ${name.slice(0, 80)} here.`, { field: "model" });
 }
 
-function modelOf(c: AppContext, name: string) {
+function modelEntry(c: AppContext, name: string) {
   const config = configFor(c);
   const { model, offers } = providersFor(name, config);
   const [first] = offers;
@@ -28,16 +28,16 @@ function modelOf(c: AppContext, name: string) {
   return {
     id: name,
     object: "model",
-    // When the model came to be is nobody's here to know; SDKs want a number.
+    // The creation time of the model is unknown here; SDKs require a number.
     created: 0,
     owned_by: first.provider.name,
     aliases: registryOf(config).entryOf(model).aliases,
-    vendors: offers.map((offer) => ({ id: `${offer.provider.name}/${model}`, ...able(offer) })),
+    vendors: offers.map((offer) => ({ id: `${offer.provider.name}/${model}`, ...capabilities(offer) })),
   };
 }
 
-/** What a vendor can do with a model, in the words of the canonical request. */
-function able({ spec }: ProviderModel) {
+/** Return the capabilities of a model at a vendor, with the field names of the canonical request. */
+function capabilities({ spec }: ProviderModel) {
   return {
     wireName: spec.wireName,
     sizes: spec.sizes,
@@ -45,7 +45,7 @@ function able({ spec }: ProviderModel) {
     aspectRatios: spec.ratios,
     defaultAspectRatio: spec.defaultRatio,
     dimensions: spec.dimensions,
-    pixels: pixelsHere(spec),
+    pixels: supportedPixels(spec),
     references: { max: spec.references, bytes: spec.referenceBytes, urls: spec.referenceSchemes },
     mask: spec.mask ?? false,
     turns: spec.turns ?? false,
@@ -58,10 +58,15 @@ function able({ spec }: ProviderModel) {
   };
 }
 
-/** What of a model's table a vendor draws: of its own sizes and ratios, where it has fields for them. */
-function pixelsHere({ pixels, sizes, ratios }: ModelSpec) {
+/**
+ * Return the part of a model's pixel table for the sizes and ratios of this vendor; all rows where it has no such
+ * field.
+ */
+function supportedPixels({ pixels, sizes, ratios }: ModelSpec) {
   if (pixels === undefined) return undefined;
-  const only = <T>(table: Readonly<Record<string, T>>, keys: readonly string[]) =>
+  const entriesOf = <T>(table: Readonly<Record<string, T>>, keys: readonly string[]) =>
     Object.entries(table).filter(([key]) => keys.length === 0 || keys.includes(key));
-  return Object.fromEntries(only(pixels, sizes).map(([tier, row]) => [tier, Object.fromEntries(only(row, ratios))]));
+  return Object.fromEntries(
+    entriesOf(pixels, sizes).map(([tier, row]) => [tier, Object.fromEntries(entriesOf(row, ratios))]),
+  );
 }

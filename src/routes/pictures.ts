@@ -1,52 +1,52 @@
 import type { StoredPicture } from "../image/request.ts";
 import { getRecord, isUnfinished } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
-import { openToAll } from "./cors.ts";
-import { etagOf, matches, rangeOf } from "./conditional.ts";
+import { allowAnyOrigin } from "./cors.ts";
+import { etagOf, etagMatches, parseRange } from "./conditional.ts";
 import { notFound } from "./error-response.ts";
 import { presentRecord } from "./generations.ts";
 import { isPending } from "../store/jobs.ts";
-import { keys } from "../store/pictures.ts";
+import { pictureKeys } from "../store/pictures.ts";
 import { isId } from "../store/ids.ts";
 
-/** What keeps a stored picture a picture and nothing else, wherever it is opened. */
-const SAFE = {
+/** Headers that keep browsers from treating a stored picture as anything else. */
+const SAFE_HEADERS = {
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; sandbox",
   "cross-origin-resource-policy": "cross-origin",
 };
 
 const FOREVER = "public, max-age=31536000, immutable";
-const NUMBER = /^(0|[1-9]\d?)(?:\.(?:png|jpe?g|webp|gif|avif|heic))?$/;
+const PICTURE_NUMBER = /^(0|[1-9]\d?)(?:\.(?:png|jpe?g|webp|gif|avif|heic))?$/;
 
-/** `GET /images/{id}/{n}`: picture n of a generation, for whoever has the URL; an extension may follow. */
+/** Serve `GET /images/{id}/{n}`: picture n of a generation. The URL is enough to view it; an extension may follow. */
 export async function servePicture(c: AppContext): Promise<Response> {
-  openToAll(c);
-  const n = NUMBER.exec(c.req.param("n") ?? "")?.[1];
+  allowAnyOrigin(c);
+  const n = PICTURE_NUMBER.exec(c.req.param("n") ?? "")?.[1];
   const record = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
   const picture = record?.images[Number(n)];
-  // Nothing of the config is needed up to here: a wrong var must not take stored pictures away.
+  // The config is not read before this line: an invalid var must not make stored pictures unavailable.
   if (picture !== undefined) return sendPicture(c, picture);
   const unfinished = record !== null && isUnfinished(presentRecord(c, record));
   if (unfinished) c.header("retry-after", "1");
   return notFound(c, unfinished ? "This picture is still being drawn." : "There is no such picture.");
 }
 
-/** A picture as an answer to POST: always whole. */
-export async function sendWhole(c: AppContext, picture: StoredPicture): Promise<Response> {
-  return send(c, picture, { offset: 0, length: picture.bytes }, 200);
+/** Send a picture in response to a POST: always the whole object. */
+export async function sendWholePicture(c: AppContext, picture: StoredPicture): Promise<Response> {
+  return sendFromBucket(c, picture, { offset: 0, length: picture.bytes }, 200);
 }
 
-/** A picture as an answer to GET: whole, a range of it, or not at all where the client has it already. */
+/** Send a picture in response to a GET: the whole object, a range, or 304 if the client has it already. */
 export async function sendPicture(c: AppContext, picture: StoredPicture, cacheControl = FOREVER): Promise<Response> {
-  // A key is never written twice, so it names the bytes as well as a hash of them would. Itself it is for nobody to know
-  // who has a signed URL only, that may end.
+  // A key is written once, so it identifies the bytes as well as their hash would. It is hashed because a viewer with a
+  // signed URL that can expire must not learn it.
   const etag = etagOf(picture.key);
-  const has = matches(c.req.header("if-none-match"), etag);
+  const notModified = etagMatches(c.req.header("if-none-match"), etag);
   const sameAsBefore = (c.req.header("if-range") ?? etag) === etag;
-  // Range means something for GET only (RFC 9110 14.2).
-  const range = c.req.method === "GET" && sameAsBefore ? rangeOf(c.req.header("range"), picture.bytes) : undefined;
-  if (!has && range === "unsatisfiable") {
+  // Range is defined for GET only (RFC 9110 14.2).
+  const range = c.req.method === "GET" && sameAsBefore ? parseRange(c.req.header("range"), picture.bytes) : undefined;
+  if (!notModified && range === "unsatisfiable") {
     c.header("content-range", `bytes */${picture.bytes}`);
     c.header("cache-control", "no-store");
     return c.body(null, 416);
@@ -54,13 +54,13 @@ export async function sendPicture(c: AppContext, picture: StoredPicture, cacheCo
   c.header("etag", etag);
   c.header("accept-ranges", "bytes");
   c.header("cache-control", cacheControl);
-  if (has || range === "unsatisfiable") return c.body(null, 304);
-  if (range === undefined) return sendWhole(c, picture);
+  if (notModified || range === "unsatisfiable") return c.body(null, 304);
+  if (range === undefined) return sendWholePicture(c, picture);
   c.header("content-range", `bytes ${range.offset}-${range.offset + range.length - 1}/${picture.bytes}`);
-  return send(c, picture, range, 206);
+  return sendFromBucket(c, picture, range, 206);
 }
 
-async function send(
+async function sendFromBucket(
   c: AppContext,
   picture: StoredPicture,
   range: { offset: number; length: number },
@@ -74,7 +74,7 @@ async function send(
   return sendObject(c, object, picture.type, range.length, status);
 }
 
-/** So many bytes of an object, as a picture of that type; to HEAD none of them. */
+/** Send this many bytes of an object as a picture of this type; no body for HEAD. */
 function sendObject(
   c: AppContext,
   { body }: R2ObjectBody,
@@ -82,7 +82,7 @@ function sendObject(
   bytes: number,
   status: 200 | 206 = 200,
 ): Response {
-  for (const [name, value] of Object.entries(SAFE)) c.header(name, value);
+  for (const [name, value] of Object.entries(SAFE_HEADERS)) c.header(name, value);
   c.header("content-type", type);
   c.header("content-length", String(bytes));
   if (c.req.method !== "HEAD") return c.body(body, status);
@@ -90,15 +90,17 @@ function sendObject(
   return c.body(null, status);
 }
 
-/** From when it was stored; a vendor fetches what it is sent at once. A job may wait for longer, and is outstanding then. */
-const OPEN_MS = 15 * 60_000;
+/** Counted from the upload; a vendor fetches a reference at once. A job may wait longer, and is pending then. */
+const REFERENCE_OPEN_MS = 15 * 60_000;
 
-/** `GET /references/{folder}/{n}`: a reference picture while its generation runs, for the vendor that was told its URL. */
+/**
+ * Serve `GET /references/{folder}/{n}`: a reference picture while its generation runs, for the vendor that got its URL.
+ */
 export async function serveReference(c: AppContext): Promise<Response> {
   const { folder = "", n = "" } = c.req.param();
-  const known = isId(folder) && /^(?:0|[1-9]\d?)$/.test(n);
-  const object = known ? await c.env.BUCKET.get(keys.reference(folder, Number(n))) : null;
-  if (object === null || !(await isOpen(c.env.BUCKET, object))) {
+  const isValid = isId(folder) && /^(?:0|[1-9]\d?)$/.test(n);
+  const object = isValid ? await c.env.BUCKET.get(pictureKeys.reference(folder, Number(n))) : null;
+  if (object === null || !(await isReferenceOpen(c.env.BUCKET, object))) {
     void object?.body.cancel();
     return notFound(c, "There is no such picture, or not any more.");
   }
@@ -106,7 +108,7 @@ export async function serveReference(c: AppContext): Promise<Response> {
   return sendObject(c, object, object.httpMetadata?.contentType, object.size);
 }
 
-async function isOpen(bucket: R2Bucket, { uploaded, customMetadata = {} }: R2Object): Promise<boolean> {
-  if (Date.now() - uploaded.getTime() <= OPEN_MS) return true;
+async function isReferenceOpen(bucket: R2Bucket, { uploaded, customMetadata = {} }: R2Object): Promise<boolean> {
+  if (Date.now() - uploaded.getTime() <= REFERENCE_OPEN_MS) return true;
   return isPending(bucket, customMetadata["generation"] ?? "");
 }

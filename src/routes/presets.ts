@@ -1,14 +1,14 @@
 import { GatewayError, invalidField } from "../errors.ts";
 import { providersFor } from "../models/candidates.ts";
 import { presetOf } from "../generate/presets.ts";
-import { nameIn, withoutName } from "../access/names.ts";
+import { nameParam, withoutName } from "../access/names.ts";
 import { parsePreset, type Preset } from "../access/presets.ts";
 import { deletePreset, listPresets, putPreset } from "../store/presets.ts";
 import { adminOf, type AppContext, principalOf, configFor } from "./context.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
 
-/** `GET /v1/presets`: every preset, those of the var PRESETS first. */
+/** `GET /v1/presets`: every preset, the ones of the var PRESETS first. */
 export async function servePresets(c: AppContext): Promise<Response> {
   await principalOf(c);
   const { presets } = configFor(c);
@@ -22,44 +22,44 @@ export async function servePresets(c: AppContext): Promise<Response> {
 export async function servePreset(c: AppContext): Promise<Response> {
   await principalOf(c);
   const name = c.req.param("name") ?? "";
-  const preset = await presetOf(name, c.env, configFor(c));
+  const preset = await presetOf(name, { env: c.env, config: configFor(c) });
   c.header("cache-control", "no-store");
   return preset === undefined ? notFound(c, "There is no such preset.") : c.json(presetWire(name, preset));
 }
 
-/** `PUT /v1/presets/{name}`: makes a preset, or another of it: 201 or 200. */
+/** `PUT /v1/presets/{name}`: create a preset (201) or replace it (200). */
 export async function replacePreset(c: AppContext): Promise<Response> {
   await adminOf(c);
-  const name = changeable(c);
+  const name = changeableName(c);
   const config = configFor(c);
   const preset = parsePreset(withoutName(await jsonBody(c), name), config.limits);
   if (preset.model !== undefined) checkModel(preset.model, c);
-  const before = await presetOf(name, c.env, config);
+  const before = await presetOf(name, { env: c.env, config });
   await putPreset(c.env.BUCKET, name, preset, Date.now());
   c.header("cache-control", "no-store");
   return c.json(presetWire(name, preset), before === undefined ? 201 : 200);
 }
 
-/** `DELETE /v1/presets/{name}`: its pictures stay, to be served again once there is a preset of that name. */
+/** `DELETE /v1/presets/{name}`: its pictures stay, and are served again if a preset of that name is created. */
 export async function removePreset(c: AppContext): Promise<Response> {
   await adminOf(c);
-  const name = changeable(c);
-  const preset = await presetOf(name, c.env, configFor(c));
+  const name = changeableName(c);
+  const preset = await presetOf(name, { env: c.env, config: configFor(c) });
   if (preset === undefined) return notFound(c, "There is no such preset.");
   await deletePreset(c.env.BUCKET, name, Date.now());
   c.header("cache-control", "no-store");
   return c.json(presetWire(name, preset));
 }
 
-/** The name in the path, of a preset that may be stored. Throws invalid_request. */
-function changeable(c: AppContext): string {
-  const name = nameIn(c.req.param("name"));
+/** The name in the path. Throws invalid_request for a preset that cannot be changed. */
+function changeableName(c: AppContext): string {
+  const name = nameParam(c.req.param("name"));
   if (configFor(c).presets.has(name))
     throw invalidField("name", `${name} is in the var PRESETS, which counts; change it there`);
   return name;
 }
 
-/** A preset is to say at once that its model is misspelt; whether anybody draws it here may change. */
+/** Throws invalid_request for an unknown model. A known model without a configured vendor is accepted: that may change. */
 function checkModel(model: string, c: AppContext): void {
   try {
     providersFor(model, configFor(c));

@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import type { Env, Config } from "../env.ts";
 import { GatewayError, invalidField } from "../errors.ts";
+import { sha256Hex, newId } from "../store/ids.ts";
 import type { StoredPicture } from "../image/request.ts";
-import { UploadSet, keys, PictureUpload } from "../store/pictures.ts";
-import { newId } from "../store/ids.ts";
+import { UploadSet, pictureKeys, PictureUpload } from "../store/pictures.ts";
 import { BodyError } from "../stream/body-error.ts";
 import { boundaryOf } from "../stream/multipart.ts";
 import { readForm } from "../stream/read-form.ts";
@@ -12,11 +11,11 @@ import { type AppContext, configFor } from "./context.ts";
 import type { Next } from "hono";
 
 export interface RequestBody {
-  /** The client's JSON without its pictures; the same of a form. */
+  /** The JSON with a placeholder for each picture; a form is converted to the same. */
   wire: unknown;
-  /** The pictures, stored; to be dropped when the generation has ended. */
+  /** The stored pictures; to be deleted when the generation has ended. */
   pictures: StoredPicture[];
-  /** A hash of all of it, where it was asked for: the same for the same request, however its form is cut. */
+  /** A hash of the JSON and the pictures, if requested: equal for equal requests, however a form is encoded. */
   fingerprint: string | undefined;
 }
 
@@ -27,25 +26,32 @@ export interface RequestBodyOptions {
   fingerprint: boolean;
 }
 
-/** Reads a client's body within its limits, its pictures straight into R2. Throws invalid_request or payload_too_large. */
+/** Read a client's body within the limits, its pictures directly into R2. Throws invalid_request or payload_too_large. */
 export async function readRequestBody(request: Request, options: RequestBodyOptions): Promise<RequestBody> {
   const { generation, env, config, fingerprint: digest } = options;
   const { requestBytes, requestJsonBytes, requestMs, jsonDepth, references, referenceBytes } = config.limits;
   const folder = newId(Date.now());
-  /** What messages call the pictures of a form. */
+  /** The field names of a form's pictures, for messages. */
   const names: string[] = [];
   const uploads: PictureUpload[] = [];
   const pictures = new UploadSet((index) => {
     if (index >= references) throw invalidField("references", `must be at most ${references} pictures`);
     const name = names[index] ?? `references[${index}]`;
-    const key = keys.reference(folder, index);
-    const upload = new PictureUpload(env.BUCKET, key, referenceBytes, { generation }, { name, digest });
+    const key = pictureKeys.reference(folder, index);
+    const upload = new PictureUpload({
+      bucket: env.BUCKET,
+      key,
+      maxBytes: referenceBytes,
+      metadata: { generation },
+      name,
+      digest,
+    });
     uploads.push(upload);
     return upload;
   });
   const controller = new AbortController();
-  const late = () => new GatewayError("invalid_request", `The body did not arrive within ${requestMs / 1000} s.`);
-  const timer = setTimeout(() => controller.abort(late()), requestMs);
+  const timeout = () => new GatewayError("invalid_request", `The body did not arrive within ${requestMs / 1000} s.`);
+  const timer = setTimeout(() => controller.abort(timeout()), requestMs);
   try {
     if (Number(request.headers.get("content-length") ?? 0) > requestBytes) {
       throw new BodyError(`The body is over the limit of ${requestBytes} bytes.`, true);
@@ -62,33 +68,32 @@ export async function readRequestBody(request: Request, options: RequestBodyOpti
             textBytes: requestJsonBytes,
             pictures: { open: (name) => (names.push(name), pictures.open()), drain: () => pictures.drain() },
           })
-    ).catch(brokeOff);
+    ).catch(rethrowAsTruncated);
     const stored = await pictures.finish();
-    const said = () => JSON.stringify([wire, uploads.map((upload) => upload.sha256())]);
-    return { wire, pictures: stored, fingerprint: digest ? sha256(said()) : undefined };
+    const content = () => JSON.stringify([wire, uploads.map((upload) => upload.sha256())]);
+    return { wire, pictures: stored, fingerprint: digest ? sha256Hex(content()) : undefined };
   } catch (error) {
     await pictures.discard();
-    if (!(error instanceof BodyError)) throw error;
-    const { tooLarge, message, field } = error;
-    throw new GatewayError(tooLarge ? "payload_too_large" : "invalid_request", message, { field, cause: error });
+    throw error instanceof BodyError ? asRequestError(error) : error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
-}
-
-/** What ends a client's body early is the client's end, or its network's. */
-function brokeOff(error: unknown): never {
+/** Any other error while a body is read means that the client, or its network, closed the connection early. */
+function rethrowAsTruncated(error: unknown): never {
   if (error instanceof BodyError || error instanceof GatewayError) throw error;
   throw new BodyError("The body broke off.");
 }
 
-const BYTES = 64 * 1024;
+function asRequestError(error: BodyError): GatewayError {
+  const { tooLarge, message, field } = error;
+  return new GatewayError(tooLarge ? "payload_too_large" : "invalid_request", message, { field, cause: error });
+}
 
-/** A small JSON body, of names and numbers. Throws invalid_request or payload_too_large. */
+const SMALL_BYTES = 64 * 1024;
+
+/** Read a small JSON body without pictures. Throws invalid_request or payload_too_large. */
 export async function jsonBody(c: AppContext): Promise<unknown> {
   const { body } = c.req.raw;
   if (body === null) throw new GatewayError("invalid_request", "The body is empty: send JSON.");
@@ -99,30 +104,36 @@ export async function jsonBody(c: AppContext): Promise<unknown> {
   };
   const pictures = { open, drain: () => Promise.resolve() };
   try {
-    return await readJson(body, { pictures, bytes: BYTES, jsonBytes: BYTES, depth, signal, keepOnError: true });
+    return await readJson(body, {
+      pictures,
+      bytes: SMALL_BYTES,
+      jsonBytes: SMALL_BYTES,
+      depth,
+      signal,
+      keepOnError: true,
+    });
   } catch (cause) {
-    const { tooLarge, message, field } = cause instanceof BodyError ? cause : new BodyError("The body broke off.");
-    throw new GatewayError(tooLarge ? "payload_too_large" : "invalid_request", message, { field, cause });
+    throw asRequestError(cause instanceof BodyError ? cause : new BodyError("The body broke off."));
   }
 }
 
-/** How long a body that is not wanted is still taken in. */
-const MS = 2_000;
+/** How long an unread body is drained. */
+const DRAIN_MS = 2_000;
 
 /**
- * Takes in what is left of a body that was refused (a wrong key, a limit, an unknown path) before it is answered: a client,
- * or a proxy before us, that is still writing would see a broken connection in place of the answer.
+ * Drain the rest of a rejected request's body (a wrong key, a limit, an unknown path) before the answer: a client or a proxy
+ * that still writes would see a broken connection instead of the answer.
  */
 export async function drainBody(c: AppContext, next: Next): Promise<void> {
   await next();
   const { body } = c.req.raw;
   if (body === null || body.locked) return;
   const reader = body.getReader();
-  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), MS);
+  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), DRAIN_MS);
   try {
     while (!(await reader.read()).done);
   } catch {
-    // The client left: nobody reads the answer either.
+    // The client has left, and will not read the answer.
   } finally {
     clearTimeout(timer);
   }

@@ -1,20 +1,20 @@
-import type { Answer } from "../generate/generate.ts";
-import { answerOf } from "../generate/run-once.ts";
+import type { GenerationResult } from "../generate/generate.ts";
+import { resultOf } from "../generate/run-once.ts";
 import { type GenerationRecord, recordWire } from "../image/record.ts";
 import { getRecord, isUnfinished, waitForEnd } from "../store/records.ts";
 import { type AppContext, publicOrigin } from "./context.ts";
 
-/** However long a client would wait for an end, a connection is held this long at most. */
+/** The longest time that a connection is held for a client that waits. */
 export const LONGEST_WAIT_SECONDS = 30;
 
-/** What stands between commas, and before the first semicolon; those in a quoted string, which may be left open, are text. */
+/** Split at commas, and cut at the first semicolon; inside a quoted string, which may be unclosed, both are text. */
 const PREFERENCES = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
 const WITHOUT_PARAMETERS = /^(?:[^;"]|"(?:[^"\\]|\\.)*"?)*/;
 
 /**
- * How long a client would wait before it is answered that its picture will be drawn later, in milliseconds: of
- * `Prefer: respond-async` none, of `respond-async, wait=10` ten seconds. Undefined where it wants its picture at once.
- * RFC 7240: of a preference given twice the first counts, and what means nothing is ignored.
+ * Read how long a client waits before a 202, in milliseconds: 0 for `Prefer: respond-async`, 10,000 for
+ * `respond-async, wait=10`; undefined if it waits for the picture. RFC 7240: the first of a repeated preference counts,
+ * and an unknown one is ignored.
  */
 export function asyncWaitMs(headers: Headers): number | undefined {
   const preferences = new Map<string, string>();
@@ -33,18 +33,18 @@ function unquoted(value: string): string {
   return quoted?.replace(/\\(.)/g, "$1") ?? value;
 }
 
-/** Seconds until a look at a record that has not ended makes sense. */
+/** The Retry-After of a record that has not ended. */
 export const LOOK_AGAIN_SECONDS = 2;
 
-/** The answer to a queued generation where it ends within `waitMs`, else undefined. Throws what it failed with. */
-export async function answerWithin(c: AppContext, id: string, waitMs: number): Promise<Answer | undefined> {
+/** The result of a queued generation if it ends within `waitMs`, else undefined. Throws the error it failed with. */
+export async function answerWithin(c: AppContext, id: string, waitMs: number): Promise<GenerationResult | undefined> {
   if (waitMs === 0) return undefined;
   await waitForEnd(c.env.BUCKET, id, waitMs);
   const record = await getRecord(c.env.BUCKET, id);
-  return record === null || isUnfinished(record) ? undefined : answerOf(record, publicOrigin(c));
+  return record === null || isUnfinished(record) ? undefined : resultOf(record, publicOrigin(c));
 }
 
-/** 202: where the record is, and the record as it stands, in every dialect, since none has a shape for it. */
+/** Answer 202 with the record and its URL. The canonical shape in every dialect, because no dialect has one for it. */
 export function accepted(c: AppContext, record: GenerationRecord): Response {
   c.header("location", `/v1/generations/${record.id}`);
   c.header("preference-applied", "respond-async");

@@ -1,19 +1,19 @@
 import type { Env } from "../env.ts";
 import { isKeyId } from "../access/keys.ts";
-import type { StoredJob } from "../store/jobs.ts";
+import type { Generation } from "../store/jobs.ts";
 import { findKey } from "../store/api-keys.ts";
 import type { StoredRecord } from "../store/records.ts";
 import { getScheduleSummary } from "../store/schedules.ts";
 import { isStillScheduled } from "./tick.ts";
 
-/** Why a job is given up before any vendor is asked. */
+/** The recorded reason why a queued job is cancelled before any vendor is called. */
 export type Cancellation = NonNullable<StoredRecord["error"]>;
 
-const REVOKED = {
+const KEY_REVOKED = {
   code: "forbidden",
   message: "The key that asked for this was revoked before it was drawn; nothing was drawn.",
 };
-const STOPPED = {
+const SCHEDULE_CHANGED = {
   code: "forbidden",
   message: "The schedule was changed or deleted before this tick was drawn; nothing was drawn.",
 };
@@ -22,14 +22,14 @@ export const UNDELIVERABLE = {
   message: "The generation could not be begun, however often it was tried; nothing was drawn.",
 };
 
-/** Why a job that was accepted is not to be drawn any more, if it is not: what was queued is not out of reach. */
+/** Return the reason why a queued job must not run any more, or undefined: jobs in the queue can still be cancelled. */
 export async function cancellationReason(
-  { principal, tick }: StoredJob,
+  { principal, tick }: Generation,
   env: Pick<Env, "BUCKET" | "KV">,
 ): Promise<Cancellation | undefined> {
-  // While KV cannot be read, what was accepted counts.
+  // If KV cannot be read, the job still runs.
   const key = isKeyId(principal) ? await findKey(env.KV, principal, Date.now()).catch(() => null) : null;
-  if (key?.revokedAt !== undefined) return REVOKED;
+  if (key?.revokedAt !== undefined) return KEY_REVOKED;
   const schedule = tick && (await getScheduleSummary(env.BUCKET, tick.name));
-  return tick === undefined || (schedule && isStillScheduled(schedule, tick)) ? undefined : STOPPED;
+  return tick === undefined || (schedule && isStillScheduled(schedule, tick)) ? undefined : SCHEDULE_CHANGED;
 }

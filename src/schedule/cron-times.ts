@@ -2,24 +2,30 @@ import { Cron } from "croner";
 
 const SECOND_MS = 1_000;
 
-/** The next `count` times of a cron line after `after`, in milliseconds since the epoch; fewer where it ends, none if it never comes. */
+/**
+ * Return the next `count` times of a cron line after `after`, in milliseconds since the epoch; fewer if it ends, none
+ * if it never comes.
+ */
 export function nextTimes(line: string, timezone: string, after: number, count: number): number[] {
-  return read(line, timezone)
+  return parseCron(line, timezone)
     .nextRuns(count, new Date(after))
     .map((date) => date.getTime());
 }
 
-/** The last time of a cron line after `after` and not after `until`, both whole minutes; undefined where there is none. */
+/**
+ * Return the last time of a cron line after `after` and not after `until`, both whole minutes; undefined if there is
+ * none.
+ */
 export function lastTime(line: string, timezone: string, after: number, until: number): number | undefined {
-  const cron = read(line, timezone);
+  const cron = parseCron(line, timezone);
   const next = cron.nextRun(new Date(after))?.getTime();
   if (next === undefined || next > until) return undefined;
-  // Times before a second later: the very minute counts too.
+  // previousRuns excludes its limit: one second later, the minute `until` is included.
   const [last] = cron.previousRuns(1, new Date(until + SECOND_MS));
   return last?.getTime() ?? next;
 }
 
-/** What clocks show in a zone. */
+/** The local date and time in a zone. */
 export interface LocalTime {
   /** `YYYY-MM-DD` */
   date: string;
@@ -29,7 +35,7 @@ export interface LocalTime {
   weekday: string;
 }
 
-export function localTime(at: number, timezone: string): LocalTime {
+export function localTime(time: number, timezone: string): LocalTime {
   const format = new Intl.DateTimeFormat("en", {
     timeZone: timezone,
     hourCycle: "h23",
@@ -40,7 +46,7 @@ export function localTime(at: number, timezone: string): LocalTime {
     minute: "2-digit",
     weekday: "long",
   });
-  const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]));
+  const parts = Object.fromEntries(format.formatToParts(time).map(({ type, value }) => [type, value]));
   return {
     date: `${parts["year"]}-${parts["month"]}-${parts["day"]}`,
     time: `${parts["hour"]}:${parts["minute"]}`,
@@ -48,7 +54,7 @@ export function localTime(at: number, timezone: string): LocalTime {
   };
 }
 
-/** A good line only (line.ts). */
-function read(line: string, timezone: string): Cron {
+/** Parse a line that cron-syntax.ts has validated. */
+function parseCron(line: string, timezone: string): Cron {
   return new Cron(line, { timezone, mode: "5-part", paused: true });
 }

@@ -1,16 +1,16 @@
 import { type Env, configOf } from "../env.ts";
-import { forget, send } from "../generate/enqueue.ts";
+import { cleanUpJob, sendMessage } from "../generate/enqueue.ts";
 import { log } from "../log.ts";
 import { getJob, listPending, putJob } from "../store/jobs.ts";
 import { lifecycleOf } from "../store/records.ts";
 
-/** In one run; the others have their turn in the next. */
-const MOST = 100;
+/** Messages in one run; the others follow in the next. */
+const MAX_SENT = 100;
 
 /**
- * Sends the messages of jobs again that should have come a lease ago and did not: a queue on a laptop forgets when it is
- * stopped, and any can be emptied by hand. To be called once a minute. Each is waited for twice as long as before, so that a
- * queue that is merely long does not fill up with them; what comes twice is drawn once.
+ * Send the messages of jobs again that were due a lease ago and have not arrived: a local queue loses its messages when it
+ * stops, and any queue can be purged. To be called once a minute. The wait doubles each time, so that a long queue does not
+ * fill with duplicates; a message that arrives twice runs once.
  */
 export async function resendStale(env: Env, now: number = Date.now()): Promise<void> {
   const { BUCKET, QUEUE } = env;
@@ -18,19 +18,19 @@ export async function resendStale(env: Env, now: number = Date.now()): Promise<v
   let sent = 0;
   for await (const { id, due } of listPending(BUCKET)) {
     if (now - due < leaseMs) continue;
-    const { at } = await lifecycleOf(BUCKET, id, Date.now(), leaseMs);
-    if (at === "running") continue;
+    const { state } = await lifecycleOf(BUCKET, id, Date.now(), leaseMs);
+    if (state === "running") continue;
     const job = await getJob(BUCKET, id);
-    // It was never accepted, or has ended: nobody needs what is left of it. A tick's was wanted as soon as it was claimed.
-    if (at === "ended" || (at === "none" && job?.tick === undefined)) {
-      await forget(BUCKET, id, job);
+    // It has ended, or was never accepted: what is left can go. A tick's job counts as accepted once the tick is claimed.
+    if (state === "ended" || (state === "none" && job?.tick === undefined)) {
+      await cleanUpJob(BUCKET, id, job);
       continue;
     }
-    // One that cannot be read goes the way of all poison.
+    // The message of an unreadable job ends as a dead letter.
     if (job !== null) await putJob(BUCKET, job, now + Math.max(0, now - job.receivedAt));
-    await send(QUEUE, id);
+    await sendMessage(QUEUE, id);
     sent++;
-    if (sent === MOST) break;
+    if (sent === MAX_SENT) break;
   }
   if (sent > 0) log("job.resent", { jobs: sent });
 }

@@ -1,6 +1,6 @@
-import { type Env, configOf } from "../env.ts";
 import { toGatewayError, GatewayError } from "../errors.ts";
 import { enqueue } from "../generate/enqueue.ts";
+import type { Runtime } from "../generate/generation.ts";
 import { newRecord } from "../generate/records.ts";
 import { log } from "../log.ts";
 import type { Principal } from "../access/authenticate.ts";
@@ -13,79 +13,65 @@ import { isManual } from "./tick.ts";
 import { ownerOf } from "./schedule.ts";
 import { requestForTick } from "./request.ts";
 
-/** What a tick is begun with. */
-export interface Place {
-  env: Env;
-  waitUntil(work: Promise<unknown>): void;
-}
-
 /**
- * Has the picture of a tick drawn, once, however often it is called: by the queue, so that this takes no longer than R2 does.
- * Who died after the claim is followed by the next who comes, for the same generation. Throws where R2 or the queue fails;
- * then it may be called again.
+ * Enqueue the picture of a tick once, however often it is called, so that the cron event waits for R2 only. A tick whose first
+ * run died after the claim continues with the same generation. Throws if R2 or the queue fails; the call can be repeated.
  */
-export async function beginTick(schedule: Schedule, at: number, place: Place): Promise<void> {
-  const owner = await ownerOf(schedule, place.env);
+export async function startTick(schedule: Schedule, at: number, runtime: Runtime): Promise<void> {
+  const owner = await ownerOf(schedule, runtime.env);
   if (owner === undefined) return log("schedule.stopped", { schedule: schedule.name, key: schedule.principal });
-  const { BUCKET } = place.env;
+  const { BUCKET } = runtime.env;
   const { claim, isOwner } = await claimTick(BUCKET, schedule.id, at, newId(Date.now()));
   const { generation } = claim;
-  // Pruned, or noted within the time that its owner takes for it.
+  // Pruned, or recorded within the time that its owner needs.
   if (!isOwner && (generation === "" || (await getRecord(BUCKET, generation)) !== null)) return;
-  await queueTick(schedule, at, generation, owner, place);
+  await queueTick({ schedule, at, generation, owner }, runtime);
 }
 
-/** Has a generation drawn for a tick of its own, whatever the cron line says. Throws as beginTick does, and forbidden where its key is good no longer. */
-export async function runNow(schedule: Schedule, generation: string, place: Place): Promise<void> {
-  const owner = await ownerOf(schedule, place.env);
+/** Enqueue a generation for a manual tick. Throws as startTick does, and forbidden if the schedule's API key is no longer valid. */
+export async function runNow(schedule: Schedule, generation: string, runtime: Runtime): Promise<void> {
+  const owner = await ownerOf(schedule, runtime.env);
   if (owner === undefined)
     throw new GatewayError("forbidden", "The key that this schedule draws with is good no longer.");
-  const { BUCKET } = place.env;
-  // The same generation, asked for again, is the same tick.
+  const { BUCKET } = runtime.env;
+  // A repeated call with the same generation finds the same tick.
   for (let at = createdAtOf(generation); ; at++) {
-    // A whole minute is the clock's.
+    // Whole minutes belong to the cron line.
     if (!isManual(at)) continue;
     const { claim, isOwner } = await claimTick(BUCKET, schedule.id, at, generation);
-    // Pruned: what is gone is not drawn again.
+    // Pruned: a deleted picture is not generated again.
     if (claim.generation === "") return;
     if (claim.generation !== generation) continue;
-    // Who had it before may have died with it.
+    // The earlier owner of the claim may have died before it recorded anything.
     if (isOwner || (await getRecord(BUCKET, generation)) === null)
-      await queueTick(schedule, at, generation, owner, place);
+      await queueTick({ schedule, at, generation, owner }, runtime);
     return;
   }
 }
 
-async function queueTick(
-  schedule: Schedule,
-  at: number,
-  generation: string,
-  owner: Principal,
-  { env, waitUntil }: Place,
-): Promise<void> {
-  const config = configOf(env);
-  const count = await nextCount(env.BUCKET, schedule.id, generation);
+/** A claimed tick: its schedule, its time, its generation, and the principal that it runs for. */
+interface ClaimedTick {
+  schedule: Schedule;
+  at: number;
+  generation: string;
+  owner: Principal;
+}
+
+async function queueTick({ schedule, at, generation: id, owner }: ClaimedTick, runtime: Runtime): Promise<void> {
+  const { env, config } = runtime;
+  const count = await nextCount(env.BUCKET, schedule.id, id);
   const receivedAt = Date.now();
+  const { name, principal } = schedule;
   try {
-    const { asked, dialect } = await requestForTick(schedule, at, count, owner, { env, config });
-    await enqueue({
-      id: generation,
-      asked,
-      dialect,
-      principal: schedule.principal,
-      origin: config.publicUrl ?? schedule.origin,
-      env,
-      config,
-      receivedAt,
-      hoisted: [],
-      tick: { name: schedule.name, schedule: schedule.id, at, since: isManual(at) ? undefined : schedule.since },
-      waitUntil,
-    });
+    const { parsed, dialect } = await requestForTick(schedule, at, count, owner, runtime);
+    const origin = config.publicUrl ?? schedule.origin;
+    const tick = { name, schedule: schedule.id, at, since: isManual(at) ? undefined : schedule.since };
+    await enqueue({ id, parsed, dialect, principal, origin, receivedAt, uploads: [], tick }, runtime);
   } catch (thrown) {
     const error = toGatewayError(thrown);
     if (error.retryable || error.code === "internal") throw thrown;
-    // As it is now, nobody can draw it; that is how this tick ends.
-    const record = newRecord({ id: generation, dialect: "", principal: schedule.principal, receivedAt }, "failed");
+    // No vendor can serve it with the current configuration: the tick ends with this failure.
+    const record = newRecord({ id, dialect: "", principal, receivedAt }, "failed");
     const { code, message } = error;
     const end = { ...record, error: { code, message }, finishedAt: new Date().toISOString() };
     await Promise.all([putEnd(env.BUCKET, end), addToOwnerIndex(env.BUCKET, end)]);

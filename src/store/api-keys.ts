@@ -1,104 +1,99 @@
 import { GatewayError } from "../errors.ts";
 import type { KeyRecord } from "../access/keys.ts";
-import { lruSet } from "../lru.ts";
+import { memoizeWeak, TtlCache } from "../memory.ts";
 import { retryOnce } from "./objects.ts";
 
-/** An isolate asks KV for a record again after this. KV's own copies are renewed as often: it takes no less. */
+/** How long an isolate uses a record before it reads KV again. KV's own cache has the same lifetime, its minimum. */
 const FRESH_MS = 30_000;
-/** So soon is a key that was not found looked for again: a flood of one wrong key is no flood of reads. */
+/** How long an unknown id stays unknown: many requests with one wrong key are one read. */
 const MISSED_MS = 5_000;
-/** While KV cannot be read, what was known goes on to count for this long. */
+/** How long a known record stays valid while KV cannot be read. */
 const STALE_MS = 10 * 60_000;
-/** Records remembered, and misses; those used least recently leave. */
-const MOST = 2_000;
+/** Remembered records, and remembered misses. */
+const MAX_CACHED = 2_000;
 /** How long a revoked or expired key is still listed. */
 const LISTED_SECONDS = 30 * 86_400;
-/** What KV takes as an expiration, in seconds since 1970: the end of an int32, in January 2038. */
+/** The latest expiration that KV accepts, in seconds since the epoch: the end of an int32, in January 2038. */
 const LAST_SECOND = 2 ** 31 - 1;
-/** What one bulk read of KV takes. */
+/** The most keys in one bulk read of KV. */
 const BULK = 100;
 
 const PREFIX = "keys/";
 const keyOf = (id: string) => PREFIX + id;
 
-interface Known {
-  record: KeyRecord;
-  at: number;
-}
-
-/** What an isolate knows. Misses are apart, because whoever makes up keys must not drive out the right ones. */
-interface Memory {
-  records: Map<string, Known>;
-  misses: Map<string, number>;
-}
-
-/** By KV binding, which is to say once. */
-const memories = new WeakMap<KVNamespace, Memory>();
+/** An isolate's caches. Misses are apart: invented ids must not push out real ones. */
+const cachesOf = memoizeWeak<KVNamespace, { records: TtlCache<KeyRecord>; misses: TtlCache<true> }>(() => ({
+  records: new TtlCache(MAX_CACHED),
+  misses: new TtlCache(MAX_CACHED),
+}));
 
 /**
- * The record of a key, null where there is none: as it was 90 s ago at the latest, and a revocation made in this isolate at
- * once. Throws internal while KV cannot be read.
+ * Read the record of a key; null if there is none. It is at most 90 s old; a revocation made in this isolate counts at once.
+ * Throws internal if KV cannot be read.
  */
 export async function findKey(kv: KVNamespace, id: string, now: number): Promise<KeyRecord | null> {
-  const { records, misses } = memoryOf(kv);
-  const known = records.get(id);
-  if (known !== undefined && isFresh(known, now)) {
-    lruSet(records, id, known, MOST);
-    return known.record;
-  }
-  const missedAt = misses.get(id);
-  if (missedAt !== undefined && Math.abs(now - missedAt) < MISSED_MS) return null;
+  const { records, misses } = cachesOf(kv);
+  const fresh = records.get(id, now, FRESH_MS) ?? revokedHere(kv, id, now);
+  if (fresh !== undefined) return fresh;
+  if (misses.get(id, now, MISSED_MS) !== undefined) return null;
   try {
     const record = await kv.get<KeyRecord>(keyOf(id), { type: "json", cacheTtl: FRESH_MS / 1000 });
-    // Revoked here while KV was asked: that is the later word.
-    const later = records.get(id);
-    if (later?.record.revokedAt !== undefined) return later.record;
-    if (record === null) lruSet(misses, id, now, MOST);
-    else lruSet(records, id, { record, at: now }, MOST);
+    // The key may have been revoked in this isolate while KV was read: KV's answer is the older one.
+    const revoked = revokedHere(kv, id, now);
+    if (revoked !== undefined) return revoked;
+    if (record === null) misses.set(id, true, now);
+    else records.set(id, record, now);
     return record;
   } catch (cause) {
-    if (known !== undefined && Math.abs(now - known.at) < STALE_MS) return known.record;
+    const stale = records.get(id, now, STALE_MS);
+    if (stale !== undefined) return stale;
     throw new GatewayError("internal", "API keys cannot be looked up at the moment.", { retryable: true, cause });
   }
 }
 
-/** Keeps the record of a new key. Throws internal, to be tried again, while KV does not take it. */
+/** The record of a key that this isolate knows as revoked, whatever an older copy in KV says. */
+function revokedHere(kv: KVNamespace, id: string, now: number): KeyRecord | undefined {
+  const known = cachesOf(kv).records.get(id, now, Infinity);
+  return known?.revokedAt === undefined ? undefined : known;
+}
+
+/** Store the record of a new key. Throws internal, retryable, if KV does not accept it. */
 export function putKey(kv: KVNamespace, record: KeyRecord, now: number): Promise<void> {
-  return write(kv, record, now).catch((cause: unknown) => {
-    throw undone("No key was made", cause);
+  return writeRecord(kv, record, now).catch((cause: unknown) => {
+    throw notWritten("No key was made", cause);
   });
 }
 
 /**
- * Ends a key for good and returns its record; null where there is none, or KV does not know of it here yet. Throws
- * internal, to be tried again, while KV fails: the key is as good as before.
+ * Revoke a key for good and return its record; null if there is none, or KV does not show it here yet. Throws internal,
+ * retryable, if KV fails: the key is then still valid.
  */
 export function revokeKey(kv: KVNamespace, id: string, now: number): Promise<KeyRecord | null> {
   return revoke(kv, id, now).catch((cause: unknown) => {
-    throw undone("The key was not revoked", cause);
+    throw notWritten("The key was not revoked", cause);
   });
 }
 
 async function revoke(kv: KVNamespace, id: string, now: number): Promise<KeyRecord | null> {
-  const known = memoryOf(kv).records.get(id)?.record;
+  const known = cachesOf(kv).records.get(id, now, Infinity);
   if (known?.revokedAt !== undefined) return known;
-  // KV's answer may be older than what was done here.
+  // KV may not show yet what this isolate has written.
   const record = (await kv.get<KeyRecord>(keyOf(id), "json")) ?? known;
   if (record === undefined || record.revokedAt !== undefined) return record ?? null;
   const revoked = { ...record, revokedAt: new Date(now).toISOString() };
-  await write(kv, revoked, now);
+  await writeRecord(kv, revoked, now);
   return revoked;
 }
 
-async function write(kv: KVNamespace, record: KeyRecord, now: number): Promise<void> {
+async function writeRecord(kv: KVNamespace, record: KeyRecord, now: number): Promise<void> {
   const { id, expiresAt, revokedAt } = record;
   const ended = revokedAt ?? expiresAt;
   const expiration = ended === undefined ? Infinity : Math.ceil(Date.parse(ended) / 1000) + LISTED_SECONDS;
   await retryOnce(() => kv.put(keyOf(id), JSON.stringify(record), expiration > LAST_SECOND ? {} : { expiration }));
-  lruSet(memoryOf(kv).records, id, { record, at: now }, MOST);
+  cachesOf(kv).records.set(id, record, now);
 }
 
-function undone(what: string, cause: unknown): GatewayError {
+function notWritten(what: string, cause: unknown): GatewayError {
   return new GatewayError("internal", `${what}: KV does not answer. Try again.`, {
     status: 503,
     retryable: true,
@@ -106,7 +101,7 @@ function undone(what: string, cause: unknown): GatewayError {
   });
 }
 
-/** Every record, by id. */
+/** Read every record, by id. */
 export async function listKeys(kv: KVNamespace): Promise<KeyRecord[]> {
   const records: KeyRecord[] = [];
   let cursor: string | undefined;
@@ -120,15 +115,4 @@ export async function listKeys(kv: KVNamespace): Promise<KeyRecord[]> {
     }
   } while (cursor !== undefined);
   return records;
-}
-
-function memoryOf(kv: KVNamespace): Memory {
-  let memory = memories.get(kv);
-  if (memory === undefined) memories.set(kv, (memory = { records: new Map(), misses: new Map() }));
-  return memory;
-}
-
-function isFresh({ record, at }: Known, now: number): boolean {
-  // A revocation is never undone, whatever an older copy in KV says.
-  return record.revokedAt !== undefined || Math.abs(now - at) < FRESH_MS;
 }

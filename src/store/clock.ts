@@ -1,56 +1,56 @@
-import { retryOnce, putJson } from "./objects.ts";
-import { isObject } from "../image/wire.ts";
+import { updateObject, type Version } from "./objects.ts";
+import { isObject } from "../json.ts";
 import type { ScheduleSummary } from "./schedules.ts";
 
 const KEY = "cron.json";
-const TRIES = 5;
+const MAX_CONFLICTS = 5;
 
-/** A tick of a schedule that is due: by its name and id, and when, in milliseconds since the epoch. */
+/** A due tick that is not started yet: the schedule's name and id, and the tick's time in milliseconds since the epoch. */
 export interface PendingTick extends Pick<ScheduleSummary, "name" | "id"> {
   at: number;
-  /** Set where it was tried, in vain. */
+  /** Set after a failed start. */
   failed?: boolean | undefined;
 }
 
-/** Up to which minute ticks have been dealt with, and those of them that are still to be begun. */
+/** The minute up to which ticks have been handled, and the ticks up to then that are not started yet. */
 export interface Clock {
   through: number;
   left: PendingTick[];
 }
 
-/** How far the clock is, with its ETag; at the beginning of time where it never went, or cannot be read. */
-export async function getClock(bucket: R2Bucket): Promise<Clock & { etag?: string }> {
+/** Read the clock; at the epoch if there is none, or one that cannot be read. */
+export async function getClock(bucket: R2Bucket): Promise<Version<Clock>> {
   const object = await bucket.get(KEY);
-  if (object === null) return { through: 0, left: [] };
+  if (object === null) return { value: { through: 0, left: [] }, etag: undefined };
   const clock = await object.json<Partial<Clock> | null>().catch(() => null);
   const left = Array.isArray(clock?.left) ? clock.left.filter(isObject) : [];
-  return { through: Number(clock?.through) || 0, left, etag: object.etag };
+  return { value: { through: Number(clock?.through) || 0, left }, etag: object.etag };
 }
 
 /**
- * Sets the clock that was `seen` to `through`, with what is `left`. Where another event has set it since, what that one
- * left stays too, but for what was dealt with here, as `isDone` tells.
+ * Set the clock to `through` with the ticks that are `left`. `seen` is the clock as the caller read it. If another event has
+ * set it since, the ticks which that event left stay too, except those handled here (`isHandled`).
  */
 export async function setClock(
   bucket: R2Bucket,
-  seen: Clock & { etag?: string },
+  seen: Version<Clock>,
   { through, left }: Clock,
-  isDone: (tick: PendingTick) => boolean,
+  isHandled: (tick: PendingTick) => boolean,
 ): Promise<void> {
-  let before = seen;
-  let all = left;
-  for (let tries = 0; tries < TRIES; tries++) {
-    const onlyIf = before.etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: before.etag };
-    // An event that comes late sets it back, unless a later one has been faster meanwhile.
-    const clock: Clock = { through: tries === 0 ? through : Math.max(through, before.through), left: lastOfEach(all) };
-    if ((await retryOnce(() => putJson(bucket, KEY, clock, { onlyIf }))) !== null) return;
-    before = await getClock(bucket);
-    all = [...before.left.filter((tick) => !isDone(tick)), ...left];
-  }
-  throw new Error("other events set the clock each time");
+  const read = () => getClock(bucket);
+  await updateObject<Clock, void>(bucket, KEY, { read, seen, maxConflicts: MAX_CONFLICTS }, (current) => {
+    const isAsSeen = current === seen;
+    const others = isAsSeen ? [] : current.value.left.filter((tick) => !isHandled(tick));
+    const write: Clock = {
+      // A late event sets the clock back, unless a later event was faster.
+      through: isAsSeen ? through : Math.max(through, current.value.through),
+      left: lastOfEach([...others, ...left]),
+    };
+    return { write, result: () => undefined };
+  });
 }
 
-/** Of what could not be begun, only the last tick of each schedule: pictures by the clock are for now. */
+/** Keep the last tick of each schedule: a missed picture is replaced by a newer one. */
 function lastOfEach(ticks: readonly PendingTick[]): PendingTick[] {
   const last = new Map<string, PendingTick>();
   for (const tick of ticks) if ((last.get(tick.id)?.at ?? 0) <= tick.at) last.set(tick.id, tick);

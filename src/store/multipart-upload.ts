@@ -1,6 +1,6 @@
 import { release } from "../stream/buffer-pool.ts";
 
-/** A byte stream of known length over `blocks`, each handed back for reuse as soon as it is read. */
+/** Return a byte stream of known length over `blocks`; each block goes back to the buffer pool once read. */
 export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
   const { readable, writable } = new FixedLengthStream(blocks.reduce((sum, block) => sum + block.length, 0));
   const writer = writable.getWriter();
@@ -11,22 +11,24 @@ export function streamOf(blocks: Uint8Array[]): ReadableStream<Uint8Array> {
     }
     await writer.close();
   };
-  // Whoever reads sees the failure; here it only must not go unhandled.
+  // The reader gets the error; here it only must not become an unhandled rejection.
   void feed().catch((error: unknown) => writer.abort(error).catch(() => undefined));
   return readable;
 }
 
-/** A multipart upload that begins with its first part; parts go one after the other, in the background. */
+/**
+ * A multipart upload that is created with its first part; parts are uploaded one after the other, in the background.
+ */
 export class MultipartUpload {
-  /** Parts handed over that are not up yet. */
-  waiting = 0;
-  /** Settles (never rejects) when every part handed over so far is up, or given up. */
-  sending: Promise<void> = Promise.resolve();
+  /** Parts that were added and are not uploaded yet. */
+  pendingParts = 0;
+  /** Resolves (never rejects) once every part added so far is uploaded or has failed. */
+  settled: Promise<void> = Promise.resolve();
   private readonly bucket: R2Bucket;
   private readonly key: string;
   private upload: R2MultipartUpload | undefined;
   private readonly uploaded: R2UploadedPart[] = [];
-  private count = 0;
+  private partCount = 0;
   private failure: { error: unknown } | undefined;
 
   constructor(bucket: R2Bucket, key: string) {
@@ -34,33 +36,35 @@ export class MultipartUpload {
     this.key = key;
   }
 
-  get begun(): boolean {
-    return this.count > 0;
+  get started(): boolean {
+    return this.partCount > 0;
   }
 
-  /** Takes over a part of at least 5 MiB, as long as those before it. */
-  send(blocks: Uint8Array[], options: R2PutOptions): void {
-    const number = ++this.count;
-    this.waiting++;
-    this.sending = this.sending.then(() => this.sendPart(number, blocks, options));
+  /** Add a part of at least 5 MiB, of the same length as those before it. Takes ownership of the blocks. */
+  addPart(blocks: Uint8Array[], options: R2PutOptions): void {
+    const number = ++this.partCount;
+    this.pendingParts++;
+    this.settled = this.settled.then(() => this.uploadPart(number, blocks, options));
   }
 
-  /** Sends the last part, of any size, and makes the object of all; throws what R2 threw. */
+  /** Upload the last part, of any size, and complete the object. Throws what R2 threw. */
   async complete(last: Uint8Array[], options: R2PutOptions): Promise<R2Object> {
-    if (last.some((block) => block.length > 0)) this.send(last, options);
-    await this.sending;
+    if (last.some((block) => block.length > 0)) this.addPart(last, options);
+    await this.settled;
     if (this.failure !== undefined) throw this.failure.error;
     if (this.upload === undefined) throw new Error("no part was sent");
     return this.upload.complete(this.uploaded);
   }
 
-  /** Leaves no part behind. Never throws: R2 drops abandoned uploads by itself after seven days. */
+  /**
+   * Abort the upload, so that no part is left. Never throws: R2 deletes abandoned uploads by itself after seven days.
+   */
   async abort(): Promise<void> {
-    await this.sending;
+    await this.settled;
     await this.upload?.abort().catch(() => undefined);
   }
 
-  private async sendPart(number: number, blocks: Uint8Array[], options: R2PutOptions): Promise<void> {
+  private async uploadPart(number: number, blocks: Uint8Array[], options: R2PutOptions): Promise<void> {
     try {
       if (this.failure !== undefined) return;
       this.upload ??= await this.bucket.createMultipartUpload(this.key, options);
@@ -68,7 +72,7 @@ export class MultipartUpload {
     } catch (error) {
       this.failure = { error };
     } finally {
-      this.waiting--;
+      this.pendingParts--;
     }
   }
 }

@@ -3,24 +3,24 @@ import { retryOnce } from "./objects.ts";
 import { isId } from "./ids.ts";
 import { readRecord, type StoredRecord } from "./records.ts";
 
-type Owned = Pick<StoredRecord, "id" | "principal">;
+type OwnedGeneration = Pick<StoredRecord, "id" | "principal">;
 
-/** Whose generations are, for lists: their records are kept by id, which is all that a URL has. */
-const folder = (principal: string) => `owned/${principal}/`;
-const keyOf = ({ id, principal }: Owned) => folder(principal) + id;
+/** The index of generations by owner, for lists: records are stored by id only, because a URL contains nothing else. */
+const indexPrefix = (principal: string) => `owned/${principal}/`;
+const indexKey = ({ id, principal }: OwnedGeneration) => indexPrefix(principal) + id;
 
-/** Notes whose a generation is. */
-export async function addToOwnerIndex(bucket: R2Bucket, owned: Owned): Promise<void> {
-  await retryOnce(() => bucket.put(keyOf(owned), ""));
+/** Add a generation to its owner's index. */
+export async function addToOwnerIndex(bucket: R2Bucket, owned: OwnedGeneration): Promise<void> {
+  await retryOnce(() => bucket.put(indexKey(owned), ""));
 }
 
-export async function removeFromOwnerIndex(bucket: R2Bucket, owned: Owned): Promise<void> {
-  await bucket.delete(keyOf(owned));
+export async function removeFromOwnerIndex(bucket: R2Bucket, owned: OwnedGeneration): Promise<void> {
+  await bucket.delete(indexKey(owned));
 }
 
 /**
- * Up to `limit` records of a principal, newest first; `cursor` is the id after which to go on, one of its own. Throws
- * invalid_request if it is none.
+ * List up to `limit` records of a principal, newest first. `cursor` is the id after which the page starts. Throws
+ * invalid_request if it is no id.
  */
 export async function listRecords(
   bucket: R2Bucket,
@@ -29,10 +29,10 @@ export async function listRecords(
   cursor?: string,
 ): Promise<{ records: StoredRecord[]; cursor: string | undefined }> {
   if (cursor !== undefined && !isId(cursor)) throw invalidField("cursor", "must be the `next` of an earlier page");
-  const after = cursor === undefined ? {} : { startAfter: folder(principal) + cursor };
-  const { objects, truncated } = await bucket.list({ prefix: folder(principal), limit, ...after });
-  const ids = objects.map(({ key }) => key.slice(folder(principal).length));
+  const after = cursor === undefined ? {} : { startAfter: indexPrefix(principal) + cursor };
+  const { objects, truncated } = await bucket.list({ prefix: indexPrefix(principal), limit, ...after });
+  const ids = objects.map(({ key }) => key.slice(indexPrefix(principal).length));
   const records = await Promise.all(ids.map((id) => readRecord(bucket, id)));
-  // One that is not noted yet, or any more.
+  // A null is a generation whose record is not written yet, or is deleted.
   return { records: records.filter((record) => record !== null), cursor: truncated ? ids.at(-1) : undefined };
 }

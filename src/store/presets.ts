@@ -1,46 +1,43 @@
 import type { Preset } from "../access/presets.ts";
-import { lruSet } from "../lru.ts";
+import { memoizeWeak, TtlCache } from "../memory.ts";
 import { retryOnce, putJson, pagesOf } from "./objects.ts";
 
-/** An isolate that shows what is drawn already asks R2 for its preset again after this. */
+/** How long an isolate uses a preset for a stored picture before it reads R2 again. */
 const FRESH_MS = 30_000;
-/** Presets remembered, and names that have none. */
-const MOST = 1_000;
+/** Remembered presets, and names without one. */
+const MAX_CACHED = 1_000;
 
 const PREFIX = "presets/";
 const keyOf = (name: string) => `${PREFIX}${name}.json`;
 
-type Memory = Map<string, { preset: Preset | undefined; at: number }>;
-/** By bucket, which is to say once. */
-const memories = new WeakMap<R2Bucket, Memory>();
+const cacheOf = memoizeWeak<R2Bucket, TtlCache<Preset | null>>(() => new TtlCache(MAX_CACHED));
 
-/** A preset as it is now; undefined where there is none. */
+/** Read a preset from R2; undefined if there is none. */
 export async function getStoredPreset(bucket: R2Bucket, name: string, now: number): Promise<Preset | undefined> {
   const object = await bucket.get(keyOf(name));
-  const preset = object === null ? undefined : await object.json<Preset>();
-  cachePreset(bucket, name, preset, now);
-  return preset;
+  const preset = object === null ? null : await object.json<Preset>();
+  cacheOf(bucket).set(name, preset, now);
+  return preset ?? undefined;
 }
 
-/** A preset as it was half a minute ago at the latest; what was put here is known at once. */
+/** A preset at most half a minute old; a change made in this isolate is seen at once. */
 export async function getCachedPreset(bucket: R2Bucket, name: string, now: number): Promise<Preset | undefined> {
-  const known = memories.get(bucket)?.get(name);
-  if (known !== undefined && Math.abs(now - known.at) < FRESH_MS) return known.preset;
-  return getStoredPreset(bucket, name, now);
+  const known = cacheOf(bucket).get(name, now, FRESH_MS);
+  return known === undefined ? getStoredPreset(bucket, name, now) : (known ?? undefined);
 }
 
-/** Keeps a preset, in place of one of the same name. */
+/** Store a preset; one of the same name is replaced. */
 export async function putPreset(bucket: R2Bucket, name: string, preset: Preset, now: number): Promise<void> {
   await retryOnce(() => putJson(bucket, keyOf(name), preset));
-  cachePreset(bucket, name, preset, now);
+  cacheOf(bucket).set(name, preset, now);
 }
 
 export async function deletePreset(bucket: R2Bucket, name: string, now: number): Promise<void> {
   await bucket.delete(keyOf(name));
-  cachePreset(bucket, name, undefined, now);
+  cacheOf(bucket).set(name, null, now);
 }
 
-/** Every preset there is, by name. */
+/** Read every stored preset, by name. */
 export async function listPresets(bucket: R2Bucket): Promise<Map<string, Preset>> {
   const names: string[] = [];
   for await (const page of pagesOf(bucket, { prefix: PREFIX }))
@@ -50,11 +47,4 @@ export async function listPresets(bucket: R2Bucket): Promise<Map<string, Preset>
     names.map(async (name) => [name, await getStoredPreset(bucket, name, now)] as const),
   );
   return new Map(presets.flatMap(([name, preset]) => (preset === undefined ? [] : [[name, preset] as const])));
-}
-
-/** As the one read last; the one read longest ago leaves. */
-function cachePreset(bucket: R2Bucket, name: string, preset: Preset | undefined, at: number): void {
-  const memory: Memory = memories.get(bucket) ?? new Map();
-  memories.set(bucket, memory);
-  lruSet(memory, name, { preset, at }, MOST);
 }

@@ -1,77 +1,94 @@
-import { putJson, pagesOf } from "./objects.ts";
+import { pagesOf, updateObject } from "./objects.ts";
 
-/** A schedule as R2 has it, in one object: what is to be drawn, and when. */
+/** A schedule as stored in R2, in one object: the request to generate, and its times. */
 export interface Schedule extends ScheduleSummary {
-  /** As it came: `{dialect, body}`, or the canonical request. */
+  /** As received: `{dialect, body}`, or the canonical request. */
   request: Record<string, unknown>;
-  /** Texts for `{{item}}`, in turn. */
+  /** Texts for `{{item}}`, used in rotation. */
   rotate?: string[] | undefined;
-  /** Pictures to keep; absent: all. */
+  /** Number of pictures to keep; absent: all. */
   keep?: number | undefined;
-  /** Origin of the URLs in its records. */
+  /** The origin for the URLs in its records. */
   origin: string;
   /** ISO 8601. */
   createdAt: string;
   updatedAt: string;
 }
 
-/** What tells whether a schedule is due: in its object's metadata too, so that a listing is all it takes to find out. */
+/**
+ * The fields that decide whether a schedule is due. They are also in the object's metadata, so that one listing is
+ * enough.
+ */
 export interface ScheduleSummary {
   name: string;
-  /** Made anew for each schedule: nothing of one that was deleted is ever taken for that of a later one of its name. */
+  /** New for each schedule: data of a deleted schedule is never used for a later one of the same name. */
   id: string;
-  /** Whose it is, and whose generations its ticks are. */
+  /** The owner of the schedule and of the generations of its ticks. */
   principal: string;
   cron: string;
   timezone: string;
   enabled: boolean;
-  /** Since when it is due at these times, in milliseconds since the epoch; nothing before was missed. */
+  /** The time from which these cron times apply, in milliseconds since the epoch; earlier ticks were not missed. */
   since: number;
 }
 
-const PREFIX = "schedules/";
-const keyOf = (name: string) => `${PREFIX}${name}.json`;
+/** Conflicts with other writers before the client gets a 409. */
+const MAX_CONFLICTS = 5;
 
-/** A schedule with its ETag; null where there is none of this name. */
-export async function getSchedule(
-  bucket: R2Bucket,
-  name: string,
-): Promise<{ schedule: Schedule; etag: string } | null> {
-  const object = await bucket.get(keyOf(name));
+const PREFIX = "schedules/";
+const scheduleKey = (name: string) => `${PREFIX}${name}.json`;
+
+/** A schedule with its ETag, quoted as in HTTP. */
+export interface StoredSchedule {
+  schedule: Schedule;
+  etag: string;
+}
+
+/** Read a schedule; null if there is none of this name. */
+export async function getSchedule(bucket: R2Bucket, name: string): Promise<StoredSchedule | null> {
+  const object = await bucket.get(scheduleKey(name));
   return object === null ? null : { schedule: await object.json<Schedule>(), etag: object.httpEtag };
 }
 
-/** What of a schedule its metadata tells; null where there is none of this name. */
+/** Return the summary of a schedule from its metadata; null if there is none of this name. */
 export async function getScheduleSummary(bucket: R2Bucket, name: string): Promise<ScheduleSummary | null> {
-  const object = await bucket.head(keyOf(name));
-  return object === null ? null : dueOf(object);
+  const object = await bucket.head(scheduleKey(name));
+  return object === null ? null : summaryOf(object);
 }
 
-/** Writes a schedule in the place of the one with `etag`, or where there is none; its ETag, or undefined where somebody was faster. */
-export async function putSchedule(
+/**
+ * Create or change a schedule by compare-and-swap: `change` gets the current one and returns the new one, again if another
+ * write came first. Throws what `change` throws, or ConflictError after several tries.
+ */
+export async function updateSchedule(
   bucket: R2Bucket,
-  schedule: Schedule,
-  etag: string | undefined,
-): Promise<string | undefined> {
-  const { name, id, cron, timezone, enabled, since, principal } = schedule;
-  const put = await putJson(bucket, keyOf(name), schedule, {
-    onlyIf: etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: etag.replaceAll('"', "") },
-    customMetadata: { id, cron, timezone, enabled: String(enabled), since: String(since), principal },
+  name: string,
+  change: (found: StoredSchedule | null) => Promise<Schedule>,
+): Promise<StoredSchedule & { isNew: boolean }> {
+  const read = async () => {
+    const found = await getSchedule(bucket, name);
+    return { value: found, etag: found?.etag.replaceAll('"', "") };
+  };
+  return updateObject(bucket, scheduleKey(name), { read, maxConflicts: MAX_CONFLICTS }, async ({ value: found }) => {
+    const schedule = await change(found);
+    const { id, cron, timezone, enabled, since, principal } = schedule;
+    const customMetadata = { id, cron, timezone, enabled: String(enabled), since: String(since), principal };
+    const result = ({ httpEtag }: R2Object) => ({ schedule, etag: httpEtag, isNew: found === null });
+    return { write: schedule, options: { customMetadata }, result };
   });
-  return put?.httpEtag;
 }
 
-/** Deletes a schedule; its ticks are dropTicks'. */
+/** Delete a schedule; its ticks are deleted by deleteTicks. */
 export async function deleteSchedule(bucket: R2Bucket, name: string): Promise<void> {
-  await bucket.delete(keyOf(name));
+  await bucket.delete(scheduleKey(name));
 }
 
-/** All schedules, a page of up to a thousand at a time. */
+/** List all schedules, in pages of up to a thousand. */
 export async function* listSchedules(bucket: R2Bucket): AsyncGenerator<ScheduleSummary[]> {
-  for await (const page of pagesOf(bucket, { prefix: PREFIX, include: ["customMetadata"] })) yield page.map(dueOf);
+  for await (const page of pagesOf(bucket, { prefix: PREFIX, include: ["customMetadata"] })) yield page.map(summaryOf);
 }
 
-function dueOf({ key, customMetadata = {} }: R2Object): ScheduleSummary {
+function summaryOf({ key, customMetadata = {} }: R2Object): ScheduleSummary {
   const { id = "", principal = "", cron = "", timezone = "", enabled, since } = customMetadata;
   const name = key.slice(PREFIX.length, -".json".length);
   return { name, id, principal, cron, timezone, enabled: enabled === "true", since: Number(since) };

@@ -5,42 +5,50 @@ import { getRecord, readRecord } from "./records.ts";
 import { getSchedule } from "./schedules.ts";
 import { listTickPictures, listTicks, putTickPicture, type Tick, ticks } from "./ticks.ts";
 
-/** At one tick; what is left is the next one's. Each takes a few of the operations that a Worker may do. */
-const MOST = 50;
-/** So long is a tick remembered whose picture is gone: an event that comes as late as this is of no tick any more. */
-const REMEMBERED_MS = 24 * 60 * 60_000;
+/** Ticks pruned per run; the next tick continues. Each takes a few of the operations that a Worker may make. */
+const BATCH_SIZE = 50;
+/** The claim of a pruned tick is kept for this long, so that a late cron event cannot generate the tick again. */
+const CLAIM_RETENTION_MS = 24 * 60 * 60_000;
 
-/** Notes what a tick came to, once its record has ended; it may be called again. A failure leaves the last picture where it is. */
-export async function endTick(bucket: R2Bucket, { name, schedule: id, at }: Tick, generation: string): Promise<void> {
+/**
+ * Record the picture of a tick once its generation has ended; may be called again. A failure leaves the last picture in
+ * place.
+ */
+export async function recordTickPicture(
+  bucket: R2Bucket,
+  { name, schedule: id, at }: Tick,
+  generation: string,
+): Promise<void> {
   const record = await getRecord(bucket, generation);
   const [picture] = record?.images ?? [];
-  const found = picture === undefined ? null : await getSchedule(bucket, name);
-  // Deleted while it was drawn: the picture stays its owner's, at its own URL.
-  if (picture === undefined || found?.schedule.id !== id) return;
+  const stored = picture === undefined ? null : await getSchedule(bucket, name);
+  // The schedule was deleted during the generation: the picture stays with its owner, at its own URL.
+  if (picture === undefined || stored?.schedule.id !== id) return;
   await putTickPicture(bucket, id, { at, generation, picture });
-  const { keep } = found.schedule;
-  if (keep !== undefined) await prune(bucket, id, keep, at);
+  const { keep } = stored.schedule;
+  if (keep !== undefined) await pruneTicks(bucket, id, keep, at);
 }
 
 /**
- * Keeps the latest `keep` pictures of a schedule, by its id: of the ticks before them goes all that was drawn, records too.
- * The claim stays for another day, empty, so that none is drawn again. `now` is the latest tick.
+ * Keep the latest `keep` pictures of a schedule, given by its id, and delete the generations of earlier ticks with
+ * their records. The claim stays for another day, emptied, so that no tick is generated again. `now` is the latest
+ * tick.
  */
-async function prune(bucket: R2Bucket, schedule: string, keep: number, now: number): Promise<void> {
+async function pruneTicks(bucket: R2Bucket, schedule: string, keep: number, now: number): Promise<void> {
   const kept = await listTickPictures(bucket, schedule, keep);
   const oldest = kept.length < keep ? undefined : kept.at(-1)?.at;
   if (oldest === undefined) return;
-  for (const { at, generation } of await listTickPictures(bucket, schedule, MOST, oldest)) {
-    // First, or a late event would find it as good as never drawn.
+  for (const { at, generation } of await listTickPictures(bucket, schedule, BATCH_SIZE, oldest)) {
+    // First: otherwise a late event would find no claim and generate the tick again.
     await bucket.put(ticks.claim(schedule, at), JSON.stringify({ generation: "", fingerprint: "", at: Date.now() }));
     await dropGeneration(bucket, generation);
     await bucket.delete(ticks.mark(schedule, at));
   }
-  for (const at of await listTicks(bucket, schedule, MOST, Math.min(oldest, now - REMEMBERED_MS))) {
+  for (const at of await listTicks(bucket, schedule, BATCH_SIZE, Math.min(oldest, now - CLAIM_RETENTION_MS))) {
     const key = ticks.claim(schedule, at);
-    const held = await readClaim(bucket, key);
-    // Of one that failed the record is still there.
-    if (held !== undefined && held.claim.generation !== "") await dropGeneration(bucket, held.claim.generation);
+    const state = await readClaim(bucket, key);
+    // A failed tick has no picture, but its record still exists.
+    if (state !== undefined && state.claim.generation !== "") await dropGeneration(bucket, state.claim.generation);
     await bucket.delete(key);
   }
 }

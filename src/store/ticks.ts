@@ -1,28 +1,28 @@
 import type { StoredPicture } from "../image/request.ts";
-import { WRITE_RETRY_MS } from "./objects.ts";
+import { updateObject } from "./objects.ts";
 import { acquireClaim, type ClaimState } from "./claims.ts";
 import { reverseTime, parseReverseTime } from "./ids.ts";
 
-/** A tick of a schedule: its name, its id, and when it was due, in milliseconds since the epoch. */
+/** A tick of a schedule: the schedule's name and id, and when the tick was due, in milliseconds since the epoch. */
 export interface Tick {
   name: string;
   schedule: string;
   at: number;
-  /** Since when the schedule had the times that this is one of; absent where it was run by hand. */
+  /** The `since` of the schedule's times that this tick belongs to; absent for a manual run. */
   since?: number | undefined;
 }
 
-/** What a schedule drew at a tick: its first picture. */
+/** The picture of a tick: the first of its generation. */
 export interface TickPicture {
-  /** When it was due. */
+  /** When the tick was due, in milliseconds since the epoch. */
   at: number;
   generation: string;
   picture: StoredPicture;
 }
 
-const tickOf = (key: string) => parseReverseTime(key.slice(key.lastIndexOf("/") + 1));
+const parseTick = (key: string) => parseReverseTime(key.slice(key.lastIndexOf("/") + 1));
 
-/** R2 keys of a schedule, by its id: who draws at a tick, what was drawn, and how many there were. */
+/** R2 keys of a schedule, by its id: the claim of each tick, the picture of each tick, and the counter. */
 export const ticks = {
   folder: (schedule: string) => `ticks/${schedule}/`,
   claims: (schedule: string) => `ticks/${schedule}/claims/`,
@@ -32,53 +32,51 @@ export const ticks = {
   mark: (schedule: string, tick: number) => ticks.drawn(schedule) + reverseTime(tick),
 };
 
-/** How many ticks of a schedule have a number, and those of the latest generations. */
+/** How many ticks of a schedule have a number, and the numbers of the latest generations. */
 interface Numbers {
   count: number;
   latest: (readonly [generation: string, count: number])[];
 }
 
-/** Whose beginning fails is begun again within minutes. */
+/** A tick whose start fails is started again within minutes, and must find its number. */
 const REMEMBERED = 20;
-const TRIES = 5;
-const MOST_TRIES = 100;
-/** What a listing and a deletion take at once. */
+const MAX_ERRORS = 5;
+/** Keys that R2 lists, and deletes, in one call. */
 const PAGE = 1_000;
 const PAGES = 50;
 
-/** Claims a tick for a generation, in the schedule's `id`, or tells whose it is; without a generation it was pruned. */
+/** Claim a tick, of the schedule with this id, for a generation; returns the claim that holds. A claim without a generation was pruned. */
 export function claimTick(bucket: R2Bucket, schedule: string, tick: number, generation: string): Promise<ClaimState> {
   return acquireClaim(bucket, ticks.claim(schedule, tick), { generation, fingerprint: "", at: Date.now() });
 }
 
-/** The number of a tick's generation, from 1 on in the order in which they are begun: never the same for two, and the same again for one. */
-export async function nextCount(bucket: R2Bucket, schedule: string, generation: string): Promise<number> {
+/**
+ * Number a tick's generation, from 1 in the order in which ticks start: two generations never get the same number, and a
+ * generation that asks again gets its own.
+ */
+export function nextCount(bucket: R2Bucket, schedule: string, generation: string): Promise<number> {
   const key = ticks.count(schedule);
-  for (let tries = 1; ; tries++) {
-    const seen = await bucket.get(key);
-    const { count: before, latest } = await numbersIn(seen);
-    const own = latest.find(([id]) => id === generation);
-    if (own !== undefined) return own[1];
-    const count = before + 1;
-    const numbers: Numbers = { count, latest: [[generation, count] as const, ...latest].slice(0, REMEMBERED) };
-    const onlyIf = seen === null ? { etagDoesNotMatch: "*" } : { etagMatches: seen.etag };
-    const put = await bucket.put(key, JSON.stringify(numbers), { onlyIf }).catch(async (error: unknown) => {
-      if (tries >= TRIES) throw error;
-      await scheduler.wait(WRITE_RETRY_MS);
-    });
-    if (put) return count;
-    // Of many at once each tries until it has a number of its own.
-    if (tries >= MOST_TRIES) throw new Error("others took every number");
-  }
+  const read = async () => {
+    const object = await bucket.get(key);
+    return { value: await numbersIn(object), etag: object?.etag };
+  };
+  // Many ticks may start at once, and each tries until it has a number.
+  return updateObject<Numbers, number>(bucket, key, { read, maxErrors: MAX_ERRORS }, ({ value }) => {
+    const known = value.latest.find(([id]) => id === generation);
+    if (known !== undefined) return { keep: known[1] };
+    const count = value.count + 1;
+    const latest = [[generation, count] as const, ...value.latest].slice(0, REMEMBERED);
+    return { write: { count, latest } satisfies Numbers, result: () => count };
+  });
 }
 
-/** None so far where there is nothing, or nothing that can be read. */
+/** The stored numbers; none if there is no object, or one that cannot be read. */
 async function numbersIn(object: R2ObjectBody | null): Promise<Numbers> {
   const numbers = await object?.json<Partial<Numbers> | null>().catch(() => null);
   return { count: Number(numbers?.count) || 0, latest: Array.isArray(numbers?.latest) ? numbers.latest : [] };
 }
 
-/** Notes what was drawn at a tick, where the latest picture is found by one listing. */
+/** Record the picture of a tick under a key that sorts newest first: one listing finds the latest. */
 export async function putTickPicture(
   bucket: R2Bucket,
   schedule: string,
@@ -89,13 +87,13 @@ export async function putTickPicture(
   await bucket.put(ticks.mark(schedule, at), "", { customMetadata: { generation, key, type, ...size } });
 }
 
-/** What was drawn at a tick; null where nothing was, or where it was pruned. */
+/** The picture of a tick; null if there is none, or it was pruned. */
 export async function getTickPicture(bucket: R2Bucket, schedule: string, tick: number): Promise<TickPicture | null> {
   const object = await bucket.head(ticks.mark(schedule, tick));
-  return object === null ? null : drawnOf(object);
+  return object === null ? null : tickPictureOf(object);
 }
 
-/** What was drawn, the latest tick first, of those before `before`. */
+/** List the pictures of ticks before `before`, the latest tick first. */
 export async function listTickPictures(
   bucket: R2Bucket,
   schedule: string,
@@ -104,7 +102,7 @@ export async function listTickPictures(
 ): Promise<TickPicture[]> {
   const after = before === undefined ? {} : { startAfter: ticks.mark(schedule, before) };
   const listed: R2Object[] = [];
-  // With metadata a page may have fewer than were asked for.
+  // A page with metadata may have fewer objects than its limit.
   for (let cursor: string | undefined; listed.length < limit;) {
     const from = cursor === undefined ? after : { cursor };
     const options = {
@@ -117,17 +115,17 @@ export async function listTickPictures(
     if (!page.truncated) break;
     cursor = page.cursor;
   }
-  return listed.map(drawnOf);
+  return listed.map(tickPictureOf);
 }
 
-/** The ticks that were claimed, the latest first, of those before `before`. */
+/** List the claimed ticks before `before`, the latest first. */
 export async function listTicks(bucket: R2Bucket, schedule: string, limit: number, before?: number): Promise<number[]> {
   const after = before === undefined ? {} : { startAfter: ticks.claim(schedule, before) };
   const { objects } = await bucket.list({ prefix: ticks.claims(schedule), limit, ...after });
-  return objects.map(({ key }) => tickOf(key));
+  return objects.map(({ key }) => parseTick(key));
 }
 
-/** Forgets the ticks of a schedule that is deleted, as far as may be at once; nothing leads to what is left of them. */
+/** Delete the ticks of a deleted schedule, up to a bound; what is left is unreachable. */
 export async function deleteTicks(bucket: R2Bucket, schedule: string): Promise<void> {
   for (let pages = 0; pages < PAGES; pages++) {
     const { objects, truncated } = await bucket.list({ prefix: ticks.folder(schedule), limit: PAGE });
@@ -136,8 +134,8 @@ export async function deleteTicks(bucket: R2Bucket, schedule: string): Promise<v
   }
 }
 
-function drawnOf({ key, customMetadata = {} }: R2Object): TickPicture {
+function tickPictureOf({ key, customMetadata = {} }: R2Object): TickPicture {
   const { generation = "", key: stored = "", type = "", width, height, bytes } = customMetadata;
   const picture = { key: stored, type, width: Number(width), height: Number(height), bytes: Number(bytes) };
-  return { at: tickOf(key), generation, picture };
+  return { at: parseTick(key), generation, picture };
 }

@@ -1,7 +1,7 @@
-/** A body that cannot be read; whose fault it is, the caller knows. */
+/** An unreadable body; the caller decides whether that is an error of the client or of a vendor. */
 export class BodyError extends Error {
   readonly tooLarge: boolean;
-  /** Where in the body, if that can be said. */
+  /** The field at fault, if known. */
   readonly field: string | undefined;
 
   constructor(message: string, tooLarge = false, field?: string) {

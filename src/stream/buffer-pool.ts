@@ -1,10 +1,10 @@
-/** Idle bytes kept for the next request of this isolate: as much as eight large pictures are being filled with at once. */
+/** Maximum idle bytes kept for later requests of this isolate: the buffers of eight large pictures at once. */
 const SPARE_BYTES = 40 * 1024 * 1024;
 
 const spare = new Map<number, ArrayBuffer[]>();
 let spareBytes = 0;
 
-/** A buffer of `bytes`, used before or new; its content is arbitrary. */
+/** Return a buffer of `bytes`, reused or new, with arbitrary content. */
 export function acquire(bytes: number): ArrayBuffer {
   const buffer = spare.get(bytes)?.pop();
   if (buffer === undefined) return new ArrayBuffer(bytes);
@@ -12,13 +12,13 @@ export function acquire(bytes: number): ArrayBuffer {
   return buffer;
 }
 
-/** Hands a buffer back for reuse, once; nobody may look at it any more. */
+/** Return a buffer to the pool, once; the caller must not use it afterwards. */
 export function release(buffer: ArrayBufferLike): void {
-  // A detached one has no bytes.
+  // A detached buffer has no bytes.
   if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) return;
   if (spareBytes + buffer.byteLength > SPARE_BYTES) return;
-  const kept = spare.get(buffer.byteLength) ?? [];
-  kept.push(buffer);
-  spare.set(buffer.byteLength, kept);
+  const sameSize = spare.get(buffer.byteLength) ?? [];
+  sameSize.push(buffer);
+  spare.set(buffer.byteLength, sameSize);
   spareBytes += buffer.byteLength;
 }

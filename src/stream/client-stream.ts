@@ -1,57 +1,57 @@
-/** A place for the bytes that a client is too slow to take. */
+/** Temporary storage for bytes that a client reads too slowly. */
 export interface Spill {
   write(chunk: Uint8Array): Promise<void> | void;
-  /** All that was written, from its start; called once. */
+  /** Return everything written, from the start; called once. */
   replay(): Promise<ReadableStream<Uint8Array>>;
   discard(): Promise<void>;
 }
 
 export interface ClientStreamOptions {
-  /** Bytes held back while nobody has called `release`; past it they are let go. */
+  /** Maximum bytes held back before `flush`; beyond it they are released. */
   holdBytes: number;
-  /** How long the client may take nothing before what follows is set aside. */
+  /** Time in which a client may read nothing before later bytes go to the spill. */
   stallMs: number;
   spill(): Spill;
 }
 
 /**
- * The client's end of a pass-through: holds the first bytes back until they are worth a 200, then lets bytes through as
- * they come. A client that stalls gets the rest from the spill, at its own pace; one that left is forgotten. Neither
- * holds up whoever writes.
+ * The client's side of a pass-through: holds the first bytes back until a 200 is justified, then forwards bytes as they
+ * arrive. A stalled client gets the remaining bytes from the spill, at its own pace; for a disconnected client bytes
+ * are dropped. Neither blocks the writer.
  */
 export class ClientStream {
-  /** Resolves when bytes begin to flow. */
+  /** Resolves when the first bytes are released to the client. */
   readonly started: Promise<void>;
   readonly readable: ReadableStream<Uint8Array>;
-  /** What the vendor calls its body. */
+  /** The content type that the vendor declares. */
   contentType = "application/json";
   private readonly options: ClientStreamOptions;
   private readonly writable: WritableStream<Uint8Array>;
   private readonly writer: WritableStreamDefaultWriter<Uint8Array>;
-  private begin: () => void = () => undefined;
+  private resolveStarted: () => void = () => undefined;
   private held: Uint8Array[] | undefined = [];
   private heldBytes = 0;
   private spill: Spill | undefined;
-  /** The write that the client has not taken yet; never rejects. */
+  /** The last write, while the client has not read it; never rejects. */
   private pending: Promise<void> | undefined;
-  private gone = false;
+  private disconnected = false;
 
   constructor(options: ClientStreamOptions) {
     this.options = options;
-    // No length is declared even where the vendor declares one: a client could take a cut body for whole.
+    // No Content-Length, even if the vendor declares one: a client could mistake a truncated body for a complete one.
     const { readable, writable } = new IdentityTransformStream();
     this.readable = readable;
     this.writable = writable;
     this.writer = writable.getWriter();
-    this.started = new Promise((resolve) => (this.begin = resolve));
+    this.started = new Promise((resolve) => (this.resolveStarted = resolve));
   }
 
-  /** Whether bytes flow: from then on a failure can only break the stream off. */
+  /** Whether bytes have been released: from then on the only way to report a failure is to abort the stream. */
   get flushed(): boolean {
     return this.held === undefined;
   }
 
-  /** Resolves when the chunk's memory is free again. A client that left is no error. */
+  /** Resolves when the chunk's memory may be reused. A disconnected client is not an error. */
   async write(chunk: Uint8Array): Promise<void> {
     if (this.held !== undefined) {
       this.held.push(chunk.slice());
@@ -59,29 +59,29 @@ export class ClientStream {
       if (this.heldBytes > this.options.holdBytes) this.flush();
       return;
     }
-    if (this.spill === undefined && (await this.clientKeepsUp())) return this.pass(chunk);
-    if (this.gone) return;
+    if (this.spill === undefined && (await this.clientKeepsUp())) return this.forward(chunk);
+    if (this.disconnected) return;
     this.spill ??= this.options.spill();
     await this.spill.write(chunk);
   }
 
-  /** Lets go of what was held back, and of all that follows. */
+  /** Release the held bytes, and forward all later ones. */
   flush(): void {
     if (this.held === undefined) return;
-    for (const chunk of this.held) this.pass(chunk);
+    for (const chunk of this.held) this.forward(chunk);
     this.held = undefined;
-    this.begin();
+    this.resolveStarted();
   }
 
-  /** Ends the client's stream as whole, once it has taken everything; breaks it off where the spill is lost. */
+  /** End the client's stream once everything has been read; abort it if the spill cannot be replayed. */
   async close(): Promise<void> {
     this.flush();
     try {
       await this.pending;
-      if (this.spill === undefined || this.gone) return await this.writer.close();
-      const rest = await this.spill.replay();
+      if (this.spill === undefined || this.disconnected) return await this.writer.close();
+      const replayed = await this.spill.replay();
       this.writer.releaseLock();
-      await rest.pipeTo(this.writable);
+      await replayed.pipeTo(this.writable);
     } catch (error) {
       await this.writer.abort(error).catch(() => undefined);
     } finally {
@@ -89,34 +89,34 @@ export class ClientStream {
     }
   }
 
-  /** Breaks the client's stream off, so that it cannot take what it has for whole. */
+  /** Abort the client's stream, so that it cannot mistake the bytes so far for a complete body. */
   async abort(): Promise<void> {
-    // The runtime writes the reason into its log; what a vendor said has no place there.
+    // The runtime logs the reason, so that it must not contain text of a vendor.
     await this.writer.abort(new Error("The answer broke off.")).catch(() => undefined);
     await this.spill?.discard();
   }
 
-  private pass(chunk: Uint8Array): void {
-    // The stream copies the chunk at once; the promise is about the client having taken it.
-    const taken = this.writer.write(chunk).then(
+  private forward(chunk: Uint8Array): void {
+    // The stream copies the chunk at once; the promise resolves when the client has read it.
+    const written = this.writer.write(chunk).then(
       () => {
-        if (this.pending === taken) this.pending = undefined;
+        if (this.pending === written) this.pending = undefined;
       },
       () => {
-        this.gone = true;
+        this.disconnected = true;
       },
     );
-    this.pending = taken;
+    this.pending = written;
   }
 
   private async clientKeepsUp(): Promise<boolean> {
-    if (this.pending === undefined || this.gone) return !this.gone;
+    if (this.pending === undefined || this.disconnected) return !this.disconnected;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stalled = new Promise<false>((resolve) => {
       timer = setTimeout(() => resolve(false), this.options.stallMs);
     });
-    const taken = await Promise.race([this.pending.then(() => true), stalled]);
+    const inTime = await Promise.race([this.pending.then(() => true), stalled]);
     clearTimeout(timer);
-    return taken && !this.gone;
+    return inTime && !this.disconnected;
   }
 }

@@ -6,50 +6,50 @@ import { placeholder } from "../image/wire.ts";
 import { BodyError } from "./body-error.ts";
 import { Skeleton } from "./skeleton.ts";
 
-/** Base64 characters for the 12 bytes that `sniff` needs. */
-const HEAD = 16;
-/** Characters of JSON that may be spent on them, escapes and white space included. */
-const RAW_HEAD = 8 * HEAD;
+/** Base64 characters of the 12 bytes that `detectType` needs. */
+const HEAD_CHARS = 16;
+/** Maximum characters of JSON for them, escapes and white space included. */
+const RAW_HEAD_CHARS = 8 * HEAD_CHARS;
 /** First characters of PNG, JPEG (in either alphabet), GIF, WebP, AVIF and HEIC in base64, of an escape, and a space. */
 const PICTURE_STARTS = "i/_RUA\\ ";
 
 /**
- * MIME type of the picture whose base64 begins with `raw`, the inside of a JSON string, `whole` or cut anywhere;
- * undefined if it is none, unclear if more must come to tell.
+ * Detect the MIME type of a picture whose base64 begins with `raw`, the start of a JSON string's inside; `complete` if
+ * the string ends there. Returns undefined if it is not a picture, `unclear` if more characters are needed.
  */
-function pictureType(raw: string, whole: boolean): string | undefined {
+function pictureType(raw: string, complete: boolean): string | undefined {
   if (!PICTURE_STARTS.includes(raw.charAt(0))) return undefined;
-  const clean = unescapeJson(raw.substring(0, cutEscape(raw)));
-  if (clean === undefined) return undefined;
-  const head = stripWhitespace(clean).substring(0, HEAD);
-  if (head.length < HEAD) return whole || raw.length >= RAW_HEAD ? undefined : "unclear";
+  const unescaped = unescapeJson(raw.substring(0, cutEscape(raw)));
+  if (unescaped === undefined) return undefined;
+  const head = stripWhitespace(unescaped).substring(0, HEAD_CHARS);
+  if (head.length < HEAD_CHARS) return complete || raw.length >= RAW_HEAD_CHARS ? undefined : "unclear";
   const bytes = new Uint8Array(12);
   return decodeBase64(standardAlphabet(head), bytes) && detectType(bytes);
 }
 
 export interface HoistOptions {
-  /** Called as the first bytes of picture `index` show its MIME type. */
+  /** Called once the first bytes of picture `index` have shown its MIME type. */
   open(index: number, type: string): Sink;
-  /** JSON left behind at most, in bytes. */
+  /** Maximum bytes of the skeleton, the JSON without its pictures. */
   skeletonBytes: number;
-  /** Nesting at most. */
+  /** Maximum nesting. */
   depth: number;
-  /** A text longer than this is left out (vendors send signatures of megabytes); absent: every text is kept. */
+  /** A longer text is dropped (vendors send signatures of megabytes); without it, every text is kept. */
   textBytes?: number;
 }
 
 /** V8 searches latin1 strings far faster than bytes, and 32 KB of them stay in cache. */
-const SLICE = 32 * 1024;
+const SLICE_BYTES = 32 * 1024;
 const DATA_URI = ";base64,";
 const QUOTE = 0x22;
 
-/** Where in the JSON the scan stands; a picture may begin at a string's `start` and `embedded` after `;base64,`. */
+/** The scanner's state. A picture can begin at the `start` of a string, or `embedded` after `;base64,`. */
 type State = "outside" | "start" | "embedded" | "text" | "picture";
 
 /**
- * Lifts pictures out of JSON while it streams: push bytes in chunks of any size, then `end()` gives the JSON left
- * behind, where the base64 of picture k reads `hoisted:k`. Takes objects, arrays and SSE, bare base64 and `data:` URIs
- * inside longer texts, and never holds more than a few characters of a picture.
+ * Moves pictures out of JSON while it streams: push bytes in chunks of any size, then `end()` returns the skeleton, in
+ * which the placeholder `hoisted:k` replaces the base64 of picture k. Accepts objects, arrays and SSE, bare base64 and
+ * `data:` URIs inside longer texts. Never buffers more than a few characters of a picture.
  */
 export class Hoist {
   /** Pictures opened so far. */
@@ -59,73 +59,73 @@ export class Hoist {
   private state: State = "outside";
   private depth = 0;
   private picture: Base64Reader | undefined;
-  /** Last characters of a slice that only the next one can explain, such as half an escape: 133 at most. */
-  private rest = "";
+  /** Last characters of a slice whose meaning depends on the next slice, such as half an escape: 133 at most. */
+  private carry = "";
 
   constructor(options: HoistOptions) {
     this.options = options;
     this.skeleton = new Skeleton(options.skeletonBytes, options.textBytes ?? Infinity);
   }
 
-  /** True inside a picture, where large reads pay off. */
+  /** Whether the scanner is inside a picture, where large reads are worthwhile. */
   get inPicture(): boolean {
     return this.state === "picture";
   }
 
-  /** Scans a chunk; its memory may be reused afterwards. Throws BadBody. */
+  /** Scan a chunk; its memory may be reused afterwards. Throws BodyError. */
   push(chunk: Uint8Array): void {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    for (let start = 0; start < bytes.length; start += SLICE) {
-      const slice = this.rest + bytes.latin1Slice(start, Math.min(start + SLICE, bytes.length));
-      this.rest = "";
-      for (let at = 0; at < slice.length;) {
-        at = this.state === "outside" ? this.scanOutside(slice, at) : this.scanString(slice, at);
+    for (let start = 0; start < bytes.length; start += SLICE_BYTES) {
+      const slice = this.carry + bytes.latin1Slice(start, Math.min(start + SLICE_BYTES, bytes.length));
+      this.carry = "";
+      for (let index = 0; index < slice.length;) {
+        index = this.state === "outside" ? this.scanOutside(slice, index) : this.scanString(slice, index);
       }
     }
   }
 
-  /** The JSON left behind, as text. Throws BadBody where a string is still open. */
+  /** Return the skeleton. Throws BodyError if a string is still open. */
   end(): string {
     if (this.state !== "outside") throw new BodyError("The JSON broke off inside a string.");
     return this.skeleton.toString();
   }
 
   private scanOutside(slice: string, from: number): number {
-    for (let at = from; at < slice.length; at++) {
-      const c = slice.charCodeAt(at);
+    for (let index = from; index < slice.length; index++) {
+      const c = slice.charCodeAt(index);
       if (c === QUOTE) {
-        this.skeleton.add(slice.substring(from, at + 1));
+        this.skeleton.add(slice.substring(from, index + 1));
         this.skeleton.beginText();
         this.state = "start";
-        return at + 1;
+        return index + 1;
       }
-      if (c === 0x7b || c === 0x5b) this.deeper();
+      if (c === 0x7b || c === 0x5b) this.enter();
       else if (c === 0x7d || c === 0x5d) this.depth--;
     }
     this.skeleton.add(slice.substring(from));
     return slice.length;
   }
 
-  private deeper(): void {
+  private enter(): void {
     if (++this.depth > this.options.depth) {
       throw new BodyError(`The JSON is nested deeper than ${this.options.depth} levels.`);
     }
   }
 
-  /** Scans to the end of a string, or as far as the slice lets tell what it is; then the rest waits for the next. */
+  /** Scan to the end of the string, or as far as the slice is unambiguous; the remainder waits for the next slice. */
   private scanString(slice: string, from: number): number {
     const quote = closingQuote(slice, from);
     const closed = quote >= 0;
     const inside = slice.substring(from, closed ? quote : slice.length);
     const run = closed ? inside : inside.substring(0, cutEscape(inside));
-    let at = 0;
-    while (at < run.length) {
-      const next = this.scanInside(run, at, closed);
+    let index = 0;
+    while (index < run.length) {
+      const next = this.scanRun(run, index, closed);
       if (next < 0) break;
-      at = next;
+      index = next;
     }
     if (!closed) {
-      this.rest = inside.substring(at);
+      this.carry = inside.substring(index);
       return slice.length;
     }
     if (this.state === "picture") this.endPicture();
@@ -134,29 +134,29 @@ export class Hoist {
     return quote + 1;
   }
 
-  /** Uses some of `run` and returns how far it came; -1 if more must come first (never where the run is `closed`). */
-  private scanInside(run: string, at: number, closed: boolean): number {
+  /** Scan a part of `run` and return the index after it; -1 if more characters are needed, never if `closed`. */
+  private scanRun(run: string, index: number, closed: boolean): number {
     if (this.state === "picture") {
-      const end = this.picture?.feed(run.substring(at)) ?? 0;
+      const end = this.picture?.feed(run.substring(index)) ?? 0;
       if (end < 0) return run.length;
       this.endPicture();
-      return at + end;
+      return index + end;
     }
-    if (this.state === "text") return this.scanText(run, at, closed);
-    const type = pictureType(run.substring(at, at + RAW_HEAD), closed);
+    if (this.state === "text") return this.scanText(run, index, closed);
+    const type = pictureType(run.substring(index, index + RAW_HEAD_CHARS), closed);
     if (type === "unclear") return -1;
     if (type === undefined) this.state = "text";
     else this.beginPicture(type);
-    return at;
+    return index;
   }
 
-  private scanText(run: string, at: number, closed: boolean): number {
-    const found = run.indexOf(DATA_URI, at);
-    const stop = found >= 0 ? found + DATA_URI.length : closed ? run.length : cutDataUri(run, at);
-    if (stop === at) return -1;
-    this.skeleton.addText(run.substring(at, stop));
+  private scanText(run: string, index: number, closed: boolean): number {
+    const found = run.indexOf(DATA_URI, index);
+    const end = found >= 0 ? found + DATA_URI.length : closed ? run.length : cutDataUri(run, index);
+    if (end === index) return -1;
+    this.skeleton.addText(run.substring(index, end));
     if (found >= 0) this.state = "embedded";
-    return stop;
+    return end;
   }
 
   private beginPicture(type: string): void {
@@ -173,9 +173,9 @@ export class Hoist {
   }
 }
 
-/** Where a `;base64,` begins that the end of `run` may cut in two; its length if none does. */
+/** Return the index of a `;base64,` that the end of `run` may have split; the length of `run` if there is none. */
 function cutDataUri(run: string, from: number): number {
   const tail = run.substring(Math.max(from, run.length - DATA_URI.length + 1));
-  const at = tail.lastIndexOf(";");
-  return at >= 0 && DATA_URI.startsWith(tail.substring(at)) ? run.length - tail.length + at : run.length;
+  const index = tail.lastIndexOf(";");
+  return index >= 0 && DATA_URI.startsWith(tail.substring(index)) ? run.length - tail.length + index : run.length;
 }

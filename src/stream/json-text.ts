@@ -1,26 +1,26 @@
 const BACKSLASH = 0x5c;
-/** Characters of the longest escape, as in `\u002f`. */
-const ESCAPE = 6;
+/** Length of the longest escape, such as `\u002f`. */
+const MAX_ESCAPE_CHARS = 6;
 
-/** Index of the quote that closes the string in whose inside `from` is; -1 if it is not in `slice`. */
+/** Return the index of the quote that closes the string around `from`; -1 if it is not in `slice`. */
 export function closingQuote(slice: string, from: number): number {
   let quote = slice.indexOf('"', from);
-  // Only what stands before each quote is looked at: a search ahead for escapes would pass over the rest of the slice.
-  while (quote >= 0 && oddBackslashes(slice, quote, from)) quote = slice.indexOf('"', quote + 1);
+  // Check only the characters before each quote: a forward search for escapes would scan the remainder of the slice.
+  while (quote >= 0 && hasOddBackslashes(slice, quote, from)) quote = slice.indexOf('"', quote + 1);
   return quote;
 }
 
-/** Where an escape begins that the end of `inside` cuts in two; its length if none does. */
+/** Return the index of an escape that the end of `inside` splits; the length of `inside` if there is none. */
 export function cutEscape(inside: string): number {
-  for (let at = inside.length - 1; at >= 0 && at > inside.length - ESCAPE; at--) {
-    if (inside.charCodeAt(at) !== BACKSLASH) continue;
-    const cut = at === inside.length - 1 || inside.charAt(at + 1) === "u";
-    return cut && !oddBackslashes(inside, at, 0) ? at : inside.length;
+  for (let index = inside.length - 1; index >= 0 && index > inside.length - MAX_ESCAPE_CHARS; index--) {
+    if (inside.charCodeAt(index) !== BACKSLASH) continue;
+    const cut = index === inside.length - 1 || inside.charAt(index + 1) === "u";
+    return cut && !hasOddBackslashes(inside, index, 0) ? index : inside.length;
   }
   return inside.length;
 }
 
-/** What the inside of a JSON string stands for; undefined if JSON does not allow it. */
+/** Decode the inside of a JSON string; undefined if it is not valid JSON. */
 export function unescapeJson(inside: string): string | undefined {
   if (!inside.includes("\\")) return inside;
   try {
@@ -31,8 +31,8 @@ export function unescapeJson(inside: string): string | undefined {
   }
 }
 
-function oddBackslashes(text: string, before: number, from: number): boolean {
-  let at = before;
-  while (at > from && text.charCodeAt(at - 1) === BACKSLASH) at--;
-  return (before - at) % 2 === 1;
+function hasOddBackslashes(text: string, before: number, from: number): boolean {
+  let index = before;
+  while (index > from && text.charCodeAt(index - 1) === BACKSLASH) index--;
+  return (before - index) % 2 === 1;
 }

@@ -1,57 +1,60 @@
 import { release, acquire } from "./buffer-pool.ts";
 
-/** Reads of pictures: large, because each read costs a turn of the event loop. */
-const LARGE = 256 * 1024;
-const SMALL = 16 * 1024;
-/** A read waits for as much as comes in this time, so that fast bodies take few reads and slow ones flow as they come. */
-const PATIENCE_MS = 10;
+/** Buffer for reads of pictures: large, because each read costs a turn of the event loop. */
+const LARGE_BYTES = 256 * 1024;
+const SMALL_BYTES = 16 * 1024;
+/**
+ * A read waits for as many bytes as arrive in this time, so that fast bodies take few reads and slow ones are forwarded
+ * as they arrive.
+ */
+const BATCH_MS = 10;
 
 export interface PumpOptions {
-  /** Called with each chunk; its memory is reused once the call (or its promise) is done. */
-  each(chunk: Uint8Array): Promise<void> | void;
-  /** Asked before each read: do large reads pay off now? */
+  /** Called with each chunk; its memory is reused once the call (or its promise) has finished. */
+  onChunk(chunk: Uint8Array): Promise<void> | void;
+  /** Called before each read: are large reads worthwhile now? */
   preferLargeReads(): boolean;
-  /** Ends reading; its reason is thrown. */
+  /** Stops reading; its reason is thrown. */
   signal?: AbortSignal | undefined;
-  /** Where `each` fails, leaves the rest of the stream to whoever wants it, in place of cancelling it. */
+  /** If the callback fails, release the stream for another reader instead of cancelling it. */
   keepOnError?: boolean | undefined;
 }
 
-/** Reads a byte stream to its end through reused buffers; where a read or `each` fails, the stream is cancelled. */
+/** Read a byte stream to its end through reused buffers. Cancels the stream if a read or the callback fails. */
 export async function pump(body: ReadableStream<Uint8Array>, options: PumpOptions): Promise<void> {
   const { signal } = options;
   const reader = body.getReader({ mode: "byob" });
-  // A read that waits ends with the stream.
+  // Cancelling the stream ends a read that is waiting.
   const stop = () => void reader.cancel(signal?.reason).catch(() => undefined);
   signal?.addEventListener("abort", stop, { once: true });
-  let buffer = acquire(SMALL);
+  let buffer = acquire(SMALL_BYTES);
   let received = 0;
-  let atLeast = 1;
-  let last = Date.now();
+  let minBytes = 1;
+  let lastReadAt = Date.now();
   try {
     signal?.throwIfAborted();
     for (;;) {
-      if (buffer.byteLength < LARGE && options.preferLargeReads()) {
+      if (buffer.byteLength < LARGE_BYTES && options.preferLargeReads()) {
         release(buffer);
-        buffer = acquire(LARGE);
+        buffer = acquire(LARGE_BYTES);
       }
       const view = new Uint8Array(buffer);
-      const { done, value } = await reader.readAtLeast(Math.min(atLeast, view.length), view);
+      const { done, value } = await reader.readAtLeast(Math.min(minBytes, view.length), view);
       signal?.throwIfAborted();
       if (value !== undefined) {
         buffer = value.buffer;
         received += value.byteLength;
         const now = Date.now();
-        const rate = value.byteLength / Math.max(now - last, 0.5);
-        last = now;
-        // No great part of what came, lest a fast start holds back the bytes before a pause.
-        atLeast = Math.max(1, Math.floor(Math.min(rate * PATIENCE_MS, received / 4, LARGE / 2)));
-        if (value.byteLength > 0) await options.each(value);
+        const rate = value.byteLength / Math.max(now - lastReadAt, 0.5);
+        lastReadAt = now;
+        // Only a small part of what has arrived, or a fast start would hold back the bytes before a pause.
+        minBytes = Math.max(1, Math.floor(Math.min(rate * BATCH_MS, received / 4, LARGE_BYTES / 2)));
+        if (value.byteLength > 0) await options.onChunk(value);
       }
       if (done) break;
     }
   } catch (error) {
-    // Not awaited: a stalled peer must not hold up the answer.
+    // Not awaited: a stalled peer must not delay the response.
     if (options.keepOnError !== true) void reader.cancel(error).catch(() => undefined);
     else reader.releaseLock();
     signal?.throwIfAborted();

@@ -4,19 +4,19 @@ import { BodyError } from "./body-error.ts";
 import { Multipart, type PartSink } from "./multipart.ts";
 import { pump } from "./pump.ts";
 
-/** A form's fields as JSON would have them: text, or a list where the name repeats or ends in `[]`. */
+/** The fields of a form in JSON form: a text, or a list if the name repeats or ends in `[]`. */
 export type Form = Record<string, string | string[]>;
 
 export interface FormOptions {
   boundary: string;
-  /** Where files go, whatever they are said to be, in the order they begin. */
+  /** The destination of files, of any declared type, in the order in which they begin. */
   pictures: {
-    /** `name` is what messages call it: `image`, or `image[1]` where there are several. */
+    /** `name` is the field's name in messages: `image`, or `image[1]` if there are several. */
     open(name: string): { write(bytes: Uint8Array): Promise<void>; finish(): Promise<void> };
-    /** Awaited after each chunk: whoever stores may lag. */
+    /** Awaited after each chunk, because uploads may lag behind. */
     drain(): Promise<void>;
   };
-  /** Bounds: the body, and all of its text together. */
+  /** Limits of the body, and of all text in it together. */
   bytes: number;
   textBytes: number;
   /** As for `pump`. */
@@ -24,24 +24,24 @@ export interface FormOptions {
   keepOnError?: boolean;
 }
 
-/** Parts of a form at most: pictures, and more fields than any client has. */
-const PARTS = 100;
+/** Maximum number of parts: the pictures, and more fields than any client sends. */
+const MAX_PARTS = 100;
 
 /**
- * The fields of a form (multipart/form-data) whose files go elsewhere as they come; in place of file k stands what stands
- * for picture k in JSON. Throws BadBody for what cannot be read.
+ * Read the fields of a form (multipart/form-data). Files are stored as they arrive; file k is represented by the same
+ * placeholder as picture k in JSON. Throws BodyError if the body cannot be read.
  */
 export async function readForm(body: ReadableStream<Uint8Array>, options: FormOptions): Promise<Form> {
-  const fields = new Fields(options);
+  const fields = new FieldCollector(options);
   const multipart = new Multipart(options.boundary, ({ name, filename }) =>
-    filename === undefined ? fields.text(name) : fields.file(name, filename),
+    filename === undefined ? fields.textSink(name) : fields.fileSink(name, filename),
   );
   let received = 0;
   await pump(body, {
     signal: options.signal,
     keepOnError: options.keepOnError,
     preferLargeReads: () => multipart.inBody,
-    each: async (chunk) => {
+    onChunk: async (chunk) => {
       received += chunk.length;
       if (received > options.bytes) throw new BodyError(`The body is over the limit of ${options.bytes} bytes.`, true);
       await multipart.push(chunk);
@@ -49,11 +49,11 @@ export async function readForm(body: ReadableStream<Uint8Array>, options: FormOp
     },
   });
   multipart.end();
-  return fields.all();
+  return fields.toForm();
 }
 
-/** The fields read so far. */
-class Fields {
+/** Collects the fields of a form. */
+class FieldCollector {
   private readonly options: FormOptions;
   private readonly values = new Map<string, { list: boolean; values: string[] }>();
   private parts = 0;
@@ -64,39 +64,41 @@ class Fields {
     this.options = options;
   }
 
-  all(): Form {
-    const read = [...this.values].map(([name, { list, values }]) => [name, list ? values : (values[0] ?? "")] as const);
-    return Object.fromEntries(read);
+  toForm(): Form {
+    const entries = [...this.values].map(
+      ([name, { list, values }]) => [name, list ? values : (values[0] ?? "")] as const,
+    );
+    return Object.fromEntries(entries);
   }
 
-  text(name: string): PartSink {
-    const label = this.begin(name);
+  textSink(name: string): PartSink {
+    const label = this.beginPart(name);
     const chunks: Uint8Array[] = [];
     return {
       write: (bytes) => {
-        this.count(bytes.length, label);
-        // Not slice(), which does not copy where they are a Buffer.
+        this.countText(bytes.length, label);
+        // Not slice(): on a Buffer it does not copy.
         chunks.push(new Uint8Array(bytes));
       },
-      end: () => this.add(name, Buffer.concat(chunks).toString("utf8")),
+      end: () => this.addValue(name, Buffer.concat(chunks).toString("utf8")),
     };
   }
 
-  file(name: string, filename: string): PartSink {
-    const label = this.begin(name);
+  fileSink(name: string, filename: string): PartSink {
+    const label = this.beginPart(name);
     let upload: ReturnType<FormOptions["pictures"]["open"]> | undefined;
     return {
       write: (bytes) => {
         if (upload === undefined) {
           upload = this.options.pictures.open(label);
-          this.add(name, placeholder(this.pictures++));
+          this.addValue(name, placeholder(this.pictures++));
         }
         return upload.write(bytes);
       },
       end: async () => {
-        // A file field that was left empty in a browser has neither a name nor a byte.
+        // A browser sends a file field without a file with an empty name and no bytes.
         if (upload === undefined && filename !== "") throw new BodyError(`${label} is an empty file.`, false, label);
-        // Stored before the next one comes. Whoever collects all of them sees what storing them throws.
+        // Stored before the next file begins. Errors of storing appear later, when all uploads are collected.
         await upload?.finish().catch((error: unknown) => {
           if (error instanceof BodyError) throw error;
         });
@@ -104,24 +106,24 @@ class Fields {
     };
   }
 
-  /** A part begins; returns what messages call it. */
-  private begin(name: string): string {
-    if (++this.parts > PARTS) throw new BodyError(`The form has more than ${PARTS} parts.`);
+  /** Count a new part; return its name in messages. */
+  private beginPart(name: string): string {
+    if (++this.parts > MAX_PARTS) throw new BodyError(`The form has more than ${MAX_PARTS} parts.`);
     const { field, list } = readName(name);
-    const before = this.values.get(field)?.values.length ?? 0;
-    const label = `${field.length > 40 ? `${field.slice(0, 40)}...` : field}${list || before > 0 ? `[${before}]` : ""}`;
-    this.count(field.length, label);
+    const count = this.values.get(field)?.values.length ?? 0;
+    const label = `${field.length > 40 ? `${field.slice(0, 40)}...` : field}${list || count > 0 ? `[${count}]` : ""}`;
+    this.countText(field.length, label);
     return label;
   }
 
-  private count(bytes: number, label: string): void {
+  private countText(bytes: number, label: string): void {
     const { textBytes } = this.options;
     this.textBytes += bytes;
     if (this.textBytes <= textBytes) return;
     throw new BodyError(`${label} is too long: the text of a form may have ${textBytes} bytes in all.`, true, label);
   }
 
-  private add(name: string, value: string): void {
+  private addValue(name: string, value: string): void {
     const { field, list } = readName(name);
     const entry = this.values.get(field) ?? { list: false, values: [] };
     entry.values.push(value);

@@ -4,12 +4,12 @@ import { Hoist } from "./hoist.ts";
 import { pump } from "./pump.ts";
 
 /**
- * Parses a body that holds one JSON value, or a stream of server-sent events with one JSON value each (then an array).
- * Throws BadBody where it is neither, or is not whole.
+ * Parse a body that contains one JSON value, or server-sent events with one JSON value each (returned as an array).
+ * Throws BodyError if it is neither, or truncated.
  */
 export function parseDocuments(text: string): unknown {
   const start = text.trimStart();
-  if (!/^(?:data|event|id|retry|:)/.test(start)) return parse(start);
+  if (!/^(?:data|event|id|retry|:)/.test(start)) return parseJsonText(start);
   const events = start
     .split(/\r?\n\r?\n/)
     .map((event) =>
@@ -21,10 +21,10 @@ export function parseDocuments(text: string): unknown {
     )
     .filter((data) => data !== "" && data !== "[DONE]");
   if (events.length === 0) throw new BodyError("The stream of events holds no JSON.");
-  return events.map(parse);
+  return events.map(parseJsonText);
 }
 
-function parse(text: string): unknown {
+function parseJsonText(text: string): unknown {
   if (text.trim() === "") throw new BodyError("The body is empty.");
   try {
     return JSON.parse(text);
@@ -34,27 +34,27 @@ function parse(text: string): unknown {
 }
 
 export interface ReadOptions {
-  /** Where the pictures go, in the order they begin. */
+  /** The destination of pictures, in the order in which they begin. */
   pictures: {
     open(index: number, type: string): Sink;
-    /** Awaited after each chunk: whoever stores may lag. */
+    /** Awaited after each chunk, because uploads may lag behind. */
     drain(): Promise<void>;
   };
-  /** Bounds: the body, what is left of it without its pictures, one text of that, and nesting. */
+  /** Limits of the body, of its JSON without the pictures, of one text in that, and of nesting. */
   bytes: number;
   jsonBytes: number;
   textBytes?: number;
   depth: number;
-  /** Sees each chunk once it has been scanned, and whether a picture has begun. */
-  each?(chunk: Uint8Array, begun: boolean): Promise<void> | void;
+  /** Called with each chunk after it has been scanned, and with whether a picture has begun. */
+  onChunk?(chunk: Uint8Array, hasPicture: boolean): Promise<void> | void;
   /** As for `pump`. */
   signal?: AbortSignal;
   keepOnError?: boolean;
 }
 
-/** The JSON of a body that may hold pictures, which go elsewhere as they come. Throws BadBody for what cannot be read. */
+/** Read the JSON of a body and store its pictures as they arrive. Throws BodyError if the body cannot be read. */
 export async function readJson(body: ReadableStream<Uint8Array>, options: ReadOptions): Promise<unknown> {
-  const { pictures, bytes, jsonBytes, textBytes, depth, signal, keepOnError: keepOnError } = options;
+  const { pictures, bytes, jsonBytes, textBytes, depth, signal, keepOnError } = options;
   const hoist = new Hoist({
     open: (index, type) => pictures.open(index, type),
     skeletonBytes: jsonBytes,
@@ -64,13 +64,13 @@ export async function readJson(body: ReadableStream<Uint8Array>, options: ReadOp
   let received = 0;
   await pump(body, {
     signal,
-    keepOnError: keepOnError,
+    keepOnError,
     preferLargeReads: () => hoist.inPicture,
-    each: async (chunk) => {
+    onChunk: async (chunk) => {
       received += chunk.length;
       if (received > bytes) throw new BodyError(`The body is over the limit of ${bytes} bytes.`, true);
       hoist.push(chunk);
-      await options.each?.(chunk, hoist.pictures > 0);
+      await options.onChunk?.(chunk, hoist.pictures > 0);
       await pictures.drain();
     },
   });

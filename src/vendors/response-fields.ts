@@ -1,4 +1,5 @@
-import { placeholderIndex, isObject } from "../image/wire.ts";
+import { placeholderIndex } from "../image/wire.ts";
+import { isObject } from "../json.ts";
 import type { ImageSource } from "./vendor.ts";
 
 // What vendors send, read loosely: whatever a value is, what is asked for or what is empty in its place.

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { type Open, splice } from "../stream/splice.ts";
+import { type OpenPicture, splice } from "../stream/splice.ts";
 import type { Deadline } from "./deadline.ts";
 import type { VendorRequest, Provider } from "./vendor.ts";
 
@@ -18,7 +18,7 @@ export interface Endpoint {
 export async function send(
   target: Endpoint,
   outgoing: VendorRequest,
-  open: Open,
+  open: OpenPicture,
   deadline: Deadline,
   limits: Limits,
 ): Promise<Response> {

@@ -2,7 +2,7 @@ import type { GatewayError } from "../errors.ts";
 import type { ModelSpec } from "../image/model-spec.ts";
 import type { Cost, GenerationRecord } from "../image/record.ts";
 import type { ImageRequest, StoredPicture, Tier } from "../image/request.ts";
-import type { Event, Wire } from "../image/wire.ts";
+import type { ServerSentEvent, Wire } from "../image/wire.ts";
 
 /** What a dialect read from a client's body. */
 export interface ParsedRequest {
@@ -41,7 +41,7 @@ export interface Dialect {
   decode(wire: unknown, pictures: StoredPicture[], headers: Headers): ParsedRequest;
   encode(record: GenerationRecord, asked: ParsedRequest): Wire;
   /** The same answer as events, for who asked for a stream. */
-  events?(record: GenerationRecord, asked: ParsedRequest): Event[];
+  events?(record: GenerationRecord, asked: ParsedRequest): ServerSentEvent[];
   /** Canonical field name → what this dialect calls it, for error messages. */
   fields?: Readonly<Record<string, string>>;
   encodeError(error: GatewayError, requestId: string): ErrorResponse;

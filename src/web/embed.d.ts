@@ -1,3 +1,3 @@
-/** embed.js as text: it runs in browsers, and the Worker only sends it. */
+/** embed.js as text: the Worker only serves it, browsers run it. */
 declare const source: string;
 export default source;

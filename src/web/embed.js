@@ -1,8 +1,8 @@
-// <easel-image>: a picture in any page, while it is drawn and when it is not. How it is used: docs/embed.md.
-// Served less its comments and indentation (routes/embed.ts), and under 5 KB compressed.
+// <easel-image>: shows a generated picture in any page, with states for loading and errors. Usage: docs/embed.md.
+// Served without its comments and indentation (routes/embed.ts), in less than 5 KB compressed.
 (() => {
   /** @typedef {{ status?: number, message?: string, retryAfter?: number, generation?: string | undefined }} Detail */
-  /** @typedef {{ url: string, key?: string, body?: string }} Wish */
+  /** @typedef {{ url: string, key?: string, body?: string }} PictureRequest A POST if it has a body, else a GET. */
 
   const texts = {
     loading: "Loading the picture…",
@@ -14,19 +14,19 @@
     wait: (seconds) => `Trying again in ${seconds}\u00a0s.`,
     retry: "Try again",
   };
-  /** How often a picture is tried again by itself, and the longest wait for that. */
+  /** Maximum number of automatic retries, and the longest delay of one. */
   const RETRIES = 5;
   const LONGEST_SECONDS = 600;
-  /** Of the element and of the <img> inside: what may change. */
+  /** Attributes that are observed on the element and on the <img> inside. */
   const ATTRIBUTES = "src srcset alt width height preset prompt key data-key endpoint ratio lazy".split(" ");
-  /** Time for a screen reader to say that a picture is ready. */
-  const SAID_MS = 5_000;
+  /** Time for a screen reader to announce that a picture is ready. */
+  const ANNOUNCE_MS = 5_000;
 
-  // Where this came from: import.meta would say it to modules only, a script's tag to other scripts only.
+  // The URL of this script: import.meta works in modules only, document.currentScript in classic scripts only.
   const HOME = /https?:\S+(?=:\d+:\d+)/.exec(new Error().stack ?? "")?.[0] ?? document.baseURI;
 
-  // A strict Content-Security-Policy stops <style> and style="", but not this. All that is seen is laid over the room;
-  // ::after is what makes the room as wide as other boxes without a size of their own, and gives way as pictures do.
+  // A strict Content-Security-Policy blocks <style> and style="", but not this. Everything visible is laid over the host's
+  // box. ::after makes the box as wide as other boxes without a size of their own, and shrinks as pictures do.
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
     :host { display: block; position: relative; contain: content; min-height: 0 }
@@ -52,14 +52,14 @@
     @keyframes shimmer { from { transform: translateX(-100%) } to { transform: translateX(100%) } }`);
 
   /** @param {"refused" | "limited" | "failed"} state @param {Detail} [detail] */
-  const problem = (state, detail) => Object.assign(new Error(state), { state, detail });
+  const stateError = (state, detail) => Object.assign(new Error(state), { state, detail });
 
   /**
-   * Fetches; an answer that is no success is thrown as the state to show.
+   * Fetch, without cookies. Throws an error with the state to show if the response is not a success.
    * @param {string} url
    * @param {RequestInit} init
    */
-  const ask = async (url, init) => {
+  const fetchOk = async (url, init) => {
     const response = await fetch(url, { ...init, credentials: "omit" });
     const { ok, status, headers } = response;
     if (ok) return response;
@@ -67,72 +67,76 @@
     const message = (await response.json().catch(() => undefined))?.error?.message;
     const detail = { status, message, generation: headers.get("easel-generation") ?? undefined };
     if (status === 429 || (after !== null && (status === 409 || status === 503))) {
-      // Seconds, or a date.
+      // Retry-After is a number of seconds or a date.
       const wait = Number(after ?? 5);
       const seconds = wait >= 0 ? wait : (Date.parse(after ?? "") - Date.now()) / 1000;
-      throw problem("limited", { ...detail, retryAfter: Math.ceil(Math.max(1, seconds || 5)) });
+      throw stateError("limited", { ...detail, retryAfter: Math.ceil(Math.max(1, seconds || 5)) });
     }
-    // Out of credit or of time is not the page's fault.
-    throw problem(status < 500 && ![402, 408, 409].includes(status) ? "refused" : "failed", detail);
+    // Missing credit (402), a timeout (408) and a conflict (409) are not errors of the page.
+    throw stateError(status < 500 && ![402, 408, 409].includes(status) ? "refused" : "failed", detail);
   };
 
-  /** @typedef {{ work: Promise<{ url: string, generation: string }>, stop: AbortController, users: number }} Drawing */
-  /** @type {Map<string, Drawing>} What was drawn for this page or is being drawn, by what was asked. */
-  const drawings = new Map();
-  /** @type {Map<string, string>} Idempotency keys of requests without an answer, which may have been drawn and paid. */
-  const unanswered = new Map();
+  /** @typedef {{ work: Promise<{ url: string, generation: string }>, stop: AbortController, users: number }} Generation */
+  /** @type {Map<string, Generation>} Finished and running generations of this page, by request as JSON. */
+  const generations = new Map();
+  /** @type {Map<string, string>} Idempotency keys of requests without a response: they may have been charged. */
+  const pendingKeys = new Map();
 
   /**
-   * Has a picture drawn, once for all that ask for the same; the last to leave ends it.
-   * @param {Wish} wish
+   * Generate a picture, once for all elements with the same request. When the last one leaves, the request is aborted.
+   * @param {PictureRequest} request
    * @param {AbortSignal} signal
    */
-  const draw = (wish, signal) => {
-    const asked = JSON.stringify(wish);
-    const drawing = drawings.get(asked) ?? begin(wish, asked);
-    drawing.users += 1;
+  const generate = (request, signal) => {
+    const requestId = JSON.stringify(request);
+    const generation = generations.get(requestId) ?? startGeneration(request, requestId);
+    generation.users += 1;
     signal.addEventListener("abort", () => {
-      drawing.users -= 1;
-      // Once drawn it stays, for who asks next.
-      if (drawing.users > 0 || drawings.get(asked) !== drawing || !unanswered.has(asked)) return;
-      drawings.delete(asked);
-      drawing.stop.abort();
+      generation.users -= 1;
+      // A finished generation is kept for later elements.
+      if (generation.users > 0 || generations.get(requestId) !== generation || !pendingKeys.has(requestId)) return;
+      generations.delete(requestId);
+      generation.stop.abort();
     });
-    return drawing.work;
+    return generation.work;
   };
 
-  /** @param {Wish} wish @param {string} asked */
-  const begin = ({ url, key, body = "" }, asked) => {
-    const once = unanswered.get(asked) ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
-    unanswered.set(asked, once);
-    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json", "idempotency-key": once };
+  /** @param {PictureRequest} request @param {string} requestId */
+  const startGeneration = ({ url, key, body = "" }, requestId) => {
+    const idempotencyKey = pendingKeys.get(requestId) ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
+    pendingKeys.set(requestId, idempotencyKey);
+    const headers = {
+      authorization: `Bearer ${key}`,
+      "content-type": "application/json",
+      "idempotency-key": idempotencyKey,
+    };
     const stop = new AbortController();
-    const work = ask(url, { method: "POST", headers, body, signal: stop.signal })
+    const work = fetchOk(url, { method: "POST", headers, body, signal: stop.signal })
       .then((response) => response.json())
       .then(({ id, images }) => ({ url: images[0].url, generation: id }));
-    /** @type {Drawing} */
-    const drawing = { work, stop, users: 0 };
-    drawings.set(asked, drawing);
+    /** @type {Generation} */
+    const generation = { work, stop, users: 0 };
+    generations.set(requestId, generation);
     work.then(
-      () => unanswered.delete(asked),
+      () => pendingKeys.delete(requestId),
       ({ detail }) => {
-        if (drawings.get(asked) === drawing) drawings.delete(asked);
-        if (detail?.status !== undefined && detail.status !== 409) unanswered.delete(asked);
+        if (generations.get(requestId) === generation) generations.delete(requestId);
+        if (detail?.status !== undefined && detail.status !== 409) pendingKeys.delete(requestId);
       },
     );
-    return drawing;
+    return generation;
   };
 
   /**
-   * Resolves once `element` is near the viewport.
+   * Resolve once `element` is near the viewport.
    * @param {Element} element
    * @param {AbortSignal} signal
    */
-  const near = (element, signal) =>
+  const nearViewport = (element, signal) =>
     new Promise((resolve) => {
-      const look = (/** @type {IntersectionObserverEntry[]} */ seen) =>
-        seen.some((one) => one.isIntersecting) && resolve(0);
-      const observer = new IntersectionObserver(look, { rootMargin: "50%" });
+      const onIntersection = (/** @type {IntersectionObserverEntry[]} */ entries) =>
+        entries.some((entry) => entry.isIntersecting) && resolve(0);
+      const observer = new IntersectionObserver(onIntersection, { rootMargin: "50%" });
       observer.observe(element);
       signal.addEventListener("abort", () => observer.disconnect());
     });
@@ -149,30 +153,30 @@
   class EaselImage extends HTMLElement {
     static texts = texts;
 
-    #room = new CSSStyleSheet();
+    #sizeSheet = new CSSStyleSheet();
     #slot = document.createElement("slot");
-    #own = make("img", "image");
-    #image = this.#own;
+    #ownImage = make("img", "image");
+    #image = this.#ownImage;
     #status = make("div", "status");
     #button = make("button", "retry");
     #watch = new MutationObserver((changes) => {
-      // Perhaps the same words, and yet another picture.
-      if (changes.some(({ attributeName }) => attributeName?.startsWith("src"))) this.#wanted = "";
-      this.#plan();
+      // A new value of src may be the same text and still mean another picture.
+      if (changes.some(({ attributeName }) => attributeName?.startsWith("src"))) this.#requestId = "";
+      this.#scheduleUpdate();
     });
     #stop = new AbortController();
-    #planned = false;
-    #wanted = "";
+    #updateScheduled = false;
+    #requestId = "";
     #tries = 0;
 
     constructor() {
       super();
       const root = this.attachShadow({ mode: "open" });
-      root.adoptedStyleSheets = [sheet, this.#room];
+      root.adoptedStyleSheets = [sheet, this.#sizeSheet];
       this.#watch.observe(this, { subtree: true, childList: true, attributeFilter: ATTRIBUTES });
       this.#status.tabIndex = -1;
       this.#button.addEventListener("click", () => {
-        // The button goes; focus stays here.
+        // The button disappears; keep the focus in the element.
         this.#status.focus();
         this.retry();
       });
@@ -180,26 +184,26 @@
     }
 
     connectedCallback() {
-      this.#plan();
+      this.#scheduleUpdate();
     }
 
     disconnectedCallback() {
-      this.#plan();
+      this.#scheduleUpdate();
     }
 
-    /** Asks once more, whatever came of it before. */
+    /** Request the picture again, whatever the state. */
     retry() {
       this.#tries = 0;
-      const wish = this.#wish();
-      if (wish !== undefined) void this.#run(wish, true);
+      const request = this.#readRequest();
+      if (request !== undefined) void this.#run(request, true);
     }
 
-    /** Several changes are one, and an element that is moved has not left. */
-    #plan() {
-      if (this.#planned) return;
-      this.#planned = true;
+    /** Combine several changes into one update. Moving an element within the page does not count as removing it. */
+    #scheduleUpdate() {
+      if (this.#updateScheduled) return;
+      this.#updateScheduled = true;
       queueMicrotask(() => {
-        this.#planned = false;
+        this.#updateScheduled = false;
         this.#update();
       });
     }
@@ -207,46 +211,46 @@
     #update() {
       if (!this.isConnected) {
         this.#stop.abort();
-        // What is ready is so when it comes back.
-        if (this.getAttribute("state") !== "ready") this.#wanted = "";
+        // A ready picture is still ready when the element is put back.
+        if (this.getAttribute("state") !== "ready") this.#requestId = "";
         return;
       }
       const inner = this.querySelector("img");
-      const image = inner ?? this.#own;
+      const image = inner ?? this.#ownImage;
       const asBefore = image === this.#image;
       this.#image = image;
-      // Only a picture has a place in it: no line break, and no words for who has no script.
+      // The slot shows a picture only: neither white space nor a text for pages without script.
       this.#slot.hidden = inner === null;
-      if (inner === null) this.#status.before(this.#own);
-      else this.#own.remove();
-      this.#reserve();
+      if (inner === null) this.#status.before(this.#ownImage);
+      else this.#ownImage.remove();
+      this.#reserveSpace();
       const alt = this.getAttribute("alt") ?? inner?.getAttribute("alt") ?? this.getAttribute("prompt");
       if (alt === null) image.removeAttribute("alt");
       else if (alt !== image.getAttribute("alt")) image.alt = alt;
-      // Nobody needs to be told about a decoration; that alt was forgotten does not make one.
+      // A decoration (alt="") is not announced; a missing alt does not make a decoration.
       this.#status.role = alt === "" ? null : "status";
       if (alt === "") image.ariaBusy = null;
       if (this.hasAttribute("lazy")) image.loading = "lazy";
-      const wish = this.#wish();
-      const wanted = JSON.stringify(wish);
-      if (wish === undefined || (asBefore && wanted === this.#wanted)) return;
-      this.#wanted = wanted;
+      const request = this.#readRequest();
+      const requestId = JSON.stringify(request);
+      if (request === undefined || (asBefore && requestId === this.#requestId)) return;
+      this.#requestId = requestId;
       this.#tries = 0;
-      void this.#run(wish, false);
+      void this.#run(request, false);
     }
 
-    /** Keeps the picture's room: as `ratio` says, or just where the <img> inside has been. */
-    #reserve() {
+    /** Reserve the picture's space: by `ratio`, else by width and height of the <img> inside. */
+    #reserveSpace() {
       const size = (/** @type {string} */ side) => Number(this.#image.getAttribute(side));
       const [width, height] = [size("width"), size("height")];
       const ratio = /^\s*([\d.]+)\s*[:/]\s*([\d.]+)\s*$/.exec(this.getAttribute("ratio") ?? "");
       const [across, down] = ratio?.slice(1).map(Number) ?? [width, height];
       const place = width > 0 ? `display: inline-block; width: ${width}px; max-width: 100%` : "";
-      this.#room.replaceSync(`:host { aspect-ratio: ${across || 1} / ${down || 1}; ${place} }`);
+      this.#sizeSheet.replaceSync(`:host { aspect-ratio: ${across || 1} / ${down || 1}; ${place} }`);
     }
 
-    /** Where the picture is; with a body, where it is asked for. @returns {Wish | undefined} */
-    #wish() {
+    /** Read the request from the attributes. @returns {PictureRequest | undefined} */
+    #readRequest() {
       const preset = this.getAttribute("preset");
       const src = this.getAttribute("src") ?? (preset === null ? this.#image.getAttribute("src") : null);
       if (src !== null) return { url: absolute(src) };
@@ -257,8 +261,8 @@
       return { url: new URL("v1/generations", absolute(base)).href, key, body };
     }
 
-    /** @param {Wish} wish @param {boolean} anew */
-    async #run(wish, anew) {
+    /** @param {PictureRequest} request @param {boolean} reload */
+    async #run(request, reload) {
       this.#stop.abort();
       this.#stop = new AbortController();
       const { signal } = this.#stop;
@@ -266,63 +270,63 @@
       /** @type {Detail} */
       let detail = {};
       try {
-        let { url } = wish;
-        // What the browser has shown already needs no word.
-        if (anew || image.src !== url || !image.complete) this.#tell("loading", texts.loading, detail);
-        // An <img> does not say why it failed.
-        const check = () => ask(url, { signal }).then((response) => response.blob());
-        if (wish.body !== undefined) {
-          if (this.hasAttribute("lazy")) await near(this, signal);
-          const drawn = await draw(wish, signal);
-          url = drawn.url;
-          detail = { generation: drawn.generation };
+        let { url } = request;
+        // No loading state for a picture that the browser has loaded already.
+        if (reload || image.src !== url || !image.complete) this.#report("loading", texts.loading, detail);
+        // An <img> does not report the cause of a failure.
+        const check = () => fetchOk(url, { signal }).then((response) => response.blob());
+        if (request.body !== undefined) {
+          if (this.hasAttribute("lazy")) await nearViewport(this, signal);
+          const result = await generate(request, signal);
+          url = result.url;
+          detail = { generation: result.generation };
         }
         if (signal.aborted) return;
-        const shown = (/** @type {boolean} */ again) => this.#show(url, signal, again);
-        await shown(anew).catch(() => check().then(() => shown(true)));
-        if (!signal.aborted) this.#tell("ready", this.hasAttribute("state") ? texts.ready : "", detail);
+        const show = (/** @type {boolean} */ reload) => this.#show(url, signal, reload);
+        await show(reload).catch(() => check().then(() => show(true)));
+        if (!signal.aborted) this.#report("ready", this.hasAttribute("state") ? texts.ready : "", detail);
       } catch (thrown) {
-        if (!signal.aborted) this.#fail(wish, thrown, signal);
+        if (!signal.aborted) this.#fail(request, thrown, signal);
       }
     }
 
     /**
-     * Resolves once the image shows `url`, loaded anew if so told.
+     * Resolve once the image shows `url`; with `reload`, load it again even if it is the current one.
      * @param {string} url
      * @param {AbortSignal} signal
-     * @param {boolean} anew
+     * @param {boolean} reload
      */
-    #show(url, signal, anew) {
+    #show(url, signal, reload) {
       const image = this.#image;
       return new Promise((resolve, reject) => {
         image.addEventListener("load", resolve, { signal });
-        image.addEventListener("error", () => reject(problem("failed")), { signal });
-        if (anew || image.src !== url) image.src = url;
-        else if (image.complete) (image.naturalWidth > 0 ? resolve : reject)(problem("failed"));
-        // It was us who changed it; what else has changed is looked at.
+        image.addEventListener("error", () => reject(stateError("failed")), { signal });
+        if (reload || image.src !== url) image.src = url;
+        else if (image.complete) (image.naturalWidth > 0 ? resolve : reject)(stateError("failed"));
+        // Ignore the change of src made here; an update looks for other changes.
         this.#watch.takeRecords();
-        this.#plan();
+        this.#scheduleUpdate();
       });
     }
 
     /**
-     * @param {Wish} wish
+     * @param {PictureRequest} request
      * @param {any} thrown
      * @param {AbortSignal} signal
      */
-    #fail(wish, { state = "failed", detail = {} }, signal) {
+    #fail(request, { state = "failed", detail = {} }, signal) {
       const { message, retryAfter } = detail;
-      const byItself = state === "limited" && retryAfter <= LONGEST_SECONDS && this.#tries < RETRIES;
+      const automatic = state === "limited" && retryAfter <= LONGEST_SECONDS && this.#tries < RETRIES;
       let text = (state === "refused" && message) || texts[/** @type {"failed"} */ (state)];
-      if (byItself) {
+      if (automatic) {
         this.#tries += 1;
-        // Later than told, never sooner, and not all at once.
+        // After Retry-After, never before it, and with a jitter so that clients do not retry at the same time.
         const seconds = retryAfter * (1 + Math.random() / 4);
         text += ` ${texts.wait(Math.ceil(seconds))}`;
-        const timer = setTimeout(() => void this.#run(wish, true), seconds * 1000);
+        const timer = setTimeout(() => void this.#run(request, true), seconds * 1000);
         signal.addEventListener("abort", () => clearTimeout(timer));
       }
-      this.#tell(state, text, detail, !byItself && state !== "refused");
+      this.#report(state, text, detail, !automatic && state !== "refused");
     }
 
     /**
@@ -331,17 +335,17 @@
      * @param {Detail} detail
      * @param {boolean} [retry]
      */
-    #tell(state, text, detail, retry = false) {
+    #report(state, text, detail, retry = false) {
       this.setAttribute("state", state);
-      // On a decoration it would make something of it.
+      // aria-busy would expose a decoration to screen readers.
       this.#image.ariaBusy = state === "loading" && this.#status.role ? "true" : null;
       this.#button.textContent = texts.retry;
-      // New, because words that change where they stand count as a layout shift.
-      const words = make("span", "text");
-      words.textContent = text;
-      // Once said, it is of no more use to who reads on.
-      if (state === "ready") setTimeout(() => words.remove(), SAID_MS);
-      this.#status.replaceChildren(words, ...(retry ? [this.#button] : []));
+      // A new element, because changing the text of a visible one counts as a layout shift.
+      const message = make("span", "text");
+      message.textContent = text;
+      // Once announced, the text would only disturb a screen reader later.
+      if (state === "ready") setTimeout(() => message.remove(), ANNOUNCE_MS);
+      this.#status.replaceChildren(message, ...(retry ? [this.#button] : []));
       this.dispatchEvent(new CustomEvent(`easel-${state}`, { bubbles: true, composed: true, detail }));
     }
   }

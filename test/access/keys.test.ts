@@ -17,7 +17,7 @@ describe("a new key", () => {
   it.each([
     ["secret", /^ek_[0-9a-f]{16}_[0-9a-f]{48}$/],
     ["publishable", /^pk_[0-9a-f]{16}_[0-9a-f]{48}$/],
-  ] as const)("%s: has its form, and a record without it", async (kind, form) => {
+  ] as const)("a new %s key has its documented form, and its record does not contain the key", async (kind, form) => {
     const { key, record } = await newKey({ kind, name: "one" }, NOW);
     expect(key).toMatch(form);
     expect(keyIdOf(key)).toBe(record.id);
@@ -26,7 +26,7 @@ describe("a new key", () => {
     expect(JSON.stringify(record)).not.toContain(key.split("_")[2]);
   });
 
-  it("is another each time", async () => {
+  it("every new key and id is different", async () => {
     const keys = await Promise.all(Array.from({ length: 50 }, () => newKey({ kind: "secret" }, NOW)));
     expect(new Set(keys.map(({ key }) => key.split("_")[2])).size).toBe(50);
     expect(new Set(keys.map(({ record }) => record.id)).size).toBe(50);
@@ -45,11 +45,11 @@ it.each([
   ["2027-01-31T12:00:00", undefined],
   ["2027-01-31", undefined],
   ["tomorrow", undefined],
-])("%s is the instant %j", (text, at) => {
+])("parseTimestamp reads %s as %j", (text, at) => {
   expect(parseTimestamp(text)).toBe(at);
 });
 
-it("what is no key has no id", async () => {
+it("keyIdOf returns no id for a text that is no key", async () => {
   const { key } = await newKey({ kind: "secret" }, NOW);
   const wrong = [
     "",
@@ -62,94 +62,104 @@ it("what is no key has no id", async () => {
     ` ${key}`,
     `${key}\n`,
   ];
-  expect(wrong.filter((each) => keyIdOf(each) !== undefined)).toEqual([]);
+  expect(wrong.filter((text) => keyIdOf(text) !== undefined)).toEqual([]);
 });
 
-it("a key ends when it is revoked, or its time has come", async () => {
+it("a key is invalid once it is revoked or has expired", async () => {
   const { record } = await newKey({ kind: "secret", expiresAt: new Date(NOW + 1_000).toISOString() }, NOW);
   expect(invalidReason(record, NOW + 999)).toBe(undefined);
   expect(invalidReason(record, NOW + 1_000)).toBe("expired");
   expect(invalidReason({ ...record, revokedAt: record.createdAt }, NOW)).toBe("revoked");
 });
 
-describe("who a header speaks for", () => {
-  const as = async (terms: KeyTerms, change: Partial<KeyRecord> = {}, told = (key: string) => `Bearer ${key}`) => {
+describe("authenticate", () => {
+  const authenticateKey = async (
+    terms: KeyTerms,
+    change: Partial<KeyRecord> = {},
+    toHeader = (key: string) => `Bearer ${key}`,
+  ) => {
     const { key, record } = await newKey(terms, NOW);
     const find = (id: string) => Promise.resolve(id === record.id ? { ...record, ...change } : null);
-    return authenticate(told(key), { adminToken: "the operator's", find, now: NOW });
+    return authenticate(toHeader(key), { adminToken: "the operator's", find, now: NOW });
   };
 
-  it("a key, with Bearer or without", async () => {
-    for (const told of [(key: string) => `Bearer ${key}`, (key: string) => key])
-      expect(await as({ kind: "publishable" }, {}, told)).toMatchObject({
+  it("a key authenticates with Bearer or without", async () => {
+    for (const toHeader of [(key: string) => `Bearer ${key}`, (key: string) => key])
+      expect(await authenticateKey({ kind: "publishable" }, {}, toHeader)).toMatchObject({
         kind: "publishable",
         key: { kind: "publishable" },
       });
   });
 
-  it("the operator, without a look at any store", async () => {
+  it("the admin token authenticates without any store", async () => {
     const find = () => Promise.reject(new Error("KV is down"));
     const admin = await authenticate("Bearer the operator's", { adminToken: "the operator's", find, now: NOW });
     expect(admin).toEqual({ id: "admin", kind: "admin" });
   });
 
-  it("nobody, for a key of another hash or kind, or one that has ended", async () => {
+  it("a key with another hash or kind, or a revoked or expired one, is unauthorized", async () => {
     const terms = { kind: "secret" } as const;
     const refused = { code: "unauthorized", message: expect.stringContaining("missing or not valid") as string };
-    await expect(as(terms, { hash: "0".repeat(64) })).rejects.toMatchObject(refused);
-    await expect(as(terms, { revokedAt: "2026-11-19T00:00:00Z" })).rejects.toMatchObject(refused);
-    await expect(as(terms, { expiresAt: "2026-11-20T00:00:00Z" })).rejects.toMatchObject(refused);
-    await expect(as(terms, {}, (key) => key.replace("ek_", "pk_"))).rejects.toMatchObject(refused);
+    await expect(authenticateKey(terms, { hash: "0".repeat(64) })).rejects.toMatchObject(refused);
+    await expect(authenticateKey(terms, { revokedAt: "2026-11-19T00:00:00Z" })).rejects.toMatchObject(refused);
+    await expect(authenticateKey(terms, { expiresAt: "2026-11-20T00:00:00Z" })).rejects.toMatchObject(refused);
+    await expect(authenticateKey(terms, {}, (key) => key.replace("ek_", "pk_"))).rejects.toMatchObject(refused);
   });
 });
 
-describe("what a key may ask", () => {
-  const asked = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
-  const ask =
-    (terms: Partial<KeyTerms>, request: Partial<ImageRequest> = {}, wanted: Partial<PermissionContext> = {}) =>
+describe("the restrictions of a key", () => {
+  const baseRequest = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
+  const permissionCheck =
+    (terms: Partial<KeyTerms>, request: Partial<ImageRequest> = {}, context: Partial<PermissionContext> = {}) =>
     () => {
       const key: KeyRecord = { id: "1", hash: "", createdAt: "", kind: "secret", ...terms };
-      checkPermissions(key, { ...asked, ...request }, { model: { name: "gpt-image-2" }, ...wanted });
+      checkPermissions(key, { ...baseRequest, ...request }, { model: { name: "gpt-image-2" }, ...context });
     };
-  const forbidden = (field: string, message: string) =>
+  const forbiddenError = (field: string, message: string) =>
     expect.objectContaining({ code: "forbidden", field, message }) as Error;
 
-  it("anything, where nothing is said", () => {
+  it("a key without restrictions allows every request", () => {
     const all = {
       n: 10,
       size: "4K",
       references: [{ url: "https://example.com/a.png" }],
       providerOptions: { v: { a: 1 } },
     } as const;
-    expect(ask({}, { ...all, references: [...all.references] })).not.toThrow();
+    expect(permissionCheck({}, { ...all, references: [...all.references] })).not.toThrow();
   });
 
-  it("its models, at any vendor or at the one that it names", () => {
+  it("a key allows its models at any vendor, or only at the vendor that it names", () => {
     const refused = (models: string[], allowed: string) =>
-      [ask({ models }), forbidden("model", `model must be ${allowed} with this key.`)] as const;
-    expect(ask({ models: ["gpt-image-2"] })).not.toThrow();
-    expect(ask({ models: ["gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } })).not.toThrow();
-    expect(ask({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } })).not.toThrow();
+      [permissionCheck({ models }), forbiddenError("model", `model must be ${allowed} with this key.`)] as const;
+    expect(permissionCheck({ models: ["gpt-image-2"] })).not.toThrow();
+    expect(
+      permissionCheck({ models: ["gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } }),
+    ).not.toThrow();
+    expect(
+      permissionCheck({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "v" } }),
+    ).not.toThrow();
     for (const [run, error] of [
       refused(["a"], "a"),
       refused(["a", "b"], "one of a, b"),
       refused(["v/gpt-image-2"], "v/gpt-image-2"),
     ])
       expect(run).toThrow(error);
-    expect(ask({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "w" } })).toThrow(
+    expect(permissionCheck({ models: ["v/gpt-image-2"] }, {}, { model: { name: "gpt-image-2", vendor: "w" } })).toThrow(
       "v/gpt-image-2",
     );
   });
 
-  it("its presets, which then decide the model", () => {
-    expect(ask({ presets: ["hero"] }, {}, { preset: "hero" })).not.toThrow();
-    expect(ask({ presets: ["hero"], models: ["other"] }, {}, { preset: "hero" })).not.toThrow();
+  it("a key allows its presets, and a listed preset decides the model", () => {
+    expect(permissionCheck({ presets: ["hero"] }, {}, { preset: "hero" })).not.toThrow();
+    expect(permissionCheck({ presets: ["hero"], models: ["other"] }, {}, { preset: "hero" })).not.toThrow();
     for (const preset of [undefined, "other"])
-      expect(ask({ presets: ["hero"] }, {}, { preset })).toThrow(
-        forbidden("preset", "preset must be hero with this key."),
+      expect(permissionCheck({ presets: ["hero"] }, {}, { preset })).toThrow(
+        forbiddenError("preset", "preset must be hero with this key."),
       );
-    expect(ask({ presets: ["hero"], models: ["other"] }, {}, { preset: "another" })).toThrow("model must be other");
-    expect(ask({ presets: ["hero"], models: ["gpt-image-2"] })).not.toThrow();
+    expect(permissionCheck({ presets: ["hero"], models: ["other"] }, {}, { preset: "another" })).toThrow(
+      "model must be other",
+    );
+    expect(permissionCheck({ presets: ["hero"], models: ["gpt-image-2"] })).not.toThrow();
   });
 
   const pixels = { "1K": { "1:1": "1024x1024", "3:2": "1536x1024" } };
@@ -159,8 +169,8 @@ describe("what a key may ask", () => {
     [{ width: 1024, height: 1024 }, undefined],
     [{ width: 1536, height: 1024 }, pixels],
     [{ width: 2048, height: 512 }, undefined],
-  ] as const)("up to its size: %o", (request, table) => {
-    expect(ask({ size: "1K" }, request, { pixels: table })).not.toThrow();
+  ] as const)("a key allows %o up to its size", (request, table) => {
+    expect(permissionCheck({ size: "1K" }, request, { pixels: table })).not.toThrow();
   });
 
   it.each([
@@ -170,20 +180,22 @@ describe("what a key may ask", () => {
     [{ width: 1536, height: 1024 }, "width", "1048576 pixels at most of"],
     [{ size: "1K", width: 4096, height: 4096 }, "width", "1048576 pixels at most of"],
     [{ width: 99_999_999 }, "width", "1048576 pixels at most of"],
-  ] as const)("not beyond it: %o", (request, field, message) => {
-    expect(ask({ size: "1K" }, request)).toThrow(forbidden(field, expect.stringContaining(message) as string));
+  ] as const)("a key forbids %o beyond its size", (request, field, message) => {
+    expect(permissionCheck({ size: "1K" }, request)).toThrow(
+      forbiddenError(field, expect.stringContaining(message) as string),
+    );
   });
 
-  it("one picture from words, in a page", () => {
+  it("a publishable key allows one picture from text only", () => {
     const page = { kind: "publishable" } as const;
     const references = [{ url: "https://example.com/a.png" }];
-    expect(ask(page)).not.toThrow();
-    expect(ask(page, { n: 2 })).toThrow(forbidden("n", "n must be 1 with a publishable key."));
-    expect(ask(page, { references })).toThrow("references cannot be sent with a publishable key");
-    expect(ask(page, { mask: { url: "https://example.com/a.png" } })).toThrow("references cannot be sent");
-    expect(ask(page, { turns: [{ role: "user", references }] })).toThrow("references cannot be sent");
-    expect(ask(page, { references }, { preset: "hero" })).not.toThrow();
-    expect(ask(page, { n: 2 }, { preset: "hero" })).toThrow("n must be 1");
-    expect(ask(page, { providerOptions: { v: { safety: 0 } } })).toThrow("providerOptions cannot be sent");
+    expect(permissionCheck(page)).not.toThrow();
+    expect(permissionCheck(page, { n: 2 })).toThrow(forbiddenError("n", "n must be 1 with a publishable key."));
+    expect(permissionCheck(page, { references })).toThrow("references cannot be sent with a publishable key");
+    expect(permissionCheck(page, { mask: { url: "https://example.com/a.png" } })).toThrow("references cannot be sent");
+    expect(permissionCheck(page, { turns: [{ role: "user", references }] })).toThrow("references cannot be sent");
+    expect(permissionCheck(page, { references }, { preset: "hero" })).not.toThrow();
+    expect(permissionCheck(page, { n: 2 }, { preset: "hero" })).toThrow("n must be 1");
+    expect(permissionCheck(page, { providerOptions: { v: { safety: 0 } } })).toThrow("providerOptions cannot be sent");
   });
 });

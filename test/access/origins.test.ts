@@ -10,11 +10,11 @@ it.each([
   "https://xn--mller-kva.example.org",
   "http://localhost:3000",
   "https://x.apps.test:8443",
-])("lets %s in", (origin) => {
+])("a listed origin or subdomain is allowed: %s", (origin) => {
   expect(allowsOrigin(LISTED, origin)).toBe(true);
 });
 
-/** docs/faults.md 54: one row a way to look like an origin that is listed. */
+/** Fault 54 of docs/faults.md: each row is one way to imitate a listed origin. */
 const REFUSED: [what: string, origins: (string | undefined)[]][] = [
   ["none", [undefined, "", " "]],
   ["null", ["null", "NULL"]],
@@ -73,15 +73,15 @@ const REFUSED: [what: string, origins: (string | undefined)[]][] = [
   ],
   ["an address", ["https://127.0.0.1", "http://[::1]:3000"]],
 ];
-it.each(REFUSED)("refuses %s", (_, origins) => {
+it.each(REFUSED)("an origin that is not listed is refused: %s [fault 54]", (_, origins) => {
   expect(origins.filter((origin) => allowsOrigin(LISTED, origin))).toEqual([]);
 });
 
-it("lists nothing, lets nobody in", () => {
+it("an empty list allows no origin", () => {
   expect(allowsOrigin([], "https://example.com")).toBe(false);
 });
 
-it("takes an origin as browsers write it, and nothing else", () => {
+it("isOrigin accepts an origin as browsers write it, and nothing else", () => {
   for (const origin of ["https://example.com", "http://[::1]:3000", "http://10.0.0.1", "https://xn--fsq.example"])
     expect(isOrigin(origin)).toBe(true);
   for (const text of [
@@ -96,14 +96,14 @@ it("takes an origin as browsers write it, and nothing else", () => {
     expect(isOrigin(text)).toBe(false);
 });
 
-describe("what may be listed", () => {
+describe("validateOrigin", () => {
   it.each([
     ...LISTED,
     "http://127.0.0.1:8080",
     "http://*.localhost:3000",
     "https://*.localhost",
     "https://*.a.b.example",
-  ])("%s", (origin) => {
+  ])("validateOrigin accepts %s", (origin) => {
     expect(validateOrigin(origin)).toBe(undefined);
   });
 
@@ -132,7 +132,7 @@ describe("what may be listed", () => {
     ["https://user@example.com", "must be written as browsers send it: https://example.com"],
     ["https://m\u00fcller.example", "must be written as browsers send it: https://xn--mller-kva.example"],
     ["https://*.Example.com/", "must be written as browsers send it: https://*.example.com"],
-  ])("not %s", (origin, problem) => {
+  ])("validateOrigin rejects %s", (origin, problem) => {
     expect(validateOrigin(origin)).toContain(problem);
   });
 });

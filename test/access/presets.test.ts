@@ -4,23 +4,23 @@ import { LIMITS } from "../../src/limits.ts";
 import { isName } from "../../src/access/names.ts";
 import { applyPreset, parsePreset, parsePresets, parsePresetQuery } from "../../src/access/presets.ts";
 
-const parse = (wire: unknown) => parsePreset(wire, LIMITS);
-const asked = (more: Partial<ImageRequest> = {}): ImageRequest => ({
+const parseWithLimits = (wire: unknown) => parsePreset(wire, LIMITS);
+const requestWith = (more: Partial<ImageRequest> = {}): ImageRequest => ({
   model: "gemini-3-pro-image-preview",
   prompt: "",
   n: 1,
   references: [],
   ...more,
 });
-const apply = (wire: object, fields: Partial<ImageRequest>) =>
-  applyPreset("hero", parse(wire), asked(fields), Object.keys(fields));
+const applyHero = (wire: object, fields: Partial<ImageRequest>) =>
+  applyPreset("hero", parseWithLimits(wire), requestWith(fields), Object.keys(fields));
 
 describe("a preset", () => {
-  it("is the caller's prompt where it says nothing", () => {
-    expect(parse({})).toMatchObject({ prompt: "{prompt}", references: [], vary: ["prompt"] });
+  it("an empty preset uses the client's prompt", () => {
+    expect(parseWithLimits({})).toMatchObject({ prompt: "{prompt}", references: [], vary: ["prompt"] });
   });
 
-  const bad: [wire: unknown, field: string | undefined, message: RegExp][] = [
+  const invalid: [wire: unknown, field: string | undefined, message: RegExp][] = [
     [[], undefined, /^The body must be an object/],
     [
       { style: "soft" },
@@ -46,17 +46,17 @@ describe("a preset", () => {
     [{ references: Array(17).fill("https://example.com/a.png") }, "references", /at most 16 pictures/],
     [{ version: "two" }, "version", /must be a/],
   ];
-  it.each(bad)("%#: %j is refused", (wire, field, message) => {
+  it.each(invalid)("%#: the preset %j is refused", (wire, field, message) => {
     const error = expect.objectContaining({
       code: "invalid_request",
       field,
       message: expect.stringMatching(message) as string,
     });
-    expect(() => parse(wire)).toThrow(error as Error);
+    expect(() => parseWithLimits(wire)).toThrow(error as Error);
   });
 
-  it("may have a side beside one that varies, and null for what it leaves out", () => {
-    expect(parse({ width: 100, vary: ["prompt", "height", "height"], seed: null })).toMatchObject({
+  it("a preset may leave the second side open, and null counts as absent", () => {
+    expect(parseWithLimits({ width: 100, vary: ["prompt", "height", "height"], seed: null })).toMatchObject({
       width: 100,
       vary: ["prompt", "height"],
     });
@@ -73,13 +73,13 @@ describe("a preset", () => {
     ["..", false],
     ["a_b", false],
     ["hero\n", false],
-  ])("%j as a name: %s", (name, is) => {
+  ])("isName of %j is %s", (name, is) => {
     expect(isName(name)).toBe(is);
   });
 });
 
 describe("the var PRESETS", () => {
-  it("has them by name", () => {
+  it("parsePresets returns the presets by name", () => {
     expect([...parsePresets('{"a":{},"b":{"size":"1K"}}', LIMITS).keys()]).toEqual(["a", "b"]);
     expect(parsePresets(undefined, LIMITS).size).toBe(0);
   });
@@ -90,13 +90,13 @@ describe("the var PRESETS", () => {
     ['{"A":{}}', "PRESETS.A must be 1 to 64 of a-z, 0-9 and -"],
     ['{"a":{"size":"8K"}}', "PRESETS.a: size must be one of 512"],
     ['{"a":1}', "PRESETS.a: The body must be an object"],
-  ])("refuses %s", (json, message) => {
+  ])("parsePresets refuses %s", (json, message) => {
     expect(() => parsePresets(json, LIMITS)).toThrow(message);
   });
 });
 
-describe("a preset and a caller together", () => {
-  it("make a request of the preset's fields, and of those that it leaves open", () => {
+describe("applyPreset", () => {
+  it("the request has the preset's fields and the client's values for the open ones", () => {
     const preset = {
       prompt: "{prompt}, in watercolour; {prompt}!",
       model: "gpt-image-2",
@@ -109,7 +109,7 @@ describe("a preset and a caller together", () => {
       vary: ["prompt", "seed"],
       version: 3,
     };
-    expect(apply(preset, { prompt: "a cat", seed: 7 })).toEqual({
+    expect(applyHero(preset, { prompt: "a cat", seed: 7 })).toEqual({
       model: "gpt-image-2",
       prompt: "a cat, in watercolour; a cat!",
       n: 1,
@@ -120,14 +120,17 @@ describe("a preset and a caller together", () => {
       outputFormat: "webp",
       references: [{ url: "https://example.com/style.png" }],
     });
-    expect(apply(preset, { prompt: "a cat" })).toMatchObject({ seed: 1 });
-    expect(apply({}, { prompt: "a cat" })).toEqual(asked({ prompt: "a cat" }));
-    expect(apply({ prompt: "a lighthouse", vary: [] }, {})).toEqual(asked({ prompt: "a lighthouse" }));
+    expect(applyHero(preset, { prompt: "a cat" })).toMatchObject({ seed: 1 });
+    expect(applyHero({}, { prompt: "a cat" })).toEqual(requestWith({ prompt: "a cat" }));
+    expect(applyHero({ prompt: "a lighthouse", vary: [] }, {})).toEqual(requestWith({ prompt: "a lighthouse" }));
   });
 
-  it.each(["$&", "$'", "$`", "$1", "$$", "{prompt}", "\\{prompt}"])("takes %s as it is", (prompt) => {
-    expect(apply({ prompt: "<{prompt}|{prompt}>" }, { prompt }).prompt).toBe(`<${prompt}|${prompt}>`);
-  });
+  it.each(["$&", "$'", "$`", "$1", "$$", "{prompt}", "\\{prompt}"])(
+    "the client's prompt is inserted literally: %s",
+    (prompt) => {
+      expect(applyHero({ prompt: "<{prompt}|{prompt}>" }, { prompt }).prompt).toBe(`<${prompt}|${prompt}>`);
+    },
+  );
 
   const refused: [fields: Partial<ImageRequest>, field: string][] = [
     [{ size: "4K" }, "size"],
@@ -138,8 +141,8 @@ describe("a preset and a caller together", () => {
     [{ turns: [] }, "turns"],
     [{ providerOptions: {} }, "providerOptions"],
   ];
-  it.each(refused)("%j is not the caller's to set", (fields, field) => {
-    expect(() => apply({ size: "1K", vary: ["prompt", "seed"] }, { prompt: "a cat", ...fields })).toThrow(
+  it.each(refused)("a client cannot set the fields of %j", (fields, field) => {
+    expect(() => applyHero({ size: "1K", vary: ["prompt", "seed"] }, { prompt: "a cat", ...fields })).toThrow(
       expect.objectContaining({
         code: "invalid_request",
         field,
@@ -148,28 +151,30 @@ describe("a preset and a caller together", () => {
     );
   });
 
-  it("says where nothing is open, and where a prompt is missing", () => {
-    expect(() => apply({ prompt: "a", vary: [] }, { prompt: "b" })).toThrow("it leaves nothing open");
-    expect(() => apply({ vary: ["prompt", "seed"] }, { seed: 1 })).toThrow("prompt is required with the preset hero.");
+  it("the error says that nothing is open, or that a prompt is missing", () => {
+    expect(() => applyHero({ prompt: "a", vary: [] }, { prompt: "b" })).toThrow("it leaves nothing open");
+    expect(() => applyHero({ vary: ["prompt", "seed"] }, { seed: 1 })).toThrow(
+      "prompt is required with the preset hero.",
+    );
   });
 
-  it("a caller's pixels replace the preset's size and ratio, and the other way round", () => {
+  it("a client's width and height replace the preset's size and ratio, and the reverse", () => {
     const vary = ["prompt", "width", "height", "size", "aspectRatio"];
-    const pixels = apply({ size: "1K", aspectRatio: "1:1", vary }, { prompt: "a", width: 10, height: 20 });
-    expect(pixels).toEqual(asked({ prompt: "a", width: 10, height: 20 }));
-    const tier = apply({ width: 10, height: 20, vary }, { prompt: "a", size: "2K" });
-    expect(tier).toEqual(asked({ prompt: "a", size: "2K" }));
+    const pixels = applyHero({ size: "1K", aspectRatio: "1:1", vary }, { prompt: "a", width: 10, height: 20 });
+    expect(pixels).toEqual(requestWith({ prompt: "a", width: 10, height: 20 }));
+    const tier = applyHero({ width: 10, height: 20, vary }, { prompt: "a", size: "2K" });
+    expect(tier).toEqual(requestWith({ prompt: "a", size: "2K" }));
   });
 
-  it("a caller's references replace the preset's where they may", () => {
+  it("a client's references replace the preset's if they are open", () => {
     const references = [{ url: "https://example.com/mine.png" }];
     const preset = { references: ["https://example.com/style.png"], vary: ["prompt", "references"] };
-    expect(apply(preset, { prompt: "a", references }).references).toEqual(references);
+    expect(applyHero(preset, { prompt: "a", references }).references).toEqual(references);
   });
 });
 
 describe("a query", () => {
-  it("is read as a request", () => {
+  it("a query is parsed into a request and the names of its fields", () => {
     const fields = {
       prompt: "a cat",
       model: "gpt-image-2",
@@ -194,7 +199,7 @@ describe("a query", () => {
     });
   });
 
-  const bad: [fields: Record<string, string>, field: string, message: RegExp][] = [
+  const invalid: [fields: Record<string, string>, field: string, message: RegExp][] = [
     [{ utm_source: "mail" }, "utm_source", /is not a field here; the fields are prompt, model, size/],
     [{ references: "https://example.com/a.png" }, "references", /is not a field here/],
     [{ n: "2" }, "n", /is not a field here/],
@@ -207,7 +212,7 @@ describe("a query", () => {
     [{ width: "0" }, "width", /must be at least 1/],
     [{ size: "huge" }, "size", /must be one of/],
   ];
-  it.each(bad)("%#: %j is refused", (fields, field, message) => {
+  it.each(invalid)("%#: the query %j is refused", (fields, field, message) => {
     const error = expect.objectContaining({
       code: "invalid_request",
       field,

@@ -4,14 +4,15 @@ import type { RateLimiterOptions, BucketUse } from "../../src/access/rate-limite
 import type { CountStore } from "../../src/access/shared-counts.ts";
 
 const T = 1_800_000_000_000;
-const use = (cost = 1, extra: Partial<BucketUse> = {}): BucketUse => {
+const keyUse = (cost = 1, extra: Partial<BucketUse> = {}): BucketUse => {
   return { name: "key", id: "k1", policy: { capacity: 60, perMinute: 60 }, cost, ...extra };
 };
-const global = (cost = 1): BucketUse =>
-  use(cost, { name: "global", id: "all", policy: { capacity: 600, perMinute: 600 } });
-const references = (cost = 1): BucketUse => use(cost, { name: "references", policy: { capacity: 10, perMinute: 10 } });
+const globalUse = (cost = 1): BucketUse =>
+  keyUse(cost, { name: "global", id: "all", policy: { capacity: 600, perMinute: 600 } });
+const referencesUse = (cost = 1): BucketUse =>
+  keyUse(cost, { name: "references", policy: { capacity: 10, perMinute: 10 } });
 
-/** A prompt and exact KV, until told to fail. How a late and forgetful one is borne: simulation.test.ts. */
+/** A fast and consistent KV that can be made to fail. simulation.test.ts tests a stale and lossy one. */
 class FakeKv implements CountStore {
   now = 0;
   broken: "list" | "put" | undefined;
@@ -32,58 +33,64 @@ class FakeKv implements CountStore {
   }
 }
 
-/** One isolate, its KV and its log; `ask` waits for what the answer left behind. */
-function isolate(kv = new FakeKv(), config: Partial<RateLimiterOptions> = {}) {
+/** One isolate with its KV and log; `admitAndFlush` also waits for the work after the response. */
+function newIsolate(kv = new FakeKv(), config: Partial<RateLimiterOptions> = {}) {
   const lines: Record<string, unknown>[] = [];
-  const admission = createRateLimiter({ kv, log: (event, fields) => void lines.push({ event, ...fields }), ...config });
-  const ask = async (uses: BucketUse[], now: number) => {
-    const behind: Promise<unknown>[] = [];
+  const rateLimiter = createRateLimiter({
+    kv,
+    log: (event, fields) => void lines.push({ event, ...fields }),
+    ...config,
+  });
+  const admitAndFlush = async (uses: BucketUse[], now: number) => {
+    const background: Promise<unknown>[] = [];
     kv.now = now;
-    const result = admission.admit(uses, now, { waitUntil: (promise) => void behind.push(promise) });
-    await Promise.all(behind);
+    const result = rateLimiter.admit(uses, now, { waitUntil: (promise) => void background.push(promise) });
+    await Promise.all(background);
     return result;
   };
-  return { ...admission, ask, lines, kv };
+  return { ...rateLimiter, admitAndFlush, lines, kv };
 }
 
 describe("admit", () => {
-  it("charges every bucket or none, and reports the one that refuses longest", async () => {
-    const { ask } = isolate();
-    expect(await ask([use(), global(), references(10)], T)).toMatchObject({
+  it("admit charges every bucket or none, and reports the one with the longest wait", async () => {
+    const { admitAndFlush } = newIsolate();
+    expect(await admitAndFlush([keyUse(), globalUse(), referencesUse(10)], T)).toMatchObject({
       admitted: true,
       tightest: { name: "references" },
     });
-    const refused = await ask([use(59), global(), references(5)], T);
+    const refused = await admitAndFlush([keyUse(59), globalUse(), referencesUse(5)], T);
     expect(refused).toMatchObject({ admitted: false, retryAfter: 30, tightest: { name: "references", remaining: 0 } });
-    expect(await ask([use(59)], T)).toMatchObject({ admitted: true, tightest: { remaining: 0 } });
-    expect(await ask([global(599)], T)).toMatchObject({ admitted: true });
-    const both = await ask([references(1), use(40), global(1)], T);
+    expect(await admitAndFlush([keyUse(59)], T)).toMatchObject({ admitted: true, tightest: { remaining: 0 } });
+    expect(await admitAndFlush([globalUse(599)], T)).toMatchObject({ admitted: true });
+    const both = await admitAndFlush([referencesUse(1), keyUse(40), globalUse(1)], T);
     expect(both).toMatchObject({ admitted: false, retryAfter: 40, tightest: { name: "key" } });
   });
 
-  it("keeps ids and names apart, and takes any id", async () => {
-    const { ask, kv } = isolate();
+  it("buckets of different ids and names are separate, and any text can be an id", async () => {
+    const { admitAndFlush, kv } = newIsolate();
     for (const id of ["a", "b", "a/b", "é\ud800 %", ""]) {
-      expect(await ask([use(60, { id })], T)).toMatchObject({ admitted: true });
-      expect(await ask([use(1, { id })], T)).toMatchObject({ admitted: false });
+      expect(await admitAndFlush([keyUse(60, { id })], T)).toMatchObject({ admitted: true });
+      expect(await admitAndFlush([keyUse(1, { id })], T)).toMatchObject({ admitted: false });
     }
     expect([...kv.keys.keys()].filter((key) => key.startsWith("rl/key/a/"))).toHaveLength(1);
-    expect(await ask([use(60, { name: "global", id: "a" })], T)).toMatchObject({ admitted: true });
+    expect(await admitAndFlush([keyUse(60, { name: "global", id: "a" })], T)).toMatchObject({ admitted: true });
   });
 
-  it("gives no time to wait where waiting cannot help, and passes where no bucket applies", async () => {
-    const { ask } = isolate();
-    const never = await ask([references(11)], T);
+  it("there is no retryAfter where waiting cannot help, and no limit without buckets", async () => {
+    const { admitAndFlush } = newIsolate();
+    const never = await admitAndFlush([referencesUse(11)], T);
     expect(never).toMatchObject({ admitted: false, tightest: { resetSeconds: Infinity } });
     expect(never).not.toHaveProperty("retryAfter");
-    expect(await ask([], T)).toMatchObject({ admitted: true, tightest: undefined });
+    expect(await admitAndFlush([], T)).toMatchObject({ admitted: true, tightest: undefined });
   });
 
-  it("tells nobody of what a refused step took and put back", async () => {
-    const { ask, kv } = isolate();
-    await ask([use(20), global(20)], T);
-    expect(await ask([use(40), global(40), references(11)], T + 5_000)).toMatchObject({ admitted: false });
-    await ask([use(1), global(1)], T + 10_000);
+  it("tokens that a refused step took and put back are never published", async () => {
+    const { admitAndFlush, kv } = newIsolate();
+    await admitAndFlush([keyUse(20), globalUse(20)], T);
+    expect(await admitAndFlush([keyUse(40), globalUse(40), referencesUse(11)], T + 5_000)).toMatchObject({
+      admitted: false,
+    });
+    await admitAndFlush([keyUse(1), globalUse(1)], T + 10_000);
     const counts = [...kv.keys].map(([key, { metadata }]) => [key.split("/")[1], metadata]);
     expect(counts).toEqual([
       ["key", { count: 21, tokens: 49, at: T + 10_000 }],
@@ -91,79 +98,81 @@ describe("admit", () => {
     ]);
   });
 
-  it("remembers a bounded number of buckets, dropping the least recently used", async () => {
-    const { ask } = isolate(new FakeKv(), { maxBuckets: 3, flushShare: Infinity });
-    for (const id of ["a", "b", "c", "a", "d"]) await ask([use(30, { id })], T);
-    const left = async (id: string) => (await ask([use(0, { id })], T)).tightest?.remaining;
-    expect([await left("a"), await left("c"), await left("d"), await left("b")]).toEqual([0, 30, 30, 60]);
+  it("the number of buckets in memory is bounded: the least recently used is dropped", async () => {
+    const { admitAndFlush } = newIsolate(new FakeKv(), { maxBuckets: 3, flushShare: Infinity });
+    for (const id of ["a", "b", "c", "a", "d"]) await admitAndFlush([keyUse(30, { id })], T);
+    const remaining = async (id: string) => (await admitAndFlush([keyUse(0, { id })], T)).tightest?.remaining;
+    expect([await remaining("a"), await remaining("c"), await remaining("d"), await remaining("b")]).toEqual([
+      0, 30, 30, 60,
+    ]);
   });
 });
 
 describe("exchange of counts", () => {
-  it("makes no KV call for an ordinary request, nor when nobody asks", async () => {
-    const { ask, kv } = isolate();
-    for (let i = 0; i < 3; i++) await ask([use(), global()], T + i);
+  it("an ordinary request makes no KV call, and neither does an idle bucket", async () => {
+    const { admitAndFlush, kv } = newIsolate();
+    for (let i = 0; i < 3; i++) await admitAndFlush([keyUse(), globalUse()], T + i);
     expect(kv.calls).toMatchObject({ list: 1, put: 1 });
-    for (let i = 0; i < 40; i++) await ask([use(), global()], T + 10 + i * 100);
-    // Due now is what was asked for enough: 43 of 60, and 43 of 600.
+    for (let i = 0; i < 40; i++) await admitAndFlush([keyUse(), globalUse()], T + 10 + i * 100);
+    // Due now are buckets with enough demand: 43 of 60, and 43 of 600.
     expect(kv.calls).toMatchObject({ list: 2, put: 2 });
-    await ask([use(0), global(0)], T + 4_900);
+    await admitAndFlush([keyUse(0), globalUse(0)], T + 4_900);
     expect(kv.calls).toMatchObject({ list: 2, put: 2 });
-    await ask([use(), global()], T + 60_000);
+    await admitAndFlush([keyUse(), globalUse()], T + 60_000);
     expect(kv.calls).toMatchObject({ list: 3, put: 3 });
-    await ask([use(2), global(9)], T + 120_000);
+    await admitAndFlush([keyUse(2), globalUse(9)], T + 120_000);
     expect(kv.calls).toMatchObject({ list: 3, put: 3 });
   });
 
-  it("writes its own key, with a lifetime, and the count in the metadata", async () => {
-    const { ask, kv } = isolate();
-    await ask([use(5)], T);
+  it("an isolate writes its own key, with a lifetime, and its count in the metadata", async () => {
+    const { admitAndFlush, kv } = newIsolate();
+    await admitAndFlush([keyUse(5)], T);
     const [[key, stored] = []] = [...kv.keys];
     expect(key).toMatch(/^rl\/key\/k1\/[0-9a-f-]{13}\.0$/);
     expect(stored).toMatchObject({ value: "", metadata: { count: 5, tokens: 55, at: T }, expiresAt: T + 360_000 });
-    await ask([use(5)], T + 400_000);
+    await admitAndFlush([keyUse(5)], T + 400_000);
     expect([...kv.keys.keys()][1]).toMatch(/\.1$/);
     expect([...kv.keys.values()][1]).toMatchObject({ metadata: { count: 5 } });
   });
 
-  it("lets two isolates share one bucket, and a third one join in debt", async () => {
+  it("two isolates share one bucket, and a third one joins it in debt", async () => {
     const kv = new FakeKv();
-    const [one, two, three] = [isolate(kv), isolate(kv), isolate(kv)];
-    expect(await one.ask([use(55)], T)).toMatchObject({ admitted: true });
-    expect(await two.ask([use(55)], T)).toMatchObject({ admitted: true });
-    await one.ask([use(5)], T + 5_000);
-    await two.ask([use(5)], T + 5_000);
-    await one.ask([use(1)], T + 10_000);
-    // 120 were taken of 60 + 10.
-    expect(await one.ask([use(1)], T + 10_000)).toMatchObject({ admitted: false, retryAfter: 51 });
-    expect(await three.ask([use(3)], T + 10_000)).toMatchObject({ admitted: true });
-    expect(await three.ask([use(1)], T + 10_000)).toMatchObject({ admitted: false });
+    const [one, two, three] = [newIsolate(kv), newIsolate(kv), newIsolate(kv)];
+    expect(await one.admitAndFlush([keyUse(55)], T)).toMatchObject({ admitted: true });
+    expect(await two.admitAndFlush([keyUse(55)], T)).toMatchObject({ admitted: true });
+    await one.admitAndFlush([keyUse(5)], T + 5_000);
+    await two.admitAndFlush([keyUse(5)], T + 5_000);
+    await one.admitAndFlush([keyUse(1)], T + 10_000);
+    // 120 tokens were taken from 60 + 10.
+    expect(await one.admitAndFlush([keyUse(1)], T + 10_000)).toMatchObject({ admitted: false, retryAfter: 51 });
+    expect(await three.admitAndFlush([keyUse(3)], T + 10_000)).toMatchObject({ admitted: true });
+    expect(await three.admitAndFlush([keyUse(1)], T + 10_000)).toMatchObject({ admitted: false });
   });
 
-  it("never lets a request wait for KV, not even for one that never answers", () => {
+  it("no request waits for KV, even if KV never responds", () => {
     const never = () => new Promise<never>(() => undefined);
     const { admit } = createRateLimiter({ kv: { list: never, put: never } });
     for (let i = 0; i < 60; i++) {
-      expect(admit([use()], T + i * 6_000, { waitUntil: () => undefined }).admitted).toBe(true);
+      expect(admit([keyUse()], T + i * 6_000, { waitUntil: () => undefined }).admitted).toBe(true);
     }
   });
 
-  it("goes on exchanging after the clock was set back", async () => {
-    const { ask, kv } = isolate();
-    await ask([use(5)], T);
-    await ask([use(5)], T - 86_400_000);
+  it("counts are still exchanged after the clock was set back", async () => {
+    const { admitAndFlush, kv } = newIsolate();
+    await admitAndFlush([keyUse(5)], T);
+    await admitAndFlush([keyUse(5)], T - 86_400_000);
     expect(kv.calls).toMatchObject({ list: 2, put: 2 });
   });
 
-  it("reads on past pages of expired keys, but not for ever", async () => {
+  it("listing continues past pages of expired keys, but stops after three", async () => {
     let pages = 0;
     const endless: CountStore = {
       list: async () => ({ keys: [], list_complete: false, cursor: String(++pages) }),
       put: async () => undefined,
     };
-    const behind: Promise<unknown>[] = [];
-    createRateLimiter({ kv: endless }).admit([use(9)], T, { waitUntil: (promise) => void behind.push(promise) });
-    await Promise.all(behind);
+    const background: Promise<unknown>[] = [];
+    createRateLimiter({ kv: endless }).admit([keyUse(9)], T, { waitUntil: (promise) => void background.push(promise) });
+    await Promise.all(background);
     expect(pages).toBe(3);
   });
 });
@@ -172,31 +181,34 @@ describe("faults of KV", () => {
   it.each([
     ["put", "429"],
     ["list", "500"],
-  ] as const)("survives a %s that answers %s: a plain bucket, one log line a minute", async (operation, status) => {
-    const { ask, lines, kv } = isolate();
-    kv.broken = operation;
-    let admitted = 0;
-    for (let ms = 0; ms < 130_000; ms += 500) if ((await ask([use()], T + ms)).admitted) admitted++;
-    expect(admitted).toBeGreaterThanOrEqual(60 + 129);
-    expect(admitted).toBeLessThanOrEqual(60 + 130);
-    expect(lines.length).toBeGreaterThanOrEqual(2);
-    expect(lines.length).toBeLessThanOrEqual(3);
-    expect(lines[0]).toEqual({ event: "rate_limit_exchange_failed", operation, status, unlogged: 0 });
-  });
+  ] as const)(
+    "a KV %s that fails with %s leaves a plain bucket and one log line a minute",
+    async (operation, status) => {
+      const { admitAndFlush, lines, kv } = newIsolate();
+      kv.broken = operation;
+      let admitted = 0;
+      for (let ms = 0; ms < 130_000; ms += 500) if ((await admitAndFlush([keyUse()], T + ms)).admitted) admitted++;
+      expect(admitted).toBeGreaterThanOrEqual(60 + 129);
+      expect(admitted).toBeLessThanOrEqual(60 + 130);
+      expect(lines.length).toBeGreaterThanOrEqual(2);
+      expect(lines.length).toBeLessThanOrEqual(3);
+      expect(lines[0]).toEqual({ event: "rate_limit_exchange_failed", operation, status, unlogged: 0 });
+    },
+  );
 
-  it("asks less often of a KV that fails, and as before once it works", async () => {
-    const { ask, kv } = isolate();
+  it("a failing KV is called less often, and as often as before once it works", async () => {
+    const { admitAndFlush, kv } = newIsolate();
     kv.broken = "put";
-    for (let ms = 0; ms < 300_000; ms += 1_000) await ask([use()], T + ms);
+    for (let ms = 0; ms < 300_000; ms += 1_000) await admitAndFlush([keyUse()], T + ms);
     expect(kv.calls.put).toBeLessThan(10);
     kv.broken = undefined;
-    for (let ms = 300_000; ms < 500_000; ms += 1_000) await ask([use()], T + ms);
+    for (let ms = 300_000; ms < 500_000; ms += 1_000) await admitAndFlush([keyUse()], T + ms);
     expect(kv.calls.put).toBeGreaterThan(20);
     const counts = [...kv.keys.values()].map(({ metadata }) => (metadata as { count: number }).count);
     expect(Math.max(...counts)).toBeGreaterThan(450);
   });
 
-  it("survives calls that throw outright", async () => {
+  it("KV calls that throw synchronously do no harm", async () => {
     const kv = {
       list: () => {
         throw new DOMException("no");
@@ -205,14 +217,14 @@ describe("faults of KV", () => {
         throw new TypeError("gone");
       },
     };
-    const behind: Promise<unknown>[] = [];
+    const background: Promise<unknown>[] = [];
     const { admit } = createRateLimiter({ kv, log: () => undefined });
-    expect(admit([use(9)], T, { waitUntil: (promise) => void behind.push(promise) }).admitted).toBe(true);
-    await expect(Promise.all(behind)).resolves.toBeDefined();
+    expect(admit([keyUse(9)], T, { waitUntil: (promise) => void background.push(promise) }).admitted).toBe(true);
+    await expect(Promise.all(background)).resolves.toBeDefined();
   });
 
-  it("ignores values that are rubbish", async () => {
-    const { ask, kv, lines } = isolate();
+  it("invalid values in KV are ignored", async () => {
+    const { admitAndFlush, kv, lines } = newIsolate();
     const rubbish = [null, undefined, "", 7, [], {}, { count: "9" }, { count: 1e3 }, { count: -5, tokens: 1, at: 1 }];
     const numbers = [
       { count: 1, tokens: Number.NaN, at: 0 },
@@ -222,8 +234,8 @@ describe("faults of KV", () => {
     for (const [i, metadata] of [...rubbish, ...numbers].entries()) {
       kv.keys.set(`rl/key/k1/x${i}`, { value: "", metadata, expiresAt: Infinity });
     }
-    await ask([use(10)], T);
-    expect((await ask([use(10)], T)).tightest).toMatchObject({ remaining: 40 });
+    await admitAndFlush([keyUse(10)], T);
+    expect((await admitAndFlush([keyUse(10)], T)).tightest).toMatchObject({ remaining: 40 });
     expect(lines).toEqual([]);
   });
 });

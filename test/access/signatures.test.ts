@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { parseSigningKeys, readQuery, signatureOf, signedText, verify, weakKeys } from "../../src/access/signatures.ts";
+import {
+  parseSigningKeys,
+  readQuery,
+  signatureOf,
+  signedText,
+  verifySignature,
+  weakKeys,
+} from "../../src/access/signatures.ts";
 import vectors from "../fixtures/signatures.json" with { type: "json" };
 
 const keys = parseSigningKeys(JSON.stringify(vectors.keys));
@@ -7,124 +14,129 @@ const NOW = Date.UTC(2026, 10, 20);
 const TEXT = "GET\n/i/hero\nkid=main&prompt=a%20cat&seed=7";
 const SIG = signatureOf(vectors.keys.main, TEXT);
 
-/** Whether a URL's path and query are let through. */
-function check(url: string, live = keys, now = NOW): void {
+/** Verify a URL's path and query. */
+function verifyUrl(url: string, live = keys, now = NOW): void {
   const { pathname, search } = new URL(url, "https://example.com");
-  verify(pathname, readQuery(search.slice(1)), live, now);
+  verifySignature(pathname, readQuery(search.slice(1)), live, now);
 }
 
 describe.each(vectors.signed)("$what", ({ url, text, kid }) => {
   const [path = "", query = ""] = url.split("?");
 
-  it("is read as what was signed", () => {
+  it("the URL yields the signed text", () => {
     expect(signedText(path, readQuery(query))).toBe(text);
     expect(signatureOf(keys.get(kid) ?? "", text)).toBe(new URLSearchParams(query).get("sig"));
   });
 
-  it("is let through, however the same is written", () => {
-    check(url);
-    check(`${path}?${query.split("&").toReversed().join("&")}`);
-    check(`${path}?${query.replaceAll("%20", "+")}`);
-    // As form encoders have it, and as a browser does: it escapes an apostrophe, and leaves brackets.
-    check(`${path}?${String(new URLSearchParams(query))}`);
-    check(`${path}?${query.replaceAll("'", "%27").replaceAll("%5B", "[")}`);
-    check(`${path}?${query.replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())}`);
+  it("the URL is accepted in every equivalent spelling", () => {
+    verifyUrl(url);
+    verifyUrl(`${path}?${query.split("&").toReversed().join("&")}`);
+    verifyUrl(`${path}?${query.replaceAll("%20", "+")}`);
+    // As form encoders write it, and as browsers do: they escape an apostrophe, and keep brackets.
+    verifyUrl(`${path}?${String(new URLSearchParams(query))}`);
+    verifyUrl(`${path}?${query.replaceAll("'", "%27").replaceAll("%5B", "[")}`);
+    verifyUrl(`${path}?${query.replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())}`);
   });
 
-  it("is refused with any character of it changed, and cut anywhere", () => {
+  it("the URL is refused if any character changes, and if it is cut anywhere", () => {
     for (let i = path.length + 1; i < url.length; i++) {
       const other = url[i] === "A" ? "B" : "A";
-      expect(() => check(url.slice(0, i) + other + url.slice(i + 1)), `${i}`).toThrow();
-      expect(() => check(url.slice(0, i)), `${i}`).toThrow();
+      expect(() => verifyUrl(url.slice(0, i) + other + url.slice(i + 1)), `${i}`).toThrow();
+      expect(() => verifyUrl(url.slice(0, i)), `${i}`).toThrow();
     }
   });
 });
 
-describe("55. an alteration is refused", () => {
-  const good = `/i/hero?kid=main&prompt=a%20cat&seed=7&sig=${SIG}`;
-  it("of this URL, which is good", () => check(good));
+describe("an altered URL [fault 55]", () => {
+  const validUrl = `/i/hero?kid=main&prompt=a%20cat&seed=7&sig=${SIG}`;
+  it("the unaltered URL is accepted", () => verifyUrl(validUrl));
 
   const FORGED = "This URL is not signed, or was altered: its signature does not fit.";
   const cases: [what: string, url: string, message?: string][] = [
-    ["another prompt", good.replace("cat", "dog")],
-    ["another seed", good.replace("seed=7", "seed=8")],
-    ["a parameter more", `${good}&size=4K`],
-    ["a parameter of no meaning", `${good}&utm_source=mail`],
-    ["an empty one", `${good}&`],
-    ["a parameter less", good.replace("&seed=7", "")],
-    ["a parameter twice", `${good}&seed=7`, "This URL says one thing twice."],
-    ["a parameter twice, once encoded", `${good}&%73eed=8`, "This URL says one thing twice."],
-    ["the signature twice", `${good}&sig=${SIG}`, "This URL says one thing twice."],
-    ["another case of a name", good.replace("seed=", "Seed=")],
-    ["another case of a value", good.replace("cat", "Cat")],
-    ["another preset", good.replace("hero", "card")],
-    ["the path encoded", good.replace("hero", "he%72o")],
-    ["a slash more", good.replace("hero?", "hero/?")],
-    ["an end added", `${good}&exp=1893456000`],
-    ["another key's name", good.replace("kid=main", "kid=next")],
-    ["no key's name", good.replace("kid=main&", "")],
-    ["a key that is not live", good.replace("kid=main", "kid=old")],
-    ["a key that objects have", good.replace("kid=main", "kid=constructor")],
-    ["no signature", good.replace(/&sig=.*/, "")],
-    ["an empty signature", good.replace(/sig=.*/, "sig=")],
-    ["a cut signature", good.slice(0, -1)],
-    ["a longer signature", `${good}A`],
-    ["padding", `${good}=`],
-    ["padding, encoded", `${good}%3D`],
-    ["another alphabet", good.replace(SIG, Buffer.from(SIG, "base64url").toString("hex"))],
-    // The last character has two bits that no byte is made of.
-    ["the same bytes in other letters", good.slice(0, -1) + sameBytes(SIG)],
-    ["another case of the signature", good.replace(SIG, swapCase(SIG))],
-    ["a broken escape", good.replace("%20", "%"), "This URL is not encoded as URLs are."],
-    ["what is not UTF-8", good.replace("%20", "%ff"), "This URL is not encoded as URLs are."],
-    ["the signature of another method", good.replace(SIG, signatureOf(vectors.keys.main, TEXT.replace("GET", "PUT")))],
+    ["another prompt", validUrl.replace("cat", "dog")],
+    ["another seed", validUrl.replace("seed=7", "seed=8")],
+    ["a parameter more", `${validUrl}&size=4K`],
+    ["a parameter of no meaning", `${validUrl}&utm_source=mail`],
+    ["an empty one", `${validUrl}&`],
+    ["a parameter less", validUrl.replace("&seed=7", "")],
+    ["a parameter twice", `${validUrl}&seed=7`, "This URL says one thing twice."],
+    ["a parameter twice, once encoded", `${validUrl}&%73eed=8`, "This URL says one thing twice."],
+    ["the signature twice", `${validUrl}&sig=${SIG}`, "This URL says one thing twice."],
+    ["another case of a name", validUrl.replace("seed=", "Seed=")],
+    ["another case of a value", validUrl.replace("cat", "Cat")],
+    ["another preset", validUrl.replace("hero", "card")],
+    ["the path encoded", validUrl.replace("hero", "he%72o")],
+    ["a slash more", validUrl.replace("hero?", "hero/?")],
+    ["an end added", `${validUrl}&exp=1893456000`],
+    ["another key's name", validUrl.replace("kid=main", "kid=next")],
+    ["no key's name", validUrl.replace("kid=main&", "")],
+    ["a key that is not live", validUrl.replace("kid=main", "kid=old")],
+    ["a key that objects have", validUrl.replace("kid=main", "kid=constructor")],
+    ["no signature", validUrl.replace(/&sig=.*/, "")],
+    ["an empty signature", validUrl.replace(/sig=.*/, "sig=")],
+    ["a cut signature", validUrl.slice(0, -1)],
+    ["a longer signature", `${validUrl}A`],
+    ["padding", `${validUrl}=`],
+    ["padding, encoded", `${validUrl}%3D`],
+    ["another alphabet", validUrl.replace(SIG, Buffer.from(SIG, "base64url").toString("hex"))],
+    // The last character has two bits that belong to no byte.
+    ["the same bytes in other letters", validUrl.slice(0, -1) + otherTextOfSameBytes(SIG)],
+    ["another case of the signature", validUrl.replace(SIG, swapCase(SIG))],
+    ["a broken escape", validUrl.replace("%20", "%"), "This URL is not encoded as URLs are."],
+    ["what is not UTF-8", validUrl.replace("%20", "%ff"), "This URL is not encoded as URLs are."],
+    [
+      "the signature of another method",
+      validUrl.replace(SIG, signatureOf(vectors.keys.main, TEXT.replace("GET", "PUT"))),
+    ],
     [
       "the signature of the query alone",
-      good.replace(SIG, signatureOf(vectors.keys.main, "kid=main&prompt=a%20cat&seed=7")),
+      validUrl.replace(SIG, signatureOf(vectors.keys.main, "kid=main&prompt=a%20cat&seed=7")),
     ],
   ];
-  it.each(cases)("%s", (_, url, message = FORGED) => {
-    expect(() => check(url)).toThrow(expect.objectContaining({ code: "forbidden", message }) as Error);
+  it.each(cases)("a URL is refused for %s [fault 55]", (_, url, message = FORGED) => {
+    expect(() => verifyUrl(url)).toThrow(expect.objectContaining({ code: "forbidden", message }) as Error);
   });
 
-  it("with a key that was retired, as with one that never was", () => {
+  it("a retired signing key is refused like an unknown one", () => {
     const without = parseSigningKeys(JSON.stringify({ next: vectors.keys.next }));
-    expect(() => check(good, without)).toThrow(FORGED);
-    expect(() => check(good, parseSigningKeys(undefined))).toThrow("SIGNING_KEYS is not set");
+    expect(() => verifyUrl(validUrl, without)).toThrow(FORGED);
+    expect(() => verifyUrl(validUrl, parseSigningKeys(undefined))).toThrow("SIGNING_KEYS is not set");
   });
 });
 
 describe("exp", () => {
-  const until = (exp: string) => {
+  const urlExpiringAt = (exp: string) => {
     const text = `GET\n/i/hero\nexp=${encodeURIComponent(exp)}&kid=main`;
     return `/i/hero?exp=${encodeURIComponent(exp)}&kid=main&sig=${signatureOf(vectors.keys.main, text)}`;
   };
   const at = NOW / 1000;
 
-  it("ends a URL at that second", () => {
-    check(until(String(at)), keys, NOW - 1);
+  it("a URL expires at the second of exp", () => {
+    verifyUrl(urlExpiringAt(String(at)), keys, NOW - 1);
     for (const now of [NOW, NOW + 1, NOW + 1e12])
-      expect(() => check(until(String(at)), keys, now)).toThrow(
+      expect(() => verifyUrl(urlExpiringAt(String(at)), keys, now)).toThrow(
         expect.objectContaining({ code: "forbidden", message: "This URL has expired.", field: "exp" }) as Error,
       );
   });
 
   it.each(["", "soon", "-1", "1e9", "2027-01-31", "1893456000.5", " 1893456000", "9".repeat(400)])(
-    "is no time: %s",
+    "an exp that is no time is refused: %s",
     (exp) => {
-      expect(() => check(until(exp))).toThrow(
+      expect(() => verifyUrl(urlExpiringAt(exp))).toThrow(
         expect.objectContaining({ code: "invalid_request", field: "exp" }) as Error,
       );
     },
   );
 
-  it("tells nothing to who has no signature that fits", () => {
-    expect(() => check(until(String(at - 1)).replace(/sig=./, "sig=_"))).toThrow("its signature does not fit");
+  it("an expired URL with an invalid signature gets the message of an invalid signature", () => {
+    expect(() => verifyUrl(urlExpiringAt(String(at - 1)).replace(/sig=./, "sig=_"))).toThrow(
+      "its signature does not fit",
+    );
   });
 });
 
 describe("the secret SIGNING_KEYS", () => {
-  it("is names and secrets, of which those that can be guessed are known", () => {
+  it("SIGNING_KEYS is parsed into names and secrets, and weakKeys finds the short secrets", () => {
     expect([...parseSigningKeys('{"a-1":"x","b_2":"12345678901234567890123456789012"}')]).toEqual([
       ["a-1", "x"],
       ["b_2", "12345678901234567890123456789012"],
@@ -141,19 +153,19 @@ describe("the secret SIGNING_KEYS", () => {
     ['{"a b":"planted"}', "SIGNING_KEYS: a name must be"],
     ['{"main":["planted"]}', "SIGNING_KEYS.main must be a text, the secret"],
     ['{"main":""}', "SIGNING_KEYS.main must be a text, the secret"],
-  ])("%s is refused without a word of it", (text, message) => {
-    let said = "";
+  ])("an invalid SIGNING_KEYS is refused without any part of it in the message: %s", (text, message) => {
+    let thrown = "";
     try {
       parseSigningKeys(text);
     } catch (error) {
-      said = String(error);
+      thrown = String(error);
     }
-    expect(said).toContain(message);
-    expect(said).not.toContain("planted");
+    expect(thrown).toContain(message);
+    expect(thrown).not.toContain("planted");
   });
 });
 
-function sameBytes(signature: string): string {
+function otherTextOfSameBytes(signature: string): string {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const other = letters[letters.indexOf(signature.slice(-1)) ^ 1] ?? "";
   expect(Buffer.from(signature.slice(0, -1) + other, "base64url")).toEqual(Buffer.from(signature, "base64url"));

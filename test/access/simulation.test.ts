@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { createRateLimiter } from "../../src/access/rate-limiter.ts";
 import { newBucket, take } from "../../src/access/token-bucket.ts";
 import type { BucketState, Policy } from "../../src/access/token-bucket.ts";
@@ -14,19 +14,22 @@ interface Version {
 }
 
 interface Faults {
-  /** How late another location may see a write. The writer's own location sees it at once. */
+  /** The delay until another location may see a write. The writer's own location sees it at once. */
   staleMs?: number;
-  /** `late`: always that late, the worst case. `cached`: a location's copy is renewed every `staleMs`, as KV's caches are. */
+  /**
+   * `late`: always the full delay, the worst case. `cached`: each location renews its copy every `staleMs`, as KV's
+   * caches do.
+   */
   staleness?: "late" | "cached";
-  /** The writer's own location is as late as the others: KV does not promise that it is not. */
+  /** The writer's own location is as stale as the others: KV does not guarantee otherwise. */
   staleAtHome?: boolean;
-  /** Chance that a put reports success and stores nothing. */
+  /** Probability that a put reports success and stores nothing. */
   lostWrites?: number;
-  /** Chance that a put is refused with 429, apart from one write a second per key, which always holds. */
+  /** Probability that a put is refused with 429, in addition to the limit of one write a second per key. */
   rejectedPuts?: number;
-  /** Chance that list and get throw. */
+  /** Probability that list and get throw. */
   failedReads?: number;
-  /** Chance that metadata comes back as rubbish. */
+  /** Probability that metadata is returned as garbage. */
   garbage?: number;
 }
 
@@ -41,7 +44,7 @@ const GARBAGE = [
   { count: 1, tokens: NaN, at: 0 },
 ];
 
-/** A KV namespace as bad as the real one: stale, one write a second per key, and with faults on request. */
+/** A KV namespace with the weaknesses of the real one: stale, one write a second per key, and faults on request. */
 class FakeKv {
   now = 0;
   readonly calls = { list: 0, put: 0, get: 0, rejected: 0 };
@@ -93,10 +96,10 @@ class FakeKv {
   #visible(key: string, location: string): Version | undefined {
     const { staleMs = 0, staleness = "late", staleAtHome = false } = this.faults;
     const late = staleness === "late" || staleMs === 0 ? staleMs : (this.now + phase(location)) % staleMs;
-    const seen = this.keys
+    const version = this.keys
       .get(key)
       ?.findLast(({ at, location: home }) => at <= this.now - (home === location && !staleAtHome ? 0 : late));
-    return seen !== undefined && seen.expiresAt > this.now ? seen : undefined;
+    return version !== undefined && version.expiresAt > this.now ? version : undefined;
   }
 
   #mayFail(chance: number | undefined, message: string): void {
@@ -109,7 +112,7 @@ class FakeKv {
   }
 }
 
-/** Locations do not renew their copies at the same moment. */
+/** Locations renew their copies at different times. */
 function phase(location: string): number {
   return Number(location.replace(/\D/g, "")) * 7_919;
 }
@@ -126,7 +129,7 @@ interface Outcome {
   admitted: number;
   /** Admitted ÷ (capacity + rate × time). */
   ratio: number;
-  /** When each was admitted, in order. */
+  /** The times of the admitted requests, in order. */
   times: number[];
   kv: FakeKv;
 }
@@ -135,7 +138,7 @@ const POLICY: Policy = { capacity: 60, perMinute: 60 };
 const MINUTES = 10;
 const START = 1_800_000_000_000;
 
-/** Whether isolate `i`, in its location, admits one request now. */
+/** Send one request to isolate `i`, in its location; returns whether it is admitted. */
 type Scheme = (kv: FakeKv, fleet: Fleet) => (isolate: number, now: number) => boolean | Promise<boolean>;
 
 /** Poisson arrivals, spread evenly over all isolates, at a scheme, against a KV with faults. */
@@ -158,7 +161,7 @@ async function simulate(scheme: Scheme, fleet: Fleet, faults: Faults, seed = 7):
   return { offered, admitted: times.length, ratio: times.length / allowed(), times, kv };
 }
 
-/** The most that was admitted in any stretch of `ms`. */
+/** Return the largest number of admissions in any window of `ms`. */
 function worstWindow(times: readonly number[], ms: number): number {
   let worst = 0;
   for (let first = 0, next = 0; next < times.length; next++) {
@@ -173,7 +176,7 @@ function allowed(): number {
 }
 
 /** The code under test. */
-const easel =
+const easelScheme =
   (config: { flushShare?: number; flushMs?: number } = {}): Scheme =>
   (kv, fleet) => {
     const isolates = Array.from({ length: fleet.locations * fleet.isolates }, (_, i) =>
@@ -187,14 +190,14 @@ const easel =
     };
   };
 
-/** What it is compared with: the bucket read from KV and written back, at every request. */
+/** The scheme to compare with: the bucket is read from KV and written back at every request. */
 const readModifyWrite: Scheme = (kv, fleet) => {
   const views = Array.from({ length: fleet.locations }, (_, i) => kv.at(`L${i}`));
   return async (i, now) => {
     const view = views[i % fleet.locations]!;
     const stored = await view.get("naive");
     const state =
-      stored === null ? newBucket(POLICY, now) : { ...(JSON.parse(stored) as BucketState), seen: undefined };
+      stored === null ? newBucket(POLICY, now) : { ...(JSON.parse(stored) as BucketState), peers: undefined };
     const { admitted } = take(state, POLICY, 1, now);
     if (admitted)
       await view.put("naive", JSON.stringify(state), { expirationTtl: 600, metadata: null }).catch(() => undefined);
@@ -203,7 +206,7 @@ const readModifyWrite: Scheme = (kv, fleet) => {
 };
 
 const STALE_MS = 30_000;
-const SEEDS = [7, 70];
+const SEEDS = inject("all") ? [7, 70] : [7];
 const FLEETS = [
   { locations: 1, isolates: 4, load: 3 },
   { locations: 3, isolates: 2, load: 3 },
@@ -218,7 +221,7 @@ const BOUNDS = {
   broken: [1.1, 1.15, 1.4, 2.5, 5.5],
 };
 
-async function row(name: string, scheme: Parameters<typeof simulate>[0], faults: Faults): Promise<number[]> {
+async function simulateRow(name: string, scheme: Parameters<typeof simulate>[0], faults: Faults): Promise<number[]> {
   const ratios: number[] = [];
   for (const fleet of FLEETS) {
     let sum = 0;
@@ -235,28 +238,34 @@ function expectBelow(ratios: readonly number[], bounds: readonly number[]): void
 }
 
 describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}, ${MINUTES} min, 30 s stale`, () => {
-  it("stays within the published table, where read-modify-write does not", { timeout: 60_000 }, async () => {
+  it("the ratio stays within the published table, where read-modify-write does not", async () => {
     const head = FLEETS.map(({ locations, isolates, load }) => `${locations}×${isolates} ${load}×`.padStart(9));
     console.log(`| ${"scheme".padEnd(44)} |${head.join(" |")} |`);
-    const naive = await row("read-modify-write per request", readModifyWrite, {
+    const naive = await simulateRow("read-modify-write per request", readModifyWrite, {
       staleMs: STALE_MS,
       staleness: "cached",
     });
-    const cached = await row("easel, copies renewed every 30 s", easel(), { staleMs: STALE_MS, staleness: "cached" });
-    const late = await row("easel, always 30 s late", easel(), { staleMs: STALE_MS });
+    const cached = await simulateRow("easel, copies renewed every 30 s", easelScheme(), {
+      staleMs: STALE_MS,
+      staleness: "cached",
+    });
+    const late = await simulateRow("easel, always 30 s late", easelScheme(), { staleMs: STALE_MS });
     const faults = { lostWrites: 0.2, rejectedPuts: 0.2, failedReads: 0.1, garbage: 0.1 };
-    const broken = await row("easel, the same with KV failing", easel(), { staleMs: STALE_MS, ...faults });
+    const broken = await simulateRow("easel, the same with KV failing", easelScheme(), {
+      staleMs: STALE_MS,
+      ...faults,
+    });
     expectBelow(cached, BOUNDS.cached);
     expectBelow(late, BOUNDS.late);
     expectBelow(broken, BOUNDS.broken);
     for (const [i, ratio] of naive.entries()) expect(ratio).toBeGreaterThan(2 * (late[i] ?? Infinity));
-    // Paying back must not turn into refusing what is allowed.
+    // Paying back debt must not refuse allowed traffic.
     for (const ratio of [...cached, ...late]) expect(ratio).toBeGreaterThan(0.95);
   });
 
-  it("holds the bound of a flood: isolates × burst at once, then locations × (burst + rate × blindness)", async () => {
+  it("a flood is bounded by isolates × burst at once, then locations × (burst + rate × blindness)", async () => {
     const fleet = { locations: 5, isolates: 4, load: 200 };
-    const { times } = await simulate(easel(), fleet, { staleMs: STALE_MS });
+    const { times } = await simulate(easelScheme(), fleet, { staleMs: STALE_MS });
     const isolates = fleet.locations * fleet.isolates;
     const blindMs = STALE_MS + 5_000;
     const perLocation = POLICY.capacity + (POLICY.perMinute * blindMs) / 60_000;
@@ -272,21 +281,25 @@ describe(`admitted ÷ allowed, ${POLICY.perMinute}/min, burst ${POLICY.capacity}
     expect(later).toBeLessThanOrEqual(fleet.locations * perLocation);
   });
 
-  it("refuses no polite traffic, wherever it arrives", async () => {
+  it("traffic below the rate is never refused, at any location", async () => {
     for (const fleet of FLEETS) {
       for (const load of [0.2, 0.5, 0.8]) {
         for (const staleness of ["late", "cached"] as const) {
-          const { offered, admitted } = await simulate(easel(), { ...fleet, load }, { staleMs: STALE_MS, staleness });
+          const { offered, admitted } = await simulate(
+            easelScheme(),
+            { ...fleet, load },
+            { staleMs: STALE_MS, staleness },
+          );
           expect({ fleet, load, refused: offered - admitted }).toEqual({ fleet, load, refused: 0 });
         }
       }
     }
   });
 
-  it("keeps to one write a second per key by itself, and leaves KV alone in quiet traffic", async () => {
-    const busy = await simulate(easel(), FLEETS[4]!, { staleMs: STALE_MS });
+  it("writes stay below one a second per key, and quiet traffic rarely calls KV", async () => {
+    const busy = await simulate(easelScheme(), FLEETS[4]!, { staleMs: STALE_MS });
     expect(busy.kv.calls.rejected).toBe(0);
-    const quiet = await simulate(easel(), { locations: 3, isolates: 2, load: 0.1 }, { staleMs: STALE_MS });
+    const quiet = await simulate(easelScheme(), { locations: 3, isolates: 2, load: 0.1 }, { staleMs: STALE_MS });
     expect(quiet.kv.calls.put + quiet.kv.calls.list).toBeLessThan(quiet.offered);
   });
 });

@@ -1,22 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { merge, pruneSlots, newBucket, putBack, take } from "../../src/access/token-bucket.ts";
+import { mergePeers, pruneSlots, newBucket, putBack, take } from "../../src/access/token-bucket.ts";
 import type { OtherSlot, Policy } from "../../src/access/token-bucket.ts";
 import { prng } from "./prng.ts";
 
 const T = 1_800_000_000_000;
 const policy: Policy = { capacity: 60, perMinute: 60 };
-const other = (slot: string, count: number, extra: Partial<OtherSlot> = {}): OtherSlot => {
+const slotOf = (slot: string, count: number, extra: Partial<OtherSlot> = {}): OtherSlot => {
   return { slot, count, tokens: policy.capacity, at: T, ...extra };
 };
 
-function drained(now = T) {
+function newEmptyBucket(now = T) {
   const state = newBucket(policy, now);
   take(state, policy, 60, now);
   return state;
 }
 
 describe("take", () => {
-  it("starts full, refuses when empty, and says when to come back", () => {
+  it("a bucket starts full, refuses when empty, and reports when to retry", () => {
     const state = newBucket(policy, T);
     expect(take(state, policy, 1, T)).toEqual({ admitted: true, remaining: 59, resetSeconds: 1 });
     expect(take(state, policy, 59, T)).toMatchObject({ admitted: true, remaining: 0, resetSeconds: 60 });
@@ -25,7 +25,7 @@ describe("take", () => {
     expect(take(state, policy, 12, T + 12_000).admitted).toBe(true);
   });
 
-  it("is there for whoever waited as told, whatever the fractions", () => {
+  it("a request succeeds after the reported wait, for any fractions", () => {
     const odd: Policy = { capacity: 7, perMinute: 13 };
     const random = prng(3);
     const state = newBucket(odd, T);
@@ -38,7 +38,7 @@ describe("take", () => {
     }
   });
 
-  it("never has what does not fit, and admits what costs nothing even in debt", () => {
+  it("a cost above the capacity is refused, and a cost of zero is admitted even in debt", () => {
     const state = newBucket(policy, T);
     expect(take(state, policy, 61, T)).toEqual({ admitted: false, remaining: 60, resetSeconds: Infinity });
     take(state, policy, 60, T);
@@ -48,7 +48,7 @@ describe("take", () => {
     expect(take(newBucket(closed, T), closed, 1, T)).toMatchObject({ admitted: false, resetSeconds: Infinity });
   });
 
-  it("never admits more than capacity + refill × time, and never refuses what stays below the rate", () => {
+  it("take never admits more than capacity + refill × time, and never refuses traffic below the rate", () => {
     for (let seed = 1; seed <= 40; seed++) {
       const random = prng(seed);
       const some: Policy = { capacity: 1 + Math.floor(random() * 50), perMinute: 1 + Math.floor(random() * 300) };
@@ -71,8 +71,8 @@ describe("take", () => {
 });
 
 describe("clock", () => {
-  it("adds nothing on a step back, and refills no minute twice when it swings", () => {
-    const state = drained();
+  it("a step back adds no tokens, and a swinging clock refills no minute twice", () => {
+    const state = newEmptyBucket();
     for (let i = 0; i < 100; i++) {
       expect(take(state, policy, 1, T - 30_000).admitted).toBe(false);
       expect(take(state, policy, 1, T).admitted).toBe(false);
@@ -80,15 +80,15 @@ describe("clock", () => {
     expect(take(state, policy, 1, T + 1_000).admitted).toBe(true);
   });
 
-  it("tells a wait that is true while a small step is waited out", () => {
-    const state = drained();
+  it("the reported wait is correct while a small step back is waited out", () => {
+    const state = newEmptyBucket();
     const { resetSeconds } = take(state, policy, 1, T - 20_000);
     expect(resetSeconds).toBe(21);
     expect(take(state, policy, 1, T - 20_000 + 21_000).admitted).toBe(true);
   });
 
-  it("is not wedged by a large step: refill goes on from there at the same rate", () => {
-    const state = drained();
+  it("a large step back does not block the bucket: refill continues from there at the same rate", () => {
+    const state = newEmptyBucket();
     const back = T - 86_400_000;
     expect(take(state, policy, 1, back).admitted).toBe(false);
     expect(take(state, policy, 30, back + 29_000).admitted).toBe(false);
@@ -98,65 +98,65 @@ describe("clock", () => {
   });
 });
 
-describe("absorb", () => {
-  it("subtracts growth once, however often, late or out of order it is told", () => {
+describe("mergePeers", () => {
+  it("growth is subtracted once, however often, late or out of order it is reported", () => {
     const state = newBucket(policy, T);
-    merge(state, policy, [other("a", 1_000)], T);
+    mergePeers(state, policy, [slotOf("a", 1_000)], T);
     expect(state.tokens).toBe(60);
-    merge(state, policy, [other("a", 1_010)], T);
-    merge(state, policy, [other("a", 1_010)], T);
-    merge(state, policy, [other("a", 990)], T);
-    merge(state, policy, [], T);
-    merge(state, policy, [other("a", 1_010)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010)], T);
+    mergePeers(state, policy, [slotOf("a", 990)], T);
+    mergePeers(state, policy, [], T);
+    mergePeers(state, policy, [slotOf("a", 1_010)], T);
     expect(state.tokens).toBe(50);
-    merge(state, policy, [other("a", 1_010), other("new", 7)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010), slotOf("new", 7)], T);
     expect(state.tokens).toBe(43);
-    merge(state, policy, [other("a", 1_010), other("old", 1_000_000)], T);
+    mergePeers(state, policy, [slotOf("a", 1_010), slotOf("old", 1_000_000)], T);
     expect(state.tokens).toBe(43 - 60);
   });
 
-  it("goes into debt, no deeper than five capacities, and pays it back", () => {
-    const state = drained();
-    merge(state, policy, [other("a", 0)], T);
-    merge(state, policy, [other("a", 1e9)], T);
+  it("debt is at most five capacities, and is paid back", () => {
+    const state = newEmptyBucket();
+    mergePeers(state, policy, [slotOf("a", 0)], T);
+    mergePeers(state, policy, [slotOf("a", 1e9)], T);
     expect(state.tokens).toBe(-300);
     expect(take(state, policy, 1, T).resetSeconds).toBe(301);
     expect(take(state, policy, 1, T + 300_000).admitted).toBe(false);
     expect(take(state, policy, 1, T + 301_000).admitted).toBe(true);
   });
 
-  it("lets others' takes use up refill that found this bucket full", () => {
+  it("takes elsewhere first use the refill that found this bucket full", () => {
     const state = newBucket(policy, T);
-    merge(state, policy, [other("a", 0)], T);
-    // Ten minutes of 50 a minute elsewhere, one request a minute here: together below the rate.
+    mergePeers(state, policy, [slotOf("a", 0)], T);
+    // Ten minutes of 50 a minute elsewhere and one request a minute here: together below the rate.
     for (let minute = 1; minute <= 10; minute++)
       expect(take(state, policy, 1, T + minute * 60_000).admitted).toBe(true);
-    merge(state, policy, [other("a", 500, { tokens: 55, at: T + 600_000 })], T + 600_000);
+    mergePeers(state, policy, [slotOf("a", 500, { tokens: 55, at: T + 600_000 })], T + 600_000);
     expect(state.tokens).toBeGreaterThan(50);
   });
 
-  it("believes the poorest slot, but not one from the future", () => {
+  it("tokens are capped at the lowest balance of a slot, unless its clock is ahead", () => {
     const state = newBucket(policy, T);
-    merge(state, policy, [other("future", 0, { tokens: -300, at: T + 3_600_000 })], T);
+    mergePeers(state, policy, [slotOf("future", 0, { tokens: -300, at: T + 3_600_000 })], T);
     expect(state.tokens).toBe(60);
-    merge(state, policy, [other("a", 100, { tokens: -40, at: T - 10_000 }), other("b", 5)], T);
+    mergePeers(state, policy, [slotOf("a", 100, { tokens: -40, at: T - 10_000 }), slotOf("b", 5)], T);
     expect(state.tokens).toBe(-30);
-    merge(state, policy, [other("c", 0, { tokens: -1e12 })], T);
+    mergePeers(state, policy, [slotOf("c", 0, { tokens: -1e12 })], T);
     expect(state.tokens).toBe(-300);
   });
 
-  it("forgets slots that are no longer listed", () => {
+  it("slots that are no longer listed are deleted", () => {
     const state = newBucket(policy, T);
-    merge(state, policy, [other("a", 1), other("b", 1)], T);
-    merge(state, policy, [other("b", 1)], T + 1_000);
+    mergePeers(state, policy, [slotOf("a", 1), slotOf("b", 1)], T);
+    mergePeers(state, policy, [slotOf("b", 1)], T + 1_000);
     pruneSlots(state, T + 500);
     expect([...(state.peers?.keys() ?? [])]).toEqual(["b"]);
   });
 });
 
 describe("putBack", () => {
-  it("undoes a take, refill included, and never fills above the capacity", () => {
-    const state = drained();
+  it("putBack undoes a take, refill included, and never fills above the capacity", () => {
+    const state = newEmptyBucket();
     expect(take(state, policy, 7.25, T + 10_000).admitted).toBe(true);
     putBack(state, policy, 7.25);
     expect(state).toMatchObject({ tokens: 10, consumed: 60, last: T + 10_000 });
@@ -165,7 +165,7 @@ describe("putBack", () => {
     expect(state).toMatchObject({ tokens: 60, consumed: 60 });
   });
 
-  it("leaves nothing behind but rounding, whatever the fractions", () => {
+  it("putBack leaves only rounding errors, for any fractions", () => {
     const random = prng(9);
     const [state, untouched] = [newBucket(policy, T), newBucket(policy, T)];
     for (let i = 0, now = T; i < 5_000; i++) {

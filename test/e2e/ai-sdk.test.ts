@@ -1,7 +1,7 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { APICallError, generateImage, RetryError } from "ai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { jpeg, png, sha256 } from "../sim/index.ts";
+import { jpeg, png, sha256, until } from "../sim/index.ts";
 import type { Picture } from "../sim/index.ts";
 import { ADMIN, lastBody, PRO, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
@@ -14,37 +14,37 @@ beforeAll(async () => {
 beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
-/** The Vercel AI SDK's provider as its document sets it up, pointed at Easel. */
-function model(id: string, { apiKey = ADMIN, at = "/v1" } = {}) {
-  return createOpenAICompatible({ name: "easel", apiKey, baseURL: stage.easel.url + at }).imageModel(id);
+/** The Vercel AI SDK's provider, configured as its documentation says, with Easel as its base URL. */
+function model(id: string, { apiKey = ADMIN, path = "/v1" } = {}) {
+  return createOpenAICompatible({ name: "easel", apiKey, baseURL: stage.easel.url + path }).imageModel(id);
 }
 
-const sent = () => lastBody(stage.linkai.generations());
+const sentBody = () => lastBody(stage.linkai.generations());
 const seenAs = ({ sha256, bytes, type }: Picture) => ({ sha256, bytes: bytes.length, type });
 
-/** What a call throws. */
-async function thrownBy(call: Promise<unknown>): Promise<unknown> {
+/** Return the error that a call throws; undefined if it succeeds. */
+async function errorOf(call: Promise<unknown>): Promise<unknown> {
   return call.then(
     () => undefined,
     (error: unknown) => error,
   );
 }
 
-// The one answers URLs, the other base64.
+// One model answers with URLs, the other with base64.
 describe.each([PRO, "gpt-image-2"])("generateImage with %s", (id) => {
-  it.each(["/v1", "/openai/v1"])("at %s", async (at) => {
+  it.each(["/v1", "/openai/v1"])("generateImage returns the vendor's picture through the base URL %s", async (path) => {
     const picture = png({ bytes: 60_000 });
     stage.linkai.next({ pictures: [picture] });
-    const { image, warnings, responses } = await generateImage({ model: model(id, { at }), prompt: "a cat" });
+    const { image, warnings, responses } = await generateImage({ model: model(id, { path }), prompt: "a cat" });
     expect(sha256(image.uint8Array)).toBe(picture.sha256);
     expect(image.mediaType).toBe("image/png");
     expect(warnings).toEqual([]);
     expect(responses[0]?.headers?.["easel-vendor"]).toBe("linkai");
-    expect(sent()).toEqual({ model: id, prompt: "a cat", response_format: "url" });
+    expect(sentBody()).toEqual({ model: id, prompt: "a cat", response_format: "url" });
   });
 });
 
-it("several pictures, a size, and what only providerOptions can say", async () => {
+it("generateImage sends a picture count, a size and the fields of providerOptions", async () => {
   const pictures = [png({ seed: 1 }), jpeg(2)];
   stage.linkai.next(...pictures.map((picture) => ({ pictures: [picture] })));
   const { images, warnings } = await generateImage({
@@ -58,27 +58,27 @@ it("several pictures, a size, and what only providerOptions can say", async () =
   expect(new Set(images.map(({ uint8Array }) => sha256(uint8Array)))).toEqual(
     new Set(pictures.map((picture) => picture.sha256)),
   );
-  expect(sent()).toMatchObject({ size: "2K", aspect_ratio: "1:1" });
-  // The provider's own: it drops the seed before it asks.
+  expect(sentBody()).toMatchObject({ size: "2K", aspect_ratio: "1:1" });
+  // A warning of the SDK's provider: it drops the seed before it sends the request.
   expect(warnings).toMatchObject([{ type: "unsupported", feature: "seed" }]);
 
   const ratio = { model: model(PRO), prompt: "a cat", aspectRatio: "16:9", n: 1 } as const;
   const other = await generateImage({ ...ratio, providerOptions: { easel: { aspect_ratio: "16:9", size: "4K" } } });
-  expect(sent()).toMatchObject({ size: "4K", aspect_ratio: "16:9" });
+  expect(sentBody()).toMatchObject({ size: "4K", aspect_ratio: "16:9" });
   expect(other.warnings).toMatchObject([{ type: "unsupported", feature: "aspectRatio" }]);
 });
 
-describe("pictures to change", () => {
-  const given = [png({ bytes: 9_000 }), jpeg(3)];
-  it("one and several, as bytes, base64 and data URIs", async () => {
-    const [one, two] = given as [Picture, Picture];
-    const drawn = jpeg(6);
-    stage.linkai.next({ pictures: [drawn] });
+describe("reference pictures", () => {
+  const references = [png({ bytes: 9_000 }), jpeg(3)];
+  it("generateImage sends one or several reference pictures as bytes, base64 or data URIs", async () => {
+    const [one, two] = references as [Picture, Picture];
+    const changed = jpeg(6);
+    stage.linkai.next({ pictures: [changed] });
     const base64 = two.bytes.toString("base64");
     const inputs = [one.bytes, base64, `data:image/jpeg;base64,${base64}`];
     const { image } = await generateImage({ model: model(PRO), prompt: { text: "a cat", images: inputs }, n: 1 });
-    expect(sha256(image.uint8Array)).toBe(drawn.sha256);
-    expect(sent()).toMatchObject({ prompt: "a cat", images: [one, two, two].map(seenAs) });
+    expect(sha256(image.uint8Array)).toBe(changed.sha256);
+    expect(sentBody()).toMatchObject({ prompt: "a cat", images: [one, two, two].map(seenAs) });
 
     await generateImage({
       model: model("gpt-image-2"),
@@ -87,13 +87,13 @@ describe("pictures to change", () => {
       size: "1024x1024",
       providerOptions: { easel: { quality: "low" } },
     });
-    expect(sent()).toMatchObject({ size: "1K", aspect_ratio: "1:1", quality: "low", images: [seenAs(one)] });
+    expect(sentBody()).toMatchObject({ size: "1K", aspect_ratio: "1:1", quality: "low", images: [seenAs(one)] });
   });
 
-  it("a mask is refused by name", async () => {
+  it("a mask is rejected with an error that names the field", async () => {
     const images = [png().bytes];
     const call = generateImage({ model: model("gpt-image-2"), prompt: { text: "a cat", images, mask: png().bytes } });
-    const error = await thrownBy(call);
+    const error = await errorOf(call);
     expect(error).toBeInstanceOf(APICallError);
     expect(error).toMatchObject({ statusCode: 400, isRetryable: false });
     expect((error as Error).message).toMatch(/^mask is not taken by gpt-image-2 here/);
@@ -102,9 +102,9 @@ describe("pictures to change", () => {
 });
 
 describe("errors", () => {
-  it("have our message, and moderation is asked once", async () => {
+  it("an SDK error has Easel's message, and a content rejection is not retried", async () => {
     stage.linkai.always({ status: 409, error: { message: "no" } });
-    const error = await thrownBy(generateImage({ model: model("gpt-image-2"), prompt: "a cat" }));
+    const error = await errorOf(generateImage({ model: model("gpt-image-2"), prompt: "a cat" }));
     expect(error).toBeInstanceOf(APICallError);
     expect(error).toMatchObject({ statusCode: 400, isRetryable: false, message: "linkai: no" });
     expect(stage.linkai.generations()).toHaveLength(1);
@@ -113,28 +113,34 @@ describe("errors", () => {
   it.each([
     ["a wrong key", { apiKey: "sk-wrong" }, "gpt-image-2", 401],
     ["an unknown model", {}, "dall-e-3", 404],
-  ] as const)("%s", async (_, options, id, statusCode) => {
-    const error = await thrownBy(generateImage({ model: model(id, options), prompt: "a cat" }));
+  ] as const)("an SDK error has the right status and a message for %s", async (_, options, id, statusCode) => {
+    const error = await errorOf(generateImage({ model: model(id, options), prompt: "a cat" }));
     expect(error).toBeInstanceOf(APICallError);
     expect(error).toMatchObject({ statusCode });
     expect((error as Error).message).not.toBe("");
   });
 
-  it("a vendor that is busy is asked again, and then told of", async () => {
+  it("the SDK retries a request if the vendor is busy, then reports the vendor's error", async () => {
     stage.linkai.next({ status: 503, error: {} });
     await generateImage({ model: model("gpt-image-2"), prompt: "a cat", maxRetries: 1 });
     expect(stage.linkai.generations()).toHaveLength(2);
     stage.linkai.always({ status: 503, error: { message: "busy" } });
-    const error = await thrownBy(generateImage({ model: model("gpt-image-2"), prompt: "a cat", maxRetries: 1 }));
+    const error = await errorOf(generateImage({ model: model("gpt-image-2"), prompt: "a cat", maxRetries: 1 }));
     expect(error).toBeInstanceOf(RetryError);
     expect((error as RetryError).lastError).toMatchObject({ statusCode: 502, message: "linkai: busy" });
   });
 });
 
-it("leaves when it is told to, and the picture is drawn all the same", async () => {
-  stage.linkai.next({ delayMs: 500 });
-  const abort = AbortSignal.timeout(200);
-  const error = await thrownBy(generateImage({ model: model("gpt-image-2"), prompt: "a cat", abortSignal: abort }));
+it("a client that aborts stops waiting, and the generation continues", async () => {
+  const vendor = Promise.withResolvers<void>();
+  stage.linkai.next({ after: vendor.promise });
+  const leave = new AbortController();
+  const abortSignal = leave.signal;
+  const drawn = errorOf(generateImage({ model: model("gpt-image-2"), prompt: "a cat", abortSignal }));
+  await until(() => stage.linkai.generations().length === 1);
+  leave.abort(new DOMException("The caller has waited long enough.", "TimeoutError"));
+  const error = await drawn;
+  vendor.resolve();
   expect(error).toMatchObject({ name: "TimeoutError" });
   await stage.linkai.settled();
   expect(stage.linkai.generations()).toMatchObject([{ status: 200, aborted: false }]);

@@ -19,12 +19,12 @@ beforeAll(async () => {
 beforeEach(() => atalk.reset());
 afterAll(() => Promise.all([stage.stop(), atalk.stop()]));
 
-const ask = (body: object | string) => stage.post("/images/generate", body);
+const postImages = (body: object | string) => stage.post("/images/generate", body);
 
-describe("what a client may not ask", () => {
+describe("an invalid request in atalk's dialect", () => {
   const gif = Buffer.from("GIF89a\u0001\u0000\u0001\u0000\u0000\u0000\u0000\u0000;", "latin1").toString("base64");
   const cut = png({ bytes: 9_000 }).bytes.subarray(0, 5_000).toString("base64");
-  const cases: [asked: object | string, status: number, message: RegExp | string][] = [
+  const cases: [body: object | string, status: number, message: RegExp | string][] = [
     ["{", 400, /not valid JSON/],
     ["", 400, /body is empty/],
     ["[]", 400, /The body must be an object/],
@@ -53,8 +53,8 @@ describe("what a client may not ask", () => {
     [{ ...FLUX, input_image: cut }, 400, /^input_image.*cut short/],
     [{ ...FLUX, input_image: URL, input_image_9: URL }, 400, /^input_image_9 is not a field here; there are at most 8/],
   ];
-  it.each(cases)("%j", async (asked, status, message) => {
-    const answer = await ask(asked);
+  it.each(cases)("the request body %j is rejected before a vendor is called", async (body, status, message) => {
+    const answer = await postImages(body);
     expect(answer.status).toBe(status);
     const { code, msg, ...rest } = await jsonOf<{ code: number; msg: string }>(answer);
     expect([code, rest]).toEqual([-1, {}]);
@@ -65,7 +65,7 @@ describe("what a client may not ask", () => {
   });
 });
 
-describe("what the vendor may answer", () => {
+describe("an error or unusable answer of atalk", () => {
   const moderated = "Request Moderated";
   const failures: [how: AtalkBehaviour, status: number, message: RegExp, retry?: boolean][] = [
     [{ error: { message: errors.key.msg } }, 500, /^atalk refused the gateway's own key: API key is invalid/],
@@ -84,9 +84,9 @@ describe("what the vendor may answer", () => {
     [{ cdn: { status: 404 } }, 500, /^The picture that atalk points at could not be fetched/],
     [{ pictures: [disguised("svg")] }, 500, /^atalk/],
   ];
-  it.each(failures)("%j", async (how, status, message, retry = false) => {
+  it.each(failures)("the vendor's answer %j becomes an atalk error", async (how, status, message, retry = false) => {
     atalk.next(how);
-    const answer = await ask(FLUX);
+    const answer = await postImages(FLUX);
     expect(answer.status).toBe(status);
     expect(await answer.json()).toEqual({ code: -1, msg: expect.stringMatching(message) as string });
     expect(answer.headers.get("x-should-retry")).toBe(retry ? null : "false");
@@ -95,9 +95,9 @@ describe("what the vendor may answer", () => {
     expect(atalk.generations()).toHaveLength(1);
   });
 
-  it("an error with the operator's key in it is told without", async () => {
+  it("the operator's key is redacted from a vendor's error message", async () => {
     atalk.next({ echoKey: true });
-    const text = await (await ask(FLUX)).text();
+    const text = await (await postImages(FLUX)).text();
     expect(text).toContain("Image generation failed");
     expect(text).not.toContain(KEY);
   });

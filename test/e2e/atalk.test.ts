@@ -40,20 +40,20 @@ interface Answer {
   usage: { cost?: number; images_generated: number; images_failed: number };
 }
 
-const ask = (body: object | string, headers?: Record<string, string>) => stage.post(PATH, body, headers);
-const sent = () => lastBody(atalk.generations());
+const postImages = (body: object | string, headers?: Record<string, string>) => stage.post(PATH, body, headers);
+const sentBody = () => lastBody(atalk.generations());
 const base64 = ({ bytes }: Picture) => bytes.toString("base64");
 const seenAs = ({ sha256, bytes, type }: Picture) => ({ sha256, bytes: bytes.length, type });
 
-describe("the document's requests", () => {
+describe("the example requests of atalk's document", () => {
   const usage = { images_generated: 1, images_failed: 0 };
-  it.each(Object.entries(requests))("%s, drawn by atalk itself", async (_, body) => {
+  it.each(Object.entries(requests))("atalk gets %s unchanged and its answer is as documented", async (_, body) => {
     const picture = png({ bytes: 9_000, seed: 7 });
     atalk.next({ pictures: [picture] });
-    const answer = await ask(body);
+    const answer = await postImages(body);
     expect(answer.status).toBe(200);
     expect(warningsOf(answer)).toEqual([]);
-    expect(sent()).toEqual(body);
+    expect(sentBody()).toEqual(body);
     const id = answer.headers.get("easel-generation") ?? "";
     const image = `${stage.easel.url}/images/${id}/0`;
     expect(await answer.json()).toEqual({
@@ -68,7 +68,7 @@ describe("the document's requests", () => {
     expect(JSON.stringify(atalk.downloads().map(({ headers }) => headers))).not.toContain(KEY);
   });
 
-  it.each(Object.entries(requests))("%s, drawn by the sandbox", async (_, body) => {
+  it.each(Object.entries(requests))("the request %s is answered in the same form by the sandbox", async (_, body) => {
     const bare = await startStage({ vendors: [], vars: { SANDBOX: "fallback" } });
     try {
       const answer = await bare.post(PATH, body);
@@ -84,11 +84,11 @@ describe("the document's requests", () => {
   });
 });
 
-describe("pictures", () => {
-  it.each([jpeg(4), png({ bytes: 700_000, seed: 5 }), webp()])("Gemini's come in base64: $type", async (picture) => {
+describe("pictures in answers", () => {
+  it.each([jpeg(4), png({ bytes: 700_000, seed: 5 }), webp()])("Gemini answers in base64: $type", async (picture) => {
     atalk.next({ pictures: [picture] });
-    const answer = await ask({ ...GEMINI, aspect_ratio: "9:16" });
-    expect(sent()).toEqual({ ...GEMINI, aspect_ratio: "9:16" });
+    const answer = await postImages({ ...GEMINI, aspect_ratio: "9:16" });
+    expect(sentBody()).toEqual({ ...GEMINI, aspect_ratio: "9:16" });
     expect(await answer.json()).toEqual({
       code: 0,
       data: [{ type: "base64", image: base64(picture), mimeType: picture.type, revised_prompt: null }],
@@ -100,18 +100,18 @@ describe("pictures", () => {
     expect(await stage.stored(`pictures/${id}/0`)).toBe(picture.sha256);
   });
 
-  it("several are all kept, in order", async () => {
+  it("all pictures of an answer are stored and returned in order", async () => {
     const pictures = [jpeg(1), jpeg(2), png()];
     atalk.next({ pictures });
-    const { data } = await jsonOf<Answer>(ask(FLUX));
+    const { data } = await jsonOf<Answer>(postImages(FLUX));
     const hashes = await Promise.all(data.map(({ image }) => hashOf(stage.easel.fetch(image))));
     expect(hashes).toEqual(pictures.map(({ sha256 }) => sha256));
   });
 
-  it("another vendor's model comes as its family does, in a ratio that it has; credits are no yuan", async () => {
+  it("a model of another vendor is answered in the form of its model family, without a cost in yuan", async () => {
     const picture = webp();
     stage.listenhub.next({ pictures: [picture] });
-    const answer = await ask({ model: PRO, prompt: "a cat", aspect_ratio: "4:3", safety_tolerance: 3 });
+    const answer = await postImages({ model: PRO, prompt: "a cat", aspect_ratio: "4:3", safety_tolerance: 3 });
     expect(await answer.json()).toEqual({
       code: 0,
       data: [{ type: "base64", image: base64(picture), mimeType: picture.type, revised_prompt: null }],
@@ -124,8 +124,8 @@ describe("pictures", () => {
   });
 });
 
-describe("what is sent", () => {
-  it.each<[asked: object, expected: object, warnings?: unknown[]]>([
+describe("the request that atalk receives", () => {
+  it.each<[body: object, expected: object, warnings?: unknown[]]>([
     [FLUX, { ...FLUX, aspect_ratio: "1:1" }],
     [
       { ...FLUX, width: 1280, height: 720, aspect_ratio: "1:1" },
@@ -168,14 +168,14 @@ describe("what is sent", () => {
       { ...FLUX, aspect_ratio: "1:1" },
       ["n is not a field here and was ignored"],
     ],
-  ])("%j", async (asked, expected, warnings = []) => {
-    const answer = await ask(asked);
+  ])("the body %j reaches atalk as documented", async (body, expected, warnings = []) => {
+    const answer = await postImages(body);
     expect(await jsonOf<Answer>(answer)).toMatchObject({ code: 0 });
-    expect(sent()).toEqual(expected);
+    expect(sentBody()).toEqual(expected);
     expect(warningsOf(answer)).toEqual(warnings);
   });
 
-  it("eight references, by URL, as raw base64 and as data URI", async () => {
+  it("eight reference pictures are sent, given as URLs, raw base64 or data URIs", async () => {
     const [first, second, third] = [png({ bytes: 30_000, seed: 4 }), jpeg(), webp()];
     const url = (n: number) => `https://example.com/ref${n}.jpg`;
     const body = {
@@ -189,10 +189,10 @@ describe("what is sent", () => {
       input_image_7: url(7),
       input_image_8: url(8),
     };
-    const answer = await ask(body);
+    const answer = await postImages(body);
     expect(answer.status).toBe(200);
     await answer.arrayBuffer();
-    expect(sent()).toEqual({
+    expect(sentBody()).toEqual({
       ...body,
       aspect_ratio: "1:1",
       input_image: seenAs(first),
@@ -201,18 +201,20 @@ describe("what is sent", () => {
     });
   });
 
-  it("references that leave fields out move up", async () => {
-    await (await ask({ ...GEMINI, input_image_3: base64(webp()), input_image_7: "http://example.com/7.png" })).text();
-    expect(sent()).toMatchObject({ input_image: seenAs(webp()), input_image_2: "http://example.com/7.png" });
-    expect(sent()).not.toHaveProperty("input_image_3");
+  it("reference pictures are renumbered if fields between them are missing", async () => {
+    await (
+      await postImages({ ...GEMINI, input_image_3: base64(webp()), input_image_7: "http://example.com/7.png" })
+    ).text();
+    expect(sentBody()).toMatchObject({ input_image: seenAs(webp()), input_image_2: "http://example.com/7.png" });
+    expect(sentBody()).not.toHaveProperty("input_image_3");
   });
 
-  it("a reference of 20 MB, and none of a byte more", async () => {
-    const most = png({ bytes: 20_000_000 });
-    expect((await jsonOf<Answer>(ask({ ...FLUX, input_image_2: base64(most) }))).code).toBe(0);
-    expect(sent()).toMatchObject({ input_image: seenAs(most) });
+  it("a reference picture may have 20 MB and not one byte more", async () => {
+    const largest = png({ bytes: 20_000_000 });
+    expect((await jsonOf<Answer>(postImages({ ...FLUX, input_image_2: base64(largest) }))).code).toBe(0);
+    expect(sentBody()).toMatchObject({ input_image: seenAs(largest) });
     atalk.reset();
-    const answer = await ask({ ...FLUX, input_image_2: base64(png({ bytes: 20_000_001 })) });
+    const answer = await postImages({ ...FLUX, input_image_2: base64(png({ bytes: 20_000_001 })) });
     expect(answer.status).toBe(400);
     expect(await answer.json()).toEqual({ code: -1, msg: expect.stringMatching(/^input_image_2 .*20 MB/) as string });
     expect(atalk.seen).toEqual([]);
@@ -220,21 +222,21 @@ describe("what is sent", () => {
   });
 });
 
-describe("keys", () => {
-  it.each([ADMIN, `Bearer ${ADMIN}`])("takes a client's key as %s", async (authorization) => {
-    const answer = await ask(FLUX, { authorization });
+describe("API keys in atalk's dialect", () => {
+  it.each([ADMIN, `Bearer ${ADMIN}`])("a client's key is accepted as %s", async (authorization) => {
+    const answer = await postImages(FLUX, { authorization });
     expect(await jsonOf<Answer>(answer)).toMatchObject({ code: 0 });
     expect(atalk.generations()[0]?.headers["authorization"]).toBe(`Bearer ${KEY}`);
   });
 
-  it.each(["", "Bearer", "wrong", "Bearer wrong"])("refuses %j in the document's words", async (authorization) => {
-    const answer = await ask(FLUX, { authorization });
+  it.each(["", "Bearer", "wrong", "Bearer wrong"])("the key %j gets the 401 of the document", async (authorization) => {
+    const answer = await postImages(FLUX, { authorization });
     expect(answer.status).toBe(401);
     expect(await answer.json()).toEqual(errors.key);
     expect(atalk.seen).toEqual([]);
   });
 
-  it("the operator's key goes out bare where the vendor is said to want it so", async () => {
+  it("the operator's key is sent without Bearer if ATALK_AUTH is bare", async () => {
     const bare = await startStage({
       vendors: [],
       vars: { ATALK_API_KEY: KEY, ATALK_BASE_URL: atalk.origin, ATALK_AUTH: "bare" },

@@ -8,8 +8,8 @@ beforeAll(async () => {
 });
 afterAll(() => stage.stop());
 
-const SAID = "The API key is missing or not valid; it goes in a header, as in: Authorization: Bearer KEY.";
-const own = { error: { code: "unauthorized", message: SAID } };
+const MESSAGE = "The API key is missing or not valid; it goes in a header, as in: Authorization: Bearer KEY.";
+const easelError = { error: { code: "unauthorized", message: MESSAGE } };
 const WRONG: [string, string | undefined][] = [
   ["missing", undefined],
   ["empty", ""],
@@ -25,28 +25,28 @@ const WRONG: [string, string | undefined][] = [
 ];
 
 const DIALECTS: [path: string, body: unknown][] = [
-  ["/v1/images/generation", { code: 21007, message: SAID, request_id: expect.any(String) as string }],
-  ["/linkai/v1/images/generations", { error: { message: SAID, type: "authentication_error" } }],
+  ["/v1/images/generation", { code: 21007, message: MESSAGE, request_id: expect.any(String) as string }],
+  ["/linkai/v1/images/generations", { error: { message: MESSAGE, type: "authentication_error" } }],
   [
     "/v1/images/generations",
-    { error: { message: SAID, type: "invalid_request_error", param: null, code: "invalid_api_key" } },
+    { error: { message: MESSAGE, type: "invalid_request_error", param: null, code: "invalid_api_key" } },
   ],
-  ["/v1/generations", own],
+  ["/v1/generations", easelError],
 ];
 
 describe.each(DIALECTS)("POST %s", (path, expected) => {
-  it("refuses every wrong key with one and the same answer, before anything is done", async () => {
+  it("every invalid key gets the same answer before anything else happens [fault 53]", async () => {
     const answers: unknown[] = [];
     for (const [, authorization] of WRONG) {
       const headers = authorization === undefined ? {} : { authorization };
       const answer = await stage.easel.fetch(path, { method: "POST", headers, body: "{}" });
       expect(answer.status).toBe(401);
-      const named = Object.fromEntries(answer.headers);
-      for (const name of ["x-request-id", "easel-generation", "date"]) delete named[name];
+      const visibleHeaders = Object.fromEntries(answer.headers);
+      for (const name of ["x-request-id", "easel-generation", "date"]) delete visibleHeaders[name];
       const body = (await answer.json()) as { request_id?: string };
       expect(body).toEqual(expected);
       delete body.request_id;
-      answers.push([named, body]);
+      answers.push([visibleHeaders, body]);
     }
     for (const answer of answers) expect(answer).toEqual(answers[0]);
     expect(stage.listenhub.seen.length + stage.linkai.seen.length).toBe(0);
@@ -54,7 +54,7 @@ describe.each(DIALECTS)("POST %s", (path, expected) => {
   });
 
   it.each([`Bearer ${ADMIN}`, `bearer ${ADMIN}`, `Bearer   ${ADMIN}`, ADMIN])(
-    "takes the key as %s",
+    "the admin token is accepted as %s",
     async (authorization) => {
       const answer = await stage.easel.fetch(path, { method: "POST", headers: { authorization }, body: "{}" });
       await answer.arrayBuffer();
@@ -64,17 +64,17 @@ describe.each(DIALECTS)("POST %s", (path, expected) => {
 });
 
 it.each(["/v1/generations", "/v1/generations/x", "/v1/models", "/v1/models/x"])(
-  "GET %s refuses wrong keys alike",
+  "GET %s gives every invalid key the same answer",
   async (path) => {
     for (const [, authorization] of WRONG) {
       const answer = await stage.easel.fetch(path, { headers: authorization === undefined ? {} : { authorization } });
       expect(answer.status).toBe(401);
-      expect(await answer.json()).toEqual(own);
+      expect(await answer.json()).toEqual(easelError);
     }
   },
 );
 
-it("a long ADMIN_TOKEN is as good as a short one", async () => {
+it("a long ADMIN_TOKEN is compared to its last character", async () => {
   const token = `${"long ".repeat(60)}\u00fc`.replaceAll(" ", "-").replace("\u00fc", "end");
   const long = await startStage({ vars: { ADMIN_TOKEN: token } });
   try {
@@ -87,7 +87,7 @@ it("a long ADMIN_TOKEN is as good as a short one", async () => {
   }
 });
 
-it("without ADMIN_TOKEN nobody gets in, and the answer and the log say what to do", async () => {
+it("every request is rejected if ADMIN_TOKEN is missing, and the answer and the log say so", async () => {
   for (const token of ["", "  "]) {
     const bare = await startStage({ vars: { ADMIN_TOKEN: token } });
     try {
@@ -103,7 +103,7 @@ it("without ADMIN_TOKEN nobody gets in, and the answer and the log say what to d
   }
 });
 
-it("config that cannot be read are an error in the dialect's words, and the log says which", async () => {
+it("an invalid var is an internal error in the form of the dialect, and the log names the var", async () => {
   const broken = await startStage({ vars: { LIMITS: '{"nothing":1}' } });
   try {
     const answer = await broken.post("/v1/images/generations", { prompt: "a cat" });

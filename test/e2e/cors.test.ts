@@ -3,12 +3,12 @@ import { ADMIN, jsonOf, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 let stage: Stage;
-let page: string;
-let secret: string;
+let publishableKey: string;
+let secretKey: string;
 beforeAll(async () => {
   stage = await startStage();
-  page = await make({ ...PAGE, perMinute: 1_000 });
-  secret = await make({});
+  publishableKey = await makeKey({ ...PAGE, perMinute: 1_000 });
+  secretKey = await makeKey({});
 });
 beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
@@ -17,21 +17,21 @@ const SITE = "https://example.com";
 const PAGE = { kind: "publishable", origins: [SITE, "https://*.example.org"], models: ["gpt-image-2"], size: "1K" };
 const CAT = { model: "gpt-image-2", prompt: "a cat", size: "1K" };
 
-async function make(terms: object): Promise<string> {
+async function makeKey(terms: object): Promise<string> {
   return (await jsonOf<{ key: string }>(stage.post("/v1/keys", terms))).key;
 }
 
-/** What a browser goes by. */
+/** The CORS headers that a browser obeys, without `access-control-`. */
 const CORS = ["allow-origin", "allow-methods", "allow-headers", "allow-credentials", "max-age", "expose-headers"];
 function corsOf({ headers }: Response): Record<string, string> {
-  const said = CORS.map((name) => [name, headers.get(`access-control-${name}`)] as const);
-  return Object.fromEntries(said.filter(([, value]) => value !== null)) as Record<string, string>;
+  const values = CORS.map((name) => [name, headers.get(`access-control-${name}`)] as const);
+  return Object.fromEntries(values.filter(([, value]) => value !== null)) as Record<string, string>;
 }
-function post(path: string, key: string, origin: string | undefined, body: unknown = CAT): Promise<Response> {
+function postAs(path: string, key: string, origin: string | undefined, body: unknown = CAT): Promise<Response> {
   return stage.post(path, body, { authorization: `Bearer ${key}`, ...(origin !== undefined && { origin }) });
 }
 
-const DRAWING = [
+const GENERATION_PATHS = [
   "/v1/images/generation",
   "/openapi/v1/images/generation",
   "/listenhub/v1/images/generation",
@@ -44,7 +44,7 @@ const DRAWING = [
   "/v1/generations",
   "/easel/v1/generations",
 ];
-const READING = [
+const READ_PATHS = [
   "/v1/generations/abc",
   "/v1/models",
   "/v1/models/gpt-image-2",
@@ -52,8 +52,8 @@ const READING = [
   "/xty/v1/models/a/b",
 ];
 
-describe("a browser's first question", () => {
-  const ask = (path: string, origin: string | undefined, method: string) =>
+describe("a CORS preflight request", () => {
+  const preflight = (path: string, origin: string | undefined, method: string) =>
     stage.easel.fetch(path, {
       method: "OPTIONS",
       headers: {
@@ -64,11 +64,11 @@ describe("a browser's first question", () => {
     });
 
   it.each([
-    ...DRAWING.map((path) => [path, "POST", "POST"] as const),
-    ...READING.map((path) => [path, "GET", "GET, HEAD"] as const),
-  ])("%s: answered for a day, to the page that asks", async (path, method, methods) => {
+    ...GENERATION_PATHS.map((path) => [path, "POST", "POST"] as const),
+    ...READ_PATHS.map((path) => [path, "GET", "GET, HEAD"] as const),
+  ])("a preflight request for %s allows the page's origin for a day", async (path, method, methods) => {
     for (const origin of [SITE, "http://localhost:3000"]) {
-      const answer = await ask(path, origin, method);
+      const answer = await preflight(path, origin, method);
       expect([answer.status, await answer.text()]).toEqual([204, ""]);
       expect(corsOf(answer)).toEqual({
         "allow-origin": origin,
@@ -81,28 +81,28 @@ describe("a browser's first question", () => {
   });
 
   it.each(["null", "https://EXAMPLE.com", "https://example.com/", "https://a, https://b", "file://", "*"])(
-    "not to %s",
+    "a preflight request from the origin %s is rejected",
     async (origin) => {
-      const answer = await ask("/v1/generations", origin, "POST");
+      const answer = await preflight("/v1/generations", origin, "POST");
       expect([answer.status, corsOf(answer)]).toEqual([403, {}]);
       expect(await answer.json()).toMatchObject({ error: { code: "forbidden", field: "origin" } });
     },
   );
 
-  it("to no page where keys are made", async () => {
+  it("a preflight request for key management or health is not answered with CORS headers", async () => {
     for (const path of ["/v1/keys", "/v1/keys/abc", "/healthz"])
-      expect(corsOf(await ask(path, SITE, "POST"))).toEqual({});
+      expect(corsOf(await preflight(path, SITE, "POST"))).toEqual({});
   });
 
-  it("what is no such question is answered as ever", async () => {
+  it("an OPTIONS request that is no preflight is answered without CORS headers", async () => {
     const answer = await stage.easel.fetch("/v1/images/generations", { method: "OPTIONS", headers: { origin: SITE } });
     expect([answer.status, answer.headers.get("allow"), corsOf(answer)]).toEqual([204, "POST, OPTIONS", {}]);
   });
 });
 
-describe("the answer to a page of a publishable key", () => {
-  it.each([SITE, "https://www.example.org"])("%s may read it, and its headers", async (origin) => {
-    const answer = await post("/v1/generations", page, origin);
+describe("an answer to a page with a publishable key", () => {
+  it.each([SITE, "https://www.example.org"])("a page on %s can read the answer and its headers", async (origin) => {
+    const answer = await postAs("/v1/generations", publishableKey, origin);
     expect(answer.status).toBe(200);
     expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
     expect(answer.headers.get("access-control-allow-credentials")).toBe(null);
@@ -115,7 +115,7 @@ describe("the answer to a page of a publishable key", () => {
     expect(exposed).toEqual(expect.arrayContaining([...names, "x-request-id"]));
     const { id } = await jsonOf<{ id: string }>(answer);
 
-    const headers = { authorization: `Bearer ${page}`, origin };
+    const headers = { authorization: `Bearer ${publishableKey}`, origin };
     for (const path of [`/v1/generations/${id}`, "/v1/models", "/v1/models/gpt-image-2", "/openai/v1/models"]) {
       const read = await stage.get(path, headers);
       expect([read.status, read.headers.get("access-control-allow-origin")]).toEqual([200, origin]);
@@ -125,22 +125,22 @@ describe("the answer to a page of a publishable key", () => {
     }
   });
 
-  it("errors too, with when to come again", async () => {
-    const seldom = await make({ ...PAGE, perMinute: 1 });
-    const wrong = await post("/v1/images/generations", seldom, SITE, {});
+  it("a page can read errors, and the headers that say when to retry", async () => {
+    const oncePerMinute = await makeKey({ ...PAGE, perMinute: 1 });
+    const wrong = await postAs("/v1/images/generations", oncePerMinute, SITE, {});
     expect([wrong.status, wrong.headers.get("access-control-allow-origin")]).toEqual([400, SITE]);
-    const limited = await post("/v1/images/generations", seldom, SITE);
+    const limited = await postAs("/v1/images/generations", oncePerMinute, SITE);
     expect([limited.status, limited.headers.get("access-control-allow-origin")]).toEqual([429, SITE]);
     const exposed = limited.headers.get("access-control-expose-headers")?.split(", ");
     expect(exposed).toEqual(expect.arrayContaining(["ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]));
-    const forbidden = await post("/v1/generations", page, SITE, { ...CAT, size: "4K" });
+    const forbidden = await postAs("/v1/generations", publishableKey, SITE, { ...CAT, size: "4K" });
     expect([forbidden.status, forbidden.headers.get("access-control-allow-origin")]).toEqual([403, SITE]);
   });
 
-  it.each(["text/event-stream", "image/*"])("as %s", async (accept) => {
+  it.each(["text/event-stream", "image/*"])("a page can read an answer of type %s", async (accept) => {
     const body = { ...CAT, ...(accept.startsWith("text") && { stream: true }) };
     const path = accept.startsWith("text") ? "/v1/images/generations" : "/v1/generations";
-    const headers = { authorization: `Bearer ${page}`, origin: SITE, accept };
+    const headers = { authorization: `Bearer ${publishableKey}`, origin: SITE, accept };
     const answer = await stage.post(path, body, headers);
     expect([answer.status, answer.headers.get("access-control-allow-origin")]).toEqual([200, SITE]);
     expect(answer.headers.get("content-type")).toMatch(accept.replace("*", ""));
@@ -148,8 +148,8 @@ describe("the answer to a page of a publishable key", () => {
   });
 });
 
-describe("54. a publishable key elsewhere", () => {
-  const elsewhere = [
+describe("a publishable key from another origin [fault 54]", () => {
+  const otherOrigins = [
     undefined,
     "null",
     "",
@@ -167,34 +167,37 @@ describe("54. a publishable key elsewhere", () => {
     "https://*.example.org",
     `${SITE}, https://evil.net`,
   ];
-  it.each(DRAWING)("POST %s: one refusal in its words, which no page may read", async (path) => {
+  it.each(GENERATION_PATHS)("POST %s rejects every other origin with one answer [fault 54]", async (path) => {
     const allowed = path.includes("linkai") ? 402 : path.includes("nebula") || path.endsWith("generation") ? 401 : 403;
     const answers = await Promise.all(
-      elsewhere.map(async (origin) => {
-        const answer = await post(path, page, origin);
+      otherOrigins.map(async (origin) => {
+        const answer = await postAs(path, publishableKey, origin);
         const requestId = answer.headers.get("x-request-id") ?? "";
         return [answer.status, corsOf(answer), (await answer.text()).replace(requestId, "")];
       }),
     );
     expect(answers[0]).toEqual([allowed, {}, expect.stringContaining("its own origins only") as string]);
-    answers.forEach((answer, index) => expect(answer, String(elsewhere[index])).toEqual(answers[0]));
+    answers.forEach((answer, index) => expect(answer, String(otherOrigins[index])).toEqual(answers[0]));
     expect(stage.listenhub.seen.length + stage.linkai.seen.length).toBe(0);
   });
 
-  it.each(["/v1/generations", "/v1/generations/abc", "/v1/models"])("GET %s", async (path) => {
-    for (const origin of elsewhere) {
-      const headers = { authorization: `Bearer ${page}`, ...(origin !== undefined && { origin }) };
-      const answer = await stage.get(path, headers);
-      expect([answer.status, corsOf(answer)], String(origin)).toEqual([403, {}]);
-    }
-  });
+  it.each(["/v1/generations", "/v1/generations/abc", "/v1/models"])(
+    "GET %s rejects every other origin [fault 54]",
+    async (path) => {
+      for (const origin of otherOrigins) {
+        const headers = { authorization: `Bearer ${publishableKey}`, ...(origin !== undefined && { origin }) };
+        const answer = await stage.get(path, headers);
+        expect([answer.status, corsOf(answer)], String(origin)).toEqual([403, {}]);
+      }
+    },
+  );
 });
 
-it("no page reads what a secret key, the operator's or no key at all is answered", async () => {
-  for (const key of [secret, ADMIN, "pk_0", page.replace(/.$/, "x")]) {
+it("no page can read the answer to a secret key, the admin token or an invalid key", async () => {
+  for (const key of [secretKey, ADMIN, "pk_0", publishableKey.replace(/.$/, "x")]) {
     for (const origin of [SITE, "null"]) {
-      const answer = await post("/v1/generations", key, origin);
-      expect(answer.status).toBe([secret, ADMIN].includes(key) ? 200 : 401);
+      const answer = await postAs("/v1/generations", key, origin);
+      expect(answer.status).toBe([secretKey, ADMIN].includes(key) ? 200 : 401);
       expect(corsOf(answer)).toEqual({});
       await answer.arrayBuffer();
       expect(corsOf(await stage.get("/v1/models", { authorization: `Bearer ${key}`, origin }))).toEqual({});

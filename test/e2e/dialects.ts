@@ -1,13 +1,13 @@
 import { sha256 } from "../sim/index.ts";
 import { hashOf, jsonOf, PRO, type Stage } from "./stage.ts";
 
-/** How a client of each dialect asks for a picture, and where it finds the pictures of an answer. */
+/** A dialect from the client's side: how to request a picture, and where an answer has its pictures. */
 export interface DialectUse {
   path: string;
   headers?: Record<string, string>;
-  /** A body; with references: one inline (as base64 of a PNG), one behind a URL. */
+  /** Return a request body; with references, one is inline (a PNG in base64) and one is a URL. */
   ask(model: string | undefined, references?: { base64: string; url: string }): object;
-  /** SHA-256 of each picture in an answer, fetched where it is behind a URL. */
+  /** Return the SHA-256 of each picture in an answer; a picture given as a URL is fetched. */
   pictures(answer: Response, stage: Stage): Promise<string[]>;
 }
 
@@ -17,25 +17,26 @@ interface Item {
 }
 
 const dataUri = (base64: string) => `data:image/png;base64,${base64}`;
-const decoded = (base64: string) => sha256(Buffer.from(base64, "base64"));
-const fetched = (stage: Stage, url: string) => hashOf(stage.easel.fetch(url));
-const found = (stage: Stage, items: readonly Item[]) =>
+const hashOfBase64 = (base64: string) => sha256(Buffer.from(base64, "base64"));
+const hashOfUrl = (stage: Stage, url: string) => hashOf(stage.easel.fetch(url));
+const hashesOf = (stage: Stage, items: readonly Item[]) =>
   Promise.all(
-    items.map(async ({ url, b64_json }) => (b64_json ? decoded(b64_json) : fetched(stage, url ?? "no picture"))),
+    items.map(async ({ url, b64_json }) => (b64_json ? hashOfBase64(b64_json) : hashOfUrl(stage, url ?? "no picture"))),
   );
 
-const images =
-  (path: string, more: object = {}): DialectUse["ask"] =>
+const bodyWith =
+  (field: string, more: object = {}): DialectUse["ask"] =>
   (model = PRO, references) => ({
     model,
     prompt: "a cat",
     ...more,
-    ...(references && { [path]: [dataUri(references.base64), references.url] }),
+    ...(references && { [field]: [dataUri(references.base64), references.url] }),
   });
 
-const openai = async (answer: Response, stage: Stage) => found(stage, (await jsonOf<{ data: Item[] }>(answer)).data);
-const nebula = async (answer: Response, stage: Stage) =>
-  found(stage, (await jsonOf<{ data: { data: Item[] } }>(answer)).data.data);
+const openaiPictures = async (answer: Response, stage: Stage) =>
+  hashesOf(stage, (await jsonOf<{ data: Item[] }>(answer)).data);
+const nebulaPictures = async (answer: Response, stage: Stage) =>
+  hashesOf(stage, (await jsonOf<{ data: { data: Item[] } }>(answer)).data.data);
 
 export const DIALECTS: Record<string, DialectUse> = {
   listenhub: {
@@ -58,7 +59,7 @@ export const DIALECTS: Record<string, DialectUse> = {
       }
       const { candidates } = await jsonOf<{ candidates: { content: { parts: Part[] } }[] }>(answer);
       const parts = candidates.flatMap(({ content }) => content.parts);
-      return parts.flatMap((part) => (part.inlineData && !part.thought ? decoded(part.inlineData.data) : []));
+      return parts.flatMap((part) => (part.inlineData && !part.thought ? hashOfBase64(part.inlineData.data) : []));
     },
   },
   xty: {
@@ -83,7 +84,7 @@ export const DIALECTS: Record<string, DialectUse> = {
       const urls = choices.map(
         ({ message }) => /!\[[^\]]*\]\((http[^)]+)\)/.exec(message.content)?.[1] ?? "no picture",
       );
-      return Promise.all(urls.map((url) => fetched(stage, url)));
+      return Promise.all(urls.map((url) => hashOfUrl(stage, url)));
     },
   },
   atalk: {
@@ -96,11 +97,11 @@ export const DIALECTS: Record<string, DialectUse> = {
     pictures: async (answer, stage) => {
       const { data } = await jsonOf<{ data: { type: "url" | "base64"; image: string }[] }>(answer);
       return Promise.all(
-        data.map(async ({ type, image }) => (type === "url" ? fetched(stage, image) : decoded(image))),
+        data.map(async ({ type, image }) => (type === "url" ? hashOfUrl(stage, image) : hashOfBase64(image))),
       );
     },
   },
-  linkai: { path: "/linkai/v1/images/generations", ask: images("images"), pictures: openai },
+  linkai: { path: "/linkai/v1/images/generations", ask: bodyWith("images"), pictures: openaiPictures },
   nebula: {
     path: "/nebula/v1/images/generations",
     ask: (model = PRO, references) =>
@@ -116,17 +117,17 @@ export const DIALECTS: Record<string, DialectUse> = {
             ],
           }
         : { model, prompt: "a cat" },
-    pictures: nebula,
+    pictures: nebulaPictures,
   },
   "openai as base64": {
     path: "/v1/images/generations",
-    ask: images("images", { response_format: "b64_json" }),
-    pictures: openai,
+    ask: bodyWith("images", { response_format: "b64_json" }),
+    pictures: openaiPictures,
   },
   "openai as URL": {
     path: "/openai/v1/images/generations",
-    ask: images("images", { response_format: "url" }),
-    pictures: openai,
+    ask: bodyWith("images", { response_format: "url" }),
+    pictures: openaiPictures,
   },
   "easel as JSON": {
     path: "/v1/generations",
@@ -135,12 +136,12 @@ export const DIALECTS: Record<string, DialectUse> = {
       prompt: "a cat",
       ...(references && { references: [{ data: references.base64 }, { url: references.url }] }),
     }),
-    pictures: async (answer, stage) => found(stage, (await jsonOf<{ images: Item[] }>(answer)).images),
+    pictures: async (answer, stage) => hashesOf(stage, (await jsonOf<{ images: Item[] }>(answer)).images),
   },
   "easel as picture": {
     path: "/easel/v1/generations",
     headers: { accept: "image/*" },
-    ask: images("references"),
+    ask: bodyWith("references"),
     pictures: async (answer) => [await hashOf(answer)],
   },
 };

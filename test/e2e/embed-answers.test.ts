@@ -1,4 +1,5 @@
-// What <easel-image> makes of its answers, in a real Chromium: Easel serves the script, the answers are the tests' own.
+// Responses and their states in <easel-image>, in a real Chromium: Easel serves the script, the tests script the
+// responses.
 import { describe, expect, it } from "vitest";
 import { ASKS, scripted, SOON } from "../web/scripted.ts";
 import type { Answers, Refusal } from "../web/scripted.ts";
@@ -7,10 +8,10 @@ import type { PageOptions } from "../web/stand.ts";
 const t = scripted();
 const { s, open, states, settle, run, src } = t;
 
-describe("limited", () => {
+describe("the state limited of <easel-image>", () => {
   const limited = (retryAfter?: string): Refusal => ({ status: 429, ...(retryAfter !== undefined && { retryAfter }) });
   const NOW = Date.parse("2026-11-20T12:00:00Z");
-  /** The page's clock stands still unless it is told to run. */
+  /** The page's clock advances only when a test runs it. */
   const clock: PageOptions = {
     before: async (page) => {
       await page.clock.install({ time: NOW - 1000 });
@@ -26,10 +27,10 @@ describe("limited", () => {
     [limited("-3"), 1],
     [{ status: 503, retryAfter: "3" }, 3],
     [{ status: 409, retryAfter: "2" }, 2],
-  ])("%j: asks again by itself, not before %i s and not long after", async (answer, seconds) => {
+  ])("after %j the element retries automatically, not before %i s and not long after", async (answer, seconds) => {
     await open429(answer, "good");
-    await t.v.becomes("#a", "limited");
-    expect((await t.v.told("a")).at(-1)).toMatchObject({
+    await t.v.waitForState("#a", "limited");
+    expect((await t.v.reportedStates("a")).at(-1)).toMatchObject({
       state: "limited",
       status: answer.status,
       retryAfter: seconds,
@@ -40,19 +41,19 @@ describe("limited", () => {
     await t.v.page.clock.runFor(seconds * 1000 - 50);
     expect(await states("a")).toEqual(["loading", "limited"]);
     await t.v.page.clock.runFor(seconds * 250 + 100);
-    await t.v.becomes("#a", "ready");
+    await t.v.waitForState("#a", "ready");
     expect(t.seen).toHaveLength(2);
   });
-  it("takes a date", async () => {
+  it("a Retry-After with a date is accepted", async () => {
     await open429(limited(new Date(NOW + 30_000).toUTCString()), "good");
-    await t.v.becomes("#a", "limited");
-    expect((await t.v.told("a")).at(-1)?.retryAfter).toBe(30);
+    await t.v.waitForState("#a", "limited");
+    expect((await t.v.reportedStates("a")).at(-1)?.retryAfter).toBe(30);
   });
-  it("gives up after five times, and leaves it to the visitor", async () => {
+  it("the element stops after five automatic retries and shows a button", async () => {
     await open429(limited("1"));
     for (let n = 1; n <= 5; n++) {
       await expect.poll(() => t.seen.length, SOON).toBe(n);
-      await t.v.becomes("#a", "limited");
+      await t.v.waitForState("#a", "limited");
       await expect.poll(async () => (await states("a")).at(-1), SOON).toBe("limited");
       expect(await t.v.page.getByRole("button").count()).toBe(0);
       await t.v.page.clock.runFor(1300);
@@ -63,22 +64,22 @@ describe("limited", () => {
     await t.v.page.getByRole("button", { name: "Try again" }).click();
     await expect.poll(() => t.seen.length, SOON).toBe(7);
   });
-  it("does not wait for an hour", async () => {
+  it("the element shows a button instead of waiting for an hour", async () => {
     await open429(limited("3600"));
     await t.v.page.getByRole("button", { name: "Try again" }).waitFor();
     expect(await t.v.page.getByRole("status").textContent()).not.toContain("Trying");
     await t.v.page.clock.runFor(5_000_000);
     expect(t.seen).toHaveLength(1);
   });
-  it("is what an <img> does not say: its URL is asked", async () => {
+  it("the URL of a failed <img> is fetched to learn that it is rate-limited", async () => {
     await open(`<easel-image id="a" src="${src()}" alt="x"></easel-image>`, [limited("1"), limited("1"), "good"]);
-    await t.v.becomes("#a", "ready");
+    await t.v.waitForState("#a", "ready");
     expect(await states("a")).toEqual(["loading", "limited", "loading", "ready"]);
     expect(t.seen.length).toBeLessThanOrEqual(4);
   });
 });
 
-describe("which state", () => {
+describe("the state of <easel-image> by response", () => {
   it.each([
     [400, "refused"],
     [401, "refused"],
@@ -94,62 +95,62 @@ describe("which state", () => {
     [502, "failed"],
     [503, "failed"],
     [504, "failed"],
-  ])("%i is %s", async (status, state) => {
+  ])("a response with status %i sets the state %s", async (status, state) => {
     await open(`<easel-image id="a" ${ASKS}></easel-image><easel-image id="b" src="${src()}"></easel-image>`, [
       { status },
     ]);
-    await t.v.becomes("#a", state);
-    await t.v.becomes("#b", state);
-    expect((await t.v.told("a")).at(-1)).toMatchObject({ status, message: "No." });
+    await t.v.waitForState("#a", state);
+    await t.v.waitForState("#b", state);
+    expect((await t.v.reportedStates("a")).at(-1)).toMatchObject({ status, message: "No." });
     expect(await t.v.page.locator("#a").getByRole("status").textContent()).toMatch(
       state === "refused" ? /^No\.$/ : /not be loaded/,
     );
   });
-  it("a page in place of a picture has failed", async () => {
+  it("a page instead of a picture sets the state failed", async () => {
     await open(`<easel-image id="a" src="${s.site.put("/no.png", { type: "text/html", body: "<p>" })}"></easel-image>`);
-    await t.v.becomes("#a", "failed");
+    await t.v.waitForState("#a", "failed");
   });
 });
 
-describe("paid once", () => {
+describe("the protection of <easel-image> against duplicate charges", () => {
   const key = (index: number) => t.seen[index]?.headers()["idempotency-key"];
-  const again = () => t.v.page.getByRole("button", { name: "Try again" }).click();
+  const clickRetry = () => t.v.page.getByRole("button", { name: "Try again" }).click();
 
-  it("elements that ask for the same share one request, and its failure", async () => {
-    const one = (id: string, prompt: string) =>
+  it("elements with the same request share it, and its failure", async () => {
+    const element = (id: string, prompt: string) =>
       `<easel-image id="${id}" preset="hero" prompt="${prompt}" key="pk_a_b" alt=""></easel-image>`;
-    await open(one("a", "x") + one("b", "x") + one("c", "y"), [{ status: 500 }, { status: 500 }, "good"]);
-    await Promise.all(["#a", "#b", "#c"].map((id) => t.v.becomes(id, "failed")));
+    await open(element("a", "x") + element("b", "x") + element("c", "y"), [{ status: 500 }, { status: 500 }, "good"]);
+    await Promise.all(["#a", "#b", "#c"].map((id) => t.v.waitForState(id, "failed")));
     expect(t.seen).toHaveLength(2);
     await t.v.page.locator("#a").getByRole("button").click();
-    await t.v.becomes("#a", "ready");
+    await t.v.waitForState("#a", "ready");
     await t.v.page.locator("#b").getByRole("button").click();
-    await t.v.becomes("#b", "ready");
-    await run(`document.body.insertAdjacentHTML("beforeend", ${JSON.stringify(one("d", "x"))})`);
-    await t.v.becomes("#d", "ready");
+    await t.v.waitForState("#b", "ready");
+    await run(`document.body.insertAdjacentHTML("beforeend", ${JSON.stringify(element("d", "x"))})`);
+    await t.v.waitForState("#d", "ready");
     expect(t.seen).toHaveLength(3);
   });
-  it("a request that nobody answered is asked again by its name", async () => {
+  it("a request without a response is retried with the same Idempotency-Key", async () => {
     await open(`<easel-image id="a" ${ASKS}></easel-image>`, [
       "lost",
       { status: 409, retryAfter: "1" },
       { status: 500 },
       "good",
     ]);
-    await t.v.becomes("#a", "failed");
-    await again();
+    await t.v.waitForState("#a", "failed");
+    await clickRetry();
     await expect.poll(() => t.seen.length, SOON).toBe(3);
-    await t.v.becomes("#a", "failed");
-    await again();
-    await t.v.becomes("#a", "ready");
+    await t.v.waitForState("#a", "failed");
+    await clickRetry();
+    await t.v.waitForState("#a", "ready");
     expect(key(0)).toMatch(/^[\d-]{10,}$/);
     expect([key(1), key(2)]).toEqual([key(0), key(0)]);
-    // It was answered: what comes now is another.
+    // The third request got a response, so that the next one is a new request.
     expect(key(3)).not.toBe(key(0));
   });
-  it("ends its request when the last element has gone, and not when one has moved", async () => {
-    const one = (id: string) => `<easel-image id="${id}" ${ASKS}></easel-image>`;
-    await open(one("a") + one("b"), ["never", "good"]);
+  it("a request is aborted when the last element is removed, not when an element is moved", async () => {
+    const element = (id: string) => `<easel-image id="${id}" ${ASKS}></easel-image>`;
+    await open(element("a") + element("b"), ["never", "good"]);
     await expect.poll(() => t.seen.length, SOON).toBe(1);
     await run(`document.querySelector("#b").remove()`);
     await run(`window.a = document.querySelector("#a"); a.remove(); document.body.prepend(a)`);
@@ -158,7 +159,7 @@ describe("paid once", () => {
     await run(`a.remove()`);
     await expect.poll(() => t.seen[0]?.failure()?.errorText, SOON).toBe("net::ERR_ABORTED");
     await run(`document.body.append(a)`);
-    await t.v.becomes("#a", "ready");
+    await t.v.waitForState("#a", "ready");
     expect(t.seen).toHaveLength(2);
     expect(key(1)).toBe(key(0));
     expect(await states("a")).toEqual(["loading", "loading", "ready"]);

@@ -10,7 +10,7 @@ const watch = () => {
   return { minutes, stop };
 };
 
-it("comes at the start of every minute, until it is stopped", () => {
+it("everyMinute calls back at the start of every minute until it is stopped", () => {
   const { minutes, stop } = watch();
   vi.advanceTimersByTime(42_749);
   expect(minutes).toEqual([]);
@@ -23,7 +23,7 @@ it("comes at the start of every minute, until it is stopped", () => {
   expect(minutes).toHaveLength(1441);
 });
 
-it("leaves out what the machine slept through", () => {
+it("everyMinute skips the minutes while the machine was asleep", () => {
   const { minutes } = watch();
   vi.setSystemTime(new Date("2026-11-20T11:29:30Z"));
   vi.advanceTimersToNextTimer();
@@ -31,7 +31,7 @@ it("leaves out what the machine slept through", () => {
   expect(minutes.map((minute) => minute.slice(0, 5))).toEqual(["11:30", "11:31"]);
 });
 
-it("does not come before its minute where timers are ahead of the clock", () => {
+it("everyMinute does not call back before the minute if a timer fires early", () => {
   const { minutes } = watch();
   vi.setSystemTime(new Date("2026-11-20T08:00:17.249Z"));
   vi.advanceTimersToNextTimer();
@@ -40,7 +40,7 @@ it("does not come before its minute where timers are ahead of the clock", () => 
   expect(minutes).toEqual(["08:01:00.000Z"]);
 });
 
-it("tells of a runtime that does not answer, once until it answers again, and of what it answers each time", async () => {
+it("withPatience reports a silent runtime once until it answers again, and every error that it answers", async () => {
   vi.useRealTimers();
   const silent = (_: Date, signal: AbortSignal) =>
     new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
@@ -48,8 +48,8 @@ it("tells of a runtime that does not answer, once until it answers again, and of
   const fine = () => Promise.resolve();
   const runs = [silent, silent, fine, failing, failing, silent];
   const tick = withPatience((minute, signal) => (runs.shift() ?? fine)(minute, signal), 20);
-  const told: string[] = [];
-  while (runs.length > 0) told.push(await tick(new Date()).then(String, ({ message }: Error) => message));
-  const gone = "the runtime does not answer; start it again";
-  expect(told).toEqual([gone, "undefined", "undefined", "500", "500", gone]);
+  const reports: string[] = [];
+  while (runs.length > 0) reports.push(await tick(new Date()).then(String, ({ message }: Error) => message));
+  const silence = "the runtime does not answer; start it again";
+  expect(reports).toEqual([silence, "undefined", "undefined", "500", "500", silence]);
 });

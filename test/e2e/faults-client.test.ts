@@ -13,7 +13,6 @@ beforeAll(async () => {
     requestBytes: 9_000_000,
     requestJsonBytes: 100_000,
     referenceBytes: 7_000_000,
-    requestMs: 800,
     promptChars: 1_000,
   };
   stage = await startStage({ vendors: ["listenhub"], limits });
@@ -21,12 +20,15 @@ beforeAll(async () => {
 beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
-/** A request whose body the test writes as it likes. */
-function open(headers: Record<string, string | number> = {}): {
+/** Open a request whose body the test writes itself. */
+function open(
+  headers: Record<string, string | number> = {},
+  on = stage,
+): {
   client: ClientRequest;
   answer: Promise<IncomingMessage>;
 } {
-  const client = request(stage.easel.url + LISTENHUB_PATH, {
+  const client = request(on.easel.url + LISTENHUB_PATH, {
     method: "POST",
     headers: { authorization: `Bearer ${ADMIN}`, ...headers },
   });
@@ -38,8 +40,8 @@ function open(headers: Record<string, string | number> = {}): {
 }
 
 /**
- * Sends a body piece by piece until it is answered. workerd closes a connection whose body it has not read to the end,
- * and a client that is writing just then may lose the answer to the reset: it asks again.
+ * Send a body piece by piece until an answer comes. workerd closes a connection whose body it has not read to the end,
+ * and a client that is writing at that moment may lose the answer to the reset: it retries.
  */
 async function pour(
   body: string,
@@ -75,20 +77,20 @@ const reference = (bytes: number) => ({
 });
 const withReference = (bytes: number) => JSON.stringify({ ...CAT, referenceImages: [reference(bytes)] });
 
-/** What a request that came to nothing has left in R2, sent to the vendor, or broken inside. */
-async function traces(): Promise<unknown[]> {
-  await until(async () => (await stage.keys("references/")).length === 0).catch(() => undefined);
-  const uncaught = stage.easel.logs.filter(({ level }) => level === "uncaught");
-  return [...(await stage.keys("references/")), ...stage.listenhub.seen, ...uncaught];
+/** Return what a failed request left in R2, sent to the vendor, or threw without being caught. */
+async function traces(on = stage): Promise<unknown[]> {
+  await until(async () => (await on.keys("references/")).length === 0).catch(() => undefined);
+  const uncaught = on.easel.logs.filter(({ level }) => level === "uncaught");
+  return [...(await on.keys("references/")), ...on.listenhub.seen, ...uncaught];
 }
 
-describe("26. a client that leaves before its body is complete", () => {
+describe("a client that leaves before its body is complete [fault 26]", () => {
   const bodies: [string, string][] = [
-    ["in a text", JSON.stringify(CAT)],
-    ["in a reference", withReference(500_000)],
-    ["in a reference of several parts", withReference(6_500_000)],
+    ["a text", JSON.stringify(CAT)],
+    ["a reference", withReference(500_000)],
+    ["a reference of several parts", withReference(6_500_000)],
   ];
-  it.each(bodies)("%s: nothing is sent, nothing is left", async (_, body) => {
+  it.each(bodies)("a client that leaves in the middle of %s causes no vendor call [fault 26]", async (_, body) => {
     for (const headers of [{ "content-length": Buffer.byteLength(body) }, { "transfer-encoding": "chunked" }]) {
       const { client } = open(headers);
       client.write(body.slice(0, -10));
@@ -99,7 +101,7 @@ describe("26. a client that leaves before its body is complete", () => {
     }
   });
 
-  it("whose JSON is whole but whose body is not", async () => {
+  it("a client that leaves between its JSON and the end of its body causes no vendor call [fault 26]", async () => {
     const { client } = open({ "transfer-encoding": "chunked" });
     client.write(JSON.stringify(CAT));
     await sleep(200);
@@ -109,10 +111,10 @@ describe("26. a client that leaves before its body is complete", () => {
   });
 });
 
-describe("27. a client that leaves in the middle of its answer", () => {
+describe("a client that leaves in the middle of its answer [fault 27]", () => {
   const picture = png({ bytes: 7_000_000 });
 
-  it("while the picture streams: it is stored, and the record has succeeded", async () => {
+  it("a picture is stored even if its client leaves while it streams [fault 27]", async () => {
     stage.listenhub.next({ pictures: [picture], chunk: 1_000_000, pauseMs: 60 });
     const { client, answer } = open({ "content-type": "application/json" });
     client.end(JSON.stringify(CAT));
@@ -126,7 +128,7 @@ describe("27. a client that leaves in the middle of its answer", () => {
     expect(await stage.keys("spills/")).toEqual([]);
   });
 
-  it("before the vendor has answered: the picture was ordered, so it is kept", async () => {
+  it("a picture is stored even if its client leaves before the vendor answers [fault 27]", async () => {
     stage.listenhub.next({ pictures: [picture], delayMs: 500, chunk: 1_000_000, pauseMs: 20 });
     const { client } = open({ "content-type": "application/json" });
     client.end(JSON.stringify(CAT));
@@ -141,7 +143,7 @@ describe("27. a client that leaves in the middle of its answer", () => {
     expect(await stage.ended(generation)).toMatchObject({ status: "succeeded", images: [{ bytes: 7_000_000 }] });
   });
 
-  it("where the vendor then fails: the record says so", async () => {
+  it("the record has the error of a vendor that fails after the client has left [fault 27]", async () => {
     stage.listenhub.next({ pictures: [picture], chunk: 1_000_000, pauseMs: 60, cutAt: 5_000_000 });
     const { client, answer } = open({ "content-type": "application/json" });
     client.end(JSON.stringify(CAT));
@@ -154,9 +156,9 @@ describe("27. a client that leaves in the middle of its answer", () => {
   });
 });
 
-describe("30. a body over the limit", () => {
+describe("a body over the limit [fault 30]", () => {
   const OVER: [name: string, body: string, message: RegExp][] = [
-    ["in all", withReference(6_900_000), /over the limit of 9000000 bytes/],
+    ["in total", withReference(6_900_000), /over the limit of 9000000 bytes/],
     ["in one reference", withReference(7_000_001), /over/],
     ["without its pictures", JSON.stringify({ ...CAT, prompt: "x".repeat(100_001) }), /over 100000 bytes/],
     [
@@ -170,7 +172,7 @@ describe("30. a body over the limit", () => {
       /over 100000 bytes/,
     ],
   ];
-  it.each(OVER)("%s, with a length and without", async (_, body, message) => {
+  it.each(OVER)("a sized or chunked body over the limit %s is rejected [fault 30]", async (_, body, message) => {
     for (const headers of [{ "content-length": Buffer.byteLength(body) }, { "transfer-encoding": "chunked" }]) {
       const answer = await pour(body, headers);
       expect(answer.status).toBe(400);
@@ -182,7 +184,7 @@ describe("30. a body over the limit", () => {
     }
   });
 
-  it("is refused by its length alone, before it is read", async () => {
+  it("a body over the limit is rejected by its length before it is read [fault 30]", async () => {
     const { client, answer } = open({ "content-length": 9_000_001 });
     client.flushHeaders();
     const response = await answer;
@@ -191,7 +193,7 @@ describe("30. a body over the limit", () => {
     expect(await traces()).toEqual([]);
   });
 
-  it("without an end is refused as soon as it is over", async () => {
+  it("a body without an end is rejected as soon as it is over the limit [fault 30]", async () => {
     const { client, answer } = open({ "transfer-encoding": "chunked" });
     client.on("error", () => undefined);
     client.write('{"prompt":"');
@@ -204,21 +206,25 @@ describe("30. a body over the limit", () => {
   });
 });
 
-describe("31. a slow upload meets its deadline", () => {
+describe("a slow upload [fault 31]", () => {
+  let hasty: Stage;
+  beforeAll(async () => {
+    hasty = await startStage({ vendors: ["listenhub"], limits: { requestMs: 800 } });
+  });
+  afterAll(() => hasty.stop());
+
   it.each([
     ["that stops in the middle", false],
     ["that drips", true],
-  ])("one %s", async (_, drips) => {
-    const { client, answer } = open({ "transfer-encoding": "chunked" });
+  ])("an upload %s is rejected at its deadline [fault 31]", async (_, drips) => {
+    const { client, answer } = open({ "transfer-encoding": "chunked" }, hasty);
     client.on("error", () => undefined);
     const body = withReference(300_000);
     client.write(body.slice(0, 200_000));
-    const from = Date.now();
     let at = 200_000;
     const drip = drips ? setInterval(() => client.write(body.charAt(at++)), 50) : undefined;
     const response = await answer;
     clearInterval(drip);
-    expect(Date.now() - from).toBeLessThan(2_000);
     const parts: Buffer[] = [];
     for await (const part of response) parts.push(part as Buffer);
     expect([response.statusCode, Buffer.concat(parts).toString()]).toEqual([
@@ -226,10 +232,10 @@ describe("31. a slow upload meets its deadline", () => {
       expect.stringContaining("within 0.8 s"),
     ]);
     client.destroy();
-    expect(await traces()).toEqual([]);
+    expect(await traces(hasty)).toEqual([]);
   });
 });
 
-it("logs no prompt of any of them", () => {
+it("no prompt of these requests is in the log", () => {
   expect(said(stage.easel)).not.toContain("a cat");
 });

@@ -3,10 +3,10 @@ import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
 import { ADMIN, CAT, LISTENHUB_KEY, LISTENHUB_PATH, read, said, staged, startStage } from "./stage.ts";
 
-/** docs/faults.md 25 and 59: what must be found nowhere. */
+/** docs/faults.md 25 and 59: secrets that must not appear anywhere. */
 const PROMPT = "planted-prompt 一只特别的猫 \u{1f98a} planted-prompt-end";
 const SIGNED = "https://example.com/private.png?signature=planted-signature";
-const stage = staged({ vendors: ["listenhub"], faulty: true, limits: { headersMs: 400 } });
+const stage = staged({ vendors: ["listenhub"], faulty: true, limits: { headersMs: 3_000 } });
 
 const asked = {
   ...CAT,
@@ -15,12 +15,12 @@ const asked = {
 };
 const PLANTED = [LISTENHUB_KEY, ADMIN, "planted-prompt", "planted-signature"];
 
-/** Those of `planted` that are in the text. */
+/** Return those of `planted` that the text contains. */
 function found(text: string, planted = PLANTED): string[] {
   return planted.filter((secret) => text.includes(secret));
 }
 
-/** Everything that can be seen of R2: keys, metadata, and the records themselves. */
+/** Return everything that can be read in R2: keys, metadata, and the records themselves. */
 async function everythingStored(): Promise<string> {
   const texts: string[] = [];
   for (const key of await stage.keys()) {
@@ -42,16 +42,16 @@ const HOW: [name: string, how: ListenHubBehaviour][] = [
     "an error that echoes the request",
     { status: 400, error: { message: `bad prompt: ${PROMPT}; bad file ${SIGNED}` } },
   ],
-  ["a refusal that echoes all", { pictures: [], text: `I cannot: ${PROMPT} ${SIGNED} ${LISTENHUB_KEY}` }],
+  ["a refusal that echoes everything", { pictures: [], text: `I cannot: ${PROMPT} ${SIGNED} ${LISTENHUB_KEY}` }],
   ["a reason that echoes the key", { finishReason: LISTENHUB_KEY }],
-  ["a page", { body: `<html>${PROMPT} ${LISTENHUB_KEY}</html>` }],
+  ["a page of HTML", { body: `<html>${PROMPT} ${LISTENHUB_KEY}</html>` }],
   ["broken JSON", { body: `{"a": ${PROMPT} ${LISTENHUB_KEY}` }],
-  ["a timeout", { delayMs: 700 }],
+  ["a timeout", { delayMs: 4_000 }],
   ["a reset", { reset: "before-headers" }],
   ["a redirect", { status: 302, headers: { location: `https://example.com/?key=${LISTENHUB_KEY}` } }],
-  ["an encoding", { headers: { "content-encoding": `x-${LISTENHUB_KEY}` } }],
+  ["an unknown encoding", { headers: { "content-encoding": `x-${LISTENHUB_KEY}` } }],
 ];
-it.each(HOW)("25. %s: no key, prompt or signature in the answer, the record or the log", async (_, how) => {
+it.each(HOW)("no key, prompt or signature is answered, recorded or logged after %s [fault 25]", async (_, how) => {
   const answer = await stage.draw(asked, how);
   expect(found(answer.body.toString())).toEqual([]);
   expect(found(JSON.stringify([...answer.headers]))).toEqual([]);
@@ -60,12 +60,12 @@ it.each(HOW)("25. %s: no key, prompt or signature in the answer, the record or t
   expect(found(said(stage.easel))).toEqual([]);
 });
 
-it("25. text beside a picture is recorded without the key", async () => {
+it("a key in the text beside a picture is redacted in the record [fault 25]", async () => {
   const { id } = await stage.draw(asked, { text: `Drawn with ${LISTENHUB_KEY}.`, pictures: [png()] });
   expect((await stage.record(id)).text).toBe("Drawn with [redacted].");
 });
 
-it("59. our own refusals do not repeat what was sent", async () => {
+it("an error of Easel itself does not repeat the request [fault 59]", async () => {
   const bodies = [
     `{"prompt": ${PROMPT}`,
     { ...asked, imageConfig: { aspectRatio: "9:9:9" } },
@@ -83,7 +83,7 @@ it("59. our own refusals do not repeat what was sent", async () => {
   expect(found(said(stage.easel), [...PLANTED, "planted-wrong-key"])).toEqual([]);
 });
 
-it("59. errors inside say nothing of it either", async () => {
+it("an internal error contains no secret [fault 59]", async () => {
   const referenceImages = [{ inlineData: { data: png().bytes.toString("base64"), mimeType: "image/png" } }];
   for (const method of ["BUCKET.put", "BUCKET.get", "BUCKET.delete", "KV.put", "KV.get"]) {
     await stage.easel.fault(method, { times: 3 });
@@ -97,8 +97,8 @@ it("59. errors inside say nothing of it either", async () => {
   expect(found(said(stage.easel))).toEqual([]);
 });
 
-it("25. a key that a vendor repeats in what was used is in no record, and its numbers stay", async () => {
-  // A key of digits is no reason to touch a number.
+it("a key in a vendor's usage is redacted in the record, and the numbers stay [fault 25]", async () => {
+  // A key that consists of digits must not change a number.
   const other = await startStage({ vendors: ["atalk"], vars: { XTY_API_KEY: "7" } });
   try {
     const key = "at-key-of-the-operator";
@@ -114,7 +114,7 @@ it("25. a key that a vendor repeats in what was used is in no record, and its nu
 });
 
 it.each([900, 40_000])(
-  "no part of the key shows where an error of %s characters is cut, whatever stands before it",
+  "no part of the key shows where an error of %s characters is cut, whatever precedes it",
   async (length) => {
     const prompt = "p".repeat(Math.min(length, 30_000));
     for (let shift = 0; shift < 40; shift += 3) {

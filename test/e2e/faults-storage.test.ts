@@ -9,7 +9,7 @@ import type { ListenHubBehaviour } from "../sim/index.ts";
 import { CAT, PRO, read, said, startStage } from "./stage.ts";
 import type { Answered, Stage } from "./stage.ts";
 
-/** docs/faults.md 33 to 36: R2 that refuses, lags, or loses. */
+/** docs/faults.md 33 to 36: R2 that refuses, is slow, or loses data. */
 let stage: Stage;
 let folder: string;
 beforeAll(async () => {
@@ -30,8 +30,8 @@ afterAll(async () => {
 const small: ListenHubBehaviour = { pictures: [png({ bytes: 200_000 })] };
 const large: ListenHubBehaviour = { pictures: [png({ bytes: 18_000_001 })] };
 
-/** What the client, the record and R2 have after a pass-through that could not be stored. */
-async function unstored(how: ListenHubBehaviour): Promise<object> {
+/** Return what the client, the record and R2 have after a pass-through that could not be stored. */
+async function drawUnstored(how: ListenHubBehaviour): Promise<object> {
   const answer = await stage.draw(CAT, how);
   const { status, images, error } = await stage.ended(answer.id);
   const served = await stage.easel.fetch(`/images/${answer.id}/0`);
@@ -40,7 +40,7 @@ async function unstored(how: ListenHubBehaviour): Promise<object> {
   return { exact, status, images, error, keys: await stage.keys(`pictures/${answer.id}`), served: served.status };
 }
 
-/** The client has its picture, the record says why there is none to be had from us, and nothing is left in R2. */
+/** The client has its picture, the record has the error, and nothing is left in R2. */
 const UNSTORED = {
   exact: true,
   status: "failed",
@@ -50,34 +50,34 @@ const UNSTORED = {
   served: 404,
 };
 
-function viaEasel(how: ListenHubBehaviour): Promise<Answered> {
+function drawInEaselDialect(how: ListenHubBehaviour): Promise<Answered> {
   stage.listenhub.next(how);
   return read(stage.post("/v1/generations", { model: `listenhub/${PRO}`, prompt: "a cat" }));
 }
 
-describe("33. a picture that R2 does not take", () => {
-  it("still reaches the client that waits for it, and the error is told", async () => {
+describe("a picture that R2 refuses [fault 33]", () => {
+  it("a picture that R2 refuses still reaches the client, and the error is logged [fault 33]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/" });
-    expect(await unstored(small)).toEqual(UNSTORED);
+    expect(await drawUnstored(small)).toEqual(UNSTORED);
     expect(said(stage.easel)).toContain('"error":"internal"');
   });
   it.each(["createMultipartUpload", "uploadPart", "complete"])(
-    "in several parts (%s fails) reaches it too",
+    "a picture in several parts still reaches the client if %s fails [fault 33]",
     async (method) => {
       await stage.easel.fault(`BUCKET.${method}`, { times: 1 });
-      expect(await unstored(large)).toEqual(UNSTORED);
+      expect(await drawUnstored(large)).toEqual(UNSTORED);
     },
   );
-  it("is an error where the answer is its URL", async () => {
+  it("a picture that R2 refuses is an error if the answer is its URL [fault 33]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/" });
-    const answer = await viaEasel(small);
+    const answer = await drawInEaselDialect(small);
     expect([answer.status, answer.json]).toEqual([500, { error: expect.objectContaining({ code: "internal" }) }]);
     expect(await stage.record(answer.id)).toMatchObject({ status: "failed", error: { code: "internal" } });
   });
 });
 
-describe("34. a record that R2 refuses for a second", () => {
-  it("is written all the same", async () => {
+describe("a record that R2 refuses for a second [fault 34]", () => {
+  it("a record that R2 refuses once is written by a retry [fault 34]", async () => {
     await stage.easel.fault("BUCKET.put", {
       prefix: "generations/",
       times: 1,
@@ -87,43 +87,43 @@ describe("34. a record that R2 refuses for a second", () => {
     expect(answer.sha256).toBe(sha256(writeGemini(small)));
     expect(await stage.ended(answer.id)).toMatchObject({ status: "succeeded", images: [{ bytes: 200_000 }] });
   });
-  it("so is one whose answer is the record", async () => {
+  it("a record that R2 refuses once is written before it is the answer [fault 34]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "generations/", times: 1 });
-    const answer = await viaEasel(small);
+    const answer = await drawInEaselDialect(small);
     expect([answer.status, answer.json["status"]]).toEqual([200, "succeeded"]);
     expect(await stage.record(answer.id)).toMatchObject({ status: "succeeded" });
   });
 });
 
-describe("33. a record that R2 never takes", () => {
-  it("does not keep the picture from the client, and the log tells", async () => {
+describe("a record that R2 always refuses [fault 33]", () => {
+  it("a client gets its picture although R2 refuses the record, and the log says so [fault 33]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "generations/" });
     const answer = await stage.draw(CAT, small);
     expect([answer.status, answer.sha256]).toEqual([200, sha256(writeGemini(small))]);
     expect(said(stage.easel)).toContain(`"event":"record.failed","generation":"${answer.id}"`);
   });
-  it("is an error where the answer is the record, and leaves no picture that nobody could find", async () => {
+  it("a refused record is an error if it is the answer, and its picture is deleted [fault 33]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "generations/" });
-    const answer = await viaEasel(small);
+    const answer = await drawInEaselDialect(small);
     expect([answer.status, answer.json]).toEqual([500, { error: expect.objectContaining({ code: "internal" }) }]);
     expect(await stage.keys(`pictures/${answer.id}`)).toEqual([]);
   });
 });
 
-describe("35. an object that is not what was sent", () => {
-  it("is not kept where R2 holds less of it", async () => {
+describe("an object that differs from what was sent [fault 35]", () => {
+  it("a picture is not kept if R2 stored fewer bytes [fault 35]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/", times: 1, cut: 199_999 });
-    expect(await unstored(small)).toEqual(UNSTORED);
+    expect(await drawUnstored(small)).toEqual(UNSTORED);
     await stage.easel.fault("BUCKET.uploadPart", { cut: 5_242_880 });
-    expect(await unstored(large)).toEqual(UNSTORED);
+    expect(await drawUnstored(large)).toEqual(UNSTORED);
   });
-  it("is not kept where R2 wrote it and reported it as lost", async () => {
+  it("a picture is not kept if R2 stored it but reported an error [fault 35]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/", times: 1, after: true });
-    expect(await unstored(small)).toEqual(UNSTORED);
+    expect(await drawUnstored(small)).toEqual(UNSTORED);
     await stage.easel.fault("BUCKET.complete", { times: 1, after: true });
-    expect(await unstored(large)).toEqual(UNSTORED);
+    expect(await drawUnstored(large)).toEqual(UNSTORED);
   });
-  it("is not kept where it was put while another of its answer proved broken", async () => {
+  it("a picture is not kept if another one of its answer proves broken during the put [fault 35]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/", times: 0, delayMs: 400 });
     const [good, cut] = [png({ bytes: 90_000 }), png({ bytes: 90_000, seed: 2 })];
     const broken = { ...cut, bytes: cut.bytes.subarray(0, 60_000) };
@@ -136,10 +136,10 @@ describe("35. an object that is not what was sent", () => {
   });
 });
 
-describe("36. an upload in parts", () => {
-  /** What R2 knows of its multipart uploads: their state (0 runs, 1 complete, 2 aborted), and the sizes of their parts. */
-  async function uploads(id: string): Promise<{ state: number; sizes: number[] }[]> {
-    const found: { state: number; sizes: number[] }[] = [];
+describe("a multipart upload [fault 36]", () => {
+  /** Read from R2's databases the uploads of a generation: state (0 running, 1 complete, 2 aborted) and part sizes. */
+  async function multipartUploads(id: string): Promise<{ state: number; sizes: number[] }[]> {
+    const uploads: { state: number; sizes: number[] }[] = [];
     for (const name of await readdir(folder, { recursive: true })) {
       if (!name.endsWith(".sqlite") || !name.includes("r2")) continue;
       const database = new DatabaseSync(join(folder, name), { readOnly: true });
@@ -151,20 +151,20 @@ describe("36. an upload in parts", () => {
           const parts = database
             .prepare("SELECT size FROM _mf_multipart_parts WHERE upload_id = ? ORDER BY part_number")
             .all(String(upload_id));
-          found.push({ state: Number(state), sizes: parts.map(({ size }) => Number(size)) });
+          uploads.push({ state: Number(state), sizes: parts.map(({ size }) => Number(size)) });
         }
       } catch {
-        // Another object's database.
+        // The database of another object.
       } finally {
         database.close();
       }
     }
-    return found;
+    return uploads;
   }
 
-  it("has equal parts of at least 5 MiB, but for the last", async () => {
+  it("the parts of an upload are equal and at least 5 MiB, except the last [fault 36]", async () => {
     const { id } = await stage.draw(CAT, large);
-    const [upload, ...others] = await uploads(id);
+    const [upload, ...others] = await multipartUploads(id);
     expect(others).toEqual([]);
     expect(upload?.state).toBe(1);
     const sizes = upload?.sizes ?? [];
@@ -175,31 +175,31 @@ describe("36. an upload in parts", () => {
     expect(sizes.reduce((sum, size) => sum + size, last)).toBe(18_000_001);
   });
 
-  it.each(["uploadPart", "complete"])("is aborted where %s fails", async (method) => {
+  it.each(["uploadPart", "complete"])("a multipart upload is aborted if %s fails [fault 36]", async (method) => {
     await stage.easel.fault(`BUCKET.${method}`, { times: 1 });
     const { id } = await stage.draw(CAT, large);
     await stage.ended(id);
-    expect((await uploads(id)).map(({ state }) => state)).toEqual([2]);
+    expect((await multipartUploads(id)).map(({ state }) => state)).toEqual([2]);
   });
 
-  it("is aborted where the vendor breaks off", async () => {
+  it("a multipart upload is aborted if the vendor's answer breaks off [fault 36]", async () => {
     const response = await stage.ask(CAT, { ...large, cutAt: 16_000_000 });
     await expect(response.arrayBuffer()).rejects.toThrow();
     const id = response.headers.get("easel-generation") ?? "";
     await stage.ended(id);
-    expect((await uploads(id)).map(({ state }) => state)).toEqual([2]);
+    expect((await multipartUploads(id)).map(({ state }) => state)).toEqual([2]);
     expect(await stage.keys(`pictures/${id}`)).toEqual([]);
   });
 });
 
-it("33. R2 that lags holds up neither bytes nor answers", async () => {
+it("slow writes to R2 delay neither bytes nor answers [fault 33]", async () => {
   await stage.easel.fault("BUCKET.uploadPart", { times: 0, delayMs: 300 });
   const answer = await stage.draw(CAT, large);
   expect(answer.sha256).toBe(sha256(writeGemini(large)));
   expect(await stage.ended(answer.id)).toMatchObject({ status: "succeeded", images: [{ bytes: 18_000_001 }] });
 });
 
-it("33. a reference that cannot be read back is our fault, and nothing was drawn", async () => {
+it("a reference that cannot be read back is an internal error, and nothing is generated [fault 33]", async () => {
   await stage.easel.fault("BUCKET.get", { prefix: "references/" });
   const data = png({ bytes: 50_000 }).bytes.toString("base64");
   const answer = await stage.draw({ ...CAT, referenceImages: [{ inlineData: { data, mimeType: "image/png" } }] });
@@ -211,7 +211,7 @@ it("33. a reference that cannot be read back is our fault, and nothing was drawn
   expect(stage.listenhub.seen.filter(({ status }) => status === 200)).toEqual([]);
 });
 
-it("33. a reference that cannot be stored is our fault, and nothing is sent", async () => {
+it("a reference that cannot be stored is an internal error, and nothing is sent [fault 33]", async () => {
   await stage.easel.fault("BUCKET.put", { prefix: "references/" });
   const data = png({ bytes: 50_000 }).bytes.toString("base64");
   const answer = await stage.draw({ ...CAT, referenceImages: [{ inlineData: { data, mimeType: "image/png" } }] });
@@ -219,7 +219,7 @@ it("33. a reference that cannot be stored is our fault, and nothing is sent", as
   expect(stage.listenhub.seen).toEqual([]);
 });
 
-it("33. R2 that lags on the record: whoever has the headers finds it", async () => {
+it("a client that has the headers finds the record even if R2 is slow [fault 33]", async () => {
   await stage.easel.fault("BUCKET.put", { prefix: "generations/", times: 0, delayMs: 500 });
   const response = await stage.ask(CAT, small);
   expect(await stage.record(response.headers.get("easel-generation") ?? "")).toMatchObject({ vendor: "listenhub" });

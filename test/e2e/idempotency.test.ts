@@ -4,8 +4,9 @@ import { png, until } from "../sim/index.ts";
 import { DIALECTS } from "./dialects.ts";
 import { twoLives } from "./lives.ts";
 import { CAT, jsonOf, LISTENHUB_PATH, PRO, read, staged, startStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-const stage = staged({ faulty: true });
+const stage = staged({ faulty: true, limits: { idempotencyWaitMs: 60_000 } });
 
 let last = 0;
 const fresh = () => ({ "idempotency-key": `key-${++last}` });
@@ -14,8 +15,8 @@ const body = { model: PRO, prompt: "a cat" };
 const ask = (headers: Record<string, string>, more: object = {}, path = "/v1/generations") =>
   stage.post(path, { ...body, ...more }, headers);
 
-describe("one key", () => {
-  it("40. thirty at once make one call and get the same answer", async () => {
+describe("requests with one Idempotency-Key", () => {
+  it("thirty requests at once make one call and get the same answer [fault 40]", async () => {
     stage.listenhub.next({ delayMs: 300, pictures: [png({ bytes: 400_000 })] });
     const key = fresh();
     const answers = await Promise.all(Array.from({ length: 30 }, () => read(ask(key))));
@@ -26,7 +27,7 @@ describe("one key", () => {
     expect((await stage.record(answers[0]?.id ?? "")).status).toBe("succeeded");
   });
 
-  it.each(Object.entries(DIALECTS))("is answered again in the words of %s, from what is stored", async (_, use) => {
+  it.each(Object.entries(DIALECTS))("a repeated request as %s gets the stored answer", async (_, use) => {
     const headers = { ...fresh(), ...use.headers };
     const [first, second] = [
       await stage.post(use.path, use.ask(undefined), headers),
@@ -39,20 +40,20 @@ describe("one key", () => {
     expect(two).toEqual(one);
   });
 
-  it("also where the vendor's bytes would pass through: all get the same", async () => {
+  it("a repeated request of the pass-through dialect gets the same bytes", async () => {
     const key = fresh();
     const one = await read(stage.post(LISTENHUB_PATH, CAT, key));
     const two = await read(stage.post(LISTENHUB_PATH, CAT, key));
     expect([one.status, two.sha256, calls()]).toEqual([200, one.sha256, 1]);
   });
 
-  it("41. is refused for another body with 422, in the dialect's words", async () => {
+  it("another body with the same key is rejected with 422 in the dialect's format [fault 41]", async () => {
     const key = fresh();
     await (await ask(key)).text();
     const other = await ask(key, { prompt: "a dog" });
     expect([other.status, other.headers.get("x-should-retry")]).toEqual([422, "false"]);
     expect(await jsonOf(other)).toMatchObject({ error: { code: "idempotency_conflict" } });
-    // Another dialect's body is another body.
+    // A body of another dialect counts as another body.
     expect((await stage.post("/linkai/v1/images/generations", body, key)).status).toBe(422);
     const reference = (seed: number) => ({
       references: [{ data: png({ seed, bytes: 5_000 }).bytes.toString("base64") }],
@@ -65,7 +66,7 @@ describe("one key", () => {
     await until(async () => (await stage.keys("references/")).length === 0);
   });
 
-  it("42. is another caller's own", async () => {
+  it("the same Idempotency-Key of another API key is independent [fault 42]", async () => {
     const key = fresh();
     const other = await stage.newKey();
     const [one, two] = [await ask(key), await ask({ ...key, ...other.headers }, { prompt: "a dog" })];
@@ -73,27 +74,33 @@ describe("one key", () => {
     expect(two.headers.get("easel-generation")).not.toBe(one.headers.get("easel-generation"));
   });
 
-  it("is told to come again while the first is drawn: 409 with Retry-After", async () => {
-    stage.listenhub.next({ delayMs: 3_500 });
+  it("a repeated request gets 409 with Retry-After while the first one runs", async () => {
+    const hasty = await startStage();
+    const ask = (headers: Record<string, string>) => hasty.post("/v1/generations", body, headers);
+    const calls = () => hasty.listenhub.seen.length;
+    const vendor = Promise.withResolvers<void>();
+    hasty.listenhub.next({ after: vendor.promise });
     const key = fresh();
     const first = ask(key);
-    await sleep(200);
+    await until(() => calls() === 1);
     const second = await ask(key);
     expect([second.status, second.headers.get("retry-after")]).toEqual([409, "2"]);
     expect(second.headers.get("x-should-retry")).toBeNull();
+    vendor.resolve();
     expect((await first).status).toBe(200);
     expect((await ask(key)).status).toBe(200);
     expect(calls()).toBe(1);
+    await hasty.stop();
   });
 
-  it.each(["a\tb", "caf\u00e9", "x".repeat(256)])("must be short and printable ASCII: %j", async (key) => {
+  it.each(["a\tb", "caf\u00e9", "x".repeat(256)])("a key must be short and printable ASCII: %j", async (key) => {
     const answer = await ask({ "idempotency-key": key });
     expect(await jsonOf(answer)).toMatchObject({ error: { code: "invalid_request", field: "Idempotency-Key" } });
   });
 });
 
-describe("a failure", () => {
-  it("that passes lets go of the key", async () => {
+describe("a failure with an Idempotency-Key", () => {
+  it("a temporary failure releases the key", async () => {
     const key = fresh();
     stage.listenhub.next({ status: 503, error: {} });
     stage.linkai.next({ status: 503, error: {} });
@@ -101,7 +108,7 @@ describe("a failure", () => {
     expect((await ask(key)).status).toBe(200);
   });
 
-  it("that stays is told again without another call", async () => {
+  it("a permanent failure is returned again without another call", async () => {
     const key = fresh();
     stage.listenhub.next({ finishReason: "IMAGE_SAFETY" });
     const [one, two] = [await read(ask(key)), await read(ask(key))];
@@ -110,7 +117,7 @@ describe("a failure", () => {
     expect(calls()).toBe(1);
   });
 
-  it("of the request itself uses no key up, nor one that no vendor was asked for", async () => {
+  it("a request that fails before a vendor call does not use up its key", async () => {
     for (const wrong of [{ n: 0 }, { model: "flux-2-pro" }, { size: "512" }]) {
       const key = fresh();
       const answer = await ask(key, wrong);
@@ -119,13 +126,13 @@ describe("a failure", () => {
     }
   });
 
-  it("of R2 before any vendor is asked uses none up either", async () => {
+  it("a failure of R2 before a vendor call does not use up the key", async () => {
     for (const prefix of ["generations/", "claims/"]) {
       const key = fresh();
       const before = calls();
       const answer = await faulted(prefix, () => ask(key));
       expect([answer.status >= 500, calls()]).toEqual([true, before]);
-      // Its claim is let go of behind the answer.
+      // Its claim is released after the answer.
       expect((await ask(key)).status).toBe(200);
       expect(calls()).toBe(before + 1);
     }
@@ -134,7 +141,7 @@ describe("a failure", () => {
     expect(await jsonOf(answer)).toMatchObject({ error: { code: "internal" } });
   });
 
-  it("is told to all who asked at once in the same words, headers too", async () => {
+  it("concurrent requests get the same failure with the same headers", async () => {
     for (const failure of [
       { status: 429, error: {}, headers: { "retry-after": "77" } },
       { status: 503, error: {} },
@@ -160,7 +167,7 @@ describe("a failure", () => {
   });
 });
 
-it("is told that its picture has been deleted, and never answered without one", async () => {
+it("a repeated request whose picture has been deleted gets an error that says so", async () => {
   for (const use of Object.values(DIALECTS)) {
     const key = { ...fresh(), ...use.headers };
     const drawn = await stage.post(use.path, use.ask(undefined), key);
@@ -176,7 +183,7 @@ it("is told that its picture has been deleted, and never answered without one", 
   }
 });
 
-/** What is answered while R2 refuses every put below `prefix`. */
+/** Return the answer that `act` gets while R2 refuses every put under `prefix`. */
 async function faulted(prefix: string, act: () => Promise<Response>): Promise<Response> {
   await stage.easel.fault("BUCKET.put", { times: 1e9, prefix });
   try {
@@ -186,17 +193,18 @@ async function faulted(prefix: string, act: () => Promise<Response>): Promise<Re
   }
 }
 
-describe("43. an owner that died", () => {
-  const limits = { leaseMs: 600 };
-  it("after the vendor was asked: nobody pays twice, and the caller is told so", async () => {
+const claimed = (on: Stage) => until(async () => (await on.keys("claims/")).length === 1);
+
+describe("a claim's owner that dies [fault 43]", () => {
+  const limits = { leaseMs: 600, idempotencyWaitMs: 20_000 };
+  it("a generation whose owner dies after its vendor call is never repeated [fault 43]", async () => {
     const key = fresh();
     await twoLives(
       [{ limits }, { limits }],
       async (first) => {
-        first.listenhub.next({ delayMs: 5_000 });
+        first.listenhub.next({ hang: true });
         void first.post("/v1/generations", body, key).catch(() => undefined);
-        await sleep(400);
-        expect(first.listenhub.seen).toHaveLength(1);
+        await until(() => first.listenhub.seen.length === 1);
       },
       async (again) => {
         await sleep(700);
@@ -212,15 +220,14 @@ describe("43. an owner that died", () => {
     );
   });
 
-  it("before any vendor was asked: another draws it", async () => {
+  it("a generation whose owner dies before the vendor call is run by another [fault 43]", async () => {
     const slow = await startStage({ faulty: true, limits });
     try {
       const key = fresh();
-      // It holds the claim, and hangs where it would note that it begins.
-      await slow.easel.fault("BUCKET.put", { delayMs: 30_000, prefix: "generations/" });
+      // It holds the claim, and hangs while it writes its start record.
+      await slow.easel.fault("BUCKET.put", { hold: true, prefix: "generations/" });
       void slow.post("/v1/generations", body, key).catch(() => undefined);
-      await sleep(300);
-      await slow.easel.fault("BUCKET.put", { times: 0 });
+      await claimed(slow);
       expect((await slow.post("/v1/generations", body, key)).status).toBe(200);
       expect(slow.listenhub.seen).toHaveLength(1);
     } finally {
@@ -229,21 +236,22 @@ describe("43. an owner that died", () => {
   });
 });
 
-describe("an owner that is slow", () => {
-  const slowly = { delayMs: 2_500, prefix: "generations/" };
+describe("a claim's owner that is slow", () => {
+  const slowly = { hold: true, prefix: "generations/" };
   it.each([
-    ["begins after all", { ...slowly, times: 0 }],
-    ["and then cannot begin", { ...slowly, times: 1 }],
-  ])("%s: whoever took its place is the only one who draws", async (_, fault) => {
-    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+    ["starts later", { ...slowly, times: 0 }],
+    ["fails to start later", { ...slowly, times: 1 }],
+  ])("only the new owner calls a vendor if the slow one %s", async (_, fault) => {
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600, idempotencyWaitMs: 20_000 } });
     try {
       const key = fresh();
       const draw = () => slow.post("/v1/generations", body, key);
       await slow.easel.fault("BUCKET.put", fault);
       const first = draw();
+      await claimed(slow);
       await sleep(1_000);
-      await slow.easel.fault("BUCKET.put", { times: 0 });
       const second = await read(draw());
+      await slow.easel.fault("BUCKET.put", { times: 0 });
       const late = await first;
       await late.arrayBuffer();
       const third = await read(draw());
@@ -255,18 +263,19 @@ describe("an owner that is slow", () => {
   });
 });
 
-describe("an owner that hangs before it begins", () => {
+describe("a claim's owner that hangs before it starts", () => {
   it.each([
-    ["whoever takes over cannot at first", { times: 3, prefix: "claims/" }, {}],
-    ["R2 says that it was not kept from beginning", { times: 1, after: true, prefix: "generations/" }, {}],
-    ["the same, to be drawn later", { times: 3, prefix: "claims/" }, { prefer: "respond-async, wait=20" }],
-  ])("holds its key no longer than its lease: %s", async (_, fault, prefer) => {
-    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+    ["the takeover fails at first", { times: 3, prefix: "claims/" }, {}],
+    ["R2 reports that the fence failed", { times: 1, after: true, prefix: "generations/" }, {}],
+    ["the takeover of a job fails at first", { times: 3, prefix: "claims/" }, { prefer: "respond-async, wait=20" }],
+  ])("a hanging owner keeps its key no longer than its lease: %s", async (_, fault, prefer) => {
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600, idempotencyWaitMs: 20_000 } });
     try {
       const key = { ...fresh(), ...prefer };
       const draw = async () => (await read(slow.post("/v1/generations", body, key))).status;
       await slow.easel.fault("BUCKET.put", { delayMs: 30_000, prefix: "generations/" });
       void draw().catch(() => undefined);
+      await claimed(slow);
       await sleep(1_000);
       await slow.easel.fault("BUCKET.put", fault);
       await draw();
@@ -279,18 +288,19 @@ describe("an owner that hangs before it begins", () => {
     }
   });
 
-  it("and queues it after all: it is not drawn, and its record says why", async () => {
-    const slow = await startStage({ faulty: true, limits: { leaseMs: 600 } });
+  it("a job that a replaced owner queues is not generated, and its record says why", async () => {
+    const slow = await startStage({ faulty: true, limits: { leaseMs: 600, idempotencyWaitMs: 20_000 } });
     try {
       const key = { ...fresh(), prefer: "respond-async" };
       const draw = () => slow.post("/v1/generations", body, key);
-      await slow.easel.fault("BUCKET.put", { delayMs: 2_500, times: 0, prefix: "jobs/" });
+      await slow.easel.fault("BUCKET.put", { hold: true, times: 0, prefix: "jobs/" });
       const first = draw();
+      await claimed(slow);
       await sleep(1_000);
-      await slow.easel.fault("BUCKET.put", { times: 0 });
       const second = await draw();
+      await slow.easel.fault("BUCKET.put", { times: 0 });
       const late = (await first).headers.get("easel-generation") ?? "";
-      await until(async () => (await slow.keys("jobs/")).length === 0, 20_000);
+      await until(async () => (await slow.keys("jobs/")).length === 0);
       expect(await slow.record(late)).toMatchObject({ status: "failed" });
       expect((await slow.record(late)).error?.message).toContain("another was drawn in its place");
       expect(await slow.record(second.headers.get("easel-generation") ?? "")).toMatchObject({ status: "succeeded" });
@@ -301,11 +311,11 @@ describe("an owner that hangs before it begins", () => {
   });
 });
 
-describe("a vendor that was not there", () => {
+describe("an unreachable vendor", () => {
   it.each([
     ["/v1/generations", body],
     [LISTENHUB_PATH, CAT],
-  ])("charges nothing: %s is drawn once it is", async (path, request) => {
+  ])("POST %s succeeds with the same key once the vendor is back", async (path, request) => {
     const key = { "idempotency-key": "while it is away" };
     const gone = { vars: { LISTENHUB_BASE_URL: "http://127.0.0.1:1/openapi" }, vendors: ["listenhub" as const] };
     await twoLives(
@@ -322,7 +332,7 @@ describe("a vendor that was not there", () => {
   });
 });
 
-it("a start that R2 wrote although it said it did not is taken back", async () => {
+it("a start record that R2 wrote despite an error is rolled back", async () => {
   const key = fresh();
   await stage.easel.fault("BUCKET.put", { times: 1, after: true, prefix: "generations/" });
   expect((await ask(key)).status).toBe(503);
@@ -330,7 +340,7 @@ it("a start that R2 wrote although it said it did not is taken back", async () =
   expect(calls()).toBe(1);
 });
 
-it("a reference that cannot be read back once is read the next time", async () => {
+it("a reference that could not be read back is read for the next request", async () => {
   const key = fresh();
   const reference = { references: [{ data: png({ bytes: 5_000 }).bytes.toString("base64") }] };
   await stage.easel.fault("BUCKET.get", { times: 3, prefix: "references/" });

@@ -5,7 +5,7 @@ import { twoLives } from "./lives.ts";
 import { heard, jsonOf, LISTENHUB_PATH, PRO, staged } from "./stage.ts";
 import type { RecordWire, Stage } from "./stage.ts";
 
-const limits = { leaseMs: 1_000 };
+const limits = { leaseMs: 4_000 };
 const ASYNC = { prefer: "respond-async" };
 const body = { model: PRO, prompt: "a cat" };
 const ask = (on: Stage, more: object = {}, headers: Record<string, string> = {}) =>
@@ -19,8 +19,8 @@ const send = async (on: Stage, message: unknown) => {
 let last = 0;
 const stage = staged({ faulty: true, limits });
 
-describe("46. a message that comes more than once", () => {
-  it("at once: one vendor call, one end", async () => {
+describe("a message that is delivered more than once [fault 46]", () => {
+  it("a message delivered several times at once causes one vendor call and one end [fault 46]", async () => {
     stage.listenhub.next({ delayMs: 1_500 });
     const id = await queued(stage);
     for (let times = 0; times < 6; times++) await send(stage, { generation: id });
@@ -31,7 +31,7 @@ describe("46. a message that comes more than once", () => {
     expect(await stage.keys(`pictures/${id}`)).toHaveLength(1);
   });
 
-  it("after its end: nothing more", async () => {
+  it("a message delivered after the end of its generation changes nothing [fault 46]", async () => {
     const id = await queued(stage);
     const before = await stage.ended(id);
     await send(stage, { generation: id });
@@ -41,8 +41,8 @@ describe("46. a message that comes more than once", () => {
   });
 });
 
-describe("46. poison", () => {
-  it("ends among the dead letters, its record failed, and holds up nobody", async () => {
+describe("invalid messages [fault 46]", () => {
+  it("an invalid message becomes a dead letter with a failed record and delays no other job [fault 46]", async () => {
     stage.listenhub.always({ delayMs: 100 });
     const broken = await queued(stage);
     await stage.easel.bucket.put(`jobs/${broken}.json`, '{"id":"');
@@ -54,7 +54,7 @@ describe("46. poison", () => {
     const good = await queued(stage);
     expect(await stage.ended(good)).toMatchObject({ status: "succeeded" });
     for (const id of [broken, gone]) {
-      await until(async () => (await stage.record(id)).status === "failed", 30_000);
+      await until(async () => (await stage.record(id)).status === "failed");
       expect(await stage.record(id)).toMatchObject({
         error: { code: "internal" },
         finishedAt: expect.any(String) as string,
@@ -68,17 +68,17 @@ describe("46. poison", () => {
   });
 });
 
-describe("a refusal", () => {
+describe("a job that the queue or R2 refuses", () => {
   afterEach(async () => {
     for (const method of ["QUEUE.send", "BUCKET.put"]) await stage.easel.fault(method, { times: 0 });
   });
 
   it.each([
-    ["of the queue", "QUEUE.send", {}],
-    ["of R2 to hold the job", "BUCKET.put", { prefix: "jobs/" }],
-    ["of R2 to note it", "BUCKET.put", { prefix: "generations/" }],
-    ["of R2 that did it all the same", "BUCKET.put", { prefix: "generations/", after: true }],
-  ])("%s is told clearly, and leaves nothing", async (_, method, fault) => {
+    ["the queue fails", "QUEUE.send", {}],
+    ["R2 refuses the job", "BUCKET.put", { prefix: "jobs/" }],
+    ["R2 refuses the record", "BUCKET.put", { prefix: "generations/" }],
+    ["R2 writes the record but reports an error", "BUCKET.put", { prefix: "generations/", after: true }],
+  ])("the answer is a clear 503 and nothing is left if %s", async (_, method, fault) => {
     const before = await stage.keys();
     await stage.easel.fault(method, fault);
     const base64 = png({ bytes: 3_000 }).bytes.toString("base64");
@@ -100,24 +100,24 @@ describe("a refusal", () => {
     expect(stage.listenhub.seen).toHaveLength(1);
   });
 
-  it("is told in the dialect's words", async () => {
+  it("a failure of the queue is an error in the dialect's format", async () => {
     await stage.easel.fault("QUEUE.send", { times: 1 });
     const answer = await stage.post(LISTENHUB_PATH, { provider: "google", prompt: "a cat" }, ASYNC);
     expect(answer.status).toBe(503);
     expect(await jsonOf(answer)).toMatchObject({ code: expect.any(Number) as number });
   });
 
-  it("of R2 to note the end is no second call", async () => {
+  it("an end record that R2 refuses causes no second vendor call", async () => {
     stage.listenhub.next({ delayMs: 500 });
     const id = await queued(stage);
     await stage.easel.fault("BUCKET.put", { prefix: `generations/${id}/end`, times: 4 });
-    await until(async () => (await stage.record(id)).status === "failed", 20_000);
+    await until(async () => (await stage.record(id)).status === "failed");
     expect((await stage.record(id)).error?.message).toContain("may have charged");
     expect(stage.listenhub.seen).toHaveLength(1);
     await until(async () => (await stage.keys("jobs/")).length === 0);
   });
 
-  it("of R2 to read a job is tried again", async () => {
+  it("a job that R2 fails to read is retried", async () => {
     await stage.easel.fault("BUCKET.get", { prefix: "jobs/", times: 1 });
     const id = await queued(stage);
     expect(await stage.ended(id)).toMatchObject({ status: "succeeded" });
@@ -126,7 +126,7 @@ describe("a refusal", () => {
 });
 
 describe("a runtime that is killed", () => {
-  it("in the middle of a job never asks twice: the record says that it may be charged", async () => {
+  it("a job that is killed in the middle is not repeated, and its record says that it may be charged", async () => {
     await twoLives(
       [{ limits }, { limits }],
       async (first) => {
@@ -136,7 +136,7 @@ describe("a runtime that is killed", () => {
         return ids;
       },
       async (again, ids) => {
-        await sleep(1_200);
+        await sleep(limits.leaseMs + 200);
         await again.easel.scheduled();
         for (const id of ids) {
           expect(await again.ended(id)).toMatchObject({ status: "failed", error: { code: "internal" } });
@@ -147,7 +147,7 @@ describe("a runtime that is killed", () => {
     );
   });
 
-  it("before the queue had a job taken: it is sent again, and drawn once", async () => {
+  it("a job that is killed before its delivery is queued again and generated once", async () => {
     await twoLives(
       [{ limits, queue: { maxBatchTimeout: 30 } }, { limits }],
       async (first) => {
@@ -157,7 +157,7 @@ describe("a runtime that is killed", () => {
       },
       async (again, ids) => {
         expect((await again.record(ids[0] ?? "")).status).toBe("queued");
-        await sleep(1_200);
+        await sleep(limits.leaseMs + 200);
         await Promise.all([again.easel.scheduled(), again.easel.scheduled()]);
         await again.easel.scheduled();
         for (const id of ids) expect(await again.ended(id)).toMatchObject({ status: "succeeded" });

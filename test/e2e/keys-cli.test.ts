@@ -10,7 +10,7 @@ import type { Stage } from "./stage.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 let stage: Stage;
-/** The project as it is after a first `npm start`. */
+/** A copy of the project in its state after a first `npm start`. */
 let project: string;
 beforeAll(async () => {
   const PRESETS = { card: { size: "1K" }, logo: { prompt: "a lighthouse, as a logo", vary: [] } };
@@ -26,14 +26,14 @@ afterAll(async () => {
   await stage.stop();
 });
 
-interface Ran {
+interface CommandResult {
   code: number;
   out: string;
   err: string;
 }
 
-/** `npm run keys -- …`; `env` in place of the environment's EASEL_URL and ADMIN_TOKEN. */
-async function keys(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+/** Run `npm run keys -- …` with `env` instead of the environment's EASEL_URL and ADMIN_TOKEN. */
+async function runKeys(args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
   const { EASEL_URL: _, ADMIN_TOKEN: __, ...rest } = process.env;
   const options = { cwd: project, env: { ...rest, ...env } };
   const run = promisify(execFile)(process.execPath, [join(project, "scripts/keys.ts"), ...args], options);
@@ -47,18 +47,18 @@ async function keys(args: string[], env: Record<string, string> = {}): Promise<R
   );
 }
 const port = () => new URL(stage.easel.url).port;
-const local = (...args: string[]) => keys([...args, "--port", port()]);
-const remote = (...args: string[]) => keys([...args, "--remote", stage.easel.url], { ADMIN_TOKEN: ADMIN });
+const runLocal = (...args: string[]) => runKeys([...args, "--port", port()]);
+const runRemote = (...args: string[]) => runKeys([...args, "--remote", stage.easel.url], { ADMIN_TOKEN: ADMIN });
 
 describe.each([
-  ["the local server", local],
-  ["a remote one", remote],
+  ["the local server", runLocal],
+  ["a remote server", runRemote],
 ])("%s", (_, run) => {
-  it("makes a key and shows it once, with a curl that draws; lists it; revokes it", async () => {
-    const made = await run("create", "--name", "a server", "--expires", "30d", "--model", "nano-banana-2");
-    expect([made.code, made.err]).toEqual([0, ""]);
-    const [key = "", id = ""] = /^ek_([0-9a-f]{16})_[0-9a-f]{48}$/m.exec(made.out) ?? [];
-    const curl = /^curl .*$/m.exec(made.out)?.[0] ?? "";
+  it("the CLI makes a key with a curl command that works, shows the key once, lists it and revokes it", async () => {
+    const created = await run("create", "--name", "a server", "--expires", "30d", "--model", "nano-banana-2");
+    expect([created.code, created.err]).toEqual([0, ""]);
+    const [key = "", id = ""] = /^ek_([0-9a-f]{16})_[0-9a-f]{48}$/m.exec(created.out) ?? [];
+    const curl = /^curl .*$/m.exec(created.out)?.[0] ?? "";
     const picture = join(project, "first.png");
     const { stdout } = await promisify(execFile)("bash", ["-c", `${curl} -sS -w '%{http_code} %{content_type}'`], {
       cwd: project,
@@ -66,13 +66,13 @@ describe.each([
     expect(stdout).toMatch(/^200 image\//);
     rmSync(picture);
 
-    const listed = await run("list");
+    const list = await run("list");
     const month = new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
-    expect(listed.out).toContain(`${id}  secret`);
-    expect(listed.out).toMatch(new RegExp(`good until ${month} +a server +gemini-3.1-flash-image-preview`));
-    expect(listed.out).not.toContain(key);
+    expect(list.out).toContain(`${id}  secret`);
+    expect(list.out).toMatch(new RegExp(`good until ${month} +a server +gemini-3.1-flash-image-preview`));
+    expect(list.out).not.toContain(key);
 
-    // The whole key serves as well as its id, and is not sent about.
+    // The full key is accepted instead of its id, and only the id is sent.
     expect((await run("revoke", key)).out).toContain(`${id} is revoked`);
     expect((await run("list")).out).toMatch(new RegExp(`${id} +secret +revoked`));
     const headers = { authorization: `Bearer ${key}` };
@@ -80,23 +80,23 @@ describe.each([
   });
 });
 
-it("makes a publishable key, whose curl comes as if from its page", async () => {
+it("the CLI makes a publishable key with a curl command that sends its origin", async () => {
   const page = ["--kind", "publishable", "--origin", "https://*.example.com", "--origin", "http://localhost:3000"];
-  const made = await local("create", ...page, "--model", "gpt-image-2", "--size", "1K", "--per-minute", "30");
+  const made = await runLocal("create", ...page, "--model", "gpt-image-2", "--size", "1K", "--per-minute", "30");
   expect(made.code).toBe(0);
   const curl = /^curl .*$/m.exec(made.out)?.[0] ?? "";
   expect(curl).toContain('-H "Origin: https://www.example.com"');
   const { stdout } = await promisify(execFile)("bash", ["-c", `${curl} -sS -w '%{http_code}'`], { cwd: project });
   expect(stdout).toBe("200");
-  const { out } = await local("list");
+  const { out } = await runLocal("list");
   expect(out).toContain("gpt-image-2; up to 1K; 30/min; on https://*.example.com, http://localhost:3000");
 });
 
 it.each([["card"], ["logo", "card"]])(
-  "makes a key for the preset %s, whose curl sends what that lets vary",
+  "the CLI makes a key for the preset %s with a curl command that the preset allows",
   async (...names) => {
     const presets = names.flatMap((name) => ["--preset", name]);
-    const { code, out } = await local("create", ...presets, "--size", "1K");
+    const { code, out } = await runLocal("create", ...presets, "--size", "1K");
     expect(code).toBe(0);
     const curl = /^curl .*$/m.exec(out)?.[0] ?? "";
     expect(curl).toContain(names[0] === "logo" ? `-d '{"preset":"logo"}'` : `"prompt":`);
@@ -105,45 +105,65 @@ it.each([["card"], ["logo", "card"]])(
   },
 );
 
-it.each([["9999d"], ["9999w"], ["2038-02-01"]])("makes a key that ends after 2037: --expires %s", async (expires) => {
-  expect(await local("create", "--expires", expires)).toMatchObject({ code: 0, err: "" });
+it.each([["9999d"], ["9999w"], ["2038-02-01"]])("a key can expire after 2037: --expires %s", async (expires) => {
+  expect(await runLocal("create", "--expires", expires)).toMatchObject({ code: 0, err: "" });
 });
 
-describe("says what is wrong", () => {
-  const cases: [what: string, run: () => Promise<Ran>, message: string][] = [
-    ["no command", () => local(), ""],
-    ["another command", () => local("destroy"), "destroy is no command"],
-    ["a method of Object", () => local("toString"), "toString is no command"],
-    ["an unknown option", () => local("create", "--colour", "red"), "Unknown option '--colour'"],
-    ["a word too many", () => local("create", "hello"), "hello is one word too many"],
-    ["revoke what", () => local("revoke"), "npm run keys -- revoke ID"],
-    ["an unknown id", () => local("revoke", "0123456789abcdef"), "There is no such key"],
+describe("errors of the CLI", () => {
+  const cases: [what: string, run: () => Promise<CommandResult>, message: string][] = [
+    ["no command", () => runLocal(), ""],
+    ["another command", () => runLocal("destroy"), "destroy is no command"],
+    ["a method of Object", () => runLocal("toString"), "toString is no command"],
+    ["an unknown option", () => runLocal("create", "--colour", "red"), "Unknown option '--colour'"],
+    ["an extra argument", () => runLocal("create", "hello"), "hello is one word too many"],
+    ["a revocation without an id", () => runLocal("revoke"), "npm run keys -- revoke ID"],
+    ["an unknown id", () => runLocal("revoke", "0123456789abcdef"), "There is no such key"],
     [
-      "what the gateway refuses",
-      () => local("create", "--kind", "publishable"),
+      "terms that the gateway rejects",
+      () => runLocal("create", "--kind", "publishable"),
       "origins is required for a publishable key",
     ],
-    ["no number", () => local("create", "--per-minute", "many"), "--per-minute takes a whole number"],
-    ["no time", () => local("create", "--expires", "soon"), "expiresAt must be a time with its zone"],
-    ["no such day", () => local("create", "--expires", "2027-02-31"), "on a day that there is"],
-    ["no such preset", () => local("create", "--preset", "landscap"), "presets[0]: The preset landscap is not known"],
-    ["no port", () => keys(["list", "--port", "easel"]), '--port takes a number from 1 to 65535, not "easel".'],
-    ["no server", () => keys(["list", "--port", "1"]), "Nothing answers on http://localhost:1: is `npm start` running"],
-    ["no URL", () => keys(["list", "--remote"], { ADMIN_TOKEN: ADMIN }), "Say where: --remote https://"],
-    ["a bad URL", () => keys(["list", "--remote"], { EASEL_URL: "easel", ADMIN_TOKEN: ADMIN }), "easel is no URL"],
-    ["no token", () => keys(["list", "--remote", stage.easel.url]), "Set ADMIN_TOKEN in the environment"],
+    [
+      "a rate that is not a number",
+      () => runLocal("create", "--per-minute", "many"),
+      "--per-minute takes a whole number",
+    ],
+    [
+      "an expiry that is not a time",
+      () => runLocal("create", "--expires", "soon"),
+      "expiresAt must be a time with its zone",
+    ],
+    ["a day that does not exist", () => runLocal("create", "--expires", "2027-02-31"), "on a day that there is"],
+    [
+      "an unknown preset",
+      () => runLocal("create", "--preset", "landscap"),
+      "presets[0]: The preset landscap is not known",
+    ],
+    [
+      "an invalid port",
+      () => runKeys(["list", "--port", "easel"]),
+      '--port takes a number from 1 to 65535, not "easel".',
+    ],
+    [
+      "a port without a server",
+      () => runKeys(["list", "--port", "1"]),
+      "Nothing answers on http://localhost:1: is `npm start` running",
+    ],
+    ["a missing URL", () => runKeys(["list", "--remote"], { ADMIN_TOKEN: ADMIN }), "Say where: --remote https://"],
+    ["a bad URL", () => runKeys(["list", "--remote"], { EASEL_URL: "easel", ADMIN_TOKEN: ADMIN }), "easel is no URL"],
+    ["no token", () => runKeys(["list", "--remote", stage.easel.url]), "Set ADMIN_TOKEN in the environment"],
     [
       "a wrong token",
-      () => keys(["list", `--remote=${stage.easel.url}`], { ADMIN_TOKEN: "x" }),
+      () => runKeys(["list", `--remote=${stage.easel.url}`], { ADMIN_TOKEN: "x" }),
       "does not take this ADMIN_TOKEN",
     ],
     [
       "plain http",
-      () => keys(["list", "--remote", "http://easel.example.com"], { ADMIN_TOKEN: ADMIN }),
+      () => runKeys(["list", "--remote", "http://easel.example.com"], { ADMIN_TOKEN: ADMIN }),
       "is not https",
     ],
   ];
-  it.each(cases)("%s", async (_, run, message) => {
+  it.each(cases)("the CLI explains the error for %s", async (_, run, message) => {
     const { code, out, err } = await run();
     expect(code).toBe(1);
     expect(message === "" ? out : err).toContain(message === "" ? "npm run keys -- create" : message);
@@ -152,12 +172,12 @@ describe("says what is wrong", () => {
   });
 });
 
-it("takes the place from the environment, and sends the token nowhere else", async () => {
+it("the CLI reads EASEL_URL, and does not send the token to a redirect's target", async () => {
   const env = { ADMIN_TOKEN: ADMIN };
-  expect((await keys(["list", "--remote"], { ...env, EASEL_URL: `${stage.easel.url}/` })).code).toBe(0);
-  let asked = 0;
+  expect((await runKeys(["list", "--remote"], { ...env, EASEL_URL: `${stage.easel.url}/` })).code).toBe(0);
+  let redirectedRequests = 0;
   const thief = createServer((_, answer) => {
-    asked++;
+    redirectedRequests++;
     answer.end("{}");
   }).listen(0, "127.0.0.1");
   const redirecting = createServer((_, answer) => {
@@ -167,18 +187,18 @@ it("takes the place from the environment, and sends the token nowhere else", asy
   await new Promise((resolve) => setTimeout(resolve, 50));
   try {
     const { port } = redirecting.address() as { port: number };
-    expect((await keys(["list", "--remote", `http://127.0.0.1:${port}`], env)).code).toBe(1);
-    expect(asked).toBe(0);
+    expect((await runKeys(["list", "--remote", `http://127.0.0.1:${port}`], env)).code).toBe(1);
+    expect(redirectedRequests).toBe(0);
   } finally {
     thief.close();
     redirecting.close();
   }
 });
 
-it("without an ADMIN_TOKEN in .dev.vars says where it comes from", async () => {
+it("the CLI says where ADMIN_TOKEN comes from if .dev.vars has none", async () => {
   writeFileSync(join(project, ".dev.vars"), "");
   try {
-    expect(await local("list")).toMatchObject({
+    expect(await runLocal("list")).toMatchObject({
       code: 1,
       err: expect.stringContaining("no ADMIN_TOKEN in .dev.vars") as string,
     });

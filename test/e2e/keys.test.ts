@@ -32,15 +32,15 @@ const remove = (id: string) => stage.call("DELETE", `/v1/keys/${id}`);
 const REFERENCE = `data:image/png;base64,${png({ bytes: 5_000 }).bytes.toString("base64")}`;
 const vendorsSaw = () => stage.listenhub.seen.length + stage.linkai.seen.length;
 
-/** Everything in KV: names, values, metadata. */
+/** Return everything in KV: names, values and metadata. */
 async function everythingInKV(): Promise<string> {
   const { keys } = await stage.easel.kv.list();
   const values = await Promise.all(keys.map(({ name }) => stage.easel.kv.get(name)));
   return JSON.stringify([keys, values]);
 }
 
-describe("making, listing and revoking", () => {
-  it("shows a key once; what is kept is its hash, and neither is in a log", async () => {
+describe("the keys API", () => {
+  it("a key is shown once, only its hash is stored, and neither is in a log", async () => {
     const answer = await stage.post("/v1/keys", {
       name: "a server",
       expiresAt: "2030-01-31T12:00:00+02:00",
@@ -81,7 +81,7 @@ describe("making, listing and revoking", () => {
     }
   });
 
-  it("a revoked key is refused at once where it was revoked, and stays listed", async () => {
+  it("a revoked key is rejected at once by the isolate that revoked it, and stays listed", async () => {
     const made = await make();
     expect((await stage.get("/v1/models", as(made))).status).toBe(200);
     const gone = await remove(made.id);
@@ -95,9 +95,9 @@ describe("making, listing and revoking", () => {
     expect(data.find(({ id }) => id === made.id)?.revokedAt).toBe(revokedAt);
   });
 
-  // Beyond 2038, less the 30 days that it stays listed, KV takes no expiration.
+  // KV accepts no expiration after 2038, and a key stays listed for 30 days after its own.
   it.each(["2037-12-20T03:14:07Z", "2037-12-20T03:14:08Z", "2040-01-01T00:00Z", "9999-12-31T23:59:59Z"])(
-    "one that ends at %s is a key, and can be revoked",
+    "a key that expires at %s is valid and can be revoked",
     async (expiresAt) => {
       const made = await make({ expiresAt });
       expect((await stage.get("/v1/models", as(made))).status).toBe(200);
@@ -106,11 +106,14 @@ describe("making, listing and revoking", () => {
     },
   );
 
-  it.each(["0123456789abcdef", "x", "admin", "%2e%2e", "ek_0123456789abcdef_0"])("there is no key %s", async (id) => {
-    expect((await remove(id)).status).toBe(404);
-  });
+  it.each(["0123456789abcdef", "x", "admin", "%2e%2e", "ek_0123456789abcdef_0"])(
+    "there is no key %s to revoke",
+    async (id) => {
+      expect((await remove(id)).status).toBe(404);
+    },
+  );
 
-  it("is for the operator alone", async () => {
+  it("the keys API accepts the admin token only", async () => {
     const [secret, page] = [await make(), await make(PAGE)];
     const answers = [secret, page].flatMap((key) => [
       stage.post("/v1/keys", {}, as(key)),
@@ -173,7 +176,7 @@ describe("making, listing and revoking", () => {
     ["size is required for a publishable key", "size", { ...PAGE, size: undefined }],
     ["perMinute is required for a publishable key", "perMinute", { ...PAGE, perMinute: undefined }],
   ];
-  it.each(bad)("refuses what it cannot take: %s", async (message, field, body) => {
+  it.each(bad)("invalid terms of a key are rejected: %s", async (message, field, body) => {
     const before = (await stage.easel.kv.list({ prefix: "keys/" })).keys.length;
     const answer = await stage.post("/v1/keys", body);
     const { error } = await jsonOf<{ error: { code: string; message: string; field?: string } }>(answer);
@@ -183,15 +186,16 @@ describe("making, listing and revoking", () => {
   });
 });
 
-describe("53. keys that are not good", () => {
+describe("invalid keys [fault 53]", () => {
   const paths = [LISTENHUB_PATH, "/v1/chat/completions", "/images/generate", "/linkai/v1/images/generations"];
   it.each([...paths, "/nebula/v1/images/generations", "/v1/images/generations", "/v1/generations"])(
-    "POST %s: one and the same answer, byte by byte",
+    "POST %s gives every invalid key the same answer, byte for byte [fault 53]",
     async (path) => {
       const [good, revoked, other] = [await make(), await make(), await make(PAGE)];
-      const soon = await make({ expiresAt: new Date(Date.now() + 300).toISOString() });
+      const expiry = Date.now() + 3_000;
+      const soon = await make({ expiresAt: new Date(expiry).toISOString() });
       await remove(revoked.id);
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await new Promise((resolve) => setTimeout(resolve, expiry - Date.now() + 100));
       const [, , secret = ""] = good.key.split("_");
       const bad: [what: string, key: string | undefined][] = [
         ["missing", undefined],
@@ -224,14 +228,14 @@ describe("53. keys that are not good", () => {
       expect((await stage.post(path, "{}", as(good))).status).not.toBe(401);
       expect(vendorsSaw()).toBe(0);
       expect(said(stage.easel)).not.toContain(secret);
-      // The operator, though, can see that somebody still uses it.
+      // The log shows the operator that the key is still in use.
       expect(said(stage.easel)).toContain(`{"event":"unauthorized","key":"${revoked.id}","reason":"revoked"}`);
       expect(said(stage.easel)).toContain(`{"event":"unauthorized","key":"${soon.id}","reason":"expired"}`);
     },
   );
 });
 
-describe("what a key may ask", () => {
+describe("the restrictions of a key", () => {
   const cases: [what: string, terms: object, path: string, body: object, field: string, message: string][] = [
     [
       "another model",
@@ -249,7 +253,14 @@ describe("what a key may ask", () => {
       "model",
       "model must be linkai/gpt-image-2 with this key.",
     ],
-    ["no preset", { presets: ["card"] }, "/v1/generations", CAT, "preset", "preset must be card with this key."],
+    [
+      "a request without its preset",
+      { presets: ["card"] },
+      "/v1/generations",
+      CAT,
+      "preset",
+      "preset must be card with this key.",
+    ],
     [
       "a larger size",
       { size: "1K" },
@@ -300,22 +311,22 @@ describe("what a key may ask", () => {
       "providerOptions cannot be sent",
     ],
   ];
-  it.each(cases)("not %s", async (what, terms, path, body, field, message) => {
+  it.each(cases)("a restricted key rejects %s", async (what, terms, path, body, field, message) => {
     const answer = await stage.post(path, body, as(await make(terms)));
     const { error } = await jsonOf<{ error: { message: string; field?: string; param?: string } }>(answer);
     expect(error.message).toContain(message);
     expect(error.message.startsWith(field)).toBe(true);
-    // LinkAI's document has 402 for a key that may not, and no field.
+    // LinkAI's document has 402 for a key without permission, and no field.
     expect([answer.status, error.param ?? error.field]).toEqual(
       path.startsWith("/linkai") ? [402, undefined] : [403, field],
     );
     expect(vendorsSaw()).toBe(0);
-    // What a model draws is known of its vendors, and they are chosen for a generation.
+    // The sizes of a model are known from its vendors, which are selected for a generation.
     expect(answer.headers.has("easel-generation")).toBe(what === "a model that draws nothing so small");
     await expect.poll(() => stage.keys("references/")).toEqual([]);
   });
 
-  it("its model by any name, up to its size", async () => {
+  it("a key accepts its model by any name, up to its size", async () => {
     const page = await make({ ...PAGE, models: ["nano-banana-pro"], size: "2K" });
     for (const model of [PRO, "nano-banana-pro", `linkai/${PRO}`]) {
       const answer = await stage.post("/v1/generations", { prompt: "a cat", model, size: "2K" }, as(page));
@@ -325,7 +336,7 @@ describe("what a key may ask", () => {
     expect(stage.listenhub.seen.length).toBe(2);
   });
 
-  it("its presets, as they are", async () => {
+  it("a key accepts its presets without changes to them", async () => {
     const put = (name: string) => {
       const preset = { prompt: "{prompt}, flat", model: "gpt-image-2", size: "1K" };
       return stage.call("PUT", `/v1/presets/${name}`, preset);
@@ -343,7 +354,7 @@ describe("what a key may ask", () => {
     expect(await ask({ preset: "hero", n: 2 })).toBe(400);
   });
 
-  it("its presets where its size is enough for them, in a tier or in pixels", async () => {
+  it("a key accepts presets within its size, in a tier or in pixels", async () => {
     await make({ presets: ["card", "wide", "poster"] });
     const key = as(await make({ ...PAGE, presets: ["card", "wide", "poster"], size: "3K" }));
     for (const preset of ["card", "wide"]) {
@@ -353,7 +364,7 @@ describe("what a key may ask", () => {
     }
   });
 
-  it("no larger picture by leaving its size open: a model's own default may be larger", async () => {
+  it("a request without a size gets the key's size if the model's default is larger", async () => {
     const draw = async (terms: object) => {
       const answer = await stage.post("/v1/generations", { model: PRO, prompt: "a cat" }, as(await make(terms)));
       expect(answer.status).toBe(200);
@@ -365,7 +376,7 @@ describe("what a key may ask", () => {
     expect(await draw({ size: "1K" })).toContain('"imageSize":"1K"');
   });
 
-  it("in a dialect whose document fills a larger size in: its own size, unless a larger one was said", async () => {
+  it("a key's size replaces a dialect's larger default, and a larger size in the request is rejected", async () => {
     const small = as(await make({ size: "1K" }));
     const ask = (imageConfig?: object) =>
       stage.post(
@@ -382,7 +393,7 @@ describe("what a key may ask", () => {
   });
 });
 
-it("each key has its own bucket beside the global one, of the size that it says", async () => {
+it("each key has a token bucket of its own size in addition to the global one", async () => {
   const [small, other] = [await make({ perMinute: 2 }), await make()];
   const ask = async (made: Made) => {
     const answer = await stage.post("/v1/generations", {}, as(made));
@@ -398,7 +409,7 @@ it("each key has its own bucket beside the global one, of the size that it says"
   expect(await ask(other)).toEqual([400, '"key";q=1000000;w=60, "global";q=1000000;w=60']);
 });
 
-it("a generation is its key's own: not another key's, and every one the operator's; a page reads but does not list", async () => {
+it("a generation is visible to its key and the operator only, and a publishable key cannot list", async () => {
   const [mine, other, page] = [await make(), await make(), await make(PAGE)];
   const draw = async (made: Made) => {
     const answer = await stage.post("/v1/generations", CAT, as(made));
@@ -415,7 +426,7 @@ it("a generation is its key's own: not another key's, and every one the operator
   expect((await stage.get("/v1/generations", as(page))).status).toBe(403);
 });
 
-it("KV takes nothing: no key is made and none revoked, and both may be tried again", async () => {
+it("no key is made or revoked while KV refuses writes, and both can be retried", async () => {
   const made = await make();
   await stage.easel.fault("KV.put", { prefix: "keys/" });
   const refused = async (answer: Promise<Response>) => {
@@ -438,7 +449,7 @@ it("KV takes nothing: no key is made and none revoked, and both may be tried aga
   expect((await stage.get("/v1/models", as(made))).status).toBe(401);
 });
 
-it("KV down: the operator and known keys go on, others are told to come again, in their dialect's words", async () => {
+it("the operator and cached keys work while KV is down, and other keys get a retryable error", async () => {
   const [known, unknown] = [await make(), `ek_${"1".repeat(16)}_${"0".repeat(48)}`];
   await stage.easel.fault("KV.get", { prefix: "keys/" });
   try {

@@ -10,7 +10,7 @@ let worker: Awaited<ReturnType<typeof unstable_startWorker>>;
 let state: string;
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "easel-"));
-  // Wrangler reads its config as it loads.
+  // Wrangler reads its configuration when its module loads, so this comes before the import.
   quiet();
   const { unstable_startWorker: startWorker } = await import("wrangler");
   worker = await startWorker({
@@ -33,16 +33,19 @@ afterAll(async () => {
   await rm(state, { recursive: true, force: true });
 });
 
-/** `npm start` has a proxy in front of the Worker, which still sends when the answer comes. */
+/** `npm start` has a proxy in front of the Worker, which still sends the body when the response arrives. */
 it.each([
-  ["a text too long", `{"prompt":"${"x".repeat(5_000_000)}"}`, 413],
-  ["base64 that is none", `{"prompt":"cat","references":["iVBORw0KGgoAAAANSUhE!${"A".repeat(8_000_000)}"]}`, 400],
-])("30. a body refused while it arrives is answered in words: %s", async (_, body, status) => {
-  const url = new URL("/v1/generations", await worker.url);
-  for (let times = 0; times < 5; times++) {
-    const headers = { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" };
-    const answer = await fetch(url, { method: "POST", headers, body });
-    expect(answer.status).toBe(status);
-    expect(await answer.json()).toMatchObject({ error: { message: expect.any(String) } });
-  }
-});
+  ["text that is too long", `{"prompt":"${"x".repeat(5_000_000)}"}`, 413],
+  ["invalid base64", `{"prompt":"cat","references":["iVBORw0KGgoAAAANSUhE!${"A".repeat(8_000_000)}"]}`, 400],
+])(
+  "behind the proxy of npm start, a body rejected while it arrives gets a JSON error: %s [fault 30]",
+  async (_, body, status) => {
+    const url = new URL("/v1/generations", await worker.url);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const headers = { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" };
+      const answer = await fetch(url, { method: "POST", headers, body });
+      expect(answer.status).toBe(status);
+      expect(await answer.json()).toMatchObject({ error: { message: expect.any(String) } });
+    }
+  },
+);

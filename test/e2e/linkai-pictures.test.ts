@@ -16,55 +16,55 @@ beforeEach(() => {
 });
 afterAll(() => Promise.all([stage.stop(), stranger.stop()]));
 
-interface Answer {
+interface ImagesResponse {
   data: { url: string }[];
 }
-const ask = () => stage.post("/linkai/v1/images/generations", { model: "gpt-image-2", prompt: "a cat" });
+const requestPicture = () => stage.post("/linkai/v1/images/generations", { model: "gpt-image-2", prompt: "a cat" });
 
-describe("a picture that the vendor points at", () => {
+describe("pictures in LinkAI's response", () => {
   const first = png({ bytes: 9_000, seed: 7 });
-  const good: [string, LinkAIBehaviour][] = [
+  const accepted: [name: string, LinkAIBehaviour][] = [
     ["inline", { base64: true, pictures: [first] }],
     ["as a data URI", { urls: [`data:image/png;base64,${first.bytes.toString("base64")}`] }],
     ["behind a redirect", { pictures: [first], cdn: { redirect: 2 } }],
     ["with the wrong type and no length", { pictures: [first], cdn: { type: "text/plain", contentLength: "none" } }],
-    ["gzipped though not asked", { pictures: [first], cdn: { encoding: "gzip", contentLength: "none" } }],
+    ["gzipped without being requested", { pictures: [first], cdn: { encoding: "gzip", contentLength: "none" } }],
     [
-      "beside an error that is null",
+      "next to an error that is null",
       { body: `{"error":null,"data":[{"b64_json":"${first.bytes.toString("base64")}"}]}` },
     ],
   ];
-  it.each(good)("%s", async (_, how) => {
+  it.each(accepted)("a picture %s is stored and served at a gateway URL", async (_, how) => {
     stage.linkai.next(how);
-    const answer = await ask();
-    const { data } = await jsonOf<Answer>(answer);
+    const answer = await requestPicture();
+    const { data } = await jsonOf<ImagesResponse>(answer);
     expect(data[0]?.url).toContain(stage.easel.url);
     expect(await hashOf(stage.easel.fetch(data[0]?.url ?? ""))).toBe(first.sha256);
     for (const { headers } of stage.linkai.downloads()) expect(JSON.stringify(headers)).not.toContain(LINKAI_KEY);
   });
 
-  it("several are all kept, in order", async () => {
+  it("several pictures are all stored, in order", async () => {
     const pictures = [jpeg(1), jpeg(2), png()];
     stage.linkai.next({ pictures });
-    const { data } = await jsonOf<Answer>(ask());
+    const { data } = await jsonOf<ImagesResponse>(requestPicture());
     const hashes = await Promise.all(data.map(({ url }) => hashOf(stage.easel.fetch(url))));
     expect(hashes).toEqual(pictures.map(({ sha256 }) => sha256));
   });
 
-  const bad: [string, (away: string) => LinkAIBehaviour][] = [
-    ["HTML", () => ({ cdn: { body: HTML_PAGE, type: "image/png" } })],
-    ["SVG", () => ({ pictures: [disguised("svg")] })],
-    ["one that is cut short", () => ({ pictures: [first], cdn: { cutAt: 5_000 } })],
-    ["not there", () => ({ cdn: { status: 404 } })],
-    ["on a strange host", (away) => ({ urls: [`${away}/a.png`] })],
-    ["behind a redirect to a strange host", (away) => ({ cdn: { redirect: `${away}/a.png` } })],
-    ["behind too many redirects", () => ({ cdn: { redirect: 9 } })],
-    ["on a private address", () => ({ urls: ["https://169.254.169.254/latest"] })],
-    ["no URL at all", () => ({ urls: ["cat.png"] })],
+  const rejected: [name: string, behaviour: (strangerOrigin: string) => LinkAIBehaviour][] = [
+    ["an HTML page served as image/png", () => ({ cdn: { body: HTML_PAGE, type: "image/png" } })],
+    ["an SVG picture", () => ({ pictures: [disguised("svg")] })],
+    ["a picture that is cut short", () => ({ pictures: [first], cdn: { cutAt: 5_000 } })],
+    ["a URL that responds 404", () => ({ cdn: { status: 404 } })],
+    ["a URL on an untrusted host", (strangerOrigin) => ({ urls: [`${strangerOrigin}/a.png`] })],
+    ["a redirect to an untrusted host", (strangerOrigin) => ({ cdn: { redirect: `${strangerOrigin}/a.png` } })],
+    ["a chain of too many redirects", () => ({ cdn: { redirect: 9 } })],
+    ["a URL of a private address", () => ({ urls: ["https://169.254.169.254/latest"] })],
+    ["a string that is no URL", () => ({ urls: ["cat.png"] })],
   ];
-  it.each(bad)("%s is refused, and nothing of it is kept", async (_, how) => {
+  it.each(rejected)("%s is rejected, and nothing of it is stored", async (_, how) => {
     stage.linkai.next(how(stranger.origin));
-    const answer = await ask();
+    const answer = await requestPicture();
     expect(answer.status).toBe(503);
     await answer.arrayBuffer();
     expect(stranger.seen).toEqual([]);

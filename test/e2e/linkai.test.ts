@@ -7,24 +7,24 @@ import { ADMIN, hashOf, jsonOf, lastBody, LINKAI_KEY, staged, warningsOf } from 
 const PATH = "/linkai/v1/images/generations";
 const stage = staged({ cdnElsewhere: true });
 
-interface Answer {
+interface ImagesResponse {
   data: { url: string }[];
 }
-interface Refusal {
+interface ErrorBody {
   error: { message: string; type: string };
 }
 
-const ask = (body: object | string, headers?: Record<string, string>) => stage.post(PATH, body, headers);
-const sent = () => lastBody(stage.linkai.generations());
+const generate = (body: object | string, headers?: Record<string, string>) => stage.post(PATH, body, headers);
+const lastVendorRequest = () => lastBody(stage.linkai.generations());
 const FOX = { model: "gpt-image-2", prompt: "一只在月光下奔跑的白色狐狸,水彩画风格" };
 const CDN = "https://cdn.link-ai.tech/user/generate/eaf7c477-2fe5-4420-8c23-df2a27a55593.png";
 const EDIT = "把背景换成雪山,整体改为油画风格";
 
-describe("the document's requests", () => {
+describe("the requests in LinkAI's document", () => {
   const reference = png({ bytes: 30_000, seed: 4 });
   const dataUri = `data:image/png;base64,${reference.bytes.toString("base64")}`;
   const seen = { sha256: reference.sha256, bytes: 30_000, type: "image/png" };
-  const examples: [name: string, asked: object, expected: object][] = [
+  const examples: [name: string, body: object, expected: object][] = [
     ["请求示例(文生图)", { ...FOX, size: "2K", aspect_ratio: "16:9" }, { size: "2K", aspect_ratio: "16:9" }],
     [
       "请求示例(图生图,URL 输入)",
@@ -42,33 +42,36 @@ describe("the document's requests", () => {
       { images: [CDN], size: "1K" },
     ],
   ];
-  it.each(examples)("%s", async (_, asked, expected) => {
-    const picture = webp();
-    stage.linkai.next({ pictures: [picture] });
-    const answer = await ask(asked);
-    expect(answer.status).toBe(200);
-    const { model, prompt } = asked as typeof FOX;
-    expect(sent()).toEqual({ model, prompt, response_format: "url", ...expected });
-    const id = answer.headers.get("easel-generation");
-    const body = await jsonOf<Answer>(answer);
-    expect(body).toEqual({ data: [{ url: `${stage.easel.url}/images/${id}/0` }] });
-    expect(await hashOf(stage.easel.fetch(body.data[0]?.url ?? ""))).toBe(picture.sha256);
-  });
+  it.each(examples)(
+    "the document's example %s is sent to LinkAI and its picture is served",
+    async (_, body, expected) => {
+      const picture = webp();
+      stage.linkai.next({ pictures: [picture] });
+      const answer = await generate(body);
+      expect(answer.status).toBe(200);
+      const { model, prompt } = body as typeof FOX;
+      expect(lastVendorRequest()).toEqual({ model, prompt, response_format: "url", ...expected });
+      const id = answer.headers.get("easel-generation");
+      const response = await jsonOf<ImagesResponse>(answer);
+      expect(response).toEqual({ data: [{ url: `${stage.easel.url}/images/${id}/0` }] });
+      expect(await hashOf(stage.easel.fetch(response.data[0]?.url ?? ""))).toBe(picture.sha256);
+    },
+  );
 
-  it("OpenAI SDK 调用", async () => {
+  it("the document's example OpenAI SDK 调用 works, and the SDK does not retry a 409", async () => {
     const client = new OpenAI({ baseURL: `${stage.easel.url}/linkai/v1`, apiKey: ADMIN, maxRetries: 2 });
     const extra = { size: "2K", aspect_ratio: "16:9" } as object;
     const response = await client.images.generate({ ...FOX, ...extra });
     expect(response.data?.[0]?.url).toMatch(/\/images\/[0-9a-z]{40}\/0$/);
-    // 409 is what its SDK would try again by itself.
+    // The SDK would retry a 409 by itself.
     stage.linkai.next({ status: 409, error: { message: "内容审核不通过" } });
     await expect(client.images.generate(FOX)).rejects.toBeInstanceOf(OpenAI.ConflictError);
     expect(stage.linkai.generations()).toHaveLength(2);
   });
 });
 
-describe("models and their defaults", () => {
-  const cases: [asked: Record<string, unknown>, expected: Record<string, unknown>, warnings?: string[]][] = [
+describe("LinkAI's models and their defaults", () => {
+  const cases: [body: Record<string, unknown>, expected: Record<string, unknown>, warnings?: string[]][] = [
     [{ model: "gpt-image-2" }, { size: "2K", aspect_ratio: "16:9" }],
     [{ model: "doubao-seedream-4.5" }, { size: "2K" }],
     [{ model: "doubao-seedream-4.0" }, { size: "2K" }],
@@ -122,39 +125,47 @@ describe("models and their defaults", () => {
       { size: "2K", aspect_ratio: "16:9" },
     ],
   ];
-  it.each(cases)("%j", async (asked, expected, warnings = []) => {
-    const answer = await ask({ prompt: "a cat", ...asked });
-    expect(await jsonOf(answer)).toHaveProperty("data");
-    const { model, ...rest } = expected;
-    expect(sent()).toEqual({ model: model ?? asked["model"], prompt: "a cat", response_format: "url", ...rest });
-    expect(stage.linkai.generations()[0]?.ignored).toEqual([]);
-    expect(warningsOf(answer)).toEqual(warnings);
-  });
+  it.each(cases)(
+    "fields are sent to LinkAI as its document defines them: %j",
+    async (body, expected, warnings = []) => {
+      const answer = await generate({ prompt: "a cat", ...body });
+      expect(await jsonOf(answer)).toHaveProperty("data");
+      const { model, ...rest } = expected;
+      expect(lastVendorRequest()).toEqual({
+        model: model ?? body["model"],
+        prompt: "a cat",
+        response_format: "url",
+        ...rest,
+      });
+      expect(stage.linkai.generations()[0]?.ignored).toEqual([]);
+      expect(warningsOf(answer)).toEqual(warnings);
+    },
+  );
 
-  it("takes as many references as the model, and no more", async () => {
+  it("a request may have as many references as its model accepts, and no more", async () => {
     const limits = {
       "gpt-image-2": 15,
       "doubao-seedream-4.5": 10,
       "doubao-seedream-4.0": 10,
       "gemini-2.5-flash-image": 3,
     };
-    for (const [model, most] of Object.entries(limits)) {
-      const images = Array<string>(most).fill(CDN);
-      expect((await ask({ model, prompt: "a cat", images })).status).toBe(200);
-      const answer = await ask({ model, prompt: "a cat", images: [...images, CDN] });
+    for (const [model, max] of Object.entries(limits)) {
+      const images = Array<string>(max).fill(CDN);
+      expect((await generate({ model, prompt: "a cat", images })).status).toBe(200);
+      const answer = await generate({ model, prompt: "a cat", images: [...images, CDN] });
       expect(answer.status).toBe(400);
-      expect((await jsonOf<Refusal>(answer)).error.message).toMatch(new RegExp(`^images .*at most ${most}`));
+      expect((await jsonOf<ErrorBody>(answer)).error.message).toMatch(new RegExp(`^images .*at most ${max}`));
     }
   });
 });
 
-describe("refusals", () => {
-  const picture = (type: string, bytes: Buffer) => `data:${type};base64,${bytes.toString("base64")}`;
+describe("errors in LinkAI's dialect", () => {
+  const dataUri = (type: string, bytes: Buffer) => `data:${type};base64,${bytes.toString("base64")}`;
   const gif = Buffer.concat([
     Buffer.from("GIF89a\u0001\u0000\u0001\u0000\u0000\u0000\u0000", "latin1"),
     Buffer.from([0, 0x3b]),
   ]);
-  const cases: [asked: object | string, status: number, message: RegExp][] = [
+  const cases: [body: object | string, status: number, message: RegExp][] = [
     ["{", 400, /not valid JSON/],
     ["", 400, /body is empty/],
     ["[]", 400, /The body must be an object/],
@@ -173,12 +184,12 @@ describe("refusals", () => {
     [{ ...FOX, images: CDN }, 400, /^images must be an array/],
     [{ ...FOX, images: ["gs://bucket/a.png"] }, 400, /^images\[0\] must be .*https:\/\/, http:\/\//],
     [{ ...FOX, images: [CDN, "cat.png"] }, 400, /^images\[1\] must be/],
-    [{ ...FOX, images: [picture("image/png", gif)] }, 400, /^images\[0\] must be .*not image\/gif/],
-    [{ ...FOX, images: [picture("image/png", png().bytes.subarray(0, 500))] }, 400, /cut short/],
-    [{ ...FOX, images: [picture("image/png", Buffer.from(HTML_PAGE))] }, 400, /^images\[0\] must be/],
+    [{ ...FOX, images: [dataUri("image/png", gif)] }, 400, /^images\[0\] must be .*not image\/gif/],
+    [{ ...FOX, images: [dataUri("image/png", png().bytes.subarray(0, 500))] }, 400, /cut short/],
+    [{ ...FOX, images: [dataUri("image/png", Buffer.from(HTML_PAGE))] }, 400, /^images\[0\] must be/],
   ];
-  it.each(cases)("%j", async (asked, status, message) => {
-    const answer = await ask(asked);
+  it.each(cases)("an invalid request is rejected before LinkAI is called: %j", async (body, status, message) => {
+    const answer = await generate(body);
     expect(answer.status).toBe(status);
     expect(await answer.json()).toEqual({
       error: { message: expect.stringMatching(message) as string, type: "invalid_request_error" },
@@ -197,23 +208,23 @@ describe("refusals", () => {
     ["503", { status: 503, error: {} }, 503, "server_error"],
     ["an error in a 200", { status: 200, error: {} }, 503, "server_error"],
     ["HTML in a 200", { body: HTML_PAGE }, 503, "server_error"],
-    ["no picture", { body: '{"data":[]}' }, 503, "server_error"],
+    ["an empty list of pictures", { body: '{"data":[]}' }, 503, "server_error"],
   ];
-  it.each(failures)("the vendor's %s", async (_, how, status, type) => {
+  it.each(failures)("LinkAI responding with %s becomes an error of the dialect", async (_, how, status, type) => {
     stage.linkai.next(how);
-    const answer = await ask(FOX);
+    const answer = await generate(FOX);
     expect(answer.status).toBe(status);
-    const { error } = await jsonOf<Refusal>(answer);
+    const { error } = await jsonOf<ErrorBody>(answer);
     expect(error).toEqual({ message: expect.stringMatching(/^linkai/) as string, type });
-    const waits = answer.headers.get("retry-after");
-    if (status === 503) expect(Number(waits)).toBeGreaterThanOrEqual(1);
-    else expect(waits).toBe(status === 429 ? "7" : null);
+    const retryAfter = answer.headers.get("retry-after");
+    if (status === 503) expect(Number(retryAfter)).toBeGreaterThanOrEqual(1);
+    else expect(retryAfter).toBe(status === 429 ? "7" : null);
     expect(answer.headers.get("x-should-retry")).toBe(how.status === 429 || how.status === 503 ? null : "false");
   });
 
-  it("says the vendor's words without the operator's key", async () => {
+  it("an error repeats the vendor's message without the operator's API key", async () => {
     stage.linkai.next({ echoKey: true, error: { message: "接口调用异常" } });
-    const text = await (await ask(FOX)).text();
+    const text = await (await generate(FOX)).text();
     expect(text).toContain("接口调用异常");
     expect(text).not.toContain(LINKAI_KEY);
   });

@@ -3,7 +3,7 @@ import { depthBomb, disguised, HTML_PAGE, jpeg, png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
 import { CAT, staged } from "./stage.ts";
 
-/** docs/faults.md 11 to 14: a vendor says 200, and there is no picture. Never a 200 of ours. */
+/** A vendor responds 200 without a picture: the gateway must respond with an error (docs/faults.md 11 to 14). */
 const stage = staged({ vendors: ["listenhub"] });
 
 const raw = (value: unknown): ListenHubBehaviour => ({
@@ -17,7 +17,7 @@ const blocks = (names: string[]) =>
     { promptFeedback: { blockReason } },
   ]);
 
-/** Moderation: told as the fault of the request, and not to be tried again as it is. */
+/** Moderation: an error of the request, which must not be retried unchanged. */
 const REJECTED = [
   ...reasons([
     "SAFETY",
@@ -41,55 +41,55 @@ const NO_IMAGE: [string, ListenHubBehaviour][] = [
   ["an empty list", raw([])],
   ["empty parts", raw({ candidates: [{ content: { parts: [] }, finishReason: "STOP" }] })],
   [
-    "parts that are none",
+    "parts that are no objects",
     raw({
       candidates: [null, 7, { content: "x" }, { content: { parts: "x" } }, { content: { parts: [null, 1, []] } }],
     }),
   ],
   ["empty data", raw({ candidates: [{ content: { parts: [{ inlineData: { mimeType: "image/png", data: "" } }] } }] })],
-  ["HTML said to be PNG", { pictures: [disguised("html")] }],
-  ["SVG said to be PNG", { pictures: [disguised("svg")] }],
+  ["HTML declared as PNG", { pictures: [disguised("html")] }],
+  ["SVG declared as PNG", { pictures: [disguised("svg")] }],
 ];
 const BROKEN: [string, ListenHubBehaviour][] = [
   ["a page of HTML", { body: HTML_PAGE, type: "text/html" }],
-  ["a page of HTML said to be JSON", raw(HTML_PAGE)],
+  ["a page of HTML declared as JSON", raw(HTML_PAGE)],
   ["a megabyte of HTML", { body: HTML_PAGE + "x".repeat(1_000_000), type: "text/html" }],
-  ["nothing", raw("")],
-  ["white space", raw(" \n ")],
+  ["an empty body", raw("")],
+  ["a body of white space", raw(" \n ")],
   ["a text in JSON", raw('"done"')],
   ["null", raw("null")],
   ["JSON that ends too early", raw('{"candidates":[{"content":')],
-  ["JSON with something behind it", raw("{}{}")],
+  ["two JSON values", raw("{}{}")],
   ["JSON nested 200,000 deep", { body: depthBomb() }],
   [
-    "the name of a hoisted picture",
+    "the placeholder of a hoisted picture",
     raw({ candidates: [{ content: { parts: [{ inlineData: { data: "hoisted:9" } }] } }] }),
   ],
   ["objects nested deep", raw('{"a":'.repeat(5_000) + "1" + "}".repeat(5_000))],
 ];
-/** Status and codes: ours on the wire, and in the record. */
+/** The gateway's status and code in the response, and the code in the record. */
 const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: number, code: number, recorded: string][] =
   [
-    ["rejected", REJECTED, 400, 29003, "content_rejected"],
-    ["without a picture", NO_IMAGE, 500, 500, "no_image"],
-    ["cut off", reasons(["MAX_TOKENS"]), 500, 500, "vendor_error"],
-    ["not to be used", BROKEN, 500, 500, "vendor_error"],
+    ["a refusal by moderation [fault 14]", REJECTED, 400, 29003, "content_rejected"],
+    ["a response without a picture [fault 14]", NO_IMAGE, 500, 500, "no_image"],
+    ["a response cut off by the vendor [fault 14]", reasons(["MAX_TOKENS"]), 500, 500, "vendor_error"],
+    ["an unusable body [fault 11] [fault 12]", BROKEN, 500, 500, "vendor_error"],
     [
-      "an error in 200: parameters",
+      "an error about parameters in a 200 [fault 13]",
       [["code 29003", { status: 200, error: { code: 29003 } }]],
       400,
       29003,
       "invalid_request",
     ],
     [
-      "an error in 200: credit",
+      "an error about credit in a 200 [fault 13]",
       [["code 26004", { status: 200, error: { code: 26004 } }]],
       402,
       26004,
       "insufficient_credit",
     ],
     [
-      "an error in 200: rate",
+      "an error about the rate in a 200 [fault 13]",
       [
         ["code 25429", { status: 200, error: { code: 25429 } }],
         ["code 29998", { status: 200, error: { code: 29998 } }],
@@ -100,7 +100,7 @@ const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: numb
       "rate_limited",
     ],
     [
-      "an error in 200: Google's 400",
+      "Google's 400 in a 200 [fault 13]",
       [
         ["INVALID_ARGUMENT", raw({ error: { code: 400, status: "INVALID_ARGUMENT", message: "bad" } })],
         ["in a list", raw([{ error: { code: 400, message: "bad" } }])],
@@ -110,11 +110,11 @@ const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: numb
       "invalid_request",
     ],
     [
-      "an error in 200: others",
+      "another error in a 200 [fault 13]",
       [
         ["code 21007", { status: 200, error: { code: 21007 } }],
         ["an unknown code", { status: 200, error: { code: 12345 } }],
-        ["an error in words", raw({ error: "quota" })],
+        ["an error that is a string", raw({ error: "quota" })],
         ["Google's 503", raw({ error: { code: 503, message: "overloaded" } })],
       ],
       500,
@@ -124,7 +124,7 @@ const CASES: [group: string, cases: [string, ListenHubBehaviour][], status: numb
   ];
 
 describe.each(CASES)("%s", (_, cases, status, code, recorded) => {
-  it.each(cases)("%s", async (_, how) => {
+  it.each(cases)("%s from ListenHub becomes an error, and nothing is stored", async (_, how) => {
     const answer = await stage.draw(CAT, how);
     expect(answer.json).toEqual({ code, message: expect.any(String), request_id: answer.headers.get("x-request-id") });
     expect(answer.status).toBe(status);
@@ -136,14 +136,14 @@ describe.each(CASES)("%s", (_, cases, status, code, recorded) => {
   });
 });
 
-it("says why there is no picture", async () => {
+it("an error without a picture repeats the vendor's reason", async () => {
   const message = async (how: ListenHubBehaviour) => (await stage.draw(CAT, how)).json["message"];
   expect(await message({ finishReason: "IMAGE_SAFETY" })).toContain("IMAGE_SAFETY");
   expect(await message({ promptFeedback: { blockReason: "JAILBREAK" } })).toContain("JAILBREAK");
   expect(await message({ pictures: [], text: "I only write." })).toContain("I only write.");
 });
 
-it("breaks off rather than end well, where what was let go turns out to hold no picture", async () => {
+it("a response breaks off if its vendor's body, already partly sent, has no picture", async () => {
   const text = "x".repeat(400_000);
   const response = await stage.ask(CAT, raw({ candidates: [{ content: { parts: [{ text }] } }] }));
   await expect(response.arrayBuffer()).rejects.toThrow();
@@ -152,7 +152,7 @@ it("breaks off rather than end well, where what was let go turns out to hold no 
   });
 });
 
-it("breaks off where a draft was let go and the final picture was refused", async () => {
+it("a response breaks off if a draft was already sent and the final picture is refused", async () => {
   const how: ListenHubBehaviour = {
     pictures: [],
     drafts: [png({ bytes: 50_000 }), jpeg(1)],

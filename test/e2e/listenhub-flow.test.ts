@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { writeGemini } from "../sim/gemini.ts";
 import { png, sha256, until } from "../sim/index.ts";
@@ -7,8 +6,8 @@ import { CAT, PRO, staged } from "./stage.ts";
 
 const stage = staged({ vendors: ["listenhub"] });
 
-/** Reads in the background, and tells how much has come. */
-function follow(response: Response): { parts: Buffer[]; received: () => number; done: Promise<void> } {
+/** Read a body in the background; `received` returns the number of bytes so far. */
+function readInBackground(response: Response): { parts: Buffer[]; received: () => number; done: Promise<void> } {
   const parts: Buffer[] = [];
   const run = async () => {
     for await (const part of response.body as AsyncIterable<Uint8Array>) parts.push(Buffer.from(part));
@@ -16,29 +15,31 @@ function follow(response: Response): { parts: Buffer[]; received: () => number; 
   return { parts, received: () => parts.reduce((sum, { length }) => sum + length, 0), done: run() };
 }
 
-/** Sends the answer in two halves, with a pause in the middle of the picture. */
-function halves(bytes: number, pauseMs: number): { how: ListenHubBehaviour; whole: Buffer; half: number } {
+/** Return a vendor response that is sent in two halves, with a pause in the middle of the picture until `resume()`. */
+function pausedHalfway(bytes: number, pauseMs: number) {
   const pictures = [png({ bytes })];
-  const whole = writeGemini({ pictures });
-  const half = Math.ceil(whole.length / 2);
-  return { how: { pictures, chunk: half, pauseMs }, whole, half };
+  const body = writeGemini({ pictures });
+  const half = Math.ceil(body.length / 2);
+  const { promise: between, resolve: resume } = Promise.withResolvers<void>();
+  const how: ListenHubBehaviour = { pictures, chunk: half, pauseMs, between };
+  return { how, body, half, resume };
 }
 
 describe.each([20_000, 300_000, 6_000_000])("a picture of %i bytes, with a pause in its middle", (bytes) => {
-  it("flows: the client has most of what was sent before the pause ends", async () => {
-    const { how, whole, half } = halves(bytes, 1_000);
+  it("the client gets most of the first half before the pause ends", async () => {
+    const { how, body, half, resume } = pausedHalfway(bytes, 0);
     const response = await stage.ask(CAT, how);
-    const client = follow(response);
-    await sleep(500);
+    const client = readInBackground(response);
+    await until(() => client.received() > half * 0.85);
     expect(stage.listenhub.seen[0]?.endedAt).toBeUndefined();
-    expect(client.received()).toBeGreaterThan(half * 0.85);
+    resume();
     await client.done;
-    expect(sha256(Buffer.concat(client.parts))).toBe(sha256(whole));
+    expect(sha256(Buffer.concat(client.parts))).toBe(sha256(body));
   });
 });
 
-it("has a record that runs, then has succeeded", async () => {
-  const { how } = halves(200_000, 1_000);
+it("a record is running until its response ends, then succeeded", async () => {
+  const { how, resume } = pausedHalfway(200_000, 1_000);
   const response = await stage.ask(CAT, how);
   const id = response.headers.get("easel-generation") ?? "";
   const running = await stage.record(id);
@@ -47,8 +48,9 @@ it("has a record that runs, then has succeeded", async () => {
   const early = await stage.easel.fetch(`/images/${id}/0`);
   await early.arrayBuffer();
   expect([early.status, early.headers.get("retry-after")]).toEqual([404, "1"]);
+  resume();
   await response.arrayBuffer();
-  // The body ends when the record has been written, not before.
+  // The body ends only when the record has been written.
   const record = await stage.record(id);
   expect(record).toMatchObject({
     id,
@@ -62,11 +64,12 @@ it("has a record that runs, then has succeeded", async () => {
   expect(Date.parse(record.finishedAt ?? "")).toBeGreaterThanOrEqual(Date.parse(record.createdAt) + 900);
 });
 
-it("has a record that runs, then has failed, with the reason", async () => {
-  const { how, half } = halves(200_000, 600);
+it("a record is running until its vendor breaks off, then failed with the reason", async () => {
+  const { how, half, resume } = pausedHalfway(200_000, 600);
   const response = await stage.ask(CAT, { ...how, cutAt: half + 10 });
   const id = response.headers.get("easel-generation") ?? "";
   expect(await stage.record(id)).toMatchObject({ status: "running" });
+  resume();
   await expect(response.arrayBuffer()).rejects.toThrow();
   const record = await stage.ended(id);
   expect(record).toMatchObject({ status: "failed", images: [], error: { code: "vendor_error" } });
@@ -76,7 +79,7 @@ it("has a record that runs, then has failed, with the reason", async () => {
   expect(await stage.keys(`pictures/${id}`)).toEqual([]);
 });
 
-it("shows a record to nobody else", async () => {
+it("a record is not shown without its API key", async () => {
   const { id } = await stage.draw();
   for (const headers of [{}, { authorization: "Bearer other" }]) {
     const answer = await stage.easel.fetch(`/v1/generations/${id}`, { headers });
@@ -85,7 +88,7 @@ it("shows a record to nobody else", async () => {
   }
 });
 
-it("serves many at once, each its own", async () => {
+it("twelve concurrent requests each get their own picture", async () => {
   const bodies = Array.from({ length: 12 }, (_, n) => ({
     prompt: `cat ${n}`,
     pictures: [png({ bytes: 400_000, seed: n })],

@@ -3,7 +3,7 @@ import { CAT, FLASH, PRO, staged, startStage } from "./stage.ts";
 
 const stage = staged({ vendors: ["listenhub"] });
 
-/** 支持的宽高比. */
+/** The aspect ratios in ListenHub's document (支持的宽高比). */
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9"];
 const FLASH_ONLY = ["1:4", "4:1", "1:8", "8:1"];
 const SIZES = ["1K", "2K", "4K"];
@@ -12,18 +12,18 @@ const cells = [PRO, FLASH].flatMap((model) =>
   [...RATIOS, ...(model === FLASH ? FLASH_ONLY : [])].map((aspectRatio) => [model, aspectRatio] as const),
 );
 
-it.each(cells)("%s draws %s in every size", async (model, aspectRatio) => {
+it.each(cells)("%s generates %s in every size", async (model, aspectRatio) => {
   for (const imageSize of SIZES) {
-    const asked = { ...CAT, model, imageConfig: { aspectRatio, imageSize } };
-    const answer = await stage.draw(asked);
+    const body = { ...CAT, model, imageConfig: { aspectRatio, imageSize } };
+    const answer = await stage.draw(body);
     expect(answer.status).toBe(200);
     expect(answer.headers.get("easel-model")).toBe(model);
     expect(answer.headers.get("easel-warnings")).toBe("[]");
-    expect(stage.listenhub.seen.at(-1)).toMatchObject({ body: asked, status: 200 });
+    expect(stage.listenhub.seen.at(-1)).toMatchObject({ body, status: 200 });
   }
 });
 
-it.each(FLASH_ONLY)("refuses %s for the default model before anything is sent", async (aspectRatio) => {
+it.each(FLASH_ONLY)("the default model rejects the ratio %s before a vendor is called", async (aspectRatio) => {
   for (const model of [undefined, PRO]) {
     const answer = await stage.draw({ ...CAT, model, imageConfig: { aspectRatio } });
     expect(answer.status).toBe(400);
@@ -36,7 +36,7 @@ it.each(FLASH_ONLY)("refuses %s for the default model before anything is sent", 
   expect(stage.listenhub.seen).toHaveLength(0);
 });
 
-it("takes 2K where no size is sent, and leaves the ratio to the model where none is sent", async () => {
+it("the size defaults to 2K, and the vendor chooses the ratio if none is sent", async () => {
   await stage.draw({ ...CAT, imageConfig: { aspectRatio: "21:9" } });
   await stage.draw({ ...CAT, imageConfig: { imageSize: "4K" } });
   await stage.draw({ ...CAT, imageConfig: {} });
@@ -49,8 +49,8 @@ it("takes 2K where no size is sent, and leaves the ratio to the model where none
   ]);
 });
 
-describe("names of models", () => {
-  it("takes today's names and a pinned vendor for the same models", async () => {
+describe("model names", () => {
+  it("current model names and names with a vendor select the same models", async () => {
     for (const model of ["gemini-3-pro-image", `listenhub/${PRO}`, "listenhub/nano-banana-pro"]) {
       expect((await stage.draw({ ...CAT, model })).headers.get("easel-model")).toBe(PRO);
     }
@@ -58,12 +58,12 @@ describe("names of models", () => {
     expect(stage.listenhub.seen.map(({ body }) => (body as { model: string }).model)).toEqual([PRO, PRO, PRO, FLASH]);
   });
 
-  it("refuses the flash model's ratios for a pinned pro as well", async () => {
+  it("a model name with a vendor also rejects the ratios that only the flash model has", async () => {
     const answer = await stage.draw({ ...CAT, model: `listenhub/${PRO}`, imageConfig: { aspectRatio: "1:8" } });
     expect([answer.status, answer.json["message"]]).toEqual([400, expect.stringMatching(/^imageConfig\.aspectRatio /)]);
   });
 
-  it("refuses a model it does not know, and names those it does", async () => {
+  it("an unknown model is rejected, and the error names the known ones", async () => {
     for (const model of ["dall-e-9", "", "toString", "__proto__"]) {
       const answer = await stage.draw({ ...CAT, model });
       expect(answer.status).toBe(400);
@@ -75,12 +75,13 @@ describe("names of models", () => {
   });
 });
 
-it("refuses as documented what another vendor would draw", async () => {
+it("a ratio outside ListenHub's document is rejected even if another vendor could generate it", async () => {
   const other = await startStage({ vendors: ["linkai"] });
   try {
-    const at = async (aspectRatio: string) => (await other.draw({ ...CAT, imageConfig: { aspectRatio } })).status;
-    expect([await at("4:5"), other.linkai.generations().length]).toEqual([400, 0]);
-    expect([await at("3:4"), other.linkai.generations().length]).toEqual([200, 1]);
+    const statusFor = async (aspectRatio: string) =>
+      (await other.draw({ ...CAT, imageConfig: { aspectRatio } })).status;
+    expect([await statusFor("4:5"), other.linkai.generations().length]).toEqual([400, 0]);
+    expect([await statusFor("3:4"), other.linkai.generations().length]).toEqual([200, 1]);
   } finally {
     await other.stop();
   }

@@ -9,8 +9,8 @@ const base64 = png({ bytes: 5_000 }).bytes.toString("base64");
 const inline = (data: string, mimeType = "image/png") => ({ inlineData: { data, mimeType } });
 const references = (...referenceImages: unknown[]) => ({ ...CAT, referenceImages });
 
-/** What is wrong, the body, and what the message says of it. */
-const WRONG: [name: string, body: unknown, message: RegExp][] = [
+/** Invalid requests: the error, the body, and the expected message. */
+const INVALID: [name: string, body: unknown, message: RegExp][] = [
   ["no prompt", { provider: "google" }, /^prompt is required\.$/],
   ["an empty prompt", { ...CAT, prompt: "" }, /^prompt must not be empty\.$/],
   ["a blank prompt", { ...CAT, prompt: " \n\t" }, /^prompt must not be empty\.$/],
@@ -22,16 +22,16 @@ const WRONG: [name: string, body: unknown, message: RegExp][] = [
   ],
   ["another provider", { ...CAT, provider: "openai" }, /^provider must be google\.$/],
   [
-    "a size of none",
+    "an unknown size",
     { ...CAT, imageConfig: { imageSize: "8K" } },
     /^imageConfig\.imageSize must be one of 1K, 2K, 4K\.$/,
   ],
   ["a size in lower case", { ...CAT, imageConfig: { imageSize: "2k" } }, /^imageConfig\.imageSize .*1K, 2K, 4K/],
   ["a size of 512", { ...CAT, imageConfig: { imageSize: "512" } }, /^imageConfig\.imageSize .*1K, 2K, 4K/],
-  ["a ratio that is none", { ...CAT, imageConfig: { aspectRatio: "wide" } }, /^imageConfig\.aspectRatio .*16:9/],
-  ["a ratio of no model", { ...CAT, imageConfig: { aspectRatio: "5:4" } }, /^imageConfig\.aspectRatio .*21:9/],
+  ["an unknown ratio", { ...CAT, imageConfig: { aspectRatio: "wide" } }, /^imageConfig\.aspectRatio .*16:9/],
+  ["a ratio that no model has", { ...CAT, imageConfig: { aspectRatio: "5:4" } }, /^imageConfig\.aspectRatio .*21:9/],
   ["a ratio with zero", { ...CAT, imageConfig: { aspectRatio: "0:0" } }, /^imageConfig\.aspectRatio .*21:9/],
-  ["a list for imageConfig", { ...CAT, imageConfig: [] }, /^imageConfig must be an object\.$/],
+  ["an array for imageConfig", { ...CAT, imageConfig: [] }, /^imageConfig must be an object\.$/],
   ["an object for referenceImages", { ...CAT, referenceImages: {} }, /^referenceImages must be an array\.$/],
   [
     "15 references by URL",
@@ -44,44 +44,48 @@ const WRONG: [name: string, body: unknown, message: RegExp][] = [
     /^referenceImages must have at most 14 items\.$/,
   ],
   [
-    "both kinds in one",
+    "both kinds in one reference",
     references({ ...file, ...inline(base64) }),
     /^referenceImages\[0\] must have exactly one of fileData and inlineData\.$/,
   ],
-  ["neither kind", references(file, {}), /^referenceImages\[1\] must have exactly one of fileData and inlineData\.$/],
-  ["a text for a reference", references("https://example.com/a.png"), /^referenceImages\[0\] must be an object\.$/],
+  [
+    "neither kind in a reference",
+    references(file, {}),
+    /^referenceImages\[1\] must have exactly one of fileData and inlineData\.$/,
+  ],
+  ["a string for a reference", references("https://example.com/a.png"), /^referenceImages\[0\] must be an object\.$/],
   [
     "no fileUri",
     references({ fileData: { mimeType: "image/png" } }),
     /^referenceImages\[0\]\.fileData\.fileUri is required\.$/,
   ],
   [
-    "a type of no picture",
+    "an unsupported reference type",
     references({ fileData: { ...file.fileData, mimeType: "image/gif" } }),
     /^referenceImages\[0\]\.fileData\.mimeType must be one of image\/png, image\/jpeg, image\/webp\.$/,
   ],
   [
-    "no type",
+    "no reference type",
     references({ inlineData: { data: base64 } }),
     /^referenceImages\[0\]\.inlineData\.mimeType must be one of image\/png, image\/jpeg, image\/webp\.$/,
   ],
   [
-    "an ftp URL",
+    "an ftp URL for fileUri",
     references({ fileData: { fileUri: "ftp://example.com/a.png", mimeType: "image/png" } }),
     /^referenceImages\[0\]\.fileData\.fileUri .*http/,
   ],
   [
-    "a data URI for a URL",
+    "a data URI for fileUri",
     references({ fileData: { fileUri: `data:image/png;base64,${base64}`, mimeType: "image/png" } }),
     /^referenceImages\[0\]\.fileData\.fileUri .*http/,
   ],
   [
-    "a path for a URL",
+    "a path for fileUri",
     references({ fileData: { fileUri: "/etc/passwd", mimeType: "image/png" } }),
     /^referenceImages\[0\]\.fileData\.fileUri .*http/,
   ],
   [
-    "a URL for base64",
+    "a URL for inline data",
     references(inline("https://example.com/a.png")),
     /^referenceImages\[0\]\.inlineData\.data must be a PNG, JPEG or WebP picture in base64\.$/,
   ],
@@ -92,7 +96,7 @@ const WRONG: [name: string, body: unknown, message: RegExp][] = [
   ],
   ["empty base64", references(inline("")), /^referenceImages\[0\]\.inlineData\.data must be a PNG, JPEG or WebP/],
   [
-    "the name of a hoisted picture",
+    "the placeholder of a hoisted picture",
     references(inline("hoisted:0")),
     /^referenceImages\[0\]\.inlineData\.data must be a PNG, JPEG or WebP/,
   ],
@@ -103,24 +107,24 @@ const WRONG: [name: string, body: unknown, message: RegExp][] = [
   ],
   ["base64 that breaks off", references(inline(base64.slice(0, 4_001))), /cut short|not valid/],
   [
-    "base64 with a foreign sign",
+    "base64 with an invalid character",
     references(inline(`${base64.slice(0, 2_000)}*${base64.slice(2_000)}`)),
     /base64 is not valid/,
   ],
-  ["a picture whose end is missing", references(inline(base64.slice(0, 4_000))), /cut short/],
+  ["a picture that is cut short", references(inline(base64.slice(0, 4_000))), /cut short/],
   ["a picture in the prompt", { ...CAT, prompt: `draw this: data:image/png;base64,${base64}` }, /^prompt must be text/],
-  ["no JSON", "{", /not valid JSON/],
-  ["text", "prompt=a cat", /not valid JSON/],
+  ["invalid JSON", "{", /not valid JSON/],
+  ["a form instead of JSON", "prompt=a cat", /not valid JSON/],
   ["an empty body", "", /body is empty/],
   ["a blank body", " \n", /body is empty/],
-  ["a list", "[]", /^The body must be an object\.$/],
-  ["null", "null", /^The body must be an object\.$/],
-  ["a text in JSON", '"a cat"', /^The body must be an object\.$/],
+  ["an array as the body", "[]", /^The body must be an object\.$/],
+  ["null as the body", "null", /^The body must be an object\.$/],
+  ["a string as the body", '"a cat"', /^The body must be an object\.$/],
   ["JSON that breaks off in a string", '{"prompt":"a c', /broke off/],
   ["two objects", '{"prompt":"a"}{"prompt":"b"}', /not valid JSON/],
 ];
 
-it.each(WRONG)("refuses %s", async (_, body, message) => {
+it.each(INVALID)("a request with %s is rejected before a vendor is called", async (_, body, message) => {
   const answer = await stage.draw(body);
   expect(answer.status).toBe(400);
   expect(answer.headers.get("content-type")).toBe("application/json");
@@ -133,11 +137,11 @@ it.each(WRONG)("refuses %s", async (_, body, message) => {
   await expect.poll(() => stage.keys("references/")).toEqual([]);
 });
 
-/** Status of the vendor, with the code its clients know, and what ours is. */
-const STATUSES: [vendor: number, code: number | undefined, status: number, ours: number, recorded: string][] = [
+/** The vendor's status and documented code, the gateway's status and code, and the code in the record. */
+const STATUSES: [vendor: number, code: number | undefined, status: number, expectedCode: number, recorded: string][] = [
   [400, 29003, 400, 29003, "invalid_request"],
   [400, 29998, 429, 25429, "rate_limited"],
-  // The key is the operator's: the caller's own is fine.
+  // The vendor refused the operator's API key: the client's is valid.
   [401, 21007, 500, 500, "vendor_error"],
   [403, undefined, 500, 500, "vendor_error"],
   [402, 26004, 402, 26004, "insufficient_credit"],
@@ -147,18 +151,18 @@ const STATUSES: [vendor: number, code: number | undefined, status: number, ours:
   [502, undefined, 500, 500, "vendor_error"],
   [503, undefined, 500, 500, "vendor_error"],
 ];
-describe.each(STATUSES)("the vendor's %i with code %s", (vendorStatus, code, status, ours, recorded) => {
-  it(`is ${status} here`, async () => {
+describe.each(STATUSES)("ListenHub's status %i with code %s", (vendorStatus, code, status, expectedCode, recorded) => {
+  it(`ListenHub's ${vendorStatus} becomes ${status} and is recorded as ${recorded}, without a retry`, async () => {
     const error = { message: "生图失败 because", ...(code !== undefined && { code }) };
     const answer = await stage.draw(CAT, { status: vendorStatus, error });
     expect(answer.status).toBe(status);
     expect(answer.json).toEqual({
-      code: ours,
+      code: expectedCode,
       message: expect.stringContaining("listenhub"),
       request_id: answer.headers.get("x-request-id"),
     });
     expect(answer.headers.get("retry-after")).toEqual(status === 429 ? "5" : null);
-    // Nothing is tried again behind the caller's back.
+    // The gateway retries nothing by itself.
     expect(stage.listenhub.seen).toHaveLength(1);
     const record = await stage.ended(answer.id);
     expect(record).toMatchObject({
@@ -169,26 +173,26 @@ describe.each(STATUSES)("the vendor's %i with code %s", (vendorStatus, code, sta
     });
   });
 
-  // A row of nothing but failures would open the breaker.
+  // Uninterrupted failures would open the circuit breaker.
   afterEach(async () => void (await stage.draw()));
 
-  it("is the same with a page of HTML, or nothing, for a body", async () => {
+  it(`ListenHub's ${vendorStatus} becomes ${status} also if its body is HTML, empty or no object`, async () => {
     if (vendorStatus === 400 && code === 29998) return;
     for (const body of ["<html>nginx</html>", "", '"just a text"', "[1,2]", "null"]) {
       const answer = await stage.draw(CAT, { status: vendorStatus, body });
-      expect([answer.status, answer.json["code"]]).toEqual([status, ours]);
+      expect([answer.status, answer.json["code"]]).toEqual([status, expectedCode]);
       expect(answer.json["message"]).not.toContain("nginx");
     }
   });
 });
 
-it("tells the operator whose key was refused", async () => {
+it("an error says that the vendor refused the gateway's own API key", async () => {
   const answer = await stage.draw(CAT, { status: 401, error: { message: "Invalid API key" } });
   expect(answer.json["message"]).toMatch(/gateway's own key/);
   expect(answer.body.toString()).not.toContain(LISTENHUB_KEY);
 });
 
-it("corrects the type that a reference is said to be, and says so", async () => {
+it("a reference with a wrong declared type is corrected, with a warning", async () => {
   const answer = await stage.draw(references(inline(base64, "image/webp")));
   expect(answer.status).toBe(200);
   expect(answer.headers.get("easel-warnings")).toBe(

@@ -19,9 +19,9 @@ interface InlineData {
   mimeType: string;
 }
 
-/** The requests of the document, as its samples print them, and what ListenHub must get of each. */
+/** The requests printed in ListenHub's document, and the body that ListenHub must get for each. */
 const reference = png({ bytes: 40_000 });
-const EXAMPLES: [name: string, asked: object, expected: object][] = [
+const EXAMPLES: [name: string, body: object, expected: object][] = [
   [
     "基础生成",
     {
@@ -67,29 +67,32 @@ const EXAMPLES: [name: string, asked: object, expected: object][] = [
 
 const PATHS = ["/openapi/v1/images/generation", "/v1/images/generation"].flatMap((path) => [path, `/listenhub${path}`]);
 
-describe.each(PATHS)("at %s", (path) => {
-  it.each(EXAMPLES)("serves the document's example %s", async (_, asked, expected) => {
-    const picture = png({ bytes: 30_000 });
-    const how = { pictures: [picture] };
-    stage.listenhub.next(how);
-    const answer = await read(stage.post(path, asked));
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get("content-type")).toBe("application/json");
-    expect(answer.sha256).toBe(sha256(writeGemini(how)));
-    // The line that every sample ends with.
-    const data = answer.json as unknown as { candidates: { content: { parts: { inlineData: InlineData }[] } }[] };
-    const part = data.candidates[0]?.content.parts[0]?.inlineData;
-    expect(sha256(Buffer.from(part?.data ?? "", "base64"))).toBe(picture.sha256);
-    expect(part?.mimeType).toBe("image/png");
+describe.each(PATHS)("ListenHub's dialect at %s", (path) => {
+  it.each(EXAMPLES)(
+    "the document's example %s is sent to ListenHub and its response is returned",
+    async (_, body, expected) => {
+      const picture = png({ bytes: 30_000 });
+      const how = { pictures: [picture] };
+      stage.listenhub.next(how);
+      const answer = await read(stage.post(path, body));
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("content-type")).toBe("application/json");
+      expect(answer.sha256).toBe(sha256(writeGemini(how)));
+      // Every sample of the document reads the picture this way.
+      const data = answer.json as unknown as { candidates: { content: { parts: { inlineData: InlineData }[] } }[] };
+      const part = data.candidates[0]?.content.parts[0]?.inlineData;
+      expect(sha256(Buffer.from(part?.data ?? "", "base64"))).toBe(picture.sha256);
+      expect(part?.mimeType).toBe("image/png");
 
-    expect(stage.listenhub.seen).toHaveLength(1);
-    expect(stage.listenhub.seen[0]?.refused).toBeUndefined();
-    expect(stage.listenhub.seen[0]?.body).toEqual(expected);
-    expect(stage.listenhub.seen[0]?.headers).toMatchObject({ authorization: `Bearer ${LISTENHUB_KEY}` });
-  });
+      expect(stage.listenhub.seen).toHaveLength(1);
+      expect(stage.listenhub.seen[0]?.refused).toBeUndefined();
+      expect(stage.listenhub.seen[0]?.body).toEqual(expected);
+      expect(stage.listenhub.seen[0]?.headers).toMatchObject({ authorization: `Bearer ${LISTENHUB_KEY}` });
+    },
+  );
 });
 
-it("sends 14 references, URLs and pictures mixed, in their order and byte for byte", async () => {
+it("14 references, URLs and pictures mixed, are sent in order and byte for byte", async () => {
   const pictures = [
     png({ bytes: 3_000_001 }),
     jpeg(1),
@@ -105,11 +108,11 @@ it("sends 14 references, URLs and pictures mixed, in their order and byte for by
   expect(stage.listenhub.seen[0]?.refused).toBeUndefined();
   const expected = pictures.flatMap((picture, n) => [seen(picture), file(n)]);
   expect(lastBody(stage.listenhub.seen)["referenceImages"]).toEqual(expected);
-  // They were kept for this one call only.
+  // The references are deleted after the call.
   await expect.poll(() => stage.keys("references/")).toEqual([]);
 });
 
-it("takes http and gs URLs, and says so of each type", async () => {
+it("http and gs URLs are sent to ListenHub with their types", async () => {
   const referenceImages = [
     { fileData: { fileUri: "http://example.com/a.png?x=1", mimeType: "image/png" } },
     { fileData: { fileUri: "gs://bucket/a.webp", mimeType: "image/webp" } },
@@ -118,13 +121,13 @@ it("takes http and gs URLs, and says so of each type", async () => {
   expect(stage.listenhub.seen[0]?.body).toMatchObject({ referenceImages });
 });
 
-it("takes null for what may be left out, and provider as the default it is", async () => {
+it("null is accepted for optional fields, and provider has a default", async () => {
   const body = { prompt: "a cat", provider: null, model: null, referenceImages: null, imageConfig: null };
   expect((await stage.draw(body)).status).toBe(200);
   expect(stage.listenhub.seen[0]?.body).toEqual({ ...CAT, model: PRO, imageConfig: { imageSize: "2K" } });
 });
 
-it("32. keeps a prompt as it is: emoji, CRLF, controls, quotes, a lone surrogate", async () => {
+it("a prompt is sent unchanged: emoji, CRLF, control characters, quotes, a lone surrogate [fault 32]", async () => {
   const prompt = 'a\r\nSet-Cookie: x=1\r\n\r\n\u0000\u0007"\\ 🦊 \u2028 é 宁静';
   const answer = await stage.draw({ ...CAT, prompt });
   expect(answer.status).toBe(200);
@@ -133,7 +136,7 @@ it("32. keeps a prompt as it is: emoji, CRLF, controls, quotes, a lone surrogate
   expect((await stage.draw('{"provider":"google","prompt":"half \\ud83d pair"}')).status).toBe(200);
 });
 
-it("32. warns of fields it does not know, in ASCII, and leaves them out", async () => {
+it("unknown fields are dropped with warnings in ASCII [fault 32]", async () => {
   const answer = await stage.draw({ ...CAT, "种子\r\nx": 7, imageConfig: { imageSize: "1K", quality: "hd" } });
   expect(answer.status).toBe(200);
   const header = answer.headers.get("easel-warnings") ?? "";
@@ -145,7 +148,7 @@ it("32. warns of fields it does not know, in ASCII, and leaves them out", async 
   expect(stage.listenhub.seen[0]?.body).toEqual({ ...CAT, model: PRO, imageConfig: { imageSize: "1K" } });
 });
 
-it("says which generation, vendor and model it was, and how much is left", async () => {
+it("response headers name the generation, vendor, model and remaining rate limit", async () => {
   const { headers } = await stage.draw();
   expect(headers.get("easel-generation")).toMatch(/^[0-9a-z]{40}$/);
   expect(headers.get("easel-vendor")).toBe("listenhub");
@@ -155,7 +158,7 @@ it("says which generation, vendor and model it was, and how much is left", async
   expect(headers.get("ratelimit-policy")).toBeTruthy();
 });
 
-it("takes the key with Bearer and bare, and no other", async () => {
+it("the API key is accepted with or without Bearer, and any other value is rejected", async () => {
   const status = async (authorization: string) => {
     const answer = await read(stage.post(LISTENHUB_PATH, CAT, { authorization }));
     return [answer.status, answer.status === 200 ? undefined : answer.json["code"]];
@@ -164,7 +167,7 @@ it("takes the key with Bearer and bare, and no other", async () => {
   expect(await status(ADMIN)).toEqual([200, undefined]);
   expect(await status(`bearer  ${ADMIN}`)).toEqual([200, undefined]);
   expect(stage.listenhub.seen).toHaveLength(3);
-  for (const wrong of [
+  for (const invalid of [
     "",
     "Bearer",
     "Bearer ",
@@ -173,7 +176,7 @@ it("takes the key with Bearer and bare, and no other", async () => {
     LISTENHUB_KEY,
     `Basic ${ADMIN}`,
   ]) {
-    expect(await status(wrong)).toEqual([401, 21007]);
+    expect(await status(invalid)).toEqual([401, 21007]);
   }
   expect(stage.listenhub.seen).toHaveLength(3);
 });

@@ -5,26 +5,26 @@ import { startStage } from "./stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 
 /**
- * Two runtimes over the same storage, with the options of each: the first is killed in the middle of whatever it does by
- * then, and the second is told what the first one's part returned.
+ * Run `first` and `second` in two runtimes over the same storage, with the options of each. The first runtime is killed
+ * when `first` returns, whatever it is doing by then; `second` gets its return value.
  */
 export async function twoLives<T>(
   options: readonly [first: StageOptions, second: StageOptions],
   first: (stage: Stage) => Promise<T>,
-  second: (stage: Stage, left: T) => Promise<void>,
+  second: (stage: Stage, result: T) => Promise<void>,
 ): Promise<void> {
   const persist = await mkdtemp(join(tmpdir(), "easel-lives-"));
-  const live = async <R>(own: StageOptions, part: (stage: Stage) => Promise<R>): Promise<R> => {
-    const stage = await startStage({ ...own, persist });
+  const runIn = async <R>(stageOptions: StageOptions, run: (stage: Stage) => Promise<R>): Promise<R> => {
+    const stage = await startStage({ ...stageOptions, persist });
     try {
-      return await part(stage);
+      return await run(stage);
     } finally {
       await stage.stop();
     }
   };
   try {
-    const left = await live(options[0], first);
-    await live(options[1], (stage) => second(stage, left));
+    const result = await runIn(options[0], first);
+    await runIn(options[1], (stage) => second(stage, result));
   } finally {
     await rm(persist, { recursive: true, force: true });
   }

@@ -12,7 +12,7 @@ interface Model {
   vendors: ({ id: string } & Record<string, unknown>)[];
 }
 
-/** A stage with the var MODELS, for as long as `use` takes. */
+/** Run `use` with a stage that has the var MODELS. */
 async function withModels(models: unknown, use: (stage: Stage) => Promise<void>): Promise<void> {
   const stage = await startStage({ vars: { MODELS: JSON.stringify(models) } });
   try {
@@ -22,13 +22,13 @@ async function withModels(models: unknown, use: (stage: Stage) => Promise<void>)
   }
 }
 
-const listOf = async (stage: Stage, path = "/v1/models") => (await jsonOf<{ data: Model[] }>(stage.get(path))).data;
-const modelOf = (stage: Stage, id: string) => jsonOf<Model>(stage.get(`/v1/models/${id}`));
+const listModels = async (stage: Stage, path = "/v1/models") => (await jsonOf<{ data: Model[] }>(stage.get(path))).data;
+const getModel = (stage: Stage, id: string) => jsonOf<Model>(stage.get(`/v1/models/${id}`));
 
 const stage = staged();
 
 describe("GET /v1/models", () => {
-  it("lists what is drawn here, and by whom", async () => {
+  it("the list has the models that are available, with their vendors", async () => {
     const { object, data } = await jsonOf<{ object: string; data: Model[] }>(stage.get("/v1/models"));
     expect(object).toBe("list");
     const pro = data.find(({ id }) => id === PRO);
@@ -41,13 +41,13 @@ describe("GET /v1/models", () => {
     expect(pro?.vendors.map(({ id }) => id)).toEqual([`listenhub/${PRO}`, `linkai/${PRO}`]);
     expect(data.every(({ vendors }) => vendors.length > 0)).toBe(true);
     const ids = data.map(({ id }) => id);
-    // Nobody with a key here draws the one; the other is the sandbox's, which is off.
+    // No configured vendor has flux-2-pro; `sandbox` belongs to the sandbox, which is off.
     expect(ids).not.toContain("flux-2-pro");
     expect(ids).not.toContain("sandbox");
   });
 
-  it("says all that a vendor can do", async () => {
-    const { vendors } = await modelOf(stage, PRO);
+  it("a model describes everything that each vendor supports", async () => {
+    const { vendors } = await getModel(stage, PRO);
     expect(vendors[0]).toEqual({
       id: `listenhub/${PRO}`,
       wireName: PRO,
@@ -73,38 +73,41 @@ describe("GET /v1/models", () => {
     expect(vendors[1]).not.toHaveProperty("price");
   });
 
-  it("has the pixels of what a vendor draws, not of all that the model could", async () => {
+  it("a model lists pixel sizes only for what the vendor supports", async () => {
     const rows = async (id: string) => {
-      const [vendor] = (await modelOf(stage, id)).vendors;
+      const [vendor] = (await getModel(stage, id)).vendors;
       return Object.entries(vendor?.["pixels"] as Record<string, object>).map(
         ([tier, row]) => [tier, Object.keys(row).length] as const,
       );
     };
     expect(await rows(`listenhub/${FLASH}`)).toEqual(["1K", "2K", "4K"].map((tier) => [tier, 12]));
     expect(await rows(`linkai/${FLASH}`)).toEqual(["512", "1K", "2K", "4K"].map((tier) => [tier, 10]));
-    // No size can be asked for there, and one is drawn all the same.
+    // This model accepts no size, and generates 1K.
     expect(await rows("linkai/gemini-2.5-flash-image")).toEqual([["1K", 10]]);
   });
 
   it.each(["linkai/gpt-image-2", "linkai%2Fgpt-image-2", "nano-banana-pro", "linkai/nano-banana-pro"])(
-    "has %s",
+    "the model %s is found",
     async (id) => {
-      const model = await modelOf(stage, id);
+      const model = await getModel(stage, id);
       expect(model.id).toBe(decodeURIComponent(id));
       expect(model.vendors.length).toBe(id === "nano-banana-pro" ? 2 : 1);
     },
   );
 
-  it.each(["flux-2-pro", "nobody/gpt-image-2", "listenhub/gpt-image-2", "sandbox", "%"])("has no %s", async (id) => {
-    const answer = await stage.get(`/v1/models/${id}`);
-    expect(answer.status).toBe(404);
-    expect(await jsonOf(answer)).toMatchObject({ error: { code: "model_not_found", field: "model" } });
-  });
+  it.each(["flux-2-pro", "nobody/gpt-image-2", "listenhub/gpt-image-2", "sandbox", "%"])(
+    "the model %s is not found",
+    async (id) => {
+      const answer = await stage.get(`/v1/models/${id}`);
+      expect(answer.status).toBe(404);
+      expect(await jsonOf(answer)).toMatchObject({ error: { code: "model_not_found", field: "model" } });
+    },
+  );
 
-  it("has everything where the sandbox stands in, and asks for a key", async () => {
+  it("with the sandbox as fallback, the list has every model and requires an API key", async () => {
     const sandbox = await startStage({ vendors: [], vars: { SANDBOX: "fallback" } });
     try {
-      const data = await listOf(sandbox, "/openai/v1/models");
+      const data = await listModels(sandbox, "/openai/v1/models");
       expect(data.map(({ id }) => id)).toEqual(expect.arrayContaining(["flux-2-pro", "gpt-image-2", "sandbox"]));
       expect(new Set(data.map(({ owned_by }) => owned_by))).toEqual(new Set(["sandbox"]));
       expect((await sandbox.easel.fetch("/v1/models")).status).toBe(401);
@@ -114,19 +117,19 @@ describe("GET /v1/models", () => {
   });
 });
 
-describe.each(["/v1", "/openai/v1", "/linkai/v1"])("OpenAI's SDK at %s", (at) => {
+describe.each(["/v1", "/openai/v1", "/linkai/v1"])("models of OpenAI's SDK at %s", (at) => {
   const client = () => new OpenAI({ apiKey: ADMIN, baseURL: stage.easel.url + at, maxRetries: 0 });
 
-  it("lists models", async () => {
+  it("the SDK lists the same models as /v1/models", async () => {
     const ids: string[] = [];
     for await (const { id, created } of client().models.list()) {
       ids.push(id);
       expect(created).toBe(0);
     }
-    expect(ids).toEqual((await listOf(stage)).map(({ id }) => id));
+    expect(ids).toEqual((await listModels(stage)).map(({ id }) => id));
   });
 
-  it("retrieves one by name, alias and vendor, and says what is missing", async () => {
+  it("the SDK retrieves a model by name, alias and vendor, and reports an unknown one", async () => {
     for (const id of [PRO, "nano-banana-pro", `linkai/${PRO}`])
       expect(await client().models.retrieve(id)).toMatchObject({ id, object: "model", created: 0 });
     await expect(client().models.retrieve("nobody-at-all")).rejects.toThrow(
@@ -136,16 +139,16 @@ describe.each(["/v1", "/openai/v1", "/linkai/v1"])("OpenAI's SDK at %s", (at) =>
 });
 
 describe("the var MODELS", () => {
-  it("has a vendor draw a model under another name", () =>
+  it("MODELS can change the name under which a vendor has a model", () =>
     withModels({ linkai: { [PRO]: { wireName: FLASH } } }, async (stage) => {
       const answer = await stage.post("/v1/generations", { prompt: "a cat", model: `linkai/${PRO}` });
       expect(answer.status).toBe(200);
       expect(answer.headers.get("easel-model")).toBe(PRO);
       expect(lastBody(stage.linkai.generations())).toMatchObject({ model: FLASH });
-      expect((await modelOf(stage, PRO)).vendors[1]).toMatchObject({ wireName: FLASH });
+      expect((await getModel(stage, PRO)).vendors[1]).toMatchObject({ wireName: FLASH });
     }));
 
-  it("adds a model with its aliases", () =>
+  it("MODELS can add a model with aliases", () =>
     withModels(
       { linkai: { "nano-banana-2.1": { like: FLASH, wireName: FLASH, aliases: ["banana"], defaultSize: "2K" } } },
       async (stage) => {
@@ -155,23 +158,23 @@ describe("the var MODELS", () => {
           expect(answer.headers.get("easel-model")).toBe("nano-banana-2.1");
           expect(lastBody(stage.linkai.generations())).toMatchObject({ model: FLASH });
         }
-        expect((await listOf(stage)).find(({ id }) => id === "nano-banana-2.1")).toMatchObject({
+        expect((await listModels(stage)).find(({ id }) => id === "nano-banana-2.1")).toMatchObject({
           aliases: ["banana"],
           vendors: [{ id: "linkai/nano-banana-2.1", defaultSize: "2K" }],
         });
       },
     ));
 
-  it("takes a model away from a vendor, or switches one on", () =>
+  it("MODELS can remove a model from a vendor, or switch one on", () =>
     withModels({ listenhub: { [PRO]: null, "gpt-image-2": { off: false } } }, async (stage) => {
-      expect((await modelOf(stage, PRO)).owned_by).toBe("linkai");
+      expect((await getModel(stage, PRO)).owned_by).toBe("linkai");
       const answer = await stage.post("/openapi/v1/images/generation", { provider: "google", prompt: "a cat" });
       expect(answer.headers.get("easel-vendor")).toBe("linkai");
-      const ids = (await modelOf(stage, "gpt-image-2")).vendors.map(({ id }) => id);
+      const ids = (await getModel(stage, "gpt-image-2")).vendors.map(({ id }) => id);
       expect(ids).toEqual(["listenhub/gpt-image-2", "linkai/gpt-image-2"]);
     }));
 
-  it("is checked before a vendor is asked", () =>
+  it("the limits in MODELS are checked before a vendor is called", () =>
     withModels({ linkai: { [PRO]: { sizes: ["1K"] } } }, async (stage) => {
       const body = { prompt: "a cat", model: `linkai/${PRO}`, size: "4K" };
       const answer = await stage.post("/v1/generations", body);
@@ -182,11 +185,11 @@ describe("the var MODELS", () => {
       expect(stage.linkai.generations()).toEqual([]);
     }));
 
-  it("being wrong is an error in the dialect's words, and the log says where", () =>
+  it("an invalid MODELS is an error in the dialect's format, and the log says where it is invalid", () =>
     withModels({ linkai: { [PRO]: { sizes: ["5K"] } } }, async (stage) => {
-      const drawn = await stage.post("/v1/images/generations", { prompt: "a cat" });
-      expect(drawn.status).toBe(500);
-      expect(await jsonOf(drawn)).toMatchObject({ error: { type: "server_error", code: "internal" } });
+      const generation = await stage.post("/v1/images/generations", { prompt: "a cat" });
+      expect(generation.status).toBe(500);
+      expect(await jsonOf(generation)).toMatchObject({ error: { type: "server_error", code: "internal" } });
       const listed = await stage.get("/v1/models");
       expect(listed.status).toBe(500);
       expect(await jsonOf(listed)).toMatchObject({ error: { code: "internal" } });

@@ -17,17 +17,17 @@ beforeAll(async () => {
   const vars = { NEBULA_API_KEY: KEY, NEBULA_BASE_URL: nebula.origin, TRUSTED_HOSTS: stranger.host };
   stage = await startStage({ vendors: [], vars });
 });
-beforeEach(() => [stage, nebula, stranger].forEach((each) => each.reset()));
-afterAll(() => Promise.all([stage, nebula, stranger].map((each) => each.stop())));
+beforeEach(() => [stage, nebula, stranger].forEach((server) => server.reset()));
+afterAll(() => Promise.all([stage, nebula, stranger].map((server) => server.stop())));
 
-interface Answer {
+interface ImagesResponse {
   code: number;
   msg: string;
   data: { data: { url: string; b64_json: string; revised_prompt: string }[]; created: number };
 }
 
-const ask = (body: object | string) => stage.post(PATH, body);
-const sent = () => lastBody(nebula.generations());
+const generate = (body: object | string) => stage.post(PATH, body);
+const lastVendorRequest = () => lastBody(nebula.generations());
 const dataUri = ({ bytes, type }: Picture) => `data:${type};base64,${bytes.toString("base64")}`;
 const seen = ({ sha256, bytes, type }: Picture) => ({ image: { sha256, bytes: bytes.length, type } });
 const CAT = { model, prompt: "一只可爱的橙色小猫坐在花园里,阳光明媚,高质量摄影" };
@@ -35,13 +35,13 @@ const CAT = { model, prompt: "一只可爱的橙色小猫坐在花园里,阳光�
 const photo = png({ bytes: 90_000, seed: 3 });
 const tower = jpeg(4);
 const FROM_PICTURE = { text: "根据这张图帮我生成一张俯瞰广州塔的图片" };
-/** A picture of a type that vendors do not take. */
+/** A picture of a type that no vendor accepts. */
 const GIF = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 const DRAWN = { text: "已为您生成1张图片" };
 const SNOW = { text: "把景色换成夜色下雪的场景" };
 
-/** The document's requests, with pictures for those it leaves out, and what of each the vendor must see. */
-const SAMPLES: [name: string, more: object, body: object][] = [
+/** The requests in Nebula's document, with pictures where it omits them, and the fields that the vendor must get. */
+const SAMPLES: [name: string, fields: object, expected: object][] = [
   ["文生图", { prompt: CAT.prompt }, { prompt: CAT.prompt }],
   [
     "图生图",
@@ -67,44 +67,47 @@ const SAMPLES: [name: string, more: object, body: object][] = [
   ],
 ];
 
-describe("the document's requests", () => {
-  it.each(SAMPLES)("%s", async (_, more, body) => {
-    const picture = webp();
-    nebula.next({ pictures: [picture] });
-    const answer = await ask({ model, response_format: "b64_json", ...more });
-    expect(answer.status).toBe(200);
-    expect(sent()).toEqual({ model, response_format: "b64_json", ...body });
-    expect(answer.headers.get("easel-vendor")).toBe("nebula");
-    expect(warningsOf(answer)).toEqual([]);
-    const { code, msg, data } = await jsonOf<Answer>(answer);
-    expect({ code, msg }).toEqual({ code: 200, msg: "操作成功" });
-    expect(Math.abs(data.created - Date.now() / 1000)).toBeLessThan(60);
-    expect(data.data).toEqual([{ url: "", b64_json: picture.bytes.toString("base64"), revised_prompt: "" }]);
-    expect(await stage.keys("references/")).toEqual([]);
-  });
+describe("the requests in Nebula's document", () => {
+  it.each(SAMPLES)(
+    "the document's example %s is sent to Nebula, and the response has its format",
+    async (_, fields, expected) => {
+      const picture = webp();
+      nebula.next({ pictures: [picture] });
+      const answer = await generate({ model, response_format: "b64_json", ...fields });
+      expect(answer.status).toBe(200);
+      expect(lastVendorRequest()).toEqual({ model, response_format: "b64_json", ...expected });
+      expect(answer.headers.get("easel-vendor")).toBe("nebula");
+      expect(warningsOf(answer)).toEqual([]);
+      const { code, msg, data } = await jsonOf<ImagesResponse>(answer);
+      expect({ code, msg }).toEqual({ code: 200, msg: "操作成功" });
+      expect(Math.abs(data.created - Date.now() / 1000)).toBeLessThan(60);
+      expect(data.data).toEqual([{ url: "", b64_json: picture.bytes.toString("base64"), revised_prompt: "" }]);
+      expect(await stage.keys("references/")).toEqual([]);
+    },
+  );
 
-  it("url is what is answered where nothing else is asked for", async () => {
-    for (const more of [{}, { response_format: "url" }, { response_format: null }]) {
+  it("the response has a URL unless another format is requested", async () => {
+    for (const fields of [{}, { response_format: "url" }, { response_format: null }]) {
       const picture = png({ seed: 8 });
       nebula.next({ pictures: [picture] });
-      const answer = await ask({ ...CAT, ...more });
+      const answer = await generate({ ...CAT, ...fields });
       const url = `${stage.easel.url}/images/${answer.headers.get("easel-generation")}/0`;
-      expect((await jsonOf<Answer>(answer)).data.data).toEqual([{ url, b64_json: "", revised_prompt: "" }]);
+      expect((await jsonOf<ImagesResponse>(answer)).data.data).toEqual([{ url, b64_json: "", revised_prompt: "" }]);
       expect(await hashOf(stage.easel.fetch(url))).toBe(picture.sha256);
     }
   });
 
-  it("are all drawn without any key, by the sandbox", async () => {
+  it("the sandbox serves all examples without a vendor's API key", async () => {
     const sandbox = await startStage({ vendors: [], vars: { SANDBOX: "fallback" } });
     try {
-      for (const [, more] of SAMPLES) {
-        const answer = await sandbox.post(PATH, { model, response_format: "b64_json", ...more });
+      for (const [, fields] of SAMPLES) {
+        const answer = await sandbox.post(PATH, { model, response_format: "b64_json", ...fields });
         expect(answer.status).toBe(200);
         expect(answer.headers.get("easel-vendor")).toBe("sandbox");
         const id = answer.headers.get("easel-generation") ?? "";
-        const [drawn] = (await jsonOf<Answer>(answer)).data.data;
+        const [image] = (await jsonOf<ImagesResponse>(answer)).data.data;
         const stored = await hashOf(sandbox.easel.fetch(`/images/${id}/0`));
-        expect(sha256(Buffer.from(drawn?.b64_json ?? "", "base64"))).toBe(stored);
+        expect(sha256(Buffer.from(image?.b64_json ?? "", "base64"))).toBe(stored);
       }
     } finally {
       await sandbox.stop();
@@ -112,8 +115,8 @@ describe("the document's requests", () => {
   });
 });
 
-describe("what else it is asked", () => {
-  it("a picture elsewhere reaches the vendor as a data URI, wherever it is in the conversation", async () => {
+describe("other requests in Nebula's dialect", () => {
+  it("a picture at a URL is sent to the vendor as a data URI, wherever it is in the conversation", async () => {
     stranger.always({ body: photo.bytes, type: "image/png", contentLength: "exact" });
     const image = `http://${stranger.host}/photo.png`;
     const contents = [
@@ -121,9 +124,9 @@ describe("what else it is asked", () => {
       { role: "model", parts: [{ image: dataUri(tower) }] },
       { role: "user", parts: [{ image }, SNOW] },
     ];
-    const answer = await ask({ model, contents });
+    const answer = await generate({ model, contents });
     expect(await jsonOf(answer)).toMatchObject({ code: 200 });
-    expect(sent()["contents"]).toEqual([
+    expect(lastVendorRequest()["contents"]).toEqual([
       { role: "user", parts: [FROM_PICTURE, seen(photo)] },
       { role: "model", parts: [seen(tower)] },
       { role: "user", parts: [SNOW, seen(photo)] },
@@ -131,15 +134,15 @@ describe("what else it is asked", () => {
     expect(stranger.got(KEY)).toBe(false);
   });
 
-  it("a prompt beside contents, as clients send it that must send one", async () => {
+  it("a prompt equal to the text in contents is accepted, for clients that always send one", async () => {
     const [, { contents }] = SAMPLES[1] as unknown as [string, { contents: object[] }];
-    expect((await ask({ model, prompt: FROM_PICTURE.text, contents })).status).toBe(200);
-    expect(sent()).toEqual({ model, response_format: "b64_json", ...SAMPLES[1]?.[2] });
+    expect((await generate({ model, prompt: FROM_PICTURE.text, contents })).status).toBe(200);
+    expect(lastVendorRequest()).toEqual({ model, response_format: "b64_json", ...SAMPLES[1]?.[2] });
   });
 
-  it("fields of the vendor's other pages: what it cannot be told is told to the caller", async () => {
-    const answer = await ask({ ...CAT, size: "16:9", quality: "high", n: 2 });
-    expect((await jsonOf<Answer>(answer)).data.data).toHaveLength(2);
+  it("fields that the vendor does not support are dropped with a warning, and n is served by several calls", async () => {
+    const answer = await generate({ ...CAT, size: "16:9", quality: "high", n: 2 });
+    expect((await jsonOf<ImagesResponse>(answer)).data.data).toHaveLength(2);
     expect(nebula.generations().map(({ body }) => body)).toEqual(
       [1, 2].map(() => ({ ...CAT, response_format: "b64_json" })),
     );
@@ -153,21 +156,21 @@ describe("what else it is asked", () => {
     ["behind a URL", { carrier: "url" }],
     ["behind a URL and as base64", { carrier: "both" }],
     ["without the envelope", { flat: true }],
-  ])("a picture %s is found", async (_, how) => {
+  ])("a picture in Nebula's response %s is read", async (_, how) => {
     nebula.next({ pictures: [tower], ...how });
-    const { data } = await jsonOf<Answer>(ask({ ...CAT, response_format: "b64_json" }));
+    const { data } = await jsonOf<ImagesResponse>(generate({ ...CAT, response_format: "b64_json" }));
     expect(data.data.map(({ b64_json }) => sha256(Buffer.from(b64_json, "base64")))).toEqual([tower.sha256]);
     for (const { path, headers } of nebula.seen)
       if (path.startsWith("/cdn/")) expect(JSON.stringify(headers)).not.toContain(KEY);
   });
 });
 
-describe("refusals", () => {
+describe("errors in Nebula's dialect", () => {
   const user = (...parts: object[]) => ({ role: "user", parts });
-  const asking = (...contents: object[]) => ({ model, contents });
+  const conversation = (...contents: object[]) => ({ model, contents });
   const six = Array.from({ length: 6 }, (_, i) => ({ image: dataUri(jpeg(i)) }));
   const large = { image: dataUri(png({ bytes: 7 * 1024 * 1024 + 1 })) };
-  const cases: [message: RegExp, asked: object | string][] = [
+  const cases: [message: RegExp, requestBody: object | string][] = [
     [/not valid JSON/, "{"],
     [/^model is required/, { prompt: "a cat" }],
     [/^prompt must not be empty where contents is left out/, { model }],
@@ -176,27 +179,27 @@ describe("refusals", () => {
     [/^response_format must be one of url, b64_json/, { ...CAT, response_format: "png" }],
     [/^size must be one of a ratio as in 16:9, /, { ...CAT, size: "big" }],
     [/^contents must be an array/, { model, contents: "a cat" }],
-    [/^contents\[0\]\.role must be one of user, model/, asking({ role: "assistant", parts: [SNOW] })],
-    [/^contents\[1\]\.role must be user/, asking(user(SNOW), { role: "model", parts: [DRAWN] })],
-    [/^contents\[0\]\.parts must have a text/, asking(user({ image: dataUri(tower) }))],
+    [/^contents\[0\]\.role must be one of user, model/, conversation({ role: "assistant", parts: [SNOW] })],
+    [/^contents\[1\]\.role must be user/, conversation(user(SNOW), { role: "model", parts: [DRAWN] })],
+    [/^contents\[0\]\.parts must have a text/, conversation(user({ image: dataUri(tower) }))],
     [
       /^contents\[0\]\.parts\[1\]\.inlineData is not a field here; a part has text or image/,
-      asking(user(SNOW, { inlineData: { mimeType: "image/png", data: "iVBORw0KGgo=" } })),
+      conversation(user(SNOW, { inlineData: { mimeType: "image/png", data: "iVBORw0KGgo=" } })),
     ],
-    [/^contents\[0\]\.parts\[1\]\.image must be .*not image\/gif/, asking(user(SNOW, { image: GIF }))],
-    [/^contents\[0\]\.parts\[1\]\.image must be /, asking(user(SNOW, { image: "gs://a/b.png" }))],
-    [/^contents\[\]\.parts\[\]\.image has 6 pictures; .* at most 5 here/, asking(user(SNOW, ...six))],
-    [/^contents\[0\]\.parts\[1\]\.image has 7340033 bytes; .*7340032/, asking(user(SNOW, large))],
+    [/^contents\[0\]\.parts\[1\]\.image must be .*not image\/gif/, conversation(user(SNOW, { image: GIF }))],
+    [/^contents\[0\]\.parts\[1\]\.image must be /, conversation(user(SNOW, { image: "gs://a/b.png" }))],
+    [/^contents\[\]\.parts\[\]\.image has 6 pictures; .* at most 5 here/, conversation(user(SNOW, ...six))],
+    [/^contents\[0\]\.parts\[1\]\.image has 7340033 bytes; .*7340032/, conversation(user(SNOW, large))],
   ];
-  it.each(cases)("%s", async (message, asked) => {
-    const answer = await ask(asked);
+  it.each(cases)("an invalid request is rejected with %s before Nebula is called", async (message, requestBody) => {
+    const answer = await generate(requestBody);
     expect(answer.status).toBe(400);
     expect(await answer.json()).toEqual({ code: 400, msg: expect.stringMatching(message) as string, data: null });
     expect(nebula.seen).toEqual([]);
     expect(await stage.keys("references/")).toEqual([]);
   });
 
-  it("a wrong key of the caller's", async () => {
+  it("a wrong API key responds 401 in the dialect's format", async () => {
     const answer = await stage.post(PATH, CAT, { authorization: "Bearer wrong" });
     expect(answer.status).toBe(401);
     expect(await answer.json()).toEqual({ code: 401, msg: expect.stringMatching(/key/i) as string, data: null });
@@ -205,21 +208,21 @@ describe("refusals", () => {
   const failures: [name: string, how: NebulaBehaviour, status: number][] = [
     ["400", { status: 400, error: { message: "Invalid parameter" } }, 400],
     ["400 in a 200", { status: 200, error: { code: 400, message: "Invalid parameter" } }, 400],
-    ["400 for what is asked for", { status: 400, error: { message: "内容审核不通过" } }, 400],
+    ["400 from moderation", { status: 400, error: { message: "内容审核不通过" } }, 400],
     ["401", { status: 401, error: {} }, 500],
     ["429", { status: 429, error: {}, headers: { "retry-after": "7" } }, 429],
     ["429 in a 200", { status: 200, error: { code: 429, message: "请求频率过高" } }, 429],
     ["500", { status: 500, error: {} }, 500],
     ["HTML in a 200", { body: HTML_PAGE, type: "text/html" }, 500],
     ["HTML in a 502", { status: 502, body: HTML_PAGE, type: "text/html" }, 500],
-    ["empty list", { pictures: [] }, 500],
-    ["empty fields", { body: '{"code":200,"msg":"","data":{"data":[{"url":"","b64_json":""}]}}' }, 500],
+    ["an empty list", { pictures: [] }, 500],
+    ["empty fields in a picture", { body: '{"code":200,"msg":"","data":{"data":[{"url":"","b64_json":""}]}}' }, 500],
   ];
-  it.each(failures)("the vendor's %s", async (_, how, status) => {
+  it.each(failures)("Nebula responding with %s becomes an error of the dialect", async (_, how, status) => {
     nebula.always(how);
-    const answer = await ask(CAT);
+    const answer = await generate(CAT);
     expect(answer.status).toBe(status);
-    const body = await jsonOf<Answer>(answer);
+    const body = await jsonOf<ImagesResponse>(answer);
     expect(body).toEqual({
       code: status,
       msg: expect.stringMatching(/^nebula|^The request was refused/) as string,
@@ -228,9 +231,9 @@ describe("refusals", () => {
     if (how.headers !== undefined) expect(answer.headers.get("retry-after")).toBe("7");
   });
 
-  it("says the vendor's words without the operator's key", async () => {
+  it("an error repeats the vendor's message without the operator's API key", async () => {
     nebula.always({ echoKey: true, error: { message: "服务器内部错误" } });
-    const text = await (await ask(CAT)).text();
+    const text = await (await generate(CAT)).text();
     expect(text).toContain("服务器内部错误");
     expect(text).not.toContain(KEY);
   });

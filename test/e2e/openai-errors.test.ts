@@ -10,13 +10,13 @@ const stage = staged();
 function clientOf(options: ClientOptions = {}): OpenAI {
   return new OpenAI({ apiKey: ADMIN, baseURL: `${stage.easel.url}/openai/v1`, maxRetries: 0, ...options });
 }
-const ask = (more: Partial<OpenAI.ImageGenerateParamsNonStreaming> = {}) => ({
+const imageRequest = (more: Partial<OpenAI.ImageGenerateParamsNonStreaming> = {}) => ({
   model: "gpt-image-2",
   prompt: "a cat",
   ...more,
 });
 
-type Case = [string, LinkAIBehaviour, new (...args: never[]) => Error, object];
+type Case = [name: string, how: LinkAIBehaviour, type: new (...args: never[]) => Error, expected: object];
 const cases: Case[] = [
   ["400", { status: 400 }, OpenAI.BadRequestError, { status: 400, code: null, type: "invalid_request_error" }],
   ["402", { status: 402 }, OpenAI.NotFoundError, { status: 404, code: "model_not_found" }],
@@ -26,48 +26,53 @@ const cases: Case[] = [
   ["500", { status: 500 }, OpenAI.InternalServerError, { status: 502, code: "vendor_error" }],
   ["an empty list", { body: '{"data":[]}' }, OpenAI.InternalServerError, { status: 502, code: "no_image" }],
   ["an error in a 200", { status: 200, error: {} }, OpenAI.InternalServerError, { status: 502 }],
-  ["a reset", { reset: "before-headers" }, OpenAI.InternalServerError, { status: 502, code: "vendor_error" }],
+  [
+    "a connection reset",
+    { reset: "before-headers" },
+    OpenAI.InternalServerError,
+    { status: 502, code: "vendor_error" },
+  ],
 ];
-it.each(cases)("the vendor's %s, tried once", async (_, how, type, expected) => {
+it.each(cases)("the vendor responding with %s becomes an SDK error without a retry", async (_, how, type, expected) => {
   const failing = "body" in how || "reset" in how ? how : { error: { message: "as the test says" }, ...how };
   stage.linkai.next(failing);
-  const error = await refused(clientOf({ maxRetries: 2 }).images.generate(ask()));
+  const error = await refused(clientOf({ maxRetries: 2 }).images.generate(imageRequest()));
   expect(error).toBeInstanceOf(type);
   expect(error).toMatchObject({ ...expected, requestID: expect.any(String) as string });
   expect(error.message).not.toContain("undefined");
   expect(stage.linkai.generations()).toHaveLength(1);
 });
 
-it("the vendor's 503 is tried again, and its 429 when the vendor says", async () => {
+it("the SDK retries the vendor's 503, and its 429 after the vendor's retry-after", async () => {
   stage.linkai.next({ status: 503, error: {} });
-  await clientOf({ maxRetries: 1 }).images.generate(ask());
+  await clientOf({ maxRetries: 1 }).images.generate(imageRequest());
   expect(stage.linkai.generations()).toHaveLength(2);
   stage.reset();
   stage.linkai.next({ status: 429, error: {}, headers: { "retry-after": "2" } });
-  const from = Date.now();
-  await clientOf({ maxRetries: 1 }).images.generate(ask());
-  expect(Date.now() - from).toBeGreaterThanOrEqual(2_000);
+  const startedAt = Date.now();
+  await clientOf({ maxRetries: 1 }).images.generate(imageRequest());
+  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(2_000);
   expect(stage.linkai.generations()).toHaveLength(2);
 });
 
-it("a timeout may have been charged: not tried again", async () => {
-  const hasty = await startStage({ limits: { headersMs: 300 } });
+it("the SDK does not retry a vendor's timeout, which may have been charged", async () => {
+  const impatient = await startStage({ limits: { headersMs: 300 } });
   try {
-    hasty.linkai.next({ hang: true });
-    const client = new OpenAI({ apiKey: ADMIN, baseURL: `${hasty.easel.url}/v1`, maxRetries: 2 });
-    const error = await refused(client.images.generate(ask()));
+    impatient.linkai.next({ hang: true });
+    const client = new OpenAI({ apiKey: ADMIN, baseURL: `${impatient.easel.url}/v1`, maxRetries: 2 });
+    const error = await refused(client.images.generate(imageRequest()));
     expect(error).toMatchObject({ status: 504, code: "vendor_timeout" });
-    expect(hasty.linkai.generations()).toHaveLength(1);
+    expect(impatient.linkai.generations()).toHaveLength(1);
   } finally {
-    await hasty.stop();
+    await impatient.stop();
   }
 });
 
-it("a wrong key, an unknown model, a path that is not served", async () => {
-  const key = await refused(clientOf({ apiKey: "sk-wrong" }).images.generate(ask()));
+it("a wrong API key, an unknown model and an unknown path become the SDK's matching errors", async () => {
+  const key = await refused(clientOf({ apiKey: "sk-wrong" }).images.generate(imageRequest()));
   expect(key).toBeInstanceOf(OpenAI.AuthenticationError);
   expect(key).toMatchObject({ status: 401, code: "invalid_api_key" });
-  const model = await refused(clientOf().images.generate(ask({ model: "dall-e-3" })));
+  const model = await refused(clientOf().images.generate(imageRequest({ model: "dall-e-3" })));
   expect(model).toBeInstanceOf(OpenAI.NotFoundError);
   expect(model).toMatchObject({ code: "model_not_found", param: "model" });
   expect(model.message).toContain("gpt-image-2");
@@ -76,18 +81,20 @@ it("a wrong key, an unknown model, a path that is not served", async () => {
   expect(path.message).toBe("404 There is nothing at POST /openai/v1/images/variations.");
 });
 
-it("our own 429 is waited out as told", async () => {
-  const slow = await startStage({ limits: { keyPerMinute: 60 } });
+it("the SDK waits for the gateway's own 429 and then succeeds", async () => {
+  const limited = await startStage({ faulty: true, limits: { keyPerMinute: 60 } });
   try {
-    const client = new OpenAI({ apiKey: ADMIN, baseURL: `${slow.easel.url}/v1`, maxRetries: 1 });
-    for (let i = 0; i < 70; i++) await (await slow.post("/v1/images/generations", {})).arrayBuffer();
-    const none = new OpenAI({ apiKey: ADMIN, baseURL: `${slow.easel.url}/v1`, maxRetries: 0 });
-    const error = await refused(none.images.generate(ask()));
+    const client = new OpenAI({ apiKey: ADMIN, baseURL: `${limited.easel.url}/v1`, maxRetries: 1 });
+    await limited.easel.clock({ hold: true });
+    for (let i = 0; i < 60; i++) await (await limited.post("/v1/images/generations", {})).arrayBuffer();
+    const withoutRetry = new OpenAI({ apiKey: ADMIN, baseURL: `${limited.easel.url}/v1`, maxRetries: 0 });
+    const error = await refused(withoutRetry.images.generate(imageRequest()));
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);
     expect(error).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
-    const answer = await client.images.generate(ask());
+    await limited.easel.clock({ hold: false });
+    const answer = await client.images.generate(imageRequest());
     expect(answer.data).toHaveLength(1);
   } finally {
-    await slow.stop();
+    await limited.stop();
   }
 });

@@ -13,11 +13,11 @@ function clientOf(options: ClientOptions = {}): OpenAI {
   return new OpenAI({ apiKey: ADMIN, baseURL: `${stage.easel.url}/v1`, maxRetries: 0, ...options });
 }
 
-const ask = { model: "gpt-image-2", prompt: "a cat", stream: true } as const;
-const raw = () => stage.post("/v1/images/generations", ask);
+const streamRequest = { model: "gpt-image-2", prompt: "a cat", stream: true } as const;
+const rawStream = () => stage.post("/v1/images/generations", streamRequest);
 
-/** Every event of a stream. */
-async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
+/** Collect the events of a stream. */
+async function collectEvents<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const events: T[] = [];
   for await (const event of stream) events.push(event);
   return events;
@@ -30,14 +30,14 @@ const zeros = {
   input_tokens_details: { image_tokens: 0, text_tokens: 0 },
 };
 
-describe("a stream", () => {
-  it("of images.generate has the picture in one event", async () => {
+describe("streams of OpenAI's dialect", () => {
+  it("a stream of images.generate has the picture in one event", async () => {
     const picture = png({ bytes: 300_000 });
     stage.linkai.next({ pictures: [picture] });
     const { data, response } = await clientOf()
-      .images.generate({ ...ask, partial_images: 2, quality: "high" })
+      .images.generate({ ...streamRequest, partial_images: 2, quality: "high" })
       .withResponse();
-    const [event, ...others] = await all(data);
+    const [event, ...others] = await collectEvents(data);
     expect(others).toEqual([]);
     const { b64_json, created_at, ...rest } = event as OpenAI.ImageGenCompletedEvent;
     expect(sha256(Buffer.from(b64_json, "base64"))).toBe(picture.sha256);
@@ -58,30 +58,30 @@ describe("a stream", () => {
     expect(record).toMatchObject({ status: "succeeded", images: [{ bytes: 300_000 }] });
   });
 
-  it("of images.edit has its own event, asked for in a form", async () => {
+  it("a stream of images.edit, requested by a form, has its own event type", async () => {
     const [given, drawn] = [png({ bytes: 5_000 }), jpeg(3)];
     stage.linkai.next({ pictures: [drawn] });
     const image = new File([new Uint8Array(given.bytes)], "a.png") as Uploadable;
-    const [event, ...others] = await all(await clientOf().images.edit({ ...ask, image }));
+    const [event, ...others] = await collectEvents(await clientOf().images.edit({ ...streamRequest, image }));
     expect(others).toEqual([]);
     expect(event).toMatchObject({ type: "image_edit.completed", size: "24x16", output_format: "jpeg" });
     expect(sha256(Buffer.from(event?.b64_json ?? "", "base64"))).toBe(drawn.sha256);
     expect(lastBody(stage.linkai.generations())["images"]).toMatchObject([{ sha256: given.sha256 }]);
   });
 
-  it("has an event for each of several pictures, and says how many were left out", async () => {
+  it("a stream has an event for each picture, and a warning counts the failed ones", async () => {
     stage.linkai.next({}, { status: 409, error: { message: "no" } }, {});
     const { data, response } = await clientOf()
-      .images.generate({ ...ask, n: 3 })
+      .images.generate({ ...streamRequest, n: 3 })
       .withResponse();
-    expect(await all(data)).toHaveLength(2);
+    expect(await collectEvents(data)).toHaveLength(2);
     expect(warningsOf(response)).toEqual(["2 of 3 pictures could be made (content_rejected)"]);
   });
 
-  it("is framed as the document shows it, of a length that is known", async () => {
+  it("a stream is framed as in OpenAI's document, and a fast one has a content-length", async () => {
     const picture = jpeg(9);
     stage.linkai.next({ pictures: [picture] });
-    const { body, headers } = await read(raw());
+    const { body, headers } = await read(rawStream());
     const [text, ...rest] = body.toString().split("\n\n");
     expect(rest).toEqual([""]);
     const [event, data = "", ...lines] = (text ?? "").split("\n");
@@ -90,103 +90,123 @@ describe("a stream", () => {
     expect(headers.get("content-length")).toBe(String(body.length));
   });
 
-  it("that is not asked for is none", async () => {
-    const answer = await clientOf().images.generate({ model: ask.model, prompt: ask.prompt, stream: false });
+  it("with stream: false the response is not a stream", async () => {
+    const answer = await clientOf().images.generate({
+      model: streamRequest.model,
+      prompt: streamRequest.prompt,
+      stream: false,
+    });
     expect(answer.data).toHaveLength(1);
   });
 });
 
-describe("before the first byte", () => {
-  it("errors are as without a stream", async () => {
-    const wrong = await refused(clientOf().images.generate({ ...ask, size: "large" }));
-    expect(wrong).toBeInstanceOf(OpenAI.BadRequestError);
-    expect(wrong).toMatchObject({ param: "size" });
+describe("errors before the first byte of a stream", () => {
+  it("an error before the first byte is the same as without a stream", async () => {
+    const invalid = await refused(clientOf().images.generate({ ...streamRequest, size: "large" }));
+    expect(invalid).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(invalid).toMatchObject({ param: "size" });
     stage.linkai.always({ status: 409, error: { message: "no" } });
-    const moderated = await refused(clientOf({ maxRetries: 2 }).images.generate(ask));
+    const moderated = await refused(clientOf({ maxRetries: 2 }).images.generate(streamRequest));
     expect(moderated).toBeInstanceOf(OpenAI.BadRequestError);
     expect(moderated).toMatchObject({ code: "moderation_blocked" });
     expect(stage.linkai.generations()).toHaveLength(1);
-    const answer = await raw();
+    const answer = await rawStream();
     expect(answer.headers.get("content-type")).toBe("application/json");
     expect(answer.headers.get("x-should-retry")).toBe("false");
   });
 });
 
-describe("a slow picture", () => {
-  it("keeps the stream alive until it is there", async () => {
+describe("streams of a slow picture", () => {
+  it("a stream sends keep-alive comments until a slow picture is ready", async () => {
     const picture = png({ bytes: 400_000, seed: 8 });
-    stage.linkai.next({ pictures: [picture], delayMs: 3 * QUIET_MS });
-    const from = Date.now();
-    const { data, response } = await clientOf().images.generate(ask).withResponse();
-    expect(Date.now() - from).toBeLessThan(2 * QUIET_MS);
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ pictures: [picture], after: vendor.promise });
+    const { data, response } = await clientOf().images.generate(streamRequest).withResponse();
+    vendor.resolve();
     for (const [name, value] of Object.entries({ "easel-vendor": "linkai", "easel-model": "gpt-image-2" })) {
       expect(response.headers.get(name)).toBe(value);
     }
     expect(response.headers.get("easel-generation")).toMatch(/^\w{40}$/);
-    const [event, ...others] = await all(data);
+    const [event, ...others] = await collectEvents(data);
     expect(others).toEqual([]);
     expect(sha256(Buffer.from(event?.b64_json ?? "", "base64"))).toBe(picture.sha256);
 
-    stage.linkai.next({ pictures: [picture], delayMs: 3.5 * QUIET_MS });
-    const { body } = await read(raw());
-    expect(body.toString()).toMatch(/^(?:: drawing\n\n){3}event: image_generation\.completed\ndata: \{.*\}\n\n$/);
+    const thrice = Promise.withResolvers<void>();
+    stage.linkai.next({ pictures: [picture], after: thrice.promise });
+    let text = "";
+    const decoder = new TextDecoder();
+    for await (const part of (await rawStream()).body as unknown as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(part, { stream: true });
+      if (text.startsWith(": drawing\n\n".repeat(3))) thrice.resolve();
+    }
+    expect(text).toMatch(/^(?:: drawing\n\n){3,}event: image_generation\.completed\ndata: \{.*\}\n\n$/);
   });
 
-  it("that fails is an error event, which the SDK throws", async () => {
-    stage.linkai.always({ delayMs: 2 * QUIET_MS, status: 409, error: { message: "no" } });
-    const stream = await clientOf({ maxRetries: 2 }).images.generate(ask);
-    const error = await refused(all(stream));
+  it("a slow picture that fails is an error event, which the SDK throws", async () => {
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ after: vendor.promise, status: 409, error: { message: "no" } });
+    const stream = await clientOf({ maxRetries: 2 }).images.generate(streamRequest);
+    vendor.resolve();
+    const error = await refused(collectEvents(stream));
     expect(error).toMatchObject({ code: "moderation_blocked", type: "image_generation_user_error", status: undefined });
     expect(error.message).toContain("linkai: no");
     expect(stage.linkai.generations()).toHaveLength(1);
-    const { status, body } = await read(raw());
+    const again = Promise.withResolvers<void>();
+    stage.linkai.next({ after: again.promise, status: 409, error: { message: "no" } });
+    const answer = await rawStream();
+    again.resolve();
+    const { status, body } = await read(answer);
     expect(status).toBe(200);
     expect(body.toString()).toMatch(/^(?:: drawing\n\n)+event: error\ndata: \{"error":\{"message":.*\}\}\n\n$/);
   });
 
-  it("is drawn to its end for a client that left", async () => {
-    stage.linkai.next({ delayMs: 4 * QUIET_MS });
+  it("a slow generation is completed after its client disconnects", async () => {
+    const vendor = Promise.withResolvers<void>();
+    stage.linkai.next({ after: vendor.promise });
     const controller = new AbortController();
-    const call = clientOf().images.generate(ask, { signal: controller.signal });
+    const call = clientOf().images.generate(streamRequest, { signal: controller.signal });
     const { data, response } = await call.withResponse();
     controller.abort();
-    expect(await all(data)).toEqual([]);
+    expect(await collectEvents(data)).toEqual([]);
+    vendor.resolve();
     const record = await stage.ended(response.headers.get("easel-generation") ?? "");
     expect(record).toMatchObject({ status: "succeeded", images: [{ type: "image/png" }] });
     expect(stage.linkai.generations()).toHaveLength(1);
   });
 
-  it("may change hands after the answer began", async () => {
+  it("a slow generation can fail over to another vendor after the response started", async () => {
     const picture = jpeg(7);
-    stage.listenhub.next({ delayMs: 2 * QUIET_MS, status: 402, error: { message: "no credits" } });
+    const vendor = Promise.withResolvers<void>();
+    stage.listenhub.next({ after: vendor.promise, status: 402, error: { message: "no credits" } });
     stage.linkai.next({ pictures: [picture] });
     const { data, response } = await clientOf()
-      .images.generate({ ...ask, model: PRO })
+      .images.generate({ ...streamRequest, model: PRO })
       .withResponse();
     expect(response.headers.get("easel-vendor")).toBe("listenhub");
-    const [event] = await all(data);
+    vendor.resolve();
+    const [event] = await collectEvents(data);
     expect(sha256(Buffer.from(event?.b64_json ?? "", "base64"))).toBe(picture.sha256);
     const record = await stage.record(response.headers.get("easel-generation") ?? "");
     expect(record).toMatchObject({ vendor: "linkai", attempts: [{ vendor: "listenhub" }, { vendor: "linkai" }] });
   });
 
-  it("that cannot be read back breaks the stream off, slow or not", async () => {
+  it("the stream breaks off if the picture cannot be read from storage, slow or not", async () => {
     for (const delayMs of [0, 2 * QUIET_MS]) {
       stage.linkai.next({ delayMs });
       await stage.easel.fault("BUCKET.get", { times: 1, prefix: "pictures/" });
-      const stream = await clientOf().images.generate(ask);
-      await expect(all(stream)).rejects.toThrow();
+      const stream = await clientOf().images.generate(streamRequest);
+      await expect(collectEvents(stream)).rejects.toThrow();
     }
-    // Broken off by the Worker, not given up by the runtime.
+    // The Worker broke the stream off; the runtime did not cancel the Worker as hung.
     expect(said(stage.easel)).not.toContain("hung");
   });
 });
 
-it("a client that leaves in the middle of a picture is forgotten", async () => {
+it("a client that disconnects in the middle of a picture causes no uncaught error", async () => {
   stage.linkai.next({ pictures: [png({ bytes: 8_000_000 })] });
-  const { data, response } = await clientOf().images.generate(ask).withResponse();
+  const { data, response } = await clientOf().images.generate(streamRequest).withResponse();
   data.controller.abort();
-  expect(await all(data)).toEqual([]);
+  expect(await collectEvents(data)).toEqual([]);
   const record = await stage.ended(response.headers.get("easel-generation") ?? "");
   expect(record.status).toBe("succeeded");
   await until(() => stage.easel.logs.every(({ level }) => level !== "uncaught"));

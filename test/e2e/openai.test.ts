@@ -7,23 +7,24 @@ import { refused } from "./refused.ts";
 
 const stage = staged();
 
-function clientOf(options: ClientOptions & { at?: string } = {}): OpenAI {
-  const { at = "/openai/v1", ...rest } = options;
-  return new OpenAI({ apiKey: ADMIN, baseURL: stage.easel.url + at, maxRetries: 0, ...rest });
+function clientOf(options: ClientOptions & { path?: string } = {}): OpenAI {
+  const { path = "/openai/v1", ...rest } = options;
+  return new OpenAI({ apiKey: ADMIN, baseURL: stage.easel.url + path, maxRetries: 0, ...rest });
 }
 
-/** The SDK lets unknown fields through, as its users do with a cast. */
-type Extra = OpenAI.ImageGenerateParamsNonStreaming & Record<string, unknown>;
-const ask = (more: Record<string, unknown> = {}) => ({ model: "gpt-image-2", prompt: "a cat", ...more }) as Extra;
+/** The SDK sends unknown fields; its types need a cast for them. */
+type ImageRequest = OpenAI.ImageGenerateParamsNonStreaming & Record<string, unknown>;
+const imageRequest = (more: Record<string, unknown> = {}) =>
+  ({ model: "gpt-image-2", prompt: "a cat", ...more }) as ImageRequest;
 
-/** What LinkAI got last. */
-const sent = () => lastBody(stage.linkai.generations());
+/** The last request to LinkAI. */
+const lastVendorRequest = () => lastBody(stage.linkai.generations());
 
-describe.each(["/v1", "/openai/v1"])("images.generate at %s", (at) => {
-  it("answers base64 for gpt-image, and nothing else beside it", async () => {
+describe.each(["/v1", "/openai/v1"])("images.generate at %s", (path) => {
+  it("the response for gpt-image has base64 and no other field", async () => {
     const picture = png({ bytes: 50_000 });
     stage.linkai.next({ pictures: [picture] });
-    const answer = await clientOf({ at }).images.generate(ask());
+    const answer = await clientOf({ path }).images.generate(imageRequest());
     expect(Object.keys(answer)).toEqual(["created", "data"]);
     expect(answer.created).toBeGreaterThan(1.7e9);
     expect(Object.keys(answer.data?.[0] ?? {})).toEqual(["b64_json"]);
@@ -31,37 +32,39 @@ describe.each(["/v1", "/openai/v1"])("images.generate at %s", (at) => {
     expect(answer._request_id).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it("answers a URL of our own where asked, and nothing else beside it", async () => {
+  it("the response has a gateway URL and no other field if a URL is requested", async () => {
     const picture = jpeg(4);
     stage.linkai.next({ pictures: [picture] });
-    const { data, response } = await clientOf({ at })
-      .images.generate(ask({ response_format: "url" }))
+    const { data, response } = await clientOf({ path })
+      .images.generate(imageRequest({ response_format: "url" }))
       .withResponse();
     expect(Object.keys(data.data?.[0] ?? {})).toEqual(["url"]);
     const id = response.headers.get("easel-generation");
     expect(data.data?.[0]?.url).toBe(`${stage.easel.url}/images/${id}/0`);
-    // The AI SDK sends its key along.
+    // The AI SDK sends its API key with the download too.
     const headers = { authorization: `Bearer ${ADMIN}` };
     expect(await hashOf(stage.easel.fetch(data.data?.[0]?.url ?? "", { headers }))).toBe(picture.sha256);
   });
 });
 
-it("answers other models by URL unless base64 is asked for", async () => {
+it("the response for other models has a URL unless base64 is requested", async () => {
   const client = clientOf();
-  expect((await client.images.generate(ask({ model: PRO }))).data?.[0]?.url).toMatch(/^http/);
-  const inline = await client.images.generate(ask({ model: PRO, response_format: "b64_json" }));
+  expect((await client.images.generate(imageRequest({ model: PRO }))).data?.[0]?.url).toMatch(/^http/);
+  const inline = await client.images.generate(imageRequest({ model: PRO, response_format: "b64_json" }));
   expect(inline.data?.[0]?.b64_json).toMatch(/^\/9j\//);
-  expect((await client.images.generate(ask({ model: "linkai/gpt-image-2" }))).data?.[0]?.b64_json).toBeDefined();
+  expect(
+    (await client.images.generate(imageRequest({ model: "linkai/gpt-image-2" }))).data?.[0]?.b64_json,
+  ).toBeDefined();
 });
 
-it("declares the length of an answer with pictures in it", async () => {
-  const { response } = await clientOf().images.generate(ask()).withResponse();
+it("a response with pictures has a content-length", async () => {
+  const { response } = await clientOf().images.generate(imageRequest()).withResponse();
   expect(response.headers.get("content-type")).toBe("application/json");
   expect(Number(response.headers.get("content-length"))).toBeGreaterThan(1_000);
 });
 
-describe("fields", () => {
-  const cases: [asked: Record<string, unknown>, expected: Record<string, unknown>, warnings?: string[]][] = [
+describe("fields of images.generate", () => {
+  const cases: [fields: Record<string, unknown>, expected: Record<string, unknown>, warnings?: string[]][] = [
     [{}, {}],
     [{ size: "auto", quality: "auto" }, {}],
     [{ size: "1024x1024" }, { size: "1K", aspect_ratio: "1:1" }],
@@ -88,20 +91,31 @@ describe("fields", () => {
     [{ made_up: 1 }, {}, ["made_up is not a field here and was ignored"]],
     [{ contents: [{ role: "user", parts: [{ text: "a cat" }] }] }, {}],
   ];
-  it.each(cases)("%j", async (asked, expected, warnings = []) => {
-    const { response } = await clientOf().images.generate(ask(asked)).withResponse();
-    expect(sent()).toEqual({ model: "gpt-image-2", prompt: "a cat", response_format: "url", ...expected });
-    expect(warningsOf(response)).toEqual(warnings);
-  });
+  it.each(cases)(
+    "fields are sent to LinkAI in its format, dropped ones with a warning: %j",
+    async (fields, expected, warnings = []) => {
+      const { response } = await clientOf().images.generate(imageRequest(fields)).withResponse();
+      expect(lastVendorRequest()).toEqual({
+        model: "gpt-image-2",
+        prompt: "a cat",
+        response_format: "url",
+        ...expected,
+      });
+      expect(warningsOf(response)).toEqual(warnings);
+    },
+  );
 
-  it("images as references, by URL and inline", async () => {
+  it("images are sent as references, by URL and inline", async () => {
     const inline = png({ bytes: 20_000, seed: 2 });
     const images = ["https://example.com/a.png", `data:image/png;base64,${inline.bytes.toString("base64")}`];
-    await clientOf().images.generate(ask({ images }));
-    expect(sent()["images"]).toEqual([images[0], { sha256: inline.sha256, bytes: 20_000, type: "image/png" }]);
+    await clientOf().images.generate(imageRequest({ images }));
+    expect(lastVendorRequest()["images"]).toEqual([
+      images[0],
+      { sha256: inline.sha256, bytes: 20_000, type: "image/png" },
+    ]);
   });
 
-  const wrong: [asked: Record<string, unknown>, param: string, message: RegExp][] = [
+  const invalid: [fields: Record<string, unknown>, param: string, message: RegExp][] = [
     [{ prompt: " " }, "prompt", /prompt must not be empty/],
     [{ prompt: null }, "prompt", /prompt must be a string/],
     [{ prompt: undefined }, "prompt", /prompt is required/],
@@ -119,8 +133,8 @@ describe("fields", () => {
     [{ images: Array(17).fill("https://example.com/a.png") }, "images", /images must be at most 16 pictures/],
     [{ prompt: `data:image/png;base64,${png().bytes.toString("base64")}` }, "prompt", /prompt must be text/],
   ];
-  it.each(wrong)("refuses %j", async (asked, param, message) => {
-    const error = await refused(clientOf({ maxRetries: 2 }).images.generate(ask(asked)));
+  it.each(invalid)("an invalid request is rejected before a vendor is called: %j", async (fields, param, message) => {
+    const error = await refused(clientOf({ maxRetries: 2 }).images.generate(imageRequest(fields)));
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
     expect(error).toMatchObject({ status: 400, param, type: "invalid_request_error" });
     expect(error.message).toMatch(message);
@@ -128,40 +142,42 @@ describe("fields", () => {
   });
 });
 
-describe("n pictures", () => {
-  it("takes as many calls as a vendor without n needs, no more than four at once", async () => {
+describe("requests for n pictures", () => {
+  it("n pictures need n calls of a vendor without n, at most four at once", async () => {
     const pictures = Array.from({ length: 10 }, (_, seed) => png({ bytes: 3_000, seed }));
-    stage.linkai.next(...pictures.map((picture) => ({ pictures: [picture], delayMs: 100 })));
-    const answer = await clientOf().images.generate(ask({ n: 10 }));
+    stage.linkai.next(...pictures.map((picture) => ({ pictures: [picture], delayMs: 1_000 })));
+    const answer = await clientOf().images.generate(imageRequest({ n: 10 }));
     const hashes = answer.data?.map(({ b64_json: data = "" }) => sha256(Buffer.from(data, "base64")));
     expect(new Set(hashes)).toEqual(new Set(pictures.map((picture) => picture.sha256)));
     const calls = stage.linkai.generations();
     expect(calls).toHaveLength(10);
-    const atOnce = calls.map(({ at }) => calls.filter((other) => other.at <= at && (other.endedAt ?? 0) > at).length);
-    expect(Math.max(...atOnce)).toBeGreaterThan(1);
-    expect(Math.max(...atOnce)).toBeLessThanOrEqual(4);
+    const concurrency = calls.map(
+      ({ at }) => calls.filter((other) => other.at <= at && (other.endedAt ?? 0) > at).length,
+    );
+    expect(Math.max(...concurrency)).toBeGreaterThan(1);
+    expect(Math.max(...concurrency)).toBeLessThanOrEqual(4);
   });
 
-  it("gives those there are where some fail, and says so", async () => {
+  it("a response has the successful pictures if some fail, with a warning", async () => {
     stage.linkai.next({}, { status: 409, error: { message: "no" } }, {});
     const { data, response } = await clientOf()
-      .images.generate(ask({ n: 3 }))
+      .images.generate(imageRequest({ n: 3 }))
       .withResponse();
     expect(data.data).toHaveLength(2);
     expect(warningsOf(response)).toEqual(["2 of 3 pictures could be made (content_rejected)"]);
   });
 
-  it("fails where all fail", async () => {
+  it("a request for n pictures fails if all of them fail", async () => {
     stage.linkai.always({ status: 409, error: { message: "no" } });
-    const error = await refused(clientOf().images.generate(ask({ n: 3 })));
+    const error = await refused(clientOf().images.generate(imageRequest({ n: 3 })));
     expect(error).toMatchObject({ status: 400, code: "moderation_blocked" });
   });
 
-  it("asks the sandbox once", async () => {
+  it("the sandbox is called once for n pictures", async () => {
     const sandbox = await startStage({ vendors: [], vars: { SANDBOX: "fallback" } });
     try {
       const client = new OpenAI({ apiKey: ADMIN, baseURL: `${sandbox.easel.url}/v1` });
-      const { data, response } = await client.images.generate(ask({ n: 10, size: "64x64" })).withResponse();
+      const { data, response } = await client.images.generate(imageRequest({ n: 10, size: "64x64" })).withResponse();
       expect(new Set(data.data?.map(({ b64_json: data }) => data)).size).toBe(10);
       const record = await sandbox.get(`/v1/generations/${response.headers.get("easel-generation")}`);
       expect(await record.json()).toMatchObject({ attempts: [{ vendor: "sandbox" }] });
@@ -171,8 +187,8 @@ describe("n pictures", () => {
   });
 });
 
-it("models.list and models.retrieve, with a slash in the id", async () => {
-  const client = clientOf({ at: "/v1" });
+it("models.list and models.retrieve work, also with a slash in the id", async () => {
+  const client = clientOf({ path: "/v1" });
   const ids: string[] = [];
   for await (const model of client.models.list()) ids.push(model.id);
   expect(ids).toContain("gpt-image-2");

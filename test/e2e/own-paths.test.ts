@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage.stop());
 
-describe("paths", () => {
+describe("paths and methods", () => {
   const cases: [method: string, path: string, status: number, allow: string | null][] = [
     ["GET", "/nothing", 404, null],
     ["POST", "/v1/models", 405, "GET, HEAD, OPTIONS"],
@@ -27,7 +27,7 @@ describe("paths", () => {
     ["GET", "/healthz/", 200, null],
     ["GET", "/%zz/%00/..%2f", 404, null],
   ];
-  it.each(cases)("%s %s", async (method, path, status, allow) => {
+  it.each(cases)("%s %s responds with status %i and allow %s", async (method, path, status, allow) => {
     const answer = await stage.easel.fetch(path, { method, ...(method === "POST" && { body: "{}" }) });
     expect(answer.status).toBe(status);
     expect(answer.headers.get("allow")).toBe(allow);
@@ -39,7 +39,7 @@ describe("paths", () => {
     }
   });
 
-  it("answers a small body that nobody reads, in pieces too", async () => {
+  it("a small body that no route reads gets a 404, also if it arrives in pieces", async () => {
     for (let i = 0; i < 20; i++) {
       const body = new FormData();
       body.set("image", new File(["x"], "a.png"));

@@ -5,14 +5,14 @@ import { hashOf, jsonOf, lastBody, PRO, staged, warningsOf } from "./stage.ts";
 const PATH = "/v1/generations";
 const stage = staged();
 
-const ask = (more: object = {}, headers?: Record<string, string>) =>
+const generate = (more: object = {}, headers?: Record<string, string>) =>
   stage.post(PATH, { prompt: "a cat", ...more }, headers);
-const toLinkAI = () => lastBody(stage.linkai.generations());
+const lastLinkAIRequest = () => lastBody(stage.linkai.generations());
 
-it("answers the record, which stays", async () => {
+it("the response is the generation's record, which stays readable", async () => {
   const picture = png({ bytes: 12_345, width: 40, height: 30 });
   stage.linkai.next({ pictures: [picture] });
-  const answer = await ask({ model: "gpt-image-2", size: "2K", aspectRatio: "1:1", quality: "hd" });
+  const answer = await generate({ model: "gpt-image-2", size: "2K", aspectRatio: "1:1", quality: "hd" });
   expect(answer.status).toBe(200);
   const id = answer.headers.get("easel-generation") ?? "";
   const record = await jsonOf(answer);
@@ -42,13 +42,13 @@ it("answers the record, which stays", async () => {
   expect(await jsonOf(stage.get(`${PATH}/${id}`))).toEqual(record);
 });
 
-it("draws with the default model, which is not the request's business to know", async () => {
-  const answer = await ask();
+it("a request without a model is served with the default model", async () => {
+  const answer = await generate();
   expect(answer.headers.get("easel-model")).toBe(PRO);
   expect(await jsonOf(answer)).toMatchObject({ vendor: "listenhub", usage: { vendor: { totalTokenCount: 1302 } } });
 });
 
-it("refuses a picture in a field that nobody reads, before anything is paid", async () => {
+it("a picture in an unknown field is rejected before a vendor is called", async () => {
   const { bytes } = png({ bytes: 5_000 });
   const data = `data:image/png;base64,${bytes.toString("base64")}`;
   const before = stage.linkai.generations().length;
@@ -66,17 +66,17 @@ it("refuses a picture in a field that nobody reads, before anything is paid", as
     error: { param: "extra.deep[0].image" },
   });
   expect(stage.linkai.generations()).toHaveLength(before);
-  // What the vendor's own client sends is read.
-  const own = await stage.post("/linkai/v1/images/generations", {
+  // A picture in image_url, which LinkAI's own client sends, is read.
+  const accepted = await stage.post("/linkai/v1/images/generations", {
     model: "gpt-image-2",
     prompt: "a cat",
     image_url: data,
   });
-  expect(own.status).toBe(200);
+  expect(accepted.status).toBe(200);
   expect(lastBody(stage.linkai.generations())["images"]).toHaveLength(1);
 });
 
-describe("Accept", () => {
+describe("the Accept header", () => {
   const picture = jpeg(3);
   const asPicture = [
     "image/*",
@@ -96,9 +96,9 @@ describe("Accept", () => {
     "image/*;q=0.5, application/json",
     "text/html",
   ];
-  it.each(asPicture)("%s: the picture itself", async (accept) => {
+  it.each(asPicture)("Accept: %s returns the picture itself", async (accept) => {
     stage.listenhub.next({ pictures: [picture] });
-    const answer = await ask({}, { accept });
+    const answer = await generate({}, { accept });
     expect(answer.headers.get("content-type")).toBe("image/jpeg");
     expect(answer.headers.get("content-length")).toBe(String(picture.bytes.length));
     expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
@@ -106,42 +106,42 @@ describe("Accept", () => {
     expect(answer.headers.get("content-location")).toBe(`${stage.easel.url}/images/${id}/0`);
     expect(await hashOf(answer)).toBe(picture.sha256);
   });
-  it.each(asJson)("%s: the record", async (accept) => {
-    expect(await jsonOf(ask({}, { accept }))).toHaveProperty("images");
+  it.each(asJson)("Accept: %s returns the record", async (accept) => {
+    expect(await jsonOf(generate({}, { accept }))).toHaveProperty("images");
   });
-  it("image/*: a range is not for a POST, and a failure is JSON", async () => {
+  it("Accept: image/* ignores range and if-none-match, and returns JSON for a failure", async () => {
     stage.listenhub.next({ pictures: [picture] }, { finishReason: "IMAGE_SAFETY" });
-    const whole = await ask({}, { accept: "image/*", range: "bytes=0-9", "if-none-match": "*" });
-    expect(whole.status).toBe(200);
-    expect(await hashOf(whole)).toBe(picture.sha256);
-    const failed = await ask({}, { accept: "image/*" });
+    const succeeded = await generate({}, { accept: "image/*", range: "bytes=0-9", "if-none-match": "*" });
+    expect(succeeded.status).toBe(200);
+    expect(await hashOf(succeeded)).toBe(picture.sha256);
+    const failed = await generate({}, { accept: "image/*" });
     expect(failed.status).toBe(422);
     expect(await jsonOf(failed)).toMatchObject({ error: { code: "content_rejected" } });
   });
 });
 
-describe("references", () => {
+describe("references of the native dialect", () => {
   const inline = webp();
   const base64 = inline.bytes.toString("base64");
   const url = "https://example.com/a.png?token=1";
   const seen = { sha256: inline.sha256, bytes: 102, type: "image/webp" };
-  const cases: [string, unknown, unknown][] = [
+  const cases: [name: string, reference: unknown, expected: unknown][] = [
     ["a URL", url, url],
     ["{url}", { url }, url],
     ["{url} with a data URI", { url: `data:image/webp;base64,${base64}` }, seen],
     ["a data URI", `data:image/webp;base64,${base64}`, seen],
-    ["a data URI that lies", `data:image/png;base64,${base64}`, seen],
+    ["a data URI with a wrong type", `data:image/png;base64,${base64}`, seen],
     ["base64", base64, seen],
     ["{data}", { data: base64 }, seen],
     ["{data} with a data URI", { data: `data:image/webp;base64,${base64}` }, seen],
   ];
-  it.each(cases)("%s", async (_, reference, expected) => {
-    const answer = await ask({ model: `linkai/${PRO}`, references: [reference] });
+  it.each(cases)("a reference may be %s", async (_, reference, expected) => {
+    const answer = await generate({ model: `linkai/${PRO}`, references: [reference] });
     expect(answer.status).toBe(200);
-    expect(toLinkAI()["images"]).toEqual([expected]);
+    expect(lastLinkAIRequest()["images"]).toEqual([expected]);
   });
 
-  const wrong: [unknown, RegExp][] = [
+  const invalid: [reference: unknown, message: RegExp][] = [
     ["cat.png", /^references\[0\] must be a PNG, JPEG or WebP picture in base64, or a URL \(https:\/\//],
     [{ data: url }, /^references\[0\]\.data must be a PNG, JPEG or WebP picture in base64\./],
     [{ url: "hoisted:3" }, /^references\[0\]\.url must be/],
@@ -149,8 +149,8 @@ describe("references", () => {
     [{ url, type: "image/png" }, /^references\[0\]\.type is not a field here/],
     [{}, /^references\[0\] must be a URL/],
   ];
-  it.each(wrong)("%j is refused", async (reference, message) => {
-    const answer = await ask({ references: [reference] });
+  it.each(invalid)("the reference %j is rejected", async (reference, message) => {
+    const answer = await generate({ references: [reference] });
     expect(answer.status).toBe(400);
     const { error } = await jsonOf<{ error: { message: string; field: string } }>(answer);
     expect(error.message).toMatch(message);
@@ -158,7 +158,7 @@ describe("references", () => {
   });
 });
 
-describe("every error names its field and what is allowed", () => {
+describe("validation errors", () => {
   const cases: [object, field: string, message: RegExp][] = [
     [{ prompt: "" }, "prompt", /must not be empty/],
     [{ prompt: ["a"] }, "prompt", /must be a string/],
@@ -184,8 +184,8 @@ describe("every error names its field and what is allowed", () => {
     [{ toString: 1 }, "toString", /^toString is not a field here/],
     [{ [`x${"y".repeat(9_999)}`]: 1 }, `x${"y".repeat(39)}...`, /^xy+\.\.\. is not a field/],
   ];
-  it.each(cases)("%#: %j", async (more, field, message) => {
-    const answer = await ask(more);
+  it.each(cases)("an error names the invalid field and the allowed values (%#): %j", async (more, field, message) => {
+    const answer = await generate(more);
     expect([400, 404]).toContain(answer.status);
     const { error } = await jsonOf<{ error: { code: string; message: string; field: string } }>(answer);
     expect(error.code).toBe(answer.status === 404 ? "model_not_found" : "invalid_request");
@@ -194,7 +194,7 @@ describe("every error names its field and what is allowed", () => {
     expect(stage.listenhub.seen.length + stage.linkai.seen.length).toBe(0);
   });
 
-  it("duplicate and __proto__ keys mean nothing special", async () => {
+  it("a __proto__ key is an unknown field, and the last of duplicate keys counts", async () => {
     const proto = await stage.post(PATH, '{"prompt":"a cat","__proto__":{"n":9}}');
     expect(await jsonOf(proto)).toMatchObject({ error: { field: "__proto__" } });
     await stage.post(PATH, '{"prompt":"a dog","prompt":"a cat","n":null,"seed":null}');
@@ -202,7 +202,7 @@ describe("every error names its field and what is allowed", () => {
   });
 });
 
-it("keeps warnings short, however many fields are unknown", async () => {
+it("the warnings header stays short for thousands of unknown fields", async () => {
   const many = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`unknown-字段-${i}`, i]));
   const answer = await stage.post("/v1/images/generations", { model: PRO, prompt: "a cat", ...many });
   expect(answer.status).toBe(200);

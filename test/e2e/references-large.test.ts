@@ -68,9 +68,10 @@ describe("behind URLs", () => {
   afterAll(() => Promise.all([stage, host].map((one) => one.stop())));
 
   it("of ours, where the vendor would rather have URLs", async () => {
-    stage.listenhub.next({ delayMs: 5_000 });
+    const vendor = Promise.withResolvers<void>();
+    stage.listenhub.next({ after: vendor.promise });
     const answer: Promise<Answered> = inline();
-    await until(() => stage.listenhub.seen[0]?.body !== undefined, 40_000);
+    await until(() => stage.listenhub.seen[0]?.body !== undefined);
     const { referenceImages } = lastBody(stage.listenhub.seen) as {
       referenceImages: { fileData: { fileUri: string } }[];
     };
@@ -79,6 +80,7 @@ describe("behind URLs", () => {
       served.push(await hashOf(stage.easel.fetch(new URL(fileData.fileUri).pathname)));
     }
     expect(served).toEqual(hashes);
+    vendor.resolve();
     expect((await answer).status).toBe(200);
   });
 

@@ -26,12 +26,14 @@ async function withUrls(
   request: () => Promise<Answered>,
   how: ListenHubBehaviour = {},
 ): Promise<Answered> {
-  stage.listenhub.next({ delayMs: 1_500, ...how });
+  const vendor = Promise.withResolvers<void>();
+  stage.listenhub.next({ after: vendor.promise, ...how });
   const answer = request();
   await until(() => stage.listenhub.seen[0]?.body !== undefined);
   const { referenceImages } = lastBody(stage.listenhub.seen) as { referenceImages: { fileData: File }[] };
   await use(referenceImages.map(({ fileData }) => fileData));
   expect(stage.listenhub.seen[0]?.endedAt).toBeUndefined();
+  vendor.resolve();
   return answer;
 }
 

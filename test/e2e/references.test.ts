@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { disguised, HTML_PAGE, jpeg, png, startStranger, webp } from "../sim/index.ts";
+import { disguised, HTML_PAGE, jpeg, png, startStranger, until, webp } from "../sim/index.ts";
 import type { Picture, Stranger } from "../sim/index.ts";
 import type { StrangerBehaviour } from "../sim/stranger.ts";
 import { lastBody, read, said, startStage } from "./stage.ts";
@@ -8,20 +9,31 @@ import type { Answered, Stage } from "./stage.ts";
 /** References behind URLs, for a vendor that takes pictures only. */
 const MODEL = "nebula/gemini-3-pro-image-preview";
 const BYTES = 8_000_000;
+/** The limit of `hasty`, for what must meet it. */
 const MS = 1_500;
 const small = png({ bytes: 70_000, seed: 3 });
 
 let stage: Stage;
+let patient: Stage;
+let hasty: Stage;
 /** A host that is trusted, and one that is not. */
 let host: Stranger;
 let away: Stranger;
 beforeAll(async () => {
   [host, away] = await Promise.all([startStranger(), startStranger()]);
-  const limits = { downloadMs: MS, referenceBytes: BYTES };
-  stage = await startStage({ vendors: ["nebula"], vars: { TRUSTED_HOSTS: host.host }, limits });
+  const start = (limits: object) =>
+    startStage({
+      vendors: ["nebula"],
+      vars: { TRUSTED_HOSTS: host.host },
+      limits: { referenceBytes: BYTES, ...limits },
+    });
+  [patient, hasty] = await Promise.all([start({}), start({ downloadMs: MS })]);
 });
-beforeEach(() => [stage, host, away].forEach((one) => one.reset()));
-afterAll(() => Promise.all([stage, host, away].map((one) => one.stop())));
+beforeEach(() => {
+  stage = patient;
+  [patient, hasty, host, away].forEach((one) => one.reset());
+});
+afterAll(() => Promise.all([patient, hasty, host, away].map((one) => one.stop())));
 
 const ask = (...references: unknown[]) =>
   read(stage.post("/v1/generations", { model: MODEL, prompt: "a cat", references }));
@@ -95,12 +107,17 @@ describe("a reference behind a URL", () => {
 
   it("is one of many, which keep their order, four at a time", async () => {
     const pictures = Array.from({ length: 7 }, (_, index) => jpeg(index));
-    pictures.forEach((picture) => host.next(as(picture, { delayMs: 200 })));
-    await ask(...pictures.map((_, index) => `${host.origin}/${index}.jpg`));
+    const four = Promise.withResolvers<void>();
+    pictures.forEach((picture) => host.next(as(picture, { after: four.promise })));
+    const answer = ask(...pictures.map((_, index) => `${host.origin}/${index}.jpg`));
+    await until(() => host.seen.length === 4);
+    await sleep(200);
+    expect(host.seen).toHaveLength(4);
+    four.resolve();
+    await answer;
     const order = host.seen.map(({ path }) => Number(path.slice(1, 2)));
     expect(arrived()).toEqual(pictures.map((_, index) => pictures[order.indexOf(index)]?.sha256));
-    const [first = 0, ...later] = host.seen.map(({ at }) => at);
-    expect(later.map((at) => at - first > 150)).toEqual([false, false, false, true, true, true]);
+    expect(host.seen).toHaveLength(7);
   });
 });
 
@@ -161,10 +178,9 @@ describe("what is no reference", () => {
     ["10. one behind a redirect", () => [to("/1"), { hang: true }], /it did not arrive within 1\.5 s/],
   ];
   it.each(bad)("%s", async (_, how, why) => {
+    if (why.source.includes("did not arrive within")) stage = hasty;
     host.next(...how());
-    const from = Date.now();
     const answer = await ask(`${host.origin}/a.png?signature=of-a-signed-url`);
-    expect(Date.now() - from).toBeLessThan(2 * MS);
     expect(await refused(answer)).toMatch(why);
     expect(answer.body.toString() + said(stage.easel)).not.toContain("of-a-signed-url");
   });
@@ -183,7 +199,8 @@ describe("what is no reference", () => {
     host.next({ hang: true });
     const from = Date.now();
     const answer = await read(stage.post("/linkai/v1/images/generations", { model: MODEL, prompt: "a cat", images }));
-    expect(Date.now() - from).toBeLessThan(MS);
+    // Far from the limit of a download.
+    expect(Date.now() - from).toBeLessThan(60_000);
     expect([answer.status, answer.json]).toEqual([
       400,
       {

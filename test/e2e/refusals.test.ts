@@ -12,7 +12,7 @@ import type { Stage, VendorName } from "./stage.ts";
 let stage: Stage;
 beforeAll(async () => {
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
-  stage = await startStage({ vendors: [...VENDORS], limits: { headersMs: 400 } });
+  stage = await startStage({ vendors: [...VENDORS], limits: { headersMs: 3_000 } });
 });
 beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
@@ -70,7 +70,7 @@ const OUTCOMES: Record<string, Outcome> = {
   },
   timeout: {
     how: { hang: true },
-    says: "listenhub did not answer within 0.4 s; it may still charge for the picture.",
+    says: "listenhub did not answer within 3 s; it may still charge for the picture.",
   },
   invalid: {
     how: { status: 400, error: { message: `请求参数无效 ${ECHO}` } },

@@ -113,7 +113,7 @@ describe("a schedule", () => {
     await put(stage, "leaving", {});
     stage.listenhub.next({ delayMs: 1_500 });
     await event(stage, at);
-    await until(() => stage.listenhub.seen.length === 1, 10_000);
+    await until(() => stage.listenhub.seen.length === 1);
     await remove(stage, "leaving");
     await put(stage, "leaving", {});
     await idle(stage);

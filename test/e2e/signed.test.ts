@@ -11,7 +11,8 @@ const PRESETS = {
   fixed: { prompt: "a lighthouse", model: PRO, vary: [] },
 };
 const vars = { SIGNING_KEYS: JSON.stringify(KEYS), PRESETS: JSON.stringify(PRESETS) };
-const limits = { signedPerMinute: 1e6 };
+// Hundreds of viewers at once may keep a small machine busy for a minute.
+const limits = { signedPerMinute: 1e6, signedWaitMs: 150_000, leaseMs: 150_000 };
 const SAFE = {
   "access-control-allow-origin": "*",
   "x-content-type-options": "nosniff",
@@ -126,11 +127,11 @@ describe("a view", () => {
   });
 
   it("is remembered no longer than its URL lasts", async () => {
-    const path = url({ prompt: fresh(), exp: Math.floor(Date.now() / 1000) + 100 });
+    const path = url({ prompt: fresh(), exp: Math.floor(Date.now() / 1000) + 1_000 });
     const answer = await view(path);
     const [, seconds = "0"] = /^public, max-age=(\d+)$/.exec(answer.headers.get("cache-control") ?? "") ?? [];
-    expect(Number(seconds)).toBeGreaterThan(90);
-    expect(Number(seconds)).toBeLessThanOrEqual(100);
+    expect(Number(seconds)).toBeGreaterThan(900);
+    expect(Number(seconds)).toBeLessThanOrEqual(1_000);
   });
 });
 
@@ -402,22 +403,22 @@ describe("many at once", () => {
     expect((await view(url())).status).toBe(200);
     expect(calls()).toBe(1);
     // Somebody else's would be waited for until its lease ended.
-    expect(Date.now() - from).toBeLessThan(10_000);
+    expect(Date.now() - from).toBeLessThan(25_000);
   });
 });
 
 it("a view whose isolate died is not the last one: the next ones have it drawn, once", async () => {
   const path = url();
-  const options = { vars, limits: { ...limits, leaseMs: 600 } };
+  const options = { vars, limits: { ...limits, leaseMs: 3_000 } };
   await twoLives(
     [options, options],
     async (first) => {
-      first.listenhub.next({ delayMs: 5_000 });
+      first.listenhub.next({ hang: true });
       void view(path, {}, first).catch(() => undefined);
       await until(() => calls(first) === 1);
     },
     async (second) => {
-      await sleep(700);
+      await sleep(3_200);
       const answers = await Promise.all(Array.from({ length: 10 }, () => view(path, {}, second)));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
       expect(calls(second)).toBe(1);
@@ -459,7 +460,7 @@ describe("limits", () => {
       const from = Date.now();
       const answers = [await view(path, {}, few), await view(path, {}, few)];
       expect(answers.map(({ status }) => status)).toEqual([429, 429]);
-      expect(Date.now() - from).toBeLessThan(5_000);
+      expect(Date.now() - from).toBeLessThan(25_000);
       await until(async () => (await few.keys("claims/")).length === 1);
     } finally {
       await few.stop();
@@ -484,13 +485,15 @@ describe("limits", () => {
     const short = await startStage({ vars, limits: { ...limits, signedWaitMs: 300 } });
     try {
       const path = url();
-      short.listenhub.next({ delayMs: 1_500 });
+      const vendor = Promise.withResolvers<void>();
+      short.listenhub.next({ after: vendor.promise });
       const first = view(path, {}, short);
       await until(() => calls(short) === 1);
       const second = await view(path, {}, short);
       expect([second.status, second.headers.get("cache-control")]).toEqual([503, "no-store"]);
       expect(Number(second.headers.get("retry-after"))).toBeGreaterThan(0);
       expect(await errorOf(second)).toMatchObject({ message: "This picture is still being drawn." });
+      vendor.resolve();
       expect((await first).status).toBe(200);
       expect((await view(path, {}, short)).status).toBe(200);
       expect(calls(short)).toBe(1);
@@ -500,12 +503,12 @@ describe("limits", () => {
   });
 
   it("a failure is forgotten after a while", async () => {
-    const soon = await startStage({ vars, limits: { ...limits, signedFailureMs: 500 } });
+    const soon = await startStage({ vars, limits: { ...limits, signedFailureMs: 2_000 } });
     try {
       const path = url();
       soon.listenhub.next({ finishReason: "IMAGE_SAFETY" });
       expect((await view(path, {}, soon)).status).toBe(422);
-      await sleep(600);
+      await sleep(2_100);
       const answers = await Promise.all(Array.from({ length: 10 }, () => view(path, {}, soon)));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
       expect(calls(soon)).toBe(2);

@@ -148,10 +148,12 @@ describe("the wire", () => {
   });
 
   it("drips, hangs, and knows who left", async () => {
-    const signal = AbortSignal.timeout(1_500);
-    const response = await ask({ drip: true }, { signal });
+    const [first, second] = [new AbortController(), new AbortController()];
+    const response = await ask({ drip: true }, { signal: first.signal });
+    void until(() => listenhub.seen[0]?.sent === 2).then(() => first.abort());
     await expect(response.text()).rejects.toThrow();
-    await expect(ask({ hang: true }, { signal: AbortSignal.timeout(200) })).rejects.toThrow();
+    void until(() => listenhub.seen.length === 2).then(() => second.abort());
+    await expect(ask({ hang: true }, { signal: second.signal })).rejects.toThrow();
     await listenhub.settled();
     expect(listenhub.seen.map((seen) => [seen.status, seen.sent, seen.aborted])).toEqual([
       [200, 2, true],

@@ -56,19 +56,19 @@ it("shows every picture, in a page that never moves", async () => {
     await v.page.locator("easel-image[state=ready]", { has: v.page.locator(`[alt="${name}"]`) }).waitFor();
   }
   expect(await v.shift()).toBe(0);
-  expect(v.asked.filter((line) => line.startsWith("GET /i/hero"))).toHaveLength(PICTURES.length);
+  expect(v.requests.filter((line) => line.startsWith("GET /i/hero"))).toHaveLength(PICTURES.length);
   expect(v.console).toEqual([]);
   await v.page.evaluate("scrollTo(0, 0)");
-  await v.shoot("static-site");
+  await v.screenshot("static-site");
 
   await v.page.getByRole("textbox").fill("a lighthouse on the moon");
   await v.page.getByRole("button", { name: "Draw" }).click();
   await v.page.getByRole("img", { name: "a lighthouse on the moon" }).waitFor();
   await v.page.locator("section easel-image[state=ready]").waitFor();
-  await v.shoot("static-site-own");
+  await v.screenshot("static-site-own");
   expect(v.console).toEqual([]);
   expect(await v.shift()).toBe(0);
-  await v.leave();
+  await v.close();
 });
 
 it("shows the same pictures to the next visitor, who has no script", async () => {
@@ -80,9 +80,9 @@ it("shows the same pictures to the next visitor, who has no script", async () =>
     await expect.poll(width, { timeout: 10_000 }).toBe(1376);
   }
   expect(await v.page.getByRole("textbox").count()).toBe(0);
-  await v.shoot("static-site-no-script");
+  await v.screenshot("static-site-no-script");
   expect(await drawn()).toBe(before);
-  await v.leave();
+  await v.close();
 });
 
 it("built without a key, shows no part that needs one", async () => {
@@ -92,7 +92,7 @@ it("built without a key, shows no part that needs one", async () => {
   await v.page.locator("easel-image[state=ready]").first().waitFor();
   expect(await v.page.getByRole("textbox").count()).toBe(0);
   expect(await v.page.getByText("Your own").isVisible()).toBe(false);
-  await v.leave();
+  await v.close();
 });
 
 describe("the build", () => {

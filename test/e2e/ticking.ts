@@ -67,7 +67,7 @@ export function event(stage: Stage, at: number): Promise<void> {
 
 /** Resolves once nothing is queued or being drawn. */
 export async function idle(stage: Stage): Promise<void> {
-  await until(async () => (await stage.keys("jobs/")).length === 0, 30_000);
+  await until(async () => (await stage.keys("jobs/")).length === 0);
 }
 
 export function history(stage: Stage, name: string, query = "?limit=100"): Promise<HistoryWire> {

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Env, configOf } from "../../src/env.ts";
-import { References } from "../../src/generate/references.ts";
+import { ReferenceCache } from "../../src/generate/references.ts";
 import type { ModelSpec } from "../../src/image/model-spec.ts";
 import { type ImageRequest, type Reference, referencesOf } from "../../src/image/request.ts";
 import { newId } from "../../src/store/ids.ts";
 import { putEnd, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { jpeg, png } from "../image/pictures.ts";
-import { BUCKET, watch } from "../store/bucket.ts";
+import { BUCKET, watchBucket } from "../store/bucket.ts";
 import { failureOf, source } from "../stream/streams.ts";
 
 const ORIGIN = "http://localhost:8787";
@@ -26,26 +26,26 @@ const spec: ModelSpec = {
 const takesUrls: ModelSpec = { ...spec, referenceSchemes: ["https"] };
 const prefersUrls: ModelSpec = { ...spec, prefersUrls: true };
 
-/** URLs fetched, and what is there instead of a PNG. */
+/** The fetched URLs, and the responses other than a PNG. */
 const fetched: string[] = [];
-const answers = new Map<string, () => Response>();
+const responses = new Map<string, () => Response>();
 beforeEach(() => {
   vi.stubGlobal("fetch", async ({ url }: Request) => {
     fetched.push(url);
-    return answers.get(url)?.() ?? new Response(bytes);
+    return responses.get(url)?.() ?? new Response(bytes);
   });
 });
 afterEach(async () => {
   vi.unstubAllGlobals();
   fetched.length = 0;
-  answers.clear();
-  const left = await keys();
+  responses.clear();
+  const left = await storedKeys();
   if (left.length > 0) await BUCKET.delete(left);
 });
 
-const keys = async (prefix = "") => (await BUCKET.list({ prefix })).objects.map(({ key }) => key);
+const storedKeys = async (prefix = "") => (await BUCKET.list({ prefix })).objects.map(({ key }) => key);
 const url = (name: string): Reference => ({ url: `https://example.com/${name}` });
-const asking = (request: Partial<ImageRequest>): ImageRequest => ({
+const requestWith = (request: Partial<ImageRequest>): ImageRequest => ({
   model: "model",
   prompt: "a cat",
   n: 1,
@@ -53,21 +53,21 @@ const asking = (request: Partial<ImageRequest>): ImageRequest => ({
   ...request,
 });
 
-function referencesFor(request: ImageRequest, vars: Partial<Env> = {}): References {
+function referencesFor(request: ImageRequest, vars: Partial<Env> = {}): ReferenceCache {
   const env = { BUCKET, ...vars } as Env;
-  const asked = { request, warnings: [] };
-  return new References({ id: newId(Date.now()), asked, origin: ORIGIN, env, config: configOf(env) });
+  const parsed = { request, warnings: [] };
+  return new ReferenceCache({ id: newId(Date.now()), parsed, origin: ORIGIN }, { env, config: configOf(env) });
 }
 
-/** What each reference became. */
-async function prepared(request: ImageRequest, to: ModelSpec, vars?: Partial<Env>): Promise<string[]> {
+/** Return the source that each reference became. */
+async function preparedSources(request: ImageRequest, to: ModelSpec, vars?: Partial<Env>): Promise<string[]> {
   const done = await referencesFor(request, vars).prepare(request, to);
   return referencesOf(done).map((one) => ("url" in one ? one.url : one.picture.key));
 }
 
-it("turns every reference of a request into a picture, where it belongs", async () => {
-  answers.set("https://example.com/mask", () => new Response(jpeg(64, 32)));
-  const request = asking({
+it("every reference of a request becomes a stored picture in its place", async () => {
+  responses.set("https://example.com/mask", () => new Response(jpeg(64, 32)));
+  const request = requestWith({
     turns: [{ role: "user", text: "before", references: [url("turn")] }],
     references: [url("a"), url("b")],
     mask: url("mask"),
@@ -84,11 +84,11 @@ it("turns every reference of a request into a picture, where it belongs", async 
     references: [{ picture }, { picture }],
     mask: { picture: { type: "image/jpeg", width: 64, height: 32 } },
   });
-  expect(new Set(await keys("references/")).size).toBe(4);
+  expect(new Set(await storedKeys("references/")).size).toBe(4);
 });
 
-it("fetches for several vendors once, and drops it all at the end", async () => {
-  const request = asking({ references: [url("a"), url("b"), url("a")] });
+it("a reference is fetched once for several vendors, and deleted at the end", async () => {
+  const request = requestWith({ references: [url("a"), url("b"), url("a")] });
   const references = referencesFor(request);
   expect(await references.prepare(request, takesUrls)).toMatchObject(request);
   expect(fetched).toEqual([]);
@@ -98,48 +98,48 @@ it("fetches for several vendors once, and drops it all at the end", async () => 
     expect(second).not.toEqual(first);
   }
   expect(fetched).toHaveLength(2);
-  expect(await keys("references/")).toHaveLength(2);
-  await references.drop();
-  expect(await keys("references/")).toEqual([]);
+  expect(await storedKeys("references/")).toHaveLength(2);
+  await references.deleteDownloads();
+  expect(await storedKeys("references/")).toEqual([]);
 });
 
-it("keeps nothing of what failed, and fetches that again for another vendor only", async () => {
-  const request = asking({ references: [url("a")] });
+it("a failed fetch stores nothing, and is repeated for another vendor only", async () => {
+  const request = requestWith({ references: [url("a")] });
   const references = referencesFor(request);
-  answers.set("https://example.com/a", () => new Response("gone", { status: 410 }));
+  responses.set("https://example.com/a", () => new Response("gone", { status: 410 }));
   const error = { code: "invalid_request", message: expect.stringContaining("its host answered with status 410") };
   expect(await failureOf(references.prepare(request, spec))).toMatchObject(error);
-  // A vendor that draws one picture a call is called again.
+  // A vendor that generates one picture per call is called again.
   expect(await failureOf(references.prepare(request, spec))).toMatchObject(error);
   expect(fetched).toHaveLength(1);
-  answers.clear();
+  responses.clear();
   await references.prepare(request, { ...spec });
   expect(fetched).toHaveLength(2);
 });
 
-it("leaves no half upload behind", async () => {
+it("a fetch that breaks off leaves no unfinished upload", async () => {
   const long = new Uint8Array(6_000_000);
   long.set(bytes.subarray(0, 41));
-  // All that follows is one chunk.
+  // Everything after this is one chunk.
   new DataView(long.buffer).setUint32(33, long.length);
-  answers.set("https://example.com/a", () => new Response(source([long], "error").stream));
-  const request = asking({ references: [url("a")] });
-  const { bucket, steps } = watch(BUCKET);
+  responses.set("https://example.com/a", () => new Response(source([long], "error").stream));
+  const request = requestWith({ references: [url("a")] });
+  const { bucket, steps } = watchBucket(BUCKET);
   const message = expect.stringContaining("it broke off");
   expect(await failureOf(referencesFor(request, { BUCKET: bucket }).prepare(request, spec))).toMatchObject({ message });
   expect(steps).toEqual(["createMultipartUpload", "uploadPart 1", "abort"]);
 });
 
-describe("names what cannot be had as the caller knows it", () => {
-  const bad = url("bad");
-  const wrong: [field: string, request: Partial<ImageRequest>][] = [
-    ["references[1]", { references: [url("a"), bad] }],
-    ["mask", { references: [url("a")], mask: bad }],
-    ["turns[1].references[0]", { turns: [turn(url("a")), turn(bad)], references: [url("b")] }],
+describe("the field in the error of an unusable reference", () => {
+  const badUrl = url("bad");
+  const invalid: [field: string, request: Partial<ImageRequest>][] = [
+    ["references[1]", { references: [url("a"), badUrl] }],
+    ["mask", { references: [url("a")], mask: badUrl }],
+    ["turns[1].references[0]", { turns: [turn(url("a")), turn(badUrl)], references: [url("b")] }],
   ];
-  it.each(wrong)("%s", async (field, change) => {
-    answers.set("https://example.com/bad", () => new Response("<html>"));
-    const request = asking(change);
+  it.each(invalid)("the error names %s", async (field, change) => {
+    responses.set("https://example.com/bad", () => new Response("<html>"));
+    const request = requestWith(change);
     const error = {
       code: "invalid_request",
       field,
@@ -147,10 +147,10 @@ describe("names what cannot be had as the caller knows it", () => {
     };
     expect(await failureOf(referencesFor(request).prepare(request, spec))).toMatchObject(error);
   });
-  it("also where its turn has become part of the request", async () => {
-    answers.set("https://example.com/bad", () => new Response("<html>"));
-    const request = asking({ turns: [turn(bad)], references: [url("a")] });
-    const joined = asking({ references: [bad, url("a")] });
+  it("a reference of a turn keeps its field name when the turn becomes part of the request", async () => {
+    responses.set("https://example.com/bad", () => new Response("<html>"));
+    const request = requestWith({ turns: [turn(badUrl)], references: [url("a")] });
+    const joined = requestWith({ references: [badUrl, url("a")] });
     const error = { field: "turns[0].references[0]" };
     expect(await failureOf(referencesFor(request).prepare(joined, spec))).toMatchObject(error);
   });
@@ -160,21 +160,21 @@ function turn(...references: Reference[]) {
   return { role: "user" as const, references };
 }
 
-it("lets another vendor have what is too large for this one", async () => {
-  const request = asking({ references: [url("a")] });
+it("a reference that is too large for one vendor can be sent to another", async () => {
+  const request = requestWith({ references: [url("a")] });
   const small = { ...spec, referenceBytes: bytes.length - 1 };
   const message = `references[0] has ${bytes.length} bytes; allowed: ${bytes.length - 1} bytes.`;
   const error = { code: "invalid_request", field: "references[0]", canFailover: true, message };
   expect(await failureOf(referencesFor(request).prepare(request, small))).toMatchObject(error);
-  expect(await prepared(request, { ...spec, referenceBytes: bytes.length })).toHaveLength(1);
+  expect(await preparedSources(request, { ...spec, referenceBytes: bytes.length })).toHaveLength(1);
 });
 
-describe("where URLs are preferred", () => {
+describe("a vendor that prefers URLs", () => {
   const stored: Reference = {
     picture: { key: "references/random/0", type: "image/webp", width: 1, height: 1, bytes: 100 },
   };
-  it("gives a picture one of ours, if there is a public address", async () => {
-    const request = asking({ references: [stored] });
+  it("an uploaded picture gets a URL of this gateway if there is a public address", async () => {
+    const request = requestWith({ references: [stored] });
     const PUBLIC_URL = "https://img.example.com";
     const references = referencesFor(request, { PUBLIC_URL });
     expect((await references.prepare(request, prefersUrls)).references).toEqual([
@@ -183,16 +183,16 @@ describe("where URLs are preferred", () => {
     expect((await references.prepare(request, spec)).references).toEqual([stored]);
     expect((await referencesFor(request).prepare(request, prefersUrls)).references).toEqual([stored]);
   });
-  it("gives one to what had to be fetched", async () => {
-    const [made] = await prepared(asking({ references: [url("a")] }), prefersUrls, {
+  it("a fetched picture gets a URL of this gateway too", async () => {
+    const [fetchedUrl] = await preparedSources(requestWith({ references: [url("a")] }), prefersUrls, {
       PUBLIC_URL: "https://i.example.com",
     });
-    expect(made).toMatch(/^https:\/\/i\.example\.com\/references\/[0-9a-z]{40}\/0$/);
-    expect(await keys()).toEqual([made?.slice("https://i.example.com/".length)]);
+    expect(fetchedUrl).toMatch(/^https:\/\/i\.example\.com\/references\/[0-9a-z]{40}\/0$/);
+    expect(await storedKeys()).toEqual([fetchedUrl?.slice("https://i.example.com/".length)]);
   });
 });
 
-describe("a picture of ours", () => {
+describe("a reference to a picture of this gateway", () => {
   const id = newId(Date.now());
   const image = { key: `pictures/${id}/3`, type: "image/png", width: 640, height: 480, bytes: bytes.length };
   const record: StoredRecord = {
@@ -207,30 +207,30 @@ describe("a picture of ours", () => {
     attempts: [],
     createdAt: "2026-11-20T12:00:00Z",
   };
-  const own = asking({ references: [{ url: `${ORIGIN}/images/${id}/0.png` }] });
+  const requestOfOwnPicture = requestWith({ references: [{ url: `${ORIGIN}/images/${id}/0.png` }] });
 
-  it("is read where it is, also for a vendor that takes URLs, and stays", async () => {
+  it("an own picture is read from R2, also for a vendor that accepts URLs, and is kept", async () => {
     await BUCKET.put(image.key, bytes);
     await putEnd(BUCKET, { ...record, status: "succeeded", images: [image] });
-    const references = referencesFor(own);
-    expect((await references.prepare(own, { ...spec, referenceSchemes: ["http"] })).references).toEqual([
-      { picture: image },
-    ]);
-    await references.drop();
-    expect(await keys("pictures/")).toEqual([image.key]);
+    const references = referencesFor(requestOfOwnPicture);
+    expect((await references.prepare(requestOfOwnPicture, { ...spec, referenceSchemes: ["http"] })).references).toEqual(
+      [{ picture: image }],
+    );
+    await references.deleteDownloads();
+    expect(await storedKeys("pictures/")).toEqual([image.key]);
     expect(fetched).toEqual([]);
   });
-  it("is known by the public address too", async () => {
+  it("an own picture is recognized by the public address too", async () => {
     await BUCKET.put(image.key, bytes);
     await putEnd(BUCKET, { ...record, status: "succeeded", images: [image] });
-    const request = asking({ references: [{ url: `https://IMG.example.com:443/images/${id}/0` }] });
-    expect(await prepared(request, spec, { PUBLIC_URL: "https://img.example.com" })).toEqual([image.key]);
-    expect(await prepared(request, spec)).not.toEqual([image.key]);
+    const request = requestWith({ references: [{ url: `https://IMG.example.com:443/images/${id}/0` }] });
+    expect(await preparedSources(request, spec, { PUBLIC_URL: "https://img.example.com" })).toEqual([image.key]);
+    expect(await preparedSources(request, spec)).not.toEqual([image.key]);
     expect(fetched).toEqual([`https://img.example.com/images/${id}/0`]);
   });
-  it("that is still being drawn is refused", async () => {
+  it("an own picture that is still being generated is refused", async () => {
     await putStart(BUCKET, record);
     const error = { code: "invalid_request", message: "references[0] is still being drawn." };
-    expect(await failureOf(referencesFor(own).prepare(own, spec))).toMatchObject(error);
+    expect(await failureOf(referencesFor(requestOfOwnPicture).prepare(requestOfOwnPicture, spec))).toMatchObject(error);
   });
 });

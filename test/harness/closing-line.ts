@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Ends a run with `N passed, N failed` (and `, N skipped` where there are any), alone on the last line. */
+/** A Vitest reporter that ends a run with one line: `N passed, N failed`, and `, N skipped` if there are any. */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const counts = { passed: 0, failed: errors.length, skipped: 0 };
@@ -12,7 +12,7 @@ export default class ClosingLine implements Reporter {
         counts[state]++;
         if (state === "failed") failed++;
       }
-      // A file that could not be loaded, or whose hooks failed, has no test to blame.
+      // A file that could not be loaded, or whose hooks failed, has no failed test: count the file.
       if (failed === 0 && module.state() === "failed") counts.failed++;
     }
     const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;

@@ -4,7 +4,7 @@ import type { Easel, EaselOptions } from "./runtime.ts";
 
 export type { Easel, EaselOptions } from "./runtime.ts";
 
-/** The Worker as it would be deployed, in a workerd of its own; `stop()` it when done. */
+/** Start the Worker as it would be deployed, in a workerd of its own. The caller must `stop()` it. */
 export function startEasel(options: EaselOptions = {}): Promise<Easel> {
   return startRuntime(inject("bundle"), options);
 }

@@ -10,18 +10,21 @@ describe("canonicalModel", () => {
     ["gemini-3.1-flash-image", "gemini-3.1-flash-image-preview"],
     ["flux-pro-1.1", "flux-1.1-pro"],
     ["doubao-seedream-4-5-251128", "doubao-seedream-4.5"],
-  ])("%s is %s", (alias, name) => expect(canonicalModel(alias)).toBe(name));
+  ])("the canonical name of %s is %s", (alias, name) => expect(canonicalModel(alias)).toBe(name));
 
-  it.each(Object.keys(CATALOG))("%s is itself", (name) => expect(canonicalModel(name)).toBe(name));
-
-  it.each(["", "dall-e-3", "GPT-IMAGE-2", "constructor", "__proto__"])("does not know %j", (name) =>
-    expect(canonicalModel(name)).toBeUndefined(),
+  it.each(Object.keys(CATALOG))("the canonical name of %s is the name itself", (name) =>
+    expect(canonicalModel(name)).toBe(name),
   );
 
-  it("gives no name to two models", () => {
+  it.each(["", "dall-e-3", "GPT-IMAGE-2", "constructor", "__proto__"])(
+    "canonicalModel returns undefined for %j",
+    (name) => expect(canonicalModel(name)).toBeUndefined(),
+  );
+
+  it("the catalog gives no name to two models", () => {
     const names = Object.entries(CATALOG).flatMap(([name, { aliases }]) => [name, ...aliases]);
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it("has a default it knows", () => expect(canonicalModel(DEFAULT_MODEL)).toBe(DEFAULT_MODEL));
+  it("the default model is in the catalog", () => expect(canonicalModel(DEFAULT_MODEL)).toBe(DEFAULT_MODEL));
 });

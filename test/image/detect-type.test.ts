@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { dimensions, detectType } from "../../src/image/detect-type.ts";
 import { bytes, FILES, gif, heif, jpeg, png, webp } from "./pictures.ts";
 
-describe("sniff", () => {
-  it.each(FILES)("knows %s by 12, 16 and all of its bytes", (_, type, file) => {
+describe("detectType", () => {
+  it.each(FILES)("detectType recognizes %s by 12, 16 and all of its bytes", (_, type, file) => {
     for (const length of [12, 16, file.length]) expect(detectType(file.subarray(0, length))).toBe(type);
   });
 
@@ -18,7 +18,7 @@ describe("sniff", () => {
       Uint8Array.of(0xff, 0xd8, 0xff, 0xdb, 0, 67, 0, 1, 2, 3, 4, 5),
       "image/jpeg",
     ],
-  ])("knows %s", (_, head, type) => expect(detectType(head)).toBe(type));
+  ])("detectType recognizes %s", (_, head, type) => expect(detectType(head)).toBe(type));
 
   it.each([
     ["nothing", bytes("")],
@@ -35,11 +35,11 @@ describe("sniff", () => {
     ["an mp4", heif("isom", 640, 480, ["avif"])],
     ["a jpeg start and an end", Uint8Array.of(0xff, 0xd8, 0xff, 0xd9, 0, 0, 0, 0, 0, 0, 0, 0)],
     ["a jpeg start and text", bytes("\xff\xd8\xff<script>alert(1)")],
-  ])("is not fooled by %s", (_, head) => expect(detectType(head)).toBeUndefined());
+  ])("detectType returns undefined for %s", (_, head) => expect(detectType(head)).toBeUndefined());
 });
 
 describe("dimensions", () => {
-  it.each(FILES)("reads %s", (_, type, file) => {
+  it.each(FILES)("dimensions reads the pixels of %s", (_, type, file) => {
     expect(dimensions(type, file)).toEqual({ width: 640, height: 480 });
   });
 
@@ -51,17 +51,17 @@ describe("dimensions", () => {
     ["lossless webp", "image/webp", webp.lossless(16384, 16384), 16384, 16384],
     ["extended webp", "image/webp", webp.extended(0x1000000, 2), 0x1000000, 2],
     ["avif", "image/avif", heif("avif", 4096, 2160), 4096, 2160],
-  ])("reads a large %s", (_, type, file, width, height) => {
+  ])("dimensions reads the pixels of a large %s", (_, type, file, width, height) => {
     expect(dimensions(type, file)).toEqual({ width, height });
   });
 
-  it("reads a view into a larger buffer", () => {
+  it("dimensions reads a view into a larger buffer", () => {
     const buffer = new Uint8Array(200);
     buffer.set(png(3, 4), 50);
     expect(dimensions("image/png", buffer.subarray(50))).toEqual({ width: 3, height: 4 });
   });
 
-  it.each(FILES)("of a truncated %s are right or unknown", (_, type, file) => {
+  it.each(FILES)("dimensions of a truncated %s are right or undefined", (_, type, file) => {
     const known = { width: 640, height: 480 };
     let unknown = 0;
     for (let length = 0; length < file.length; length++) {
@@ -93,13 +93,13 @@ describe("dimensions", () => {
       bytes("\xff\xff\xff\xffipco\0\0\0\x14ispe\0\0\0\0\0\0\0\x09\0\0\0\x09"),
     ],
     ["an unknown type", "image/svg+xml", bytes('<svg width="9" height="9"/>')],
-  ])("are unknown for %s", (_, type, head) => expect(dimensions(type, head)).toBeUndefined());
+  ])("dimensions returns undefined for %s", (_, type, head) => expect(dimensions(type, head)).toBeUndefined());
 });
 
 describe("hostile bytes", () => {
   const types = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic", "text/html"];
 
-  it("never throw, hang or give sides that are no pixels", () => {
+  it("hostile bytes never cause an error, an endless loop or impossible dimensions", () => {
     let state = 20_261_120;
     const random = () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
     for (let round = 0; round < 3000; round++) {
@@ -122,7 +122,7 @@ describe("hostile bytes", () => {
     ["box after box", bytes("\0\0\0\x08ipco".repeat(1 << 16))],
     ["empty segments", bytes(`\xff\xd8${"\xff\xe0\0\x02".repeat(1 << 17)}`)],
     ["ends and starts", bytes("\xff\xd9\xff\xdb".repeat(1 << 17))],
-  ])("of a mebibyte are walked to an end: %s", (_, file) => {
+  ])("the walk through a mebibyte of %s ends", (_, file) => {
     for (const type of ["image/png", "image/jpeg", "image/webp", "image/avif"])
       expect(dimensions(type, file)).toBeUndefined();
   });

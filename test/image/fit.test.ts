@@ -5,11 +5,11 @@ import type { ModelSpec } from "../../src/image/model-spec.ts";
 import type { ImageRequest, Reference, Turn } from "../../src/image/request.ts";
 import { models as linkai } from "../../src/vendors/linkai/models.ts";
 import { models as listenhub } from "../../src/vendors/listenhub/models.ts";
-import { asked } from "./asked.ts";
+import { imageRequest } from "./image-request.ts";
 
 const pro = listenhub["gemini-3-pro-image-preview"] as ModelSpec;
 const gpt = linkai["gpt-image-2"] as ModelSpec;
-const old = linkai["gemini-2.5-flash-image"] as ModelSpec;
+const flash = linkai["gemini-2.5-flash-image"] as ModelSpec;
 /** A model that takes pixels, as Flux does: a ratio list without 4:3, no tiers. */
 const flux: ModelSpec = {
   wireName: "flux",
@@ -31,14 +31,14 @@ delete plain.dimensions;
 
 const urls = (...list: string[]) => list.map((url) => ({ url }));
 
-function fitted(fields: Partial<ImageRequest>, spec: ModelSpec) {
-  const { request, warnings } = fit(asked(fields), spec);
+function fitResult(fields: Partial<ImageRequest>, spec: ModelSpec) {
+  const { request, warnings } = fit(imageRequest(fields), spec);
   return { request, warnings };
 }
 
-function refusal(fields: Partial<ImageRequest>, spec: ModelSpec): GatewayError {
+function fitError(fields: Partial<ImageRequest>, spec: ModelSpec): GatewayError {
   try {
-    fit(asked(fields), spec);
+    fit(imageRequest(fields), spec);
   } catch (thrown) {
     if (thrown instanceof GatewayError) return thrown;
     throw thrown;
@@ -46,9 +46,9 @@ function refusal(fields: Partial<ImageRequest>, spec: ModelSpec): GatewayError {
   throw new Error("was not refused");
 }
 
-describe("keeps without a word", () => {
+describe("values that a model takes", () => {
   it.each<[string, ModelSpec, Partial<ImageRequest>]>([
-    ["nothing asked", pro, {}],
+    ["a request without options", pro, {}],
     ["a tier and ratio of the lists", pro, { size: "4K", aspectRatio: "21:9" }],
     ["a quality of the list", gpt, { quality: "high" }],
     ["pixels of a model that takes them", flux, { width: 1024, height: 768 }],
@@ -57,16 +57,16 @@ describe("keeps without a word", () => {
     ["a format of the list", flux, { outputFormat: "png" }],
     ["as many references as allowed", gpt, { references: urls(...Array<string>(15).fill("https://a.example/b.png")) }],
     ["a gs reference where it works", pro, { references: urls("gs://bucket/cat.png") }],
-    ["more pictures than one call draws", pro, { n: 4 }],
-  ])("%s", (_, spec, fields) => {
-    expect(fitted(fields, spec)).toStrictEqual({ request: asked(fields), warnings: [] });
+    ["more pictures than one call generates", pro, { n: 4 }],
+  ])("fit keeps %s, without a warning", (_, spec, fields) => {
+    expect(fitResult(fields, spec)).toStrictEqual({ request: imageRequest(fields), warnings: [] });
   });
 });
 
-describe("rewrites without a word", () => {
+describe("values that are rewritten without a warning", () => {
   it.each<[string, ModelSpec, Partial<ImageRequest>, Partial<ImageRequest>]>([
     ["published pixels", pro, { width: 1376, height: 768 }, { size: "1K", aspectRatio: "16:9" }],
-    ["published pixels of a vendor without sizes", old, { width: 1344, height: 768 }, { aspectRatio: "16:9" }],
+    ["published pixels of a vendor without sizes", flash, { width: 1344, height: 768 }, { aspectRatio: "16:9" }],
     [
       "published pixels with their own ratio",
       gpt,
@@ -83,12 +83,12 @@ describe("rewrites without a word", () => {
     ["a tier and ratio for such a model", flux, { size: "1K", aspectRatio: "16:9" }, { width: 1360, height: 768 }],
     ["a ratio such a model does not list", flux, { aspectRatio: "4:3" }, { width: 1184, height: 880 }],
     ["a quality of nothing in particular", gpt, { quality: "auto" }, {}],
-  ])("%s", (_, spec, fields, expected) => {
-    expect(fitted(fields, spec)).toStrictEqual({ request: asked(expected), warnings: [] });
+  ])("fit rewrites %s, without a warning", (_, spec, fields, expected) => {
+    expect(fitResult(fields, spec)).toStrictEqual({ request: imageRequest(expected), warnings: [] });
   });
 });
 
-describe("rewrites with a warning", () => {
+describe("values that are rewritten with a warning", () => {
   it.each<[string, ModelSpec, Partial<ImageRequest>, Partial<ImageRequest>, string]>([
     [
       "pixels near a square",
@@ -105,7 +105,7 @@ describe("rewrites with a warning", () => {
       "1792x1024 is drawn as 2K 16:9 (2048x1152)",
     ],
     [
-      "pixels nobody publishes",
+      "pixels that are not published",
       gpt,
       { width: 1280, height: 720 },
       { size: "1K", aspectRatio: "16:9" },
@@ -113,7 +113,7 @@ describe("rewrites with a warning", () => {
     ],
     [
       "pixels for a vendor without sizes",
-      old,
+      flash,
       { width: 2048, height: 2048 },
       { aspectRatio: "1:1" },
       "2048x2048 is drawn as 1:1 (1024x1024)",
@@ -148,7 +148,7 @@ describe("rewrites with a warning", () => {
     ],
     [
       "a tier for a vendor without sizes",
-      old,
+      flash,
       { size: "2K" },
       {},
       "size 2K was left out: some-model does not take it here",
@@ -204,12 +204,12 @@ describe("rewrites with a warning", () => {
       {},
       "outputFormat png was left out: some-model does not take it here; the format is not selectable",
     ],
-  ])("%s", (_, spec, fields, expected, warning) => {
-    expect(fitted(fields, spec)).toStrictEqual({ request: asked(expected), warnings: [warning] });
+  ])("fit warns of %s", (_, spec, fields, expected, warning) => {
+    expect(fitResult(fields, spec)).toStrictEqual({ request: imageRequest(expected), warnings: [warning] });
   });
 });
 
-describe("refuses, naming the field and what works", () => {
+describe("rejected values", () => {
   it.each<[string, ModelSpec, Partial<ImageRequest>, string, string]>([
     [
       "a ratio not listed",
@@ -321,28 +321,28 @@ describe("refuses, naming the field and what works", () => {
       "references[0]",
       "references[0] has a URL without a scheme; allowed: https, http",
     ],
-  ])("%s", (_, spec, fields, field, message) => {
-    expect(refusal(fields, spec)).toMatchObject({ code: "invalid_request", field, message });
+  ])("fit rejects %s, and names the field and what is allowed", (_, spec, fields, field, message) => {
+    expect(fitError(fields, spec)).toMatchObject({ code: "invalid_request", field, message });
   });
 
-  it("repeats neither a long word nor a URL", () => {
-    expect(refusal({ aspectRatio: "9".repeat(5000) }, pro).message.length).toBeLessThan(200);
-    expect(refusal({ references: urls("ftp://host/?token=hunter2") }, pro).message).not.toContain("hunter2");
+  it("an error repeats neither a long text nor a URL", () => {
+    expect(fitError({ aspectRatio: "9".repeat(5000) }, pro).message.length).toBeLessThan(200);
+    expect(fitError({ references: urls("ftp://host/?token=hunter2") }, pro).message).not.toContain("hunter2");
   });
 });
 
-describe("a shape in pixels", () => {
-  it("is taken up to 4 % from a ratio", () => {
-    expect(fit(asked({ width: 1040, height: 1000 }), pro).request).toMatchObject({ aspectRatio: "1:1" });
-    expect(fit(asked({ width: 1000, height: 1040 }), pro).request).toMatchObject({ aspectRatio: "1:1" });
+describe("the ratio of requested pixels", () => {
+  it("pixels within 4 % of a supported ratio are accepted", () => {
+    expect(fit(imageRequest({ width: 1040, height: 1000 }), pro).request).toMatchObject({ aspectRatio: "1:1" });
+    expect(fit(imageRequest({ width: 1000, height: 1040 }), pro).request).toMatchObject({ aspectRatio: "1:1" });
   });
 
   it.each([
     [1041, 1000],
     [1000, 1041],
     [1280, 1024],
-  ])("is refused beyond: %ix%i", (width, height) => {
-    expect(refusal({ width, height }, pro)).toMatchObject({ field: "width" });
+  ])("pixels further than 4 % from every supported ratio are rejected: %ix%i", (width, height) => {
+    expect(fitError({ width, height }, pro)).toMatchObject({ field: "width" });
   });
 });
 
@@ -354,108 +354,116 @@ describe("turns", () => {
     { role: "model", text: "There it is.", references: [] },
   ];
 
-  it("go as they are to a model that takes them", () => {
-    expect(fitted({ turns, references: [last!] }, { ...pro, turns: true })).toEqual({
-      request: asked({ turns, references: [last!] }),
+  it("turns reach a model that takes them unchanged", () => {
+    expect(fitResult({ turns, references: [last!] }, { ...pro, turns: true })).toEqual({
+      request: imageRequest({ turns, references: [last!] }),
       warnings: [],
     });
-    expect(fit(asked({ turns: [] }), { ...pro, turns: true }).request.turns).toBeUndefined();
+    expect(fit(imageRequest({ turns: [] }), { ...pro, turns: true }).request.turns).toBeUndefined();
   });
 
-  it("become one prompt and one list of references elsewhere", () => {
-    expect(fitted({ turns, prompt: "by night", references: [last!] }, pro)).toStrictEqual({
-      request: asked({
+  it("turns become one prompt and one list of references for other models", () => {
+    expect(fitResult({ turns, prompt: "by night", references: [last!] }, pro)).toStrictEqual({
+      request: imageRequest({
         prompt: "User: a tower\n\nAssistant: There it is.\n\nUser: by night",
         references: [first!, second!, last!],
       }),
       warnings: ["turns were joined into one prompt: some-model does not take them here"],
     });
-    const shown: Turn[] = [{ role: "model", references: [first!] }];
-    expect(fit(asked({ turns: shown, prompt: "by night" }), pro).request.prompt).toBe("by night");
+    const pictureTurn: Turn[] = [{ role: "model", references: [first!] }];
+    expect(fit(imageRequest({ turns: pictureTurn, prompt: "by night" }), pro).request.prompt).toBe("by night");
   });
 
-  it("count as references", () => {
-    const many: Turn[] = [
+  it("pictures of turns count as references", () => {
+    const turnsWithPictures: Turn[] = [
       { role: "user", text: "cats", references: urls("https://a/1", "https://a/2") },
       { role: "model", references: urls("https://a/3", "https://a/4") },
     ];
-    const told = "turns lost their 2 oldest pictures: some-model takes 3 here";
+    const message = "turns lost their 2 oldest pictures: some-model takes 3 here";
     const {
       request,
       warnings,
-      droppedCount: lost,
-    } = fit(asked({ turns: many, references: [last!] }), { ...old, turns: true });
-    expect(request.turns?.map((turn) => turn.references)).toEqual([[], many[1]?.references]);
-    expect([request.references, warnings, lost]).toEqual([[last], [told], 1]);
-    expect(fit(asked({ turns: many, references: [last!] }), old).request.references).toEqual([
-      ...(many[1]?.references ?? []),
+      droppedCount: dropped,
+    } = fit(imageRequest({ turns: turnsWithPictures, references: [last!] }), { ...flash, turns: true });
+    expect(request.turns?.map((turn) => turn.references)).toEqual([[], turnsWithPictures[1]?.references]);
+    expect([request.references, warnings, dropped]).toEqual([[last], [message], 1]);
+    expect(fit(imageRequest({ turns: turnsWithPictures, references: [last!] }), flash).request.references).toEqual([
+      ...(turnsWithPictures[1]?.references ?? []),
       last,
     ]);
-    // Those of the last turn are what is asked for.
-    expect(refusal({ turns: many, references: Array(4).fill(last) as Reference[] }, old)).toMatchObject({
-      message: "references has 4 pictures; some-model takes at most 3 here",
-    });
+    // The references of the current turn are never dropped.
+    expect(fitError({ turns: turnsWithPictures, references: Array(4).fill(last) as Reference[] }, flash)).toMatchObject(
+      {
+        message: "references has 4 pictures; some-model takes at most 3 here",
+      },
+    );
     const gs: Turn[] = [{ role: "user", references: urls("gs://bucket/cat.png") }];
-    // Joined or not, a picture is called as the caller calls it.
+    // Joined or not, an error names the picture by its path in the client's request.
     for (const spec of [{ ...gpt, turns: true } as const, gpt])
-      expect(refusal({ turns: gs, references: urls("https://a/1") }, spec)).toMatchObject({
+      expect(fitError({ turns: gs, references: urls("https://a/1") }, spec)).toMatchObject({
         field: "turns[0].references[0]",
       });
   });
 });
 
-describe("pictures", () => {
+describe("reference pictures and masks", () => {
   const picture = { key: "k", type: "image/png", width: 1, height: 1, bytes: 9 };
 
-  it("a mask is refused where there is none, and taken where there is one", () => {
-    expect(refusal({ mask: { picture } }, pro)).toMatchObject({ field: "mask", code: "invalid_request" });
-    expect(fit(asked({ mask: { picture } }), { ...pro, mask: true }).request.mask).toEqual({ picture });
+  it("a mask is rejected by a model without masks and kept by a model with them", () => {
+    expect(fitError({ mask: { picture } }, pro)).toMatchObject({ field: "mask", code: "invalid_request" });
+    expect(fit(imageRequest({ mask: { picture } }), { ...pro, mask: true }).request.mask).toEqual({ picture });
   });
 
-  it("larger than the vendor takes are refused", () => {
-    const told = "references[1] has 9 bytes; allowed: 8 bytes";
+  it("reference pictures that are larger than the vendor takes are rejected", () => {
+    const message = "references[1] has 9 bytes; allowed: 8 bytes";
     const references = [...urls("https://a/1"), { picture }];
-    expect(refusal({ references }, { ...pro, referenceBytes: 8 })).toMatchObject({ message: told });
-    expect(refusal({ mask: { picture } }, { ...pro, mask: true, referenceBytes: 8 })).toMatchObject({ field: "mask" });
-    expect(fit(asked({ references }), { ...pro, referenceBytes: 9 }).droppedCount).toBe(0);
+    expect(fitError({ references }, { ...pro, referenceBytes: 8 })).toMatchObject({ message });
+    expect(fitError({ mask: { picture } }, { ...pro, mask: true, referenceBytes: 8 })).toMatchObject({ field: "mask" });
+    expect(fit(imageRequest({ references }), { ...pro, referenceBytes: 9 }).droppedCount).toBe(0);
   });
 
-  it("behind a URL that is fetched for the vendor are let through", () => {
-    expect(fit(asked({ references: urls("https://a/1") }), { ...pro, referenceSchemes: [] }).warnings).toEqual([]);
+  it("a reference URL that the gateway can fetch for the vendor is accepted", () => {
+    expect(fit(imageRequest({ references: urls("https://a/1") }), { ...pro, referenceSchemes: [] }).warnings).toEqual(
+      [],
+    );
   });
 });
 
-describe("pixels in all", () => {
+describe("the maximum of pixels in all", () => {
   const four: ModelSpec = { ...flux, dimensions: { multipleOf: 16, min: 64, max: 4096, maxPixels: 2048 * 2048 } };
 
-  it("are not more than the model draws", () => {
-    expect(refusal({ width: 4096, height: 2048 }, four)).toMatchObject({
+  it("more pixels than the model generates are rejected", () => {
+    expect(fitError({ width: 4096, height: 2048 }, four)).toMatchObject({
       field: "width",
       message: "4096x2048 is not drawn by some-model here; allowed: 4194304 pixels in all",
     });
-    expect(refusal({ size: "4K" }, four)).toMatchObject({ field: "size" });
+    expect(fitError({ size: "4K" }, four)).toMatchObject({ field: "size" });
   });
 
-  it("give way a little for a tier", () => {
-    const { width = 0, height = 0 } = fit(asked({ size: "2K", aspectRatio: "16:9" }), four).request;
+  it("a tier slightly over the maximum of pixels is shortened", () => {
+    const { width = 0, height = 0 } = fit(imageRequest({ size: "2K", aspectRatio: "16:9" }), four).request;
     expect([width, height]).toEqual([2720, 1536]);
   });
 });
 
-describe("what nobody asked for", () => {
-  it("is dropped without a word where it cannot be met", () => {
-    const assumed = { defaulted: ["size", "aspectRatio"] as const };
-    const { request, warnings, droppedCount: lost } = fit(asked({ size: "2K", aspectRatio: "1:1" }), plain, assumed);
-    expect([request.size, request.aspectRatio, warnings, lost]).toEqual([undefined, undefined, [], 0]);
-    expect(fit(asked({ size: "4K" }), { ...pro, sizes: ["1K"] }, assumed).request.size).toBeUndefined();
-    expect(fit(asked({ size: "2K", aspectRatio: "1:1" }), pro, assumed).request).toMatchObject({
+describe("defaults of the dialect", () => {
+  it("a default that the model cannot honour is dropped without a warning", () => {
+    const options = { defaulted: ["size", "aspectRatio"] as const };
+    const {
+      request,
+      warnings,
+      droppedCount: dropped,
+    } = fit(imageRequest({ size: "2K", aspectRatio: "1:1" }), plain, options);
+    expect([request.size, request.aspectRatio, warnings, dropped]).toEqual([undefined, undefined, [], 0]);
+    expect(fit(imageRequest({ size: "4K" }), { ...pro, sizes: ["1K"] }, options).request.size).toBeUndefined();
+    expect(fit(imageRequest({ size: "2K", aspectRatio: "1:1" }), pro, options).request).toMatchObject({
       size: "2K",
       aspectRatio: "1:1",
     });
   });
 });
 
-describe("what is lost", () => {
+describe("droppedCount", () => {
   it.each<[number, Partial<ImageRequest>, ModelSpec]>([
     [0, { size: "1K", aspectRatio: "1:1" }, pro],
     [2, { size: "1K", aspectRatio: "16:9" }, plain],
@@ -463,35 +471,41 @@ describe("what is lost", () => {
     [1, { seed: 1 }, pro],
     [1, { quality: "high" }, pro],
     [1, { outputFormat: "webp" }, pro],
-    // A word for the same thing, or one that asks for nothing, is not lost.
+    // A synonym, or a value that requests nothing in particular, does not count as dropped.
     [0, { quality: "hd" }, gpt],
     [0, { width: 1000, height: 1000 }, pro],
-  ])("%i of %j", (count, fields, spec) => {
-    expect(fit(asked(fields), spec).droppedCount).toBe(count);
+  ])("droppedCount is %i for %j", (count, fields, spec) => {
+    expect(fit(imageRequest(fields), spec).droppedCount).toBe(count);
   });
 
-  it("no format, where the caller makes any of them", () => {
-    const { request, warnings, droppedCount: lost } = fit(asked({ outputFormat: "webp" }), pro, { converts: true });
-    expect([request.outputFormat, warnings, lost]).toEqual([undefined, [], 0]);
+  it("an output format that the caller can convert to does not count as dropped", () => {
+    const {
+      request,
+      warnings,
+      droppedCount: dropped,
+    } = fit(imageRequest({ outputFormat: "webp" }), pro, { converts: true });
+    expect([request.outputFormat, warnings, dropped]).toEqual([undefined, [], 0]);
   });
 });
 
-describe("is pure", () => {
-  it("leaves the request it was given alone", () => {
-    const request = Object.freeze(asked({ width: 1000, height: 1000, quality: "hd", seed: 7, outputFormat: "webp" }));
+describe("purity of fit", () => {
+  it("fit does not change the request that it is given", () => {
+    const request = Object.freeze(
+      imageRequest({ width: 1000, height: 1000, quality: "hd", seed: 7, outputFormat: "webp" }),
+    );
     expect(fit(request, gpt).warnings).toHaveLength(4);
     expect(request.width).toBe(1000);
   });
 
-  it("changes nothing the second time", () => {
-    for (const spec of [pro, gpt, old, flux]) {
-      const once = fit(asked({ width: 1024, height: 1024, quality: "standard", seed: 7, n: 3 }), spec).request;
+  it("a second fit changes nothing", () => {
+    for (const spec of [pro, gpt, flash, flux]) {
+      const once = fit(imageRequest({ width: 1024, height: 1024, quality: "standard", seed: 7, n: 3 }), spec).request;
       expect(fit(once, spec)).toStrictEqual({ droppedCount: 0, request: once, warnings: [] });
     }
   });
 
-  it("lets stored references pass whatever the schemes", () => {
+  it("stored references are accepted whatever URL schemes the vendor takes", () => {
     const picture = { key: "k", type: "image/png", width: 1, height: 1, bytes: 9 };
-    expect(fit(asked({ references: [{ picture }] }), { ...flux, referenceSchemes: [] }).warnings).toEqual([]);
+    expect(fit(imageRequest({ references: [{ picture }] }), { ...flux, referenceSchemes: [] }).warnings).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
-/** Smallest heads and files of each format, built byte by byte so that a test can break them anywhere. */
+// The smallest headers and files of each format, built byte by byte so that a test can break them anywhere.
+
 const text = (letters: string) => Array.from(letters, (letter) => letter.charCodeAt(0));
 const be = (value: number, length: number) =>
   Array.from({ length }, (_, i) => Math.floor(value / 256 ** (length - 1 - i)) % 256);
@@ -20,7 +21,9 @@ export function png(width: number, height: number): Uint8Array {
   return of([0x89, ...text("PNG\r\n\x1a\n")], chunk("IHDR", header), chunk("IDAT", [1, 2, 3, 4]), IEND);
 }
 
-/** A color table and a comment, in which trailers lie in wait for a careless search, then one frame. */
+/**
+ * Build a GIF: a color table and a comment that contain trailer bytes, as traps for a careless search, and one frame.
+ */
 export function gif(width: number, height: number): Uint8Array {
   const sides = [...le(width, 2), ...le(height, 2)];
   const comment = [0x21, 0xfe, 3, 0x00, 0x3b, 0x00, 1, 0x3b, 0];
@@ -30,7 +33,9 @@ export function gif(width: number, height: number): Uint8Array {
 
 const segment = (marker: number, content: number[]) => [0xff, marker, ...be(content.length + 2, 2), ...content];
 
-/** `exif` is the length of an APP1 segment in which an SOF marker lies in wait for a careless search. */
+/**
+ * Build a JPEG. `exif` is the length of an APP1 segment that contains an SOF marker, as a trap for a careless search.
+ */
 export function jpeg(width: number, height: number, { exif = 40, sof = 0xc0 } = {}): Uint8Array {
   const thumbnail = [0xff, 0xd8, ...segment(0xc0, [8, 0, 9, 0, 9, 3]), 0xff, 0xd9];
   const app1 = segment(0xe1, [...text("Exif\0\0"), ...thumbnail, ...Array.from({ length: exif }, () => 0)]);
@@ -50,7 +55,9 @@ export const webp = {
     riff(text("VP8X"), le(10, 4), [0x10, 0, 0, 0], le(width - 1, 3), le(height - 1, 3)),
 };
 
-/** A tile of 512x512 stands before the picture's own extents, as phones write them. */
+/**
+ * Build an AVIF or HEIC picture with the extents of a 512x512 tile before those of the picture, as phones write them.
+ */
 export function heif(major: string, width: number, height: number, compatible: readonly string[] = []): Uint8Array {
   const ispe = (w: number, h: number) => box("ispe", be(0, 4), be(w, 4), be(h, 4));
   const ipco = box("ipco", box("pixi", be(0, 4), [3, 8, 8, 8]), ispe(512, 512), ispe(width, height));
@@ -61,7 +68,7 @@ export function heif(major: string, width: number, height: number, compatible: r
   );
 }
 
-/** One small file of each kind, 640 by 480. */
+/** A small file of each kind, 640 by 480. */
 export const FILES: [name: string, type: string, file: Uint8Array][] = [
   ["png", "image/png", png(640, 480)],
   ["jpeg", "image/jpeg", jpeg(640, 480)],

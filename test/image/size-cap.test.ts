@@ -6,39 +6,39 @@ import type { ModelSpec, PixelTable } from "../../src/image/model-spec.ts";
 import { type ImageRequest, TIERS, type Tier } from "../../src/image/request.ts";
 import { pixelsOf } from "../../src/image/size.ts";
 import { providers } from "../../src/vendors/index.ts";
-import { asked } from "./asked.ts";
+import { imageRequest } from "./image-request.ts";
 
 const models = providers.flatMap(({ name, models }) =>
   Object.entries(models).map(([model, spec]): [string, ModelSpec] => [`${name}/${model}`, spec]),
 );
 const spec = (name: string) => models.find(([model]) => model === name)?.[1] as ModelSpec;
 
-/** What is sent: a size, pixels, or nothing. */
-function sent(name: string, most: Tier, fields: Partial<ImageRequest>) {
-  const { size, width, height } = fit(asked(fields), spec(name), { maxSize: most }).request;
+/** Return the size and pixels that are sent to the vendor. */
+function sentShape(name: string, maxSize: Tier, fields: Partial<ImageRequest>) {
+  const { size, width, height } = fit(imageRequest(fields), spec(name), { maxSize }).request;
   return width === undefined ? size : `${width}x${height}`;
 }
 
-describe("the largest size that a key may have", () => {
+describe("the size cap of an API key", () => {
   const PRO = "listenhub/gemini-3-pro-image-preview";
 
-  it("keeps pixels from being drawn as a larger tier", () => {
-    expect(sent(PRO, "4K", { width: 2240, height: 3840 })).toBe("4K");
-    expect(sent(PRO, "3K", { width: 2240, height: 3840 })).toBe("2K");
+  it("requested pixels are not generated as a larger tier", () => {
+    expect(sentShape(PRO, "4K", { width: 2240, height: 3840 })).toBe("4K");
+    expect(sentShape(PRO, "3K", { width: 2240, height: 3840 })).toBe("2K");
   });
 
-  it("is asked for where the model's own default is larger, and only then", () => {
-    expect(sent(PRO, "1K", {})).toBe("1K");
-    expect(sent(PRO, "4K", {})).toBe(undefined);
-    expect(sent("atalk/flux-2-pro", "512", { aspectRatio: "1:1" })).toBe("512x512");
-    expect(sent("atalk/flux-2-pro", "1K", { aspectRatio: "1:1" })).toBe(undefined);
+  it("the cap is sent as the size only if the model's default is larger", () => {
+    expect(sentShape(PRO, "1K", {})).toBe("1K");
+    expect(sentShape(PRO, "4K", {})).toBe(undefined);
+    expect(sentShape("atalk/flux-2-pro", "512", { aspectRatio: "1:1" })).toBe("512x512");
+    expect(sentShape("atalk/flux-2-pro", "1K", { aspectRatio: "1:1" })).toBe(undefined);
   });
 
-  it("refuses a model that draws nothing so small, whether or not it says its size", () => {
+  it("a model that generates no picture this small is rejected, whether it has a size field or not", () => {
     for (const model of [PRO, "linkai/gemini-2.5-flash-image"]) {
       let thrown: unknown;
       try {
-        fit(asked({}), spec(model), { maxSize: "512" });
+        fit(imageRequest({}), spec(model), { maxSize: "512" });
       } catch (error) {
         thrown = error;
       }
@@ -47,23 +47,23 @@ describe("the largest size that a key may have", () => {
     }
   });
 
-  it("is asked for where a model takes no pixels, and they are left out", () => {
+  it("the cap is sent as the size if the model takes no pixels and they are dropped", () => {
     const square: ModelSpec = { ...spec(PRO), ratios: [], defaultSize: "2K" };
-    expect(fit(asked({ width: 1024, height: 1024 }), square, { maxSize: "1K" }).request.size).toBe("1K");
+    expect(fit(imageRequest({ width: 1024, height: 1024 }), square, { maxSize: "1K" }).request.size).toBe("1K");
   });
 
-  it("counts what is published of a model of which the vendor says nothing", () => {
-    const silent: ModelSpec = { ...spec("linkai/gemini-2.5-flash-image") };
-    delete silent.defaultSize;
-    delete silent.pixels;
-    const draw = (pixels: PixelTable) => () => fit(asked({}), silent, { maxSize: "1K", pixels });
-    expect(draw({ "2K": { "1:1": "2048x2048" } })).toThrow(/nothing so small/);
-    expect(draw({})).not.toThrow();
+  it("the published pixels count if the vendor documents no size", () => {
+    const undocumented: ModelSpec = { ...spec("linkai/gemini-2.5-flash-image") };
+    delete undocumented.defaultSize;
+    delete undocumented.pixels;
+    const fitWith = (pixels: PixelTable) => () => fit(imageRequest({}), undocumented, { maxSize: "1K", pixels });
+    expect(fitWith({ "2K": { "1:1": "2048x2048" } })).toThrow(/nothing so small/);
+    expect(fitWith({})).not.toThrow();
   });
 
-  it("holds for every model of every vendor, whatever is asked", () => {
-    const wishes: Partial<ImageRequest>[] = [{}];
-    for (const side of [512, 1024, 1536, 2048, 3072, 4096]) wishes.push({ width: side, height: side });
+  it("the cap holds for every model of every vendor and every request", () => {
+    const requests: Partial<ImageRequest>[] = [{}];
+    for (const side of [512, 1024, 1536, 2048, 3072, 4096]) requests.push({ width: side, height: side });
     for (const [width, height] of [
       [2240, 3840],
       [3840, 2160],
@@ -71,30 +71,30 @@ describe("the largest size that a key may have", () => {
       [5504, 3072],
       [2896, 368],
     ])
-      wishes.push({ width, height });
-    for (const aspectRatio of ["1:1", "16:9", "9:16", "8:1"]) wishes.push({ aspectRatio });
-    let drawn = 0;
+      requests.push({ width, height });
+    for (const aspectRatio of ["1:1", "16:9", "9:16", "8:1"]) requests.push({ aspectRatio });
+    let accepted = 0;
     for (const [name, model] of models)
-      for (const most of TIERS)
-        for (const wish of wishes) {
+      for (const maxSize of TIERS)
+        for (const requested of requests) {
           let request: ImageRequest;
           try {
-            request = fit(asked(wish), model, { maxSize: most }).request;
+            request = fit(imageRequest(requested), model, { maxSize }).request;
           } catch {
             continue;
           }
-          drawn++;
+          accepted++;
           const { size = model.defaultSize ?? "1K", width, height } = request;
-          const { width: w, height: h } = pixelsOf(undefined, most, "1:1");
-          const isWithin = width === undefined || wish.width !== undefined || width * (height ?? 0) <= w * h * 1.1;
-          expect([name, most, wish, isLarger(size, most) && width === undefined, isWithin]).toEqual([
+          const { width: w, height: h } = pixelsOf(undefined, maxSize, "1:1");
+          const isWithin = width === undefined || requested.width !== undefined || width * (height ?? 0) <= w * h * 1.1;
+          expect([name, maxSize, requested, isLarger(size, maxSize) && width === undefined, isWithin]).toEqual([
             name,
-            most,
-            wish,
+            maxSize,
+            requested,
             false,
             true,
           ]);
         }
-    expect(drawn).toBeGreaterThan(500);
+    expect(accepted).toBeGreaterThan(500);
   });
 });

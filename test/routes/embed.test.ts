@@ -8,22 +8,23 @@ vi.mock(import("node:crypto"), async (original) => {
   return { ...real, createHash: vi.fn<typeof createHash>(real.createHash) };
 });
 
-const get = (headers: Record<string, string> = {}, method = "GET") => app.request("/embed.js", { method, headers });
+const getScript = (headers: Record<string, string> = {}, method = "GET") =>
+  app.request("/embed.js", { method, headers });
 
-async function gzipped(text: string): Promise<number> {
+async function gzippedBytes(text: string): Promise<number> {
   const packed = new Response(text).body?.pipeThrough(new CompressionStream("gzip"));
   return (await new Response(packed).arrayBuffer()).byteLength;
 }
 
-it("costs a cold start nothing: it is made for the first who asks, once", async () => {
+it("the embed script is built on the first request, and only once", async () => {
   expect(createHash).not.toHaveBeenCalled();
-  await get();
-  await get();
+  await getScript();
+  await getScript();
   expect(createHash).toHaveBeenCalledTimes(1);
 });
 
-it("is a script for every page, and kept by browsers", async () => {
-  const answer = await get();
+it("the embed script is served to every page, and cached by browsers", async () => {
+  const answer = await getScript();
   expect(answer.status).toBe(200);
   expect(Object.fromEntries(answer.headers)).toMatchObject({
     "content-type": "text/javascript; charset=utf-8",
@@ -34,20 +35,20 @@ it("is a script for every page, and kept by browsers", async () => {
   });
   const etag = answer.headers.get("etag") ?? "";
   expect(etag).toMatch(/^"[0-9a-f]{32}"$/);
-  const again = await get({ "if-none-match": `W/${etag}` });
+  const again = await getScript({ "if-none-match": `W/${etag}` });
   expect(again.status).toBe(304);
   expect(await again.text()).toBe("");
-  expect((await get({ "if-none-match": '"another"' })).status).toBe(200);
-  const head = await get({}, "HEAD");
+  expect((await getScript({ "if-none-match": '"another"' })).status).toBe(200);
+  const head = await getScript({}, "HEAD");
   expect(head.headers.get("etag")).toBe(etag);
 });
 
-it("is under 5 KB compressed", async () => {
-  expect(await gzipped(await (await get()).text())).toBeLessThan(5_000);
+it("the embed script is under 5 KB compressed", async () => {
+  expect(await gzippedBytes(await (await getScript()).text())).toBeLessThan(5_000);
 });
 
-it("is the source, less comments and indentation", async () => {
-  const script = await (await get()).text();
+it("the embed script is the source without comments and indentation", async () => {
+  const script = await (await getScript()).text();
   const [about, ...code] = script.trimEnd().split("\n");
   expect(about).toMatch(/^\/\/ <easel-image>/);
   const lines = source.split("\n").map((line) => line.trim());

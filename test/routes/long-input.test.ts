@@ -7,9 +7,9 @@ import { parseWire } from "../../src/vendors/request-schema.ts";
 import { readText } from "../../src/vendors/xty/message-pictures.ts";
 import { directed } from "../../src/vendors/sandbox/directives.ts";
 
-/** Each of these took minutes, or a time that nobody would wait for, where it was looked for by going back. */
-describe("long input takes a time that grows with it", () => {
-  it("in a path that nothing is at", async () => {
+/** Each of these took minutes with a backtracking search. */
+describe("long input takes linear time", () => {
+  it("a long path without a route is refused in linear time", async () => {
     for (const path of [`/s/${"/".repeat(200_000)}%0A`, `/images/${"/".repeat(200_000)}%E2%80%A8`])
       for (const method of ["GET", "OPTIONS"]) {
         const ctx = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
@@ -18,7 +18,7 @@ describe("long input takes a time that grows with it", () => {
       }
   });
 
-  it("in a URL's host", () => {
+  it("a long host of a URL is parsed in linear time", () => {
     const distinct = (from: number) => Array.from({ length: 5_000 }, (_, n) => String.fromCodePoint(from + n)).join("");
     const links = Array.from({ length: 500 }, (_, n) => `https://${distinct(0x4e00 + n)}.example/a.png`);
     for (const link of links) expect(parseUrl(link)).toBeNull();
@@ -28,7 +28,7 @@ describe("long input takes a time that grows with it", () => {
     expect(parseUrl("https://例え.example/a.png")?.host).toBe("xn--r8jz45g.example");
   });
 
-  it("in a prompt that opens directives and closes none", () => {
+  it("a prompt with many unclosed directives is parsed in linear time", () => {
     const prompt = "[sandbox:".repeat(60_000);
     expect(directed(prompt).prompt).toBe(prompt);
     expect(directed(`[sandbox:refuse] a cat [sandbox:`)).toMatchObject({
@@ -38,7 +38,7 @@ describe("long input takes a time that grows with it", () => {
   });
 });
 
-it("a list of very many entries that are wrong is refused, and no fault of ours", () => {
+it("a list with very many invalid entries is refused as invalid, without an internal error", () => {
   const schema = z.strictObject({ nested: z.array(z.strictObject({ text: z.string() })) });
   expect(() => parseWire(schema, { nested: Array.from({ length: 300_000 }, () => 1) })).toThrow(GatewayError);
 });

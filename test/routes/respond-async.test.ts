@@ -8,17 +8,17 @@ it.each([
   ["wait=10,respond-async", 10_000],
   ['respond-async; foo=bar, WAIT="7"', 7_000],
   ["return=minimal , respond-async ; x , wait = 5 ; y", 5_000],
-  // As long as we hold a connection.
+  // The longest time that a connection is held.
   ["respond-async, wait=31", 30_000],
   ["respond-async, wait=999999999", 30_000],
-  // RFC 7240: the first counts, and what means nothing is ignored.
+  // RFC 7240: the first one counts, and an invalid one is ignored.
   ["respond-async, wait=1, wait=2", 1_000],
   ["respond-async, wait=x", 0],
   ["respond-async, wait=-1", 0],
   ["respond-async, wait=1.5", 0],
   ["respond-async, wait", 0],
   ["respond-async, wait=9999999999", 0],
-  // Inside quotes, commas and semicolons are text, and so are quotes after a backslash.
+  // Inside quotes, commas and semicolons are text, and so is a quote after a backslash.
   ['handling=lenient;x="a, respond-async, b"', undefined],
   ['handling="a, respond-async, b"', undefined],
   ['handling="\\", respond-async, "', undefined],
@@ -31,9 +31,9 @@ it.each([
   ["respond-asynchronously", undefined],
   ["foo; respond-async", undefined],
   ["", undefined],
-])("%j waits %s", (prefer, expected) => expect(asyncWaitMs(new Headers({ prefer }))).toBe(expected));
+])("Prefer: %j waits %s ms", (prefer, expected) => expect(asyncWaitMs(new Headers({ prefer }))).toBe(expected));
 
-it("may be in several headers, or in none", () => {
+it("Prefer may be in several headers, or absent", () => {
   const headers = new Headers({ prefer: "wait=3" });
   expect(asyncWaitMs(new Headers())).toBeUndefined();
   headers.append("prefer", "respond-async");

@@ -16,7 +16,7 @@ describe("a cron line", () => {
     "0 0 * * FRI-SUN",
     "0 0 * * 7",
     "  0   0 * *\t0 ",
-  ])("is good: %s", (line) => {
+  ])("validateCron accepts %s", (line) => {
     expect(validateCron(line)).toBeUndefined();
   });
 
@@ -62,11 +62,11 @@ describe("a cron line", () => {
         "every day is 0 0 * * *",
     ],
     ["0 0 8 * * *", "at character 11: there are five fields only, minute, hour"],
-  ])("is refused with the place of its fault: %j", (line, says) => {
+  ])("validateCron reports the position of the error in %j", (line, says) => {
     expect(validateCron(line)).toContain(says);
   });
 
-  it("that is good is good to croner too", () => {
+  it("croner accepts every line that validateCron accepts", () => {
     const random = prng(11);
     const pick = (of: readonly string[]) => of[Math.floor(random() * of.length)] ?? "";
     const values = [
@@ -80,13 +80,13 @@ describe("a cron line", () => {
     const item = (field: number) =>
       pick(["*", value(field), `${value(field)}-${value(field)}`]) +
       pick(["", "", "/2", "/1", "/7", "#2", "#L", "/60"]);
-    let good = 0;
+    let valid = 0;
     for (let n = 0; n < 25_000; n++) {
       const line = [0, 1, 2, 3, 4].map((field) => pick(["*", item(field), `${item(field)},${item(field)}`])).join(" ");
       if (validateCron(line) !== undefined) continue;
-      good++;
+      valid++;
       expect(() => new Cron(line, { mode: "5-part", paused: true }), line).not.toThrow();
     }
-    expect(good).toBeGreaterThan(1_000);
+    expect(valid).toBeGreaterThan(1_000);
   });
 });

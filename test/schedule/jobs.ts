@@ -1,10 +1,10 @@
-import type { Env } from "../../src/env.ts";
-import { configOf } from "../../src/env.ts";
-import type { Job } from "../../src/generate/generation.ts";
+import { type Env, configOf } from "../../src/env.ts";
+import type { Runtime } from "../../src/generate/generation.ts";
 import { newId } from "../../src/store/ids.ts";
+import type { Generation } from "../../src/store/jobs.ts";
 import { BUCKET } from "../store/bucket.ts";
 
-/** A Worker's bindings with the sandbox for a vendor, and what was sent to its queue. */
+/** A Worker's bindings with the sandbox as vendor, and the messages sent to its queue. */
 export function newEnv(limits: Record<string, number> = {}): { env: Env; sent: string[] } {
   const sent: string[] = [];
   const queue = { send: async ({ generation }: { generation: string }) => void sent.push(generation) };
@@ -12,33 +12,37 @@ export function newEnv(limits: Record<string, number> = {}): { env: Env; sent: s
   return { env: { BUCKET, QUEUE: queue, ...vars } as unknown as Env, sent };
 }
 
-const works: Promise<unknown>[] = [];
-export const ctx = { waitUntil: (work: Promise<unknown>) => void works.push(work) };
+const background: Promise<unknown>[] = [];
+export const ctx = { waitUntil: (work: Promise<unknown>) => void background.push(work) };
 
-/** Resolves when nothing goes on behind the answer any more. */
-export async function settled(): Promise<void> {
-  while (works.length > 0) await works.shift();
+/** Resolve when all work after the response is done. */
+export async function backgroundDone(): Promise<void> {
+  while (background.length > 0) await background.shift();
 }
 
-/** A job as a route makes it. */
-export function jobOf(env: Env, change: { prompt?: string; receivedAt?: number; hoisted?: Job["hoisted"] } = {}): Job {
-  const { prompt = "a cat", receivedAt = Date.now(), hoisted = [] } = change;
-  const references = hoisted.map((picture) => ({ picture }));
+/** Create a generation as a route does. */
+export function jobOf(
+  change: { prompt?: string; receivedAt?: number; uploads?: Generation["uploads"] } = {},
+): Generation {
+  const { prompt = "a cat", receivedAt = Date.now(), uploads = [] } = change;
+  const references = uploads.map((picture) => ({ picture }));
   return {
     id: newId(receivedAt),
-    asked: { request: { model: "sandbox", prompt, n: 1, size: "512", references }, warnings: [] },
+    parsed: { request: { model: "sandbox", prompt, n: 1, size: "512", references }, warnings: [] },
     dialect: "easel",
     principal: "admin",
     origin: "https://easel.example",
-    env,
-    config: configOf(env),
     receivedAt,
-    hoisted,
-    ...ctx,
+    uploads,
   };
 }
 
-/** A message as the queue gives it, and how it was settled. */
+/** Create what a request brings to `enqueue`. */
+export function runtimeFor(env: Env): Runtime {
+  return { env, config: configOf(env), ...ctx };
+}
+
+/** Create a queue message that records how it was settled. */
 export function messageOf(body: unknown, attempts = 1): Message & { outcome: string; delay: number } {
   const message = {
     id: newId(Date.now()),
@@ -60,7 +64,7 @@ export function batchOf(messages: Message[], queue = "easel"): MessageBatch {
   return { queue, messages } as unknown as MessageBatch;
 }
 
-export async function empty(): Promise<void> {
+export async function emptyBucket(): Promise<void> {
   const { objects } = await BUCKET.list();
   if (objects.length > 0) await BUCKET.delete(objects.map(({ key }) => key));
 }

@@ -1,24 +1,24 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { holdTimers } from "../harness/clock.ts";
 import toml from "../../wrangler.toml?raw";
 import { enqueue } from "../../src/generate/enqueue.ts";
 import { getJob, putJob } from "../../src/store/jobs.ts";
-import { TRIES } from "../../src/schedule/queue.ts";
-import { consume } from "../../src/schedule/queue.ts";
+import { TRIES, consume } from "../../src/schedule/queue.ts";
 import { endKey, getRecord, lifecycleOf, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
-import { batchOf, ctx, empty, jobOf, keysOf, messageOf, newEnv, settled } from "./jobs.ts";
+import { batchOf, ctx, emptyBucket, jobOf, keysOf, messageOf, newEnv, runtimeFor, backgroundDone } from "./jobs.ts";
 
 const { env } = newEnv();
 const DAY = 24 * 60 * 60_000;
 
 afterEach(async () => {
   vi.restoreAllMocks();
-  await settled();
-  await empty();
+  await backgroundDone();
+  await emptyBucket();
 });
 
-const pictured = async () => {
+const putReference = async () => {
   const key = "references/x/0";
   const bytes = png(64, 64);
   await BUCKET.put(key, bytes);
@@ -27,32 +27,32 @@ const pictured = async () => {
 const deliver = async (generation: string, attempts = 1, queue?: string) => {
   const message = messageOf({ generation }, attempts);
   await consume(batchOf([message], queue), env, ctx);
-  await settled();
+  await backgroundDone();
   return message;
 };
-const began = async (id: string, agoMs = 0) => {
+const markStarted = async (id: string, agoMs = 0) => {
   const record = await getRecord(BUCKET, id);
   await putStart(BUCKET, { ...(record as StoredRecord), status: "running" });
   if (agoMs > 0) vi.spyOn(Date, "now").mockReturnValue(Date.now() + agoMs);
 };
 
 describe("a batch", () => {
-  it("is settled message by message: none is thrown back for another", async () => {
-    const jobs = Array.from({ length: 6 }, () => jobOf(env));
-    for (const job of jobs) await enqueue(job);
+  it("messages are settled one by one: no failure affects another message", async () => {
+    const jobs = Array.from({ length: 6 }, () => jobOf());
+    for (const job of jobs) await enqueue(job, runtimeFor(env));
     const good = jobs.map(({ id }) => messageOf({ generation: id }));
     const bad = [null, {}, { generation: 7 }, { generation: "../x" }].map((body) => messageOf(body));
     await consume(batchOf([...bad, ...good]), env, ctx);
     expect(good.map(({ outcome }) => outcome)).toEqual(good.map(() => "ack"));
-    // No wait makes them better.
+    // Waiting does not help them.
     expect(bad.map(({ outcome, delay }) => [outcome, delay])).toEqual(bad.map(() => ["retry", 0]));
     for (const { id } of jobs) expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
     expect(await keysOf("jobs/")).toEqual([]);
   });
 
-  it("begins nothing that might not end before Cloudflare ends the batch", async () => {
-    const job = jobOf(env);
-    await enqueue(job);
+  it("no generation starts that might not end before Cloudflare ends the batch", async () => {
+    const job = jobOf();
+    await enqueue(job, runtimeFor(env));
     const from = Date.now();
     let now = from;
     vi.spyOn(Date, "now").mockImplementation(() => now);
@@ -64,17 +64,17 @@ describe("a batch", () => {
     expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "queued" });
   });
 
-  it("is configured for as many tries as there are, and its dead letters are consumed", () => {
+  it("wrangler.toml configures as many tries as the code expects, and a consumer for dead letters", () => {
     expect(toml).toMatch(new RegExp(`queue = "easel"\\nmax_batch.+\\nmax_batch.+\\nmax_retries = ${TRIES - 1}\\n`));
     const dead = /dead_letter_queue = "(.+-dead)"/.exec(toml)?.[1];
     expect(toml).toContain(`[[queues.consumers]]\nqueue = "${dead}"\n`);
   });
 });
 
-describe("a failure that passes", () => {
-  it("is tried again, with all that came with the request, when the vendor says", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
-    await enqueue(job);
+describe("a retryable failure", () => {
+  it("a retryable failure is tried again after the vendor's delay, with the reference pictures", async () => {
+    const job = jobOf({ prompt: "a cat [sandbox:fail:429]", uploads: await putReference() });
+    await enqueue(job, runtimeFor(env));
     const from = Date.now();
     const message = await deliver(job.id);
     expect(message.outcome).toBe("retry");
@@ -85,9 +85,9 @@ describe("a failure that passes", () => {
     expect(due).toBeGreaterThanOrEqual(from + message.delay * 1000);
   });
 
-  it("ends it with the last try, after which the same may be asked again", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:fail:429]", hoisted: await pictured() });
-    await enqueue(job);
+  it("the last try ends the record as failed, and the same may be requested again", async () => {
+    const job = jobOf({ prompt: "a cat [sandbox:fail:429]", uploads: await putReference() });
+    await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id, TRIES - 1)).outcome).toBe("retry");
     expect((await deliver(job.id, TRIES)).outcome).toBe("ack");
     expect(await getRecord(BUCKET, job.id)).toMatchObject({
@@ -99,10 +99,10 @@ describe("a failure that passes", () => {
   });
 });
 
-describe("a failure that stays", () => {
-  it("ends it at once, and holds for whoever asks the same", async () => {
-    const job = jobOf(env, { prompt: "a cat [sandbox:refuse]", hoisted: await pictured() });
-    await enqueue(job);
+describe("a permanent failure", () => {
+  it("a permanent failure ends the record at once, and applies to repeated requests", async () => {
+    const job = jobOf({ prompt: "a cat [sandbox:refuse]", uploads: await putReference() });
+    await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id)).outcome).toBe("ack");
     expect(await getRecord(BUCKET, job.id)).toMatchObject({
       status: "failed",
@@ -113,11 +113,11 @@ describe("a failure that stays", () => {
   });
 });
 
-describe("who may have begun", () => {
-  it("and gave a sign within the lease is left alone", async () => {
-    const job = jobOf(env);
-    await enqueue(job);
-    await began(job.id);
+describe("a generation that may have started", () => {
+  it("a generation with a heartbeat within the lease is left alone", async () => {
+    const job = jobOf();
+    await enqueue(job, runtimeFor(env));
+    await markStarted(job.id);
     const message = await deliver(job.id);
     expect([message.outcome, message.delay]).toEqual(["retry", 30]);
     expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
@@ -126,24 +126,24 @@ describe("who may have begun", () => {
   });
 
   it.each(["easel", "easel-dead"])(
-    "and gave none is lost: no vendor is asked, and the record says so (%s)",
+    "a generation without a heartbeat is lost: no vendor is called, and the record says so (%s)",
     async (queue) => {
-      const job = jobOf(env, { hoisted: await pictured() });
-      await enqueue(job);
-      await began(job.id, 31_000);
+      const job = jobOf({ uploads: await putReference() });
+      await enqueue(job, runtimeFor(env));
+      await markStarted(job.id, 31_000);
       expect((await deliver(job.id, 1, queue)).outcome).toBe("ack");
       const record = await getRecord(BUCKET, job.id);
       expect(record).toMatchObject({ status: "failed", attempts: [], error: { code: "internal" } });
       expect(record?.error?.message).toContain("may have charged");
-      // Who repeats it must not pay twice.
+      // A repeated request must not be charged twice.
       expect(record?.failure).toEqual({ uncharged: false });
       expect([...(await keysOf("jobs/")), ...(await keysOf("references/"))]).toEqual([]);
     },
   );
 
-  it("and ended it has the last word", async () => {
-    const job = jobOf(env);
-    await enqueue(job);
+  it("a record that has ended is not changed by a later delivery", async () => {
+    const job = jobOf();
+    await enqueue(job, runtimeFor(env));
     await deliver(job.id);
     const before = await getRecord(BUCKET, job.id);
     await putJob(BUCKET, job, 0);
@@ -154,10 +154,10 @@ describe("who may have begun", () => {
   });
 });
 
-describe("what is never drawn", () => {
-  it("is given up after a day, as its record says by then", async () => {
-    const job = jobOf(env, { receivedAt: Date.now() - DAY, hoisted: await pictured() });
-    await enqueue(job);
+describe("a job that never runs", () => {
+  it("a job is cancelled after a day, with the reason in its record", async () => {
+    const job = jobOf({ receivedAt: Date.now() - DAY, uploads: await putReference() });
+    await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id)).outcome).toBe("ack");
     const record = await getRecord(BUCKET, job.id);
     expect(record).toMatchObject({ status: "failed", attempts: [] });
@@ -166,9 +166,9 @@ describe("what is never drawn", () => {
     expect(await keysOf("references/")).toEqual([]);
   });
 
-  it("ends among the dead letters: its record is failed, and the same may be asked again", async () => {
-    const job = jobOf(env, { hoisted: await pictured() });
-    await enqueue(job);
+  it("a dead letter fails the record, and the same may be requested again", async () => {
+    const job = jobOf({ uploads: await putReference() });
+    await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
     const record = await getRecord(BUCKET, job.id);
     expect(record).toMatchObject({ status: "failed", error: { code: "internal" } });
@@ -183,9 +183,9 @@ describe("what is never drawn", () => {
     expect(await keysOf("generations/0")).toEqual([]);
   });
 
-  it("of a job that cannot be read is no prompt in the log", async () => {
-    const job = jobOf(env);
-    await enqueue(job);
+  it("a job that cannot be read puts no prompt into the log", async () => {
+    const job = jobOf();
+    await enqueue(job, runtimeFor(env));
     await BUCKET.put(`jobs/${job.id}.json`, "a very secret cat");
     const lines = vi.spyOn(console, "log");
     expect(await deliver(job.id)).toMatchObject({ outcome: "retry", delay: 0 });
@@ -194,23 +194,26 @@ describe("what is never drawn", () => {
   });
 });
 
-it.each([1, TRIES])("what is begun twice at the same moment, at try %i, is drawn once", async (tries) => {
-  const job = jobOf(env, { prompt: "a cat [sandbox:slow:600]" });
-  await enqueue(job);
+it.each([1, TRIES])("a job that starts twice at the same moment, at try %i, is generated once", async (tries) => {
+  const vendor = holdTimers(59_999);
+  const job = jobOf({ prompt: "a cat [sandbox:slow:59999]" });
+  await enqueue(job, runtimeFor(env));
   const messages = Array.from({ length: 5 }, () => messageOf({ generation: job.id }, tries));
   const last = messages.pop() as (typeof messages)[0];
   const consumed = messages.map((message) => consume(batchOf([message]), env, ctx));
-  await scheduler.wait(300);
-  // Who came second has not taken back what the first began, nor ended it.
+  const outcomes = () => messages.map(({ outcome }) => outcome);
+  await vi.waitFor(() => expect(outcomes().filter((outcome) => outcome === "retry")).toHaveLength(3), 30_000);
+  // The second consumer has neither rolled back the first one's start nor ended its record.
   expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
   await consume(batchOf([last]), env, ctx);
+  vendor.release();
   await Promise.all(consumed);
-  await settled();
+  await backgroundDone();
   expect(messages.map(({ outcome }) => outcome).toSorted()).toEqual(["ack", "retry", "retry", "retry"]);
   expect(last.outcome).toBe("retry");
   expect(await keysOf("pictures/")).toHaveLength(1);
   expect(await lifecycleOf(BUCKET, job.id, Date.now(), 30_000)).toMatchObject({
-    at: "ended",
+    state: "ended",
     record: { status: "succeeded" },
   });
   expect(await BUCKET.head(endKey(job.id))).not.toBeNull();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearZones, zoneOf } from "../../src/schedule/timezone.ts";
+import { similarZones, canonicalZone } from "../../src/schedule/timezone.ts";
 
 describe("a timezone", () => {
   it.each([
@@ -9,12 +9,12 @@ describe("a timezone", () => {
     ["Asia/Kolkata", "Asia/Kolkata"],
     ["Asia/Calcutta", "Asia/Calcutta"],
     ["US/Eastern", "US/Eastern"],
-  ])("%s is %s", (name, zone) => {
-    expect(zoneOf(name)).toBe(zone);
+  ])("canonicalZone of %s is %s", (name, zone) => {
+    expect(canonicalZone(name)).toBe(zone);
   });
 
-  it.each(["Europe/Berln", "+02:00", "Mars/Olympus", "", "Berlin"])("%j is none", (name) => {
-    expect(zoneOf(name)).toBeUndefined();
+  it.each(["Europe/Berln", "+02:00", "Mars/Olympus", "", "Berlin"])("canonicalZone rejects %j", (name) => {
+    expect(canonicalZone(name)).toBeUndefined();
   });
 
   it.each([
@@ -24,13 +24,13 @@ describe("a timezone", () => {
     ["America/NewYork", "America/New_York"],
     ["Asia/Berlin", "Europe/Berlin"],
     ["Europ/Paris", "Europe/Paris"],
-  ])("%s may be meant as %s", (name, zone) => {
-    const near = nearZones(name);
+  ])("similarZones suggests for %s first %s", (name, zone) => {
+    const near = similarZones(name);
     expect(near[0]).toBe(zone);
     expect(near.length).toBeLessThanOrEqual(3);
   });
 
-  it.each(["Mars/Olympus_Mons", "Mars/Base", "x", ""])("that is like none has none near: %j", (name) => {
-    expect(nearZones(name)).toEqual([]);
+  it.each(["Mars/Olympus_Mons", "Mars/Base", "x", ""])("similarZones suggests nothing for %j", (name) => {
+    expect(similarZones(name)).toEqual([]);
   });
 });

@@ -1,31 +1,31 @@
 import { describe, expect, it } from "vitest";
-import { checkVariables, fill } from "../../src/schedule/variables.ts";
+import { checkVariables, fillVariables } from "../../src/schedule/variables.ts";
 
 const values = { date: "2026-11-20", time: "08:00", weekday: "Friday", counter: "7", item: "a {{date}} $& fox" };
 
 describe("variables", () => {
-  it("stand in any text, spaced or not, and are filled in once", () => {
+  it("variables in any text, with or without spaces, are replaced once", () => {
     const wire = { prompt: "{{item}} on {{ weekday }}, {{date}} {{time}}", turns: [{ text: "No. {{counter}}" }], n: 1 };
-    expect(fill(wire, values)).toEqual({
+    expect(fillVariables(wire, values)).toEqual({
       prompt: "a {{date}} $& fox on Friday, 2026-11-20 08:00",
       turns: [{ text: "No. 7" }],
       n: 1,
     });
   });
 
-  it("are looked for in a time that grows with the text, whatever is in it", () => {
+  it("the search for variables takes linear time, whatever the text", () => {
     for (const text of [
       `{{${" ".repeat(60_000)}`,
       "{{ ".repeat(20_000),
       "{".repeat(60_000),
       `{{${" x".repeat(30_000)}`,
     ]) {
-      expect(fill({ prompt: text }, values)).toEqual({ prompt: text });
+      expect(fillVariables({ prompt: text }, values)).toEqual({ prompt: text });
       expect(() => checkVariables({ prompt: text }, "request", undefined)).not.toThrow();
     }
   });
 
-  it("are refused where the texts to rotate make too much of a request", () => {
+  it("texts of rotate that make a request too large are refused", () => {
     const many = { prompt: "x", user: "{{item}}".repeat(4_000) };
     expect(() => checkVariables(many, "request", ["y".repeat(100)])).toThrow("request.user is too long");
     expect(() => checkVariables(many, "request", ["y".repeat(10)])).not.toThrow();
@@ -39,9 +39,9 @@ describe("variables", () => {
     ).toThrow("rotate has too many");
   });
 
-  it("leave everything else as it is", () => {
+  it("everything else in a request stays unchanged", () => {
     const wire = { prompt: "{date} { {date} } {{}", seed: 4, flag: null };
-    expect(fill(wire, values)).toEqual(wire);
+    expect(fillVariables(wire, values)).toEqual(wire);
     expect(() => checkVariables(wire, "request", undefined)).not.toThrow();
   });
 
@@ -61,7 +61,7 @@ describe("variables", () => {
       "rotate[0] has {{item}}, which is no variable here; there are {{date}}, {{time}}, {{weekday}}, {{counter}}.",
     ],
     [{ prompt: "a cat" }, ["a"], "rotate is used nowhere: put {{item}}"],
-  ])("are refused where there is none of the name: %j", (wire, rotate, says) => {
+  ])("an unknown variable or an unused rotate is refused: %j", (wire, rotate, says) => {
     expect(() => checkVariables(wire, "request", rotate)).toThrow(says);
   });
 });

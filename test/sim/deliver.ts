@@ -14,8 +14,12 @@ export interface Delivery {
   chunk?: number;
   /** Between two writes. */
   pauseMs?: number;
+  /** Between two writes, after `pauseMs`: wait for it. */
+  between?: Promise<unknown>;
   /** Before the headers. */
   delayMs?: number;
+  /** Before the headers, after `delayMs`: wait for it, so that the test decides when the answer comes. */
+  after?: Promise<unknown>;
   /** `none`, the default, is chunked; the wrong lengths are off by 1,000 bytes, or by half of a smaller body. */
   contentLength?: "exact" | "too-long" | "too-short" | "none";
   /** Neither length nor chunks: the end of the connection is the end of the body. */
@@ -51,6 +55,7 @@ export async function deliver(
   response.once("close", () => gone.abort());
   if (how.hang) return;
   if (how.delayMs !== undefined && !(await pause(how.delayMs, gone.signal))) return;
+  if (how.after !== undefined && !(await isThere(how.after, gone.signal))) return;
   if (how.reset === "before-headers") return breakOff(response, "reset");
 
   const status = how.status ?? 200;
@@ -68,6 +73,7 @@ export async function deliver(
     if (!response.write(part)) await drained(response, gone.signal);
     note({ status, sent: at + part.length });
     if (pauseMs !== undefined && !(await pause(pauseMs, gone.signal))) return;
+    if (how.between !== undefined && !(await isThere(how.between, gone.signal))) return;
   }
   if (gone.signal.aborted) return;
   if (typeof how.reset === "number") {
@@ -111,6 +117,14 @@ function encodingHeader(name: string | undefined): Record<string, string> {
 /** False where the connection ended first. */
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   return sleep(ms, true, { signal }).catch(() => false);
+}
+
+/** False where the connection ended first. */
+function isThere(awaited: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    void awaited.then(() => resolve(true));
+    signal.addEventListener("abort", () => resolve(false), { once: true });
+  });
 }
 
 function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {

@@ -15,7 +15,7 @@ export interface Sim<Behaviour> {
   /** Behaviours of the next valid requests, one each, in order; then `always`, or a good answer. A refusal uses none up. */
   next(...behaviours: Behaviour[]): void;
   always(behaviour: Behaviour | undefined): void;
-  /** Resolves when every answer is over; rejects after `timeoutMs` (10 s). */
+  /** Resolves when every answer is over; rejects after `timeoutMs` (60 s). */
   settled(timeoutMs?: number): Promise<void>;
   /** Forgets what was seen and what was scripted. */
   reset(): void;
@@ -69,7 +69,7 @@ export async function serve<Behaviour extends object>(
     seen,
     next: (...behaviours) => void script.push(...behaviours),
     always: (behaviour) => void (usual = behaviour),
-    settled: (timeoutMs = 10_000) => until(() => seen.every((entry) => entry.endedAt !== undefined), timeoutMs),
+    settled: (timeoutMs = 60_000) => until(() => seen.every((entry) => entry.endedAt !== undefined), timeoutMs),
     reset: () => {
       seen.length = 0;
       script.length = 0;
@@ -84,7 +84,7 @@ export async function serve<Behaviour extends object>(
 }
 
 /** Polls `done` each 10 ms; rejects after `timeoutMs`. */
-export async function until(done: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function until(done: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await done())) {
     if (Date.now() > end) throw new Error(`still not so after ${timeoutMs} ms: ${done.toString()}`);

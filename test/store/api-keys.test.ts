@@ -4,15 +4,15 @@ import { findKey, listKeys, putKey, revokeKey } from "../../src/store/api-keys.t
 
 const NOW = Date.UTC(2026, 10, 20);
 
-/** A KV that answers with what it is told to, and counts. */
+/** A scriptable KV that counts its calls. */
 function fakeKV() {
   const stored = new Map<string, string>();
   const puts: { key: string; options: { expiration?: number } }[] = [];
   const kv = {
     reads: 0,
-    /** Errors of the next calls. */
+    /** The number of next calls that fail. */
     failing: 0,
-    /** Answers as it was then, in place of as it is. */
+    /** An older state that reads return instead of the current one. */
     frozen: undefined as Map<string, string> | undefined,
     stored,
     puts,
@@ -40,30 +40,30 @@ function fakeKV() {
   return { kv, binding: kv as unknown as KVNamespace };
 }
 
-async function made(terms: Partial<KeyRecord> = {}): Promise<KeyRecord> {
+async function newRecord(terms: Partial<KeyRecord> = {}): Promise<KeyRecord> {
   return { ...(await newKey({ kind: "secret" }, NOW)).record, ...terms };
 }
 
-/** A key that another isolate has put there. */
-async function elsewhere(kv: ReturnType<typeof fakeKV>["kv"]): Promise<KeyRecord> {
-  const record = await made();
+/** Store a key as another isolate would. */
+async function putByAnotherIsolate(kv: ReturnType<typeof fakeKV>["kv"]): Promise<KeyRecord> {
+  const record = await newRecord();
   kv.stored.set(`keys/${record.id}`, JSON.stringify(record));
   return record;
 }
 
-describe("reading", () => {
-  it("asks KV for a key once in 30 s", async () => {
+describe("findKey", () => {
+  it("a key is read from KV once in 30 s", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     for (const after of [0, 1, 29_999]) expect(await findKey(binding, record.id, NOW + after)).toEqual(record);
     expect(kv.reads).toBe(1);
     await findKey(binding, record.id, NOW + 30_000);
     expect(kv.reads).toBe(2);
   });
 
-  it("asks for one that is not there once in 5 s, and forgets no key for a flood of others", async () => {
+  it("a missing key is read once in 5 s, and a flood of others evicts no key", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     await findKey(binding, record.id, NOW);
     for (let i = 0; i < 100; i++) expect(await findKey(binding, "0123456789abcdef", NOW + i)).toBe(null);
     expect(kv.reads).toBe(2);
@@ -75,9 +75,9 @@ describe("reading", () => {
     expect(kv.reads).toBe(before);
   });
 
-  it("a key that was looked for before it was made is found 5 s later, and at once where it is made", async () => {
+  it("a key that was looked up before its creation is found 5 s later, and at once in the isolate that made it", async () => {
     const { binding, kv } = fakeKV();
-    const [there, here] = [await made(), await made()];
+    const [there, here] = [await newRecord(), await newRecord()];
     for (const { id } of [there, here]) expect(await findKey(binding, id, NOW)).toBe(null);
     kv.stored.set(`keys/${there.id}`, JSON.stringify(there));
     await putKey(binding, here, NOW);
@@ -85,45 +85,45 @@ describe("reading", () => {
     expect(await findKey(binding, here.id, NOW + 1)).toEqual(here);
   });
 
-  it("while KV fails, goes on for 10 minutes with what it knows, and says so of what it does not", async () => {
+  it("while KV fails, a cached key is used for 10 minutes, and an unknown one gets a retryable error", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     await findKey(binding, record.id, NOW);
     kv.failing = 3;
     expect(await findKey(binding, record.id, NOW + 599_999)).toEqual(record);
     const refused = { code: "internal", retryable: true };
     await expect(findKey(binding, record.id, NOW + 600_000)).rejects.toMatchObject(refused);
-    await expect(findKey(binding, (await made()).id, NOW)).rejects.toMatchObject(refused);
+    await expect(findKey(binding, (await newRecord()).id, NOW)).rejects.toMatchObject(refused);
   });
 });
 
-describe("revoking", () => {
-  it("holds at once here, and for good, whatever an older copy in KV says", async () => {
+describe("revokeKey", () => {
+  it("a revocation applies at once in this isolate and for good, despite an older copy in KV", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     kv.frozen = new Map(kv.stored);
     expect(await revokeKey(binding, record.id, NOW)).toMatchObject({ revokedAt: "2026-11-20T00:00:00.000Z" });
     for (const after of [0, 30_000, 60_000, 3_600_000])
       expect(await findKey(binding, record.id, NOW + after)).toMatchObject({ revokedAt: "2026-11-20T00:00:00.000Z" });
-    // The one of the revocation.
+    // The read of the revocation.
     expect(kv.reads).toBe(1);
     expect(JSON.parse(kv.stored.get(`keys/${record.id}`) ?? "")).toMatchObject({
       revokedAt: "2026-11-20T00:00:00.000Z",
     });
   });
 
-  it("a second time changes nothing; one that is not there is null", async () => {
+  it("a second revocation changes nothing, and revoking a missing key returns null", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     const first = await revokeKey(binding, record.id, NOW);
     expect(await revokeKey(binding, record.id, NOW + 1_000)).toEqual(first);
     expect(kv.puts.length).toBe(1);
-    expect(await revokeKey(binding, (await made()).id, NOW)).toBe(null);
+    expect(await revokeKey(binding, (await newRecord()).id, NOW)).toBe(null);
   });
 
-  it("wins over a read that began before it", async () => {
+  it("a revocation overrides a read that started before it", async () => {
     const { binding, kv } = fakeKV();
-    const record = await elsewhere(kv);
+    const record = await putByAnotherIsolate(kv);
     const { get } = kv;
     const before = kv.get(`keys/${record.id}`);
     const late = Promise.withResolvers<void>();
@@ -136,33 +136,37 @@ describe("revoking", () => {
     expect(await findKey(binding, record.id, NOW)).toEqual(revoked);
   });
 
-  it("of a key that has just been made is not lost to KV's one write a second", async () => {
+  it("a revocation right after creation is not lost to KV's limit of one write a second", async () => {
     const { binding, kv } = fakeKV();
-    const record = await made();
+    const record = await newRecord();
     await putKey(binding, record, NOW);
-    // As KV answers where it has not heard of the key yet, and to a second write within a second.
+    // KV answers as if it did not know the key yet, and refuses a second write within a second.
     kv.frozen = new Map();
     const put = kv.put;
     let refusals = 1;
-    kv.put = (...told) => (refusals-- > 0 ? Promise.reject(new Error("KV PUT failed: 429")) : put(...told));
+    kv.put = (...args) => (refusals-- > 0 ? Promise.reject(new Error("KV PUT failed: 429")) : put(...args));
     expect(await revokeKey(binding, record.id, NOW)).toMatchObject({ revokedAt: expect.any(String) as string });
     expect(kv.puts.length).toBe(2);
   });
 });
 
-it("a record leaves 30 days after its key has ended", async () => {
+it("a key's record expires 30 days after the key became invalid", async () => {
   const { binding, kv } = fakeKV();
   const seconds = NOW / 1000;
-  await putKey(binding, await made(), NOW);
-  await putKey(binding, await made({ expiresAt: new Date(NOW + 10_000).toISOString() }), NOW);
-  await putKey(binding, await made({ expiresAt: "2030-01-01T00:00:00Z", revokedAt: new Date(NOW).toISOString() }), NOW);
+  await putKey(binding, await newRecord(), NOW);
+  await putKey(binding, await newRecord({ expiresAt: new Date(NOW + 10_000).toISOString() }), NOW);
+  await putKey(
+    binding,
+    await newRecord({ expiresAt: "2030-01-01T00:00:00Z", revokedAt: new Date(NOW).toISOString() }),
+    NOW,
+  );
   const days = 30 * 86_400;
   expect(kv.puts.map(({ options }) => options.expiration)).toEqual([undefined, seconds + 10 + days, seconds + days]);
 });
 
-it("lists every key, however many", async () => {
+it("listKeys returns every key, however many there are", async () => {
   const { binding, kv } = fakeKV();
-  const record = await made();
+  const record = await newRecord();
   for (let i = 0; i < 1_234; i++) {
     const id = i.toString(16).padStart(16, "0");
     kv.stored.set(`keys/${id}`, JSON.stringify({ ...record, id }));

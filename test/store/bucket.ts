@@ -4,19 +4,19 @@ import type { Env } from "../../src/env.ts";
 /** The bucket that wrangler.toml binds, on Miniflare's R2. */
 export const { BUCKET } = env as unknown as Env;
 
-/** Where a wrapped bucket may fail, or be slow. */
+/** The steps of a wrapped bucket that can fail or be slow. */
 export type Step = "put" | "createMultipartUpload" | "uploadPart" | "complete" | "abort" | "delete" | "get";
 
 export interface Faults {
-  /** Called before each step, with the part's number or 0; what it throws is what R2 throws. */
+  /** Called before each step, with the part's number or 0; an error it throws is thrown as R2's. */
   before?(step: Step, part: number): Promise<void> | void;
-  /** Called with each body before R2 has it. */
+  /** Called with each body before it reaches R2. */
   body?(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array>;
-  /** Called with what R2 answers to a put or a completion. */
+  /** Called with R2's result of a put or a completion. */
   made?(object: R2Object): Pick<R2Object, "size">;
 }
 
-export interface Watched {
+export interface WatchedBucket {
   bucket: R2Bucket;
   /** Every step in order, as `uploadPart 2`. */
   steps: string[];
@@ -24,15 +24,16 @@ export interface Watched {
   parts: number[];
 }
 
-/** A bucket as it is, but watched and disturbed as told. */
-export function watch(target: R2Bucket, faults: Faults = {}): Watched {
+/** Wrap a bucket to record its steps and to inject faults. */
+export function watchBucket(target: R2Bucket, faults: Faults = {}): WatchedBucket {
   const steps: string[] = [];
   const parts: number[] = [];
   const step = async (name: Step, part = 0) => {
     steps.push(part === 0 ? name : `${name} ${part}`);
     await faults.before?.(name, part);
   };
-  const through = (value: unknown) => (faults.body?.(value as ReadableStream<Uint8Array>) ?? value) as ReadableStream;
+  const transformBody = (value: unknown) =>
+    (faults.body?.(value as ReadableStream<Uint8Array>) ?? value) as ReadableStream;
   const made = (object: R2Object) => faults.made?.(object) ?? object;
 
   const upload = (real: R2MultipartUpload) => ({
@@ -40,7 +41,7 @@ export function watch(target: R2Bucket, faults: Faults = {}): Watched {
     uploadId: real.uploadId,
     uploadPart: async (number: number, value: ReadableStream<Uint8Array>) => {
       await step("uploadPart", number);
-      const bytes = await new Response(through(value)).arrayBuffer();
+      const bytes = await new Response(transformBody(value)).arrayBuffer();
       parts.push(bytes.byteLength);
       return real.uploadPart(number, bytes);
     },
@@ -56,7 +57,7 @@ export function watch(target: R2Bucket, faults: Faults = {}): Watched {
   const bucket = {
     put: async (key: string, value: ReadableStream, options: Omit<R2PutOptions, "onlyIf">) => {
       await step("put");
-      return made(await target.put(key, through(value), options));
+      return made(await target.put(key, transformBody(value), options));
     },
     createMultipartUpload: async (key: string, options: R2MultipartOptions) => {
       await step("createMultipartUpload");

@@ -3,37 +3,41 @@ import { type PendingTick, getClock, setClock } from "../../src/store/clock.ts";
 import { nextCount } from "../../src/store/ticks.ts";
 import { BUCKET } from "./bucket.ts";
 
-const tick = (id: string, at: number): PendingTick => ({ name: id, id, at });
-const nothing = () => false;
+const pendingTick = (id: string, at: number): PendingTick => ({ name: id, id, at });
+const noneDone = () => false;
 
 beforeEach(() => BUCKET.delete("cron.json"));
 
 describe("the clock", () => {
-  it("is at the beginning of time where it never went, and where it cannot be read", async () => {
-    expect(await getClock(BUCKET)).toEqual({ through: 0, left: [] });
+  it("the clock starts at zero if it was never set or cannot be read", async () => {
+    expect(await getClock(BUCKET)).toEqual({ value: { through: 0, left: [] }, etag: undefined });
     for (const text of ["", "null", "[]", "{", '"x"', '{"left":1}']) {
       await BUCKET.put("cron.json", text);
-      expect(await getClock(BUCKET)).toMatchObject({ through: 0, left: [] });
+      expect(await getClock(BUCKET)).toMatchObject({ value: { through: 0, left: [] } });
     }
     await BUCKET.put("cron.json", '{"through":60000}');
-    expect(await getClock(BUCKET)).toMatchObject({ through: 60_000, left: [] });
+    expect(await getClock(BUCKET)).toMatchObject({ value: { through: 60_000, left: [] } });
   });
 
-  it("keeps the last tick of each schedule that is left", async () => {
-    const left = [tick("a", 1), tick("a", 3), tick("b", 2), tick("a", 2)];
-    await setClock(BUCKET, await getClock(BUCKET), { through: 5, left }, nothing);
-    expect(await getClock(BUCKET)).toMatchObject({ through: 5, left: [tick("a", 3), tick("b", 2)] });
+  it("the clock keeps the last tick of each schedule that is left", async () => {
+    const left = [pendingTick("a", 1), pendingTick("a", 3), pendingTick("b", 2), pendingTick("a", 2)];
+    await setClock(BUCKET, await getClock(BUCKET), { through: 5, left }, noneDone);
+    expect(await getClock(BUCKET)).toMatchObject({
+      value: { through: 5, left: [pendingTick("a", 3), pendingTick("b", 2)] },
+    });
   });
 
-  it("loses nothing that another event has left meanwhile, but what was dealt with here", async () => {
+  it("a write keeps the ticks that another event left meanwhile, except those done here", async () => {
     const seen = await getClock(BUCKET);
-    await setClock(BUCKET, seen, { through: 1, left: [tick("late", 1), tick("done", 1)] }, nothing);
-    await setClock(BUCKET, seen, { through: 2, left: [tick("own", 2)] }, ({ id }) => id === "done");
-    expect(await getClock(BUCKET)).toMatchObject({ through: 2, left: [tick("late", 1), tick("own", 2)] });
+    await setClock(BUCKET, seen, { through: 1, left: [pendingTick("late", 1), pendingTick("done", 1)] }, noneDone);
+    await setClock(BUCKET, seen, { through: 2, left: [pendingTick("own", 2)] }, ({ id }) => id === "done");
+    expect(await getClock(BUCKET)).toMatchObject({
+      value: { through: 2, left: [pendingTick("late", 1), pendingTick("own", 2)] },
+    });
   });
 });
 
-it("a number that cannot be read is followed by others all the same", async () => {
+it("counting continues from 1 if the stored number cannot be read", async () => {
   await BUCKET.put("ticks/x/count", "7");
   expect(await nextCount(BUCKET, "x", "g1")).toBe(1);
   expect(await nextCount(BUCKET, "x", "g2")).toBe(2);

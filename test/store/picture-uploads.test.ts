@@ -1,20 +1,21 @@
 import { expect, it } from "vitest";
-import { UploadSet } from "../../src/store/pictures.ts";
-import { PictureUpload } from "../../src/store/pictures.ts";
+import { UploadSet, PictureUpload } from "../../src/store/pictures.ts";
 import { png } from "../image/pictures.ts";
-import { BUCKET, watch } from "./bucket.ts";
+import { BUCKET, watchBucket } from "./bucket.ts";
 
 it("no more than two small pictures wait for an R2 that lags", async () => {
-  let making = 0;
-  let most = 0;
-  const { bucket } = watch(BUCKET, {
+  let running = 0;
+  let mostRunning = 0;
+  const { bucket } = watchBucket(BUCKET, {
     before: async () => {
-      most = Math.max(most, ++making);
-      await scheduler.wait(20);
-      making--;
+      mostRunning = Math.max(mostRunning, ++running);
+      await scheduler.wait(200);
+      running--;
     },
   });
-  const uploads = new UploadSet((index) => new PictureUpload(bucket, `lagging/${index}`, 1_000_000, {}));
+  const uploads = new UploadSet(
+    (index) => new PictureUpload({ bucket, key: `lagging/${index}`, maxBytes: 1_000_000, metadata: {} }),
+  );
   for (let index = 0; index < 8; index++) {
     const upload = uploads.open();
     await upload.write(png(10, 10));
@@ -22,5 +23,5 @@ it("no more than two small pictures wait for an R2 that lags", async () => {
     await uploads.drain();
   }
   expect(await uploads.finish()).toHaveLength(8);
-  expect(most).toBe(2);
+  expect(mostRunning).toBe(2);
 });

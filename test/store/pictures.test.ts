@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { deletePictures, keys, PictureUpload, readPicture, spillTo } from "../../src/store/pictures.ts";
+import { deletePictures, pictureKeys, PictureUpload, readStoredPicture, spillTo } from "../../src/store/pictures.ts";
 import { BodyError } from "../../src/stream/body-error.ts";
 import { gif, heif, jpeg, png, webp } from "../image/pictures.ts";
 import { chunks, Random } from "../stream/random.ts";
 import { drain, equal, failureOf } from "../stream/streams.ts";
 import { BUCKET } from "./bucket.ts";
 
-const KEY = keys.picture("test", 0);
+const KEY = pictureKeys.picture("test", 0);
 const PART = 20 * 262_146;
 const METADATA = { generation: "test", vendor: "sandbox", model: "any" };
 
-const WHOLE: [type: string, bytes: Uint8Array][] = [
+const SAMPLES: [type: string, bytes: Uint8Array][] = [
   ["image/png", png(640, 480)],
   ["image/jpeg", jpeg(640, 480)],
   ["image/gif", gif(640, 480)],
@@ -18,10 +18,10 @@ const WHOLE: [type: string, bytes: Uint8Array][] = [
   ["image/avif", heif("avif", 640, 480)],
 ];
 
-async function upload(bytes: Uint8Array, maxBytes = 64 << 20, name?: string): Promise<PictureUpload> {
-  const made = new PictureUpload(BUCKET, KEY, maxBytes, METADATA, { name });
-  for (const chunk of chunks(bytes, 700_000)) await made.write(chunk);
-  return made;
+async function uploadInChunks(bytes: Uint8Array, maxBytes = 64 << 20, name?: string): Promise<PictureUpload> {
+  const upload = new PictureUpload({ bucket: BUCKET, key: KEY, maxBytes, metadata: METADATA, name });
+  for (const chunk of chunks(bytes, 700_000)) await upload.write(chunk);
+  return upload;
 }
 
 async function expectNothingLeft(): Promise<void> {
@@ -35,12 +35,12 @@ function noise(length: number): Uint8Array {
   return noise;
 }
 
-/** A PNG of `length` bytes, its end where it belongs. */
+/** Return a PNG of `length` bytes with a correct end. */
 function longPng(length: number): Uint8Array {
   const small = png(640, 480);
   const long = noise(length);
   long.set(small.subarray(0, 41));
-  // All between is one chunk.
+  // Everything between is one chunk.
   new DataView(long.buffer).setUint32(33, length - 57);
   long.set(small.subarray(-12), length - 12);
   return long;
@@ -51,34 +51,34 @@ afterEach(async () => {
 });
 
 describe("PictureUpload", () => {
-  it.each(WHOLE)("stores a whole %s with what is known of it", async (type, bytes) => {
-    const made = await upload(bytes);
-    await made.finish();
-    expect(made.stored).toEqual({ key: KEY, type, width: 640, height: 480, bytes: bytes.length });
+  it.each(SAMPLES)("a complete %s is stored with its type and dimensions", async (type, bytes) => {
+    const upload = await uploadInChunks(bytes);
+    await upload.finish();
+    expect(upload.stored).toEqual({ key: KEY, type, width: 640, height: 480, bytes: bytes.length });
     const object = (await BUCKET.get(KEY)) as R2ObjectBody;
     expect(object.httpMetadata).toEqual({ contentType: type });
     expect(object.customMetadata).toEqual({ ...METADATA, width: "640", height: "480" });
     expect(equal(new Uint8Array(await object.arrayBuffer()), bytes)).toBe(true);
   });
 
-  it("stores a picture of several parts, and knows it as well", async () => {
+  it("a picture of several parts is stored with its type and dimensions", async () => {
     const bytes = longPng(2 * PART + 100);
-    const made = await upload(bytes);
-    await made.finish();
-    expect(made.stored).toMatchObject({ type: "image/png", width: 640, height: 480, bytes: bytes.length });
+    const upload = await uploadInChunks(bytes);
+    await upload.finish();
+    expect(upload.stored).toMatchObject({ type: "image/png", width: 640, height: 480, bytes: bytes.length });
     const head = await BUCKET.head(KEY);
     expect([head?.size, head?.httpMetadata?.contentType, head?.customMetadata?.["width"]]).toEqual([
       bytes.length,
       "image/png",
       "640",
     ]);
-    expect(equal(await drain(await readPicture(BUCKET, KEY)), bytes)).toBe(true);
+    expect(equal(await drain(await readStoredPicture(BUCKET, KEY)), bytes)).toBe(true);
   });
 
-  it.each(WHOLE)("refuses a %s that is cut short, and leaves nothing", async (type, bytes) => {
+  it.each(SAMPLES)("a truncated %s is refused, and nothing is left in R2", async (type, bytes) => {
     for (const cut of [bytes.length - 1, bytes.length - 2, bytes.length - 11]) {
-      const made = await upload(bytes.subarray(0, cut));
-      expect(await failureOf(made.finish())).toMatchObject({
+      const upload = await uploadInChunks(bytes.subarray(0, cut));
+      expect(await failureOf(upload.finish())).toMatchObject({
         name: "BadBody",
         message: `A picture (${type}) is cut short: its end is missing.`,
         field: undefined,
@@ -88,46 +88,46 @@ describe("PictureUpload", () => {
   });
 
   it.each([100, PART, 2 * PART, 2 * PART + 99])(
-    "refuses one of several parts cut at %i bytes, and leaves nothing",
+    "a picture of several parts cut at %i bytes is refused, and nothing is left in R2",
     async (cut) => {
-      const made = await upload(longPng(2 * PART + 100).subarray(0, cut));
-      expect(await failureOf(made.finish())).toBeInstanceOf(BodyError);
+      const upload = await uploadInChunks(longPng(2 * PART + 100).subarray(0, cut));
+      expect(await failureOf(upload.finish())).toBeInstanceOf(BodyError);
       await expectNothingLeft();
     },
   );
 
-  it.each(WHOLE)("stores a %s as it is, however much follows its end", async (_, bytes) => {
+  it.each(SAMPLES)("a %s is stored unchanged with data after its end", async (_, bytes) => {
     const padded = new Uint8Array(bytes.length + 4_096);
     for (const padding of [new Uint8Array(4_096), noise(4_096)]) {
       padded.set(bytes);
       padded.set(padding, bytes.length);
-      await (await upload(padded)).finish();
-      expect(equal(await drain(await readPicture(BUCKET, KEY)), padded)).toBe(true);
+      await (await uploadInChunks(padded)).finish();
+      expect(equal(await drain(await readStoredPicture(BUCKET, KEY)), padded)).toBe(true);
     }
   });
 
-  it("stores a large one as it is with 5 MB after its end", async () => {
+  it("a large picture is stored unchanged with 5 MB after its end", async () => {
     const bytes = longPng(PART - 7);
     const padded = new Uint8Array(bytes.length + 5_000_000);
     padded.set(bytes);
-    const made = await upload(padded);
-    await made.finish();
-    expect(made.stored).toMatchObject({ type: "image/png", width: 640, height: 480, bytes: padded.length });
-    expect(equal(await drain(await readPicture(BUCKET, KEY)), padded)).toBe(true);
+    const upload = await uploadInChunks(padded);
+    await upload.finish();
+    expect(upload.stored).toMatchObject({ type: "image/png", width: 640, height: 480, bytes: padded.length });
+    expect(equal(await drain(await readStoredPicture(BUCKET, KEY)), padded)).toBe(true);
   });
 
-  it("says where the one came that it refuses", async () => {
+  it("the error names the field of the refused picture", async () => {
     const name = "references[3]";
     const field = name;
-    const cut = upload(longPng(600_000).subarray(0, -1), 1e6, name).then((made) => made.finish());
+    const cut = uploadInChunks(longPng(600_000).subarray(0, -1), 1e6, name).then((upload) => upload.finish());
     const message = "references[3] (image/png) is cut short: its end is missing.";
     expect(await failureOf(cut)).toMatchObject({ message, field, tooLarge: false });
-    const none = upload(new Uint8Array(9), 1e6, name).then((made) => made.finish());
+    const none = uploadInChunks(new Uint8Array(9), 1e6, name).then((upload) => upload.finish());
     expect(await failureOf(none)).toMatchObject({
       message: "references[3] is of no known format: not PNG, JPEG, WebP, GIF, AVIF or HEIC.",
       field,
     });
-    const large = upload(longPng(600_000), 500_000, name);
+    const large = uploadInChunks(longPng(600_000), 500_000, name);
     expect(await failureOf(large)).toMatchObject({
       message: "references[3] is over 500000 bytes.",
       field,
@@ -141,9 +141,9 @@ describe("PictureUpload", () => {
     ["HTML", "<!doctype html><html><body>Not found</body></html>"],
     ["SVG", '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'],
     ["JSON", '{"error":"no"}'],
-  ])("refuses %s that came as a picture", async (_, text) => {
-    const made = await upload(new TextEncoder().encode(text));
-    expect(await failureOf(made.finish())).toMatchObject({
+  ])("%s in the place of a picture is refused", async (_, text) => {
+    const upload = await uploadInChunks(new TextEncoder().encode(text));
+    expect(await failureOf(upload.finish())).toMatchObject({
       name: "BadBody",
       message: "A picture is of no known format: not PNG, JPEG, WebP, GIF, AVIF or HEIC.",
       tooLarge: false,
@@ -151,20 +151,20 @@ describe("PictureUpload", () => {
     await expectNothingLeft();
   });
 
-  it("refuses what is none as soon as more than a block of it came", async () => {
-    expect(await failureOf(upload(new Uint8Array(262_147)))).toBeInstanceOf(BodyError);
+  it("a body that is no picture is refused after its first block", async () => {
+    expect(await failureOf(uploadInChunks(new Uint8Array(262_147)))).toBeInstanceOf(BodyError);
     await expectNothingLeft();
   });
 
-  it("refuses one that is larger than allowed", async () => {
+  it("a picture above the size limit is refused", async () => {
     const bytes = longPng(10_000);
-    expect(await failureOf(upload(bytes, 9_999))).toMatchObject({ name: "BadBody", tooLarge: true });
-    await (await upload(bytes, 10_000)).finish();
+    expect(await failureOf(uploadInChunks(bytes, 9_999))).toMatchObject({ name: "BadBody", tooLarge: true });
+    await (await uploadInChunks(bytes, 10_000)).finish();
   });
 });
 
 describe("spillTo", () => {
-  it("gives back what was set aside, from its start, then leaves nothing", async () => {
+  it("replay returns the written bytes from the start, and discard leaves nothing in R2", async () => {
     for (const size of [0, 10, PART + 1_000]) {
       const bytes = noise(size);
       const spill = spillTo(BUCKET, "test", bytes.length);
@@ -175,7 +175,7 @@ describe("spillTo", () => {
     }
   });
 
-  it("refuses more than its bound, and leaves nothing where it is never asked for", async () => {
+  it("a spill refuses more than its limit, and leaves nothing if it is never replayed", async () => {
     const spill = spillTo(BUCKET, "test", PART + 10);
     await spill.write(new Uint8Array(PART + 10));
     expect(await failureOf((async () => spill.write(new Uint8Array(1)))())).toBeInstanceOf(BodyError);
@@ -184,14 +184,14 @@ describe("spillTo", () => {
   });
 });
 
-describe("read and dropPictures", () => {
-  it("says which object is not there", async () => {
-    expect(await failureOf(readPicture(BUCKET, "pictures/none"))).toMatchObject({
+describe("readPicture and deletePictures", () => {
+  it("readPicture names the missing object", async () => {
+    expect(await failureOf(readStoredPicture(BUCKET, "pictures/none"))).toMatchObject({
       message: "no object pictures/none in R2",
     });
   });
 
-  it("drops the pictures it is given and no others, and never throws", async () => {
+  it("deletePictures deletes the given pictures only, and never throws", async () => {
     const stored = (key: string) => ({ key, type: "image/png", width: 1, height: 1, bytes: 1 });
     await Promise.all(["a", "b", "c"].map((key) => BUCKET.put(key, "x")));
     await deletePictures(BUCKET, [stored("a"), stored("c"), stored("not there")]);

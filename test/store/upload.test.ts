@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { Upload } from "../../src/store/upload.ts";
+import { type Inspector, rejection, Upload } from "../../src/store/upload.ts";
 import { chunks } from "../stream/random.ts";
 import { equal, failureOf, pause } from "../stream/streams.ts";
-import { BUCKET, type Faults, watch } from "./bucket.ts";
+import { BUCKET, type Faults, watchBucket } from "./bucket.ts";
 
 const BLOCK = 262_146;
 const PART = 20 * BLOCK;
@@ -15,8 +15,11 @@ function noise(length: number): Uint8Array {
   return bytes;
 }
 
-/** Fills as hoist does: whole quads straight into the room there is, the last bytes alone; drains now and then. */
-async function fill(upload: Upload, bytes: Uint8Array): Promise<void> {
+/**
+ * Fill an upload as hoist does: complete quads directly into the reserved space, the last bytes alone, with a drain
+ * from time to time.
+ */
+async function fillReserved(upload: Upload, bytes: Uint8Array): Promise<void> {
   for (let at = 0, n = 1; at < bytes.length; n++) {
     const room = upload.reserve();
     if (room.length < 3 || room.length % 3 !== 0) throw new Error(`room for ${room.length} bytes`);
@@ -28,11 +31,11 @@ async function fill(upload: Upload, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function write(upload: Upload, bytes: Uint8Array): Promise<void> {
+async function writeChunks(upload: Upload, bytes: Uint8Array): Promise<void> {
   for (const chunk of chunks(bytes, 500_000)) await upload.write(chunk);
 }
 
-async function stored(): Promise<Uint8Array | undefined> {
+async function storedBytes(): Promise<Uint8Array | undefined> {
   const object = await BUCKET.get(KEY);
   return object === null ? undefined : new Uint8Array(await object.arrayBuffer());
 }
@@ -54,27 +57,27 @@ describe("Upload", () => {
     2 * PART - 1,
     2 * PART,
     2 * PART + 5,
-    24_000_000,
+    3 * PART + 7,
   ];
 
-  it.each(SIZES)("brings %i bytes to R2 as they are", async (size) => {
+  it.each(SIZES)("%i bytes reach R2 unchanged", async (size) => {
     const bytes = noise(size);
-    for (const way of [fill, write]) {
-      const upload = new Upload(BUCKET, KEY, MAX);
+    for (const way of [fillReserved, writeChunks]) {
+      const upload = new Upload({ bucket: BUCKET, key: KEY, maxBytes: MAX });
       await way(upload, bytes);
       expect(await BUCKET.head(KEY)).toBeNull();
       await upload.finish();
       expect(upload.bytes).toBe(size);
-      expect(equal((await stored()) ?? new Uint8Array(1), bytes)).toBe(true);
+      expect(equal((await storedBytes()) ?? new Uint8Array(1), bytes)).toBe(true);
       await upload.discard();
       expect(await BUCKET.head(KEY)).toBeNull();
     }
   });
 
-  it.each(SIZES)("sends %i bytes as one put, or as parts that are equal but for the last", async (size) => {
-    const { bucket, steps, parts } = watch(BUCKET);
-    const upload = new Upload(bucket, KEY, MAX);
-    await fill(upload, new Uint8Array(size));
+  it.each(SIZES)("%i bytes are sent as one put, or as parts that are equal but for the last", async (size) => {
+    const { bucket, steps, parts } = watchBucket(BUCKET);
+    const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
+    await fillReserved(upload, new Uint8Array(size));
     await upload.finish();
     if (size <= PART) {
       expect(steps).toEqual(["put"]);
@@ -85,20 +88,20 @@ describe("Upload", () => {
     expect(parts).toEqual([...Array.from({ length: count - 1 }, () => PART), size - (count - 1) * PART]);
   });
 
-  it("begins to make the object at its end, and makes it once", async () => {
-    const { bucket, steps } = watch(BUCKET);
-    const upload = new Upload(bucket, KEY, MAX);
-    await fill(upload, new Uint8Array(1_000));
+  it("end starts to store the object, and it is stored once", async () => {
+    const { bucket, steps } = watchBucket(BUCKET);
+    const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
+    await fillReserved(upload, new Uint8Array(1_000));
     upload.end();
     expect(steps).toEqual(["put"]);
     await upload.finish();
     await upload.finish();
     expect(steps).toEqual(["put"]);
-    expect((await stored())?.length).toBe(1_000);
+    expect((await storedBytes())?.length).toBe(1_000);
   });
 
-  it("refuses more than its bound", async () => {
-    const upload = new Upload(BUCKET, KEY, 1_000);
+  it("an upload refuses more than its limit", async () => {
+    const upload = new Upload({ bucket: BUCKET, key: KEY, maxBytes: 1_000 });
     await upload.write(new Uint8Array(1_000));
     expect(await failureOf(upload.write(new Uint8Array(1)))).toMatchObject({
       name: "BadBody",
@@ -107,30 +110,30 @@ describe("Upload", () => {
       field: undefined,
     });
     await upload.discard();
-    expect(await stored()).toBeUndefined();
+    expect(await storedBytes()).toBeUndefined();
   });
 
-  /** What fails, of how many bytes, how often a part is tried then, and how it fails. */
+  /** The failing step, the size, the number of parts tried, and the fault. */
   const FAILURES: [what: string, size: number, tried: number, faults: Faults][] = [
-    ["put", 1_000, 0, failing("put")],
-    ["put that was done all the same", 1_000, 0, { made: lost }],
-    ["createMultipartUpload", 3 * PART, 0, failing("createMultipartUpload")],
-    ["uploadPart 1", 3 * PART, 1, failing("uploadPart", 1)],
-    ["uploadPart 2", 3 * PART, 2, failing("uploadPart", 2)],
-    ["the last uploadPart", 2 * PART + 7, 3, failing("uploadPart", 3)],
-    ["complete", 2 * PART, 2, failing("complete")],
-    ["complete that was done all the same", 2 * PART, 2, { made: lost }],
+    ["put", 1_000, 0, failAt("put")],
+    ["a put whose response is lost", 1_000, 0, { made: loseResponse }],
+    ["createMultipartUpload", 3 * PART, 0, failAt("createMultipartUpload")],
+    ["uploadPart 1", 3 * PART, 1, failAt("uploadPart", 1)],
+    ["uploadPart 2", 3 * PART, 2, failAt("uploadPart", 2)],
+    ["the last uploadPart", 2 * PART + 7, 3, failAt("uploadPart", 3)],
+    ["complete", 2 * PART, 2, failAt("complete")],
+    ["a complete whose response is lost", 2 * PART, 2, { made: loseResponse }],
   ];
 
-  it.each(FAILURES)("says what R2 said, and leaves nothing, where it fails at %s", async (_, size, tried, faults) => {
+  it.each(FAILURES)("a failure of %s throws R2's error and leaves nothing in R2", async (_, size, tried, faults) => {
     const unhandled: unknown[] = [];
     const listen = (event: PromiseRejectionEvent) => void unhandled.push(event.reason);
     addEventListener("unhandledrejection", listen);
-    const { bucket, steps } = watch(BUCKET, faults);
+    const { bucket, steps } = watchBucket(BUCKET, faults);
     for (const early of [false, true]) {
       steps.length = 0;
-      const upload = new Upload(bucket, KEY, MAX);
-      await fill(upload, new Uint8Array(size));
+      const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
+      await fillReserved(upload, new Uint8Array(size));
       if (early) upload.end();
       await pause(5);
       expect(await failureOf(upload.finish())).toMatchObject({ message: "R2: 10001" });
@@ -138,84 +141,88 @@ describe("Upload", () => {
       expect(steps.includes("abort")).toBe(tried > 0);
       expect(steps.filter((step) => step === "complete").length).toBeLessThanOrEqual(1);
       await upload.discard();
-      expect(await stored()).toBeUndefined();
+      expect(await storedBytes()).toBeUndefined();
     }
     await pause(5);
     removeEventListener("unhandledrejection", listen);
     expect(unhandled).toEqual([]);
   });
 
-  it("refuses an object that is not as long as what was sent", async () => {
+  it("an object with another length than the bytes sent is refused", async () => {
     for (const size of [1_000, PART + 3]) {
       const short = () => ({ size: size - 1 });
-      const { bucket } = watch(BUCKET, { made: short });
-      const upload = new Upload(bucket, KEY, MAX);
-      await fill(upload, new Uint8Array(size));
+      const { bucket } = watchBucket(BUCKET, { made: short });
+      const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
+      await fillReserved(upload, new Uint8Array(size));
       expect(await failureOf(upload.finish())).toMatchObject({ message: `R2 holds ${size - 1} of ${size} bytes` });
-      expect(await stored()).toBeUndefined();
+      expect(await storedBytes()).toBeUndefined();
     }
   });
 
-  it("leaves nothing where it is discarded, at whatever moment", async () => {
+  it("discard leaves nothing in R2 at any moment", async () => {
     for (const size of [0, 10, BLOCK, PART, PART + 10, 2 * PART + 10]) {
       for (const moment of ["unfinished", "ended", "finished"]) {
-        const { bucket, steps } = watch(BUCKET, { before: (step) => pause(step === "put" ? 10 : 1) });
-        const upload = new Upload(bucket, KEY, MAX);
-        await fill(upload, new Uint8Array(size));
+        const { bucket, steps } = watchBucket(BUCKET, { before: (step) => pause(step === "put" ? 10 : 1) });
+        const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
+        await fillReserved(upload, new Uint8Array(size));
         if (moment === "ended") upload.end();
         if (moment === "finished") await upload.finish();
         await upload.discard();
         await pause(15);
-        expect([size, moment, await stored()]).toEqual([size, moment, undefined]);
+        expect([size, moment, await storedBytes()]).toEqual([size, moment, undefined]);
         if (moment === "unfinished" && size > PART) expect(steps).toContain("abort");
         await upload.discard();
       }
     }
   });
 
-  it("asks no more of R2 than it must to leave nothing", async () => {
-    const { bucket, steps } = watch(BUCKET);
-    const upload = new Upload(bucket, KEY, MAX);
-    await fill(upload, new Uint8Array(PART));
+  it("discard calls R2 only where something may be left", async () => {
+    const { bucket, steps } = watchBucket(BUCKET);
+    const upload = new Upload({ bucket, key: KEY, maxBytes: MAX });
+    await fillReserved(upload, new Uint8Array(PART));
     await upload.discard();
     expect(steps).toEqual([]);
   });
 
   it.each([
-    ["fill", fill],
-    ["write", write],
-  ] as const)("holds two parts at most while R2 lags (%s)", async (_, way) => {
-    let most = 0;
+    ["fill", fillReserved],
+    ["write", writeChunks],
+  ] as const)("an upload holds two parts at most while R2 lags (%s)", async (_, way) => {
+    let mostHeld = 0;
     class Measured extends Upload {
       override advance(bytes: number): void {
         super.advance(bytes);
-        most = Math.max(most, this.bytes - parts.reduce((sum, part) => sum + part, 0));
+        mostHeld = Math.max(mostHeld, this.bytes - parts.reduce((sum, part) => sum + part, 0));
       }
     }
     let open: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
-    const { bucket, parts } = watch(BUCKET, { before: () => gate.then(() => pause(30)) });
-    const upload = new Measured(bucket, KEY, MAX);
+    const { bucket, parts } = watchBucket(BUCKET, { before: () => gate.then(() => pause(30)) });
+    const upload = new Measured({ bucket, key: KEY, maxBytes: MAX });
     const bytes = noise(5 * PART + 11);
     const filling = way(upload, bytes);
+    let before = -1;
+    while (before < upload.bytes) {
+      before = upload.bytes;
+      await pause(50);
+    }
+    // R2 accepts nothing, so the fill waits.
+    const bytesHeld = upload.bytes;
+    expect(bytesHeld).toBeGreaterThan(PART);
     await pause(20);
-    // R2 takes nothing at all: whoever fills waits.
-    const held = upload.bytes;
-    expect(held).toBeGreaterThan(PART);
-    await pause(20);
-    expect(upload.bytes).toBe(held);
+    expect(upload.bytes).toBe(bytesHeld);
     open();
     await filling;
     await upload.finish();
-    expect(most).toBeLessThanOrEqual(2 * PART + 2 * BLOCK);
-    expect(equal((await stored()) ?? new Uint8Array(), bytes)).toBe(true);
+    expect(mostHeld).toBeLessThanOrEqual(2 * PART + 2 * BLOCK);
+    expect(equal((await storedBytes()) ?? new Uint8Array(), bytes)).toBe(true);
   });
 
-  it("lets what R2 lags behind with never mix with another upload", async () => {
+  it("concurrent uploads with a lagging R2 never mix", async () => {
     const results = await Promise.all(
       [1, 2, 3].map(async (value) => {
         const key = `${KEY}/${value}`;
-        const upload = new Upload(BUCKET, key, MAX);
+        const upload = new Upload({ bucket: BUCKET, key, maxBytes: MAX });
         for (const chunk of chunks(new Uint8Array(2 * PART + value).fill(value), 300_000)) {
           await upload.write(chunk);
           await pause(0);
@@ -230,67 +237,62 @@ describe("Upload", () => {
     expect(results).toEqual([-1, -1, -1]);
   });
 
-  class Watching extends Upload {
+  class RecordingInspector implements Inspector {
     readonly seen: Uint8Array[] = [];
     readonly calls: string[] = [];
 
-    protected override see(bytes: Uint8Array): void {
+    push(bytes: Uint8Array): void {
       this.seen.push(bytes.slice());
-      if (this.calls.at(-1) !== "see") this.calls.push("see");
+      if (this.calls.at(-1) !== "push") this.calls.push("push");
     }
 
-    protected override verify(): void {
+    verify(): void {
       this.calls.push("verify");
     }
 
-    protected override describe(): R2PutOptions {
-      this.calls.push("describe");
+    putOptions(): R2PutOptions {
+      this.calls.push("putOptions");
       return {};
     }
   }
 
-  it.each(SIZES)("sees each of %i bytes once and in order, and then verifies them", async (size) => {
+  it.each(SIZES)("each of %i bytes is seen once and in order, and then verified", async (size) => {
     const bytes = noise(size);
-    for (const way of [fill, write]) {
-      const upload = new Watching(BUCKET, KEY, MAX);
+    for (const way of [fillReserved, writeChunks]) {
+      const inspector = new RecordingInspector();
+      const upload = new Upload({ bucket: BUCKET, key: KEY, maxBytes: MAX }, inspector);
       await way(upload, bytes);
       await upload.finish();
-      expect(equal(Buffer.concat(upload.seen), bytes)).toBe(true);
-      expect(upload.seen.slice(0, -1).every(({ length }) => length === BLOCK)).toBe(true);
-      expect(upload.calls.slice(-3)).toEqual(["see", "verify", "describe"]);
-      expect(upload.calls.filter((call) => call === "verify")).toHaveLength(1);
+      expect(equal(Buffer.concat(inspector.seen), bytes)).toBe(true);
+      expect(inspector.seen.slice(0, -1).every(({ length }) => length === BLOCK)).toBe(true);
+      expect(inspector.calls.slice(-3)).toEqual(["push", "verify", "putOptions"]);
+      expect(inspector.calls.filter((call) => call === "verify")).toHaveLength(1);
     }
   });
 
-  it.each(["see", "verify", "describe"] as const)("does not make what is refused by `%s`", async (step) => {
-    class Refusing extends Upload {
-      private count = 0;
-
-      protected override see(): void {
-        if (step === "see" && ++this.count === Math.max(1, Math.ceil(this.bytes / BLOCK)))
-          throw this.refusal("is no good");
-      }
-
-      protected override verify(): void {
-        if (step === "verify") throw this.refusal("is no good");
-      }
-
-      protected override describe(): R2PutOptions {
-        if (step === "describe") throw this.refusal("is no good");
+  it.each(["push", "verify", "putOptions"] as const)("an object refused by `%s` is not stored", async (step) => {
+    const refuseAt = (called: string) => {
+      if (called === step) throw rejection("it", "is no good");
+    };
+    const inspector: Inspector = {
+      push: () => refuseAt("push"),
+      verify: () => refuseAt("verify"),
+      putOptions: () => {
+        refuseAt("putOptions");
         return {};
-      }
-    }
+      },
+    };
     for (const size of [0, 10, BLOCK, BLOCK + 5, PART, PART + 1]) {
-      const upload = new Refusing(BUCKET, KEY, MAX, "it");
-      const making = fill(upload, new Uint8Array(size)).then(() => upload.finish());
+      const upload = new Upload({ bucket: BUCKET, key: KEY, maxBytes: MAX, name: "it" }, inspector);
+      const making = fillReserved(upload, new Uint8Array(size)).then(() => upload.finish());
       expect(await failureOf(making)).toMatchObject({ message: "it is no good.", field: "it", tooLarge: false });
       await upload.discard();
-      expect(await stored()).toBeUndefined();
+      expect(await storedBytes()).toBeUndefined();
     }
   });
 });
 
-function failing(step: string, number = 0): Faults {
+function failAt(step: string, number = 0): Faults {
   return {
     before(name, part) {
       if (name === step && part === number) throw new Error("R2: 10001");
@@ -298,7 +300,7 @@ function failing(step: string, number = 0): Faults {
   };
 }
 
-/** The object is there, its answer is not. */
-function lost(): never {
+/** Store the object and lose the response. */
+function loseResponse(): never {
   throw new Error("R2: 10001");
 }

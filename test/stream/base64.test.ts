@@ -3,14 +3,14 @@ import { base64Length, decodeBase64, stripWhitespace, standardAlphabet } from ".
 import { Random } from "./random.ts";
 
 describe("base64", () => {
-  it("knows its length", () => {
+  it("base64Length returns the length of the base64 with padding", () => {
     const random = new Random(1);
     for (let length = 0; length < 100; length++) {
       expect(base64Length(length)).toBe(Buffer.from(random.bytes(length)).toString("base64").length);
     }
   });
 
-  it("fills what it is given and says how far it came", () => {
+  it("decodeBase64 fills its target and returns how much it read and wrote", () => {
     const target = new Uint8Array(6);
     expect(decodeBase64("AQIDBAUGBwgJ", target)).toEqual({ read: 8, written: 6 });
     expect([...target]).toEqual([1, 2, 3, 4, 5, 6]);
@@ -22,7 +22,7 @@ describe("base64", () => {
     }
   });
 
-  it("brings both alphabets and white space into one form", () => {
+  it("standardAlphabet and stripWhitespace normalize both alphabets and white space", () => {
     expect(standardAlphabet("-_+/Az0=")).toBe("+/+/Az0=");
     expect(stripWhitespace(" A\r\nQ\tI D ")).toBe("AQID");
   });

@@ -1,9 +1,9 @@
 import type { Random } from "./random.ts";
 
-/** A generated JSON text, and what must be left and found when its pictures are hoisted. */
+/** A generated JSON text, with the expected skeleton and pictures after hoisting. */
 export interface Document {
   text: string;
-  /** The parsed value, pictures replaced. */
+  /** The parsed value, with placeholders for its pictures. */
   skeleton: unknown;
   pictures: { bytes: Uint8Array; type: string }[];
 }
@@ -18,17 +18,17 @@ const HEADS: [type: string, head: number[]][] = [
   ["image/heic", [0, 0, 0, 0x18, 0x66, 0x74, 0x79, 0x70, 0x68, 0x65, 0x69, 0x63]],
 ];
 
-/** Bytes that begin as a picture does; the rest is noise. */
+/** Generate random bytes with the header of a picture. */
 export function picture(random: Random, length: number): { bytes: Uint8Array; type: string } {
   const [type, head] = random.pick(HEADS);
   const bytes = random.bytes(length);
-  // Many slashes and pluses, where escapes and alphabets differ.
+  // Many slashes and pluses, which escapes and alphabets encode differently.
   if (random.chance(0.3)) bytes.fill(random.pick([0xff, 0xfb, 0xef]), 12, 12 + random.int(0, length));
   bytes.set(head);
   return { bytes, type };
 }
 
-/** Texts that a careless hoist takes for a picture, or for the end of a string. */
+/** Texts that a careless hoist mistakes for a picture or the end of a string. */
 const TRAPS = [
   "",
   "i",
@@ -62,17 +62,17 @@ const TRAPS = [
 const ASCII = "abc XYZ 019 ,.:;/+=-_(){}[]<>'\"\\\n\t";
 const LETTERS = [...ASCII.split(""), "é", "ß", "漢", "字", "🐈", "𝄞", "\u{10ffff}"];
 
-/** The document's writer: each method returns JSON text and the value it leaves. */
+/** Writes a document; each method returns JSON text and the value expected in the skeleton. */
 class Writer {
   readonly pictures: { bytes: Uint8Array; type: string }[] = [];
   private readonly random: Random;
-  private readonly largest: number;
+  private readonly maxBytes: number;
   private readonly gap: string;
 
-  /** Pictures have up to `largest` bytes. */
-  constructor(random: Random, largest: number) {
+  /** `maxBytes` is the maximum size of a picture. */
+  constructor(random: Random, maxBytes: number) {
     this.random = random;
-    this.largest = largest;
+    this.maxBytes = maxBytes;
     this.gap = random.pick(["", "", " ", "\n  ", "\r\n\t"]);
   }
 
@@ -86,14 +86,14 @@ class Writer {
   }
 
   object(depth: number): [string, unknown] {
-    const members: [string, unknown][] = [];
+    const entries: [string, unknown][] = [];
     const texts = Array.from({ length: this.random.int(0, 6) }, (_, n) => {
       const key = this.random.chance(0.2) ? `${this.random.pick(TRAPS)}${n}` : `key${n}`;
       const [text, value] = this.value(depth - 1);
-      members.push([key, value]);
+      entries.push([key, value]);
       return `${this.gap}${this.text(key)[0]}:${this.gap}${text}`;
     });
-    return [`{${texts.join(",")}${this.gap}}`, Object.fromEntries(members)];
+    return [`{${texts.join(",")}${this.gap}}`, Object.fromEntries(entries)];
   }
 
   private list(depth: number): [string, unknown] {
@@ -116,7 +116,7 @@ class Writer {
     return Array.from({ length }, () => this.random.pick(LETTERS)).join("");
   }
 
-  /** A string that is a picture and nothing else. */
+  /** A string that contains only a picture. */
   private bare(): [string, unknown] {
     const { random } = this;
     const uri = random.chance(0.3) ? "data:image/png;base64," : "";
@@ -128,7 +128,7 @@ class Writer {
     return [`"${uri}${this.escape(base64)}"`, `${uri}hoisted:${this.pictures.length - 1}`];
   }
 
-  /** A text with pictures in it, as chat models write them. */
+  /** A text with pictures inside, as chat models write them. */
   private prose(): [string, unknown] {
     let text = "";
     let value = "";
@@ -146,9 +146,9 @@ class Writer {
   }
 
   private base64(): string {
-    const made = picture(this.random, this.random.int(60, this.largest));
-    this.pictures.push(made);
-    const base64 = Buffer.from(made.bytes).toString("base64");
+    const generated = picture(this.random, this.random.int(60, this.maxBytes));
+    this.pictures.push(generated);
+    const base64 = Buffer.from(generated.bytes).toString("base64");
     if (this.random.chance(0.2)) return base64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
     return this.random.chance(0.2) ? base64.replaceAll("=", "") : base64;
   }
@@ -173,9 +173,9 @@ function unicodeEscape(char: string): string {
   );
 }
 
-/** A whole document: an object with all that a vendor or a client could send. */
-export function makeDocument(random: Random, largest: number): Document {
-  const writer = new Writer(random, largest);
+/** Generate a document: an object with everything that a vendor or a client could send. */
+export function makeDocument(random: Random, maxBytes: number): Document {
+  const writer = new Writer(random, maxBytes);
   const [text, skeleton] = writer.object(5);
   return { text, skeleton, pictures: writer.pictures };
 }

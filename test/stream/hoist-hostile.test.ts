@@ -13,15 +13,15 @@ const png = (length: number) => {
   bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13]);
   return Buffer.from(bytes).toString("base64");
 };
-const read = (text: string, size: number, options: Partial<HoistOptions> = {}) =>
+const readSkeleton = (text: string, size: number, options: Partial<HoistOptions> = {}) =>
   parseDocuments(hoist(chunks(utf8(text), size), options).skeleton);
 
-/** Throws BadBody however it is cut. */
-function expectRefused(text: string, message?: RegExp, options: Partial<HoistOptions> = {}): void {
+/** Expect a BodyError for the text in chunks of any size. */
+function expectRejected(text: string, message?: RegExp, options: Partial<HoistOptions> = {}): void {
   for (const size of [1, 4, 7, Infinity]) {
     let thrown: unknown;
     try {
-      read(text, size, options);
+      readSkeleton(text, size, options);
     } catch (error) {
       thrown = error;
     }
@@ -30,71 +30,72 @@ function expectRefused(text: string, message?: RegExp, options: Partial<HoistOpt
   }
 }
 
-describe("Hoist, given what is broken", () => {
-  it("refuses every proper prefix of a document", () => {
-    const whole = `{"a":"${png(61)}","t":"a \\"q\\" \\u00e9 é🐈 \\\\","u":"![](data:image/png;base64,${png(62)})","n":[1,{"b":null}]}`;
-    const bytes = utf8(whole);
-    expect(read(whole, Infinity)).toMatchObject({ a: "hoisted:0", u: "![](data:image/png;base64,hoisted:1)" });
-    for (let cut = 0; cut < bytes.length; cut++) {
+describe("Hoist, given broken documents", () => {
+  it("every proper prefix of a document is rejected", () => {
+    const text = `{"a":"${png(61)}","t":"a \\"q\\" \\u00e9 é🐈 \\\\","u":"![](data:image/png;base64,${png(62)})","n":[1,{"b":null}]}`;
+    const bytes = utf8(text);
+    expect(readSkeleton(text, Infinity)).toMatchObject({ a: "hoisted:0", u: "![](data:image/png;base64,hoisted:1)" });
+    for (let length = 0; length < bytes.length; length++) {
       for (const size of [1, Infinity]) {
-        const prefix = chunks(bytes.subarray(0, cut), size);
+        const prefix = chunks(bytes.subarray(0, length), size);
         expect(() => parseDocuments(hoist(prefix).skeleton)).toThrow(BodyError);
       }
     }
   });
 
-  it("refuses base64 that is none, wherever it goes wrong", () => {
+  it("invalid base64 is rejected wherever the error is", () => {
     const base64 = png(3000);
-    const put = (at: number, wrong: string) => `{"a":"${base64.slice(0, at)}${wrong}${base64.slice(at)}"}`;
-    for (const at of [16, 17, 18, 19, 400, base64.length - 1]) {
-      for (const wrong of ["\\u0000", "\u0000", "!", "é", "🐈", '\\"', "\\\\", "\\x", "\\u00", "\\u12g4", "="]) {
-        expectRefused(put(at, wrong));
+    const insertAt = (index: number, invalid: string) =>
+      `{"a":"${base64.slice(0, index)}${invalid}${base64.slice(index)}"}`;
+    for (const index of [16, 17, 18, 19, 400, base64.length - 1]) {
+      for (const invalid of ["\\u0000", "\u0000", "!", "é", "🐈", '\\"', "\\\\", "\\x", "\\u00", "\\u12g4", "="]) {
+        expectRejected(insertAt(index, invalid));
       }
     }
-    expectRefused(`{"a":"${base64.slice(0, -3)}"}`, /cut short or not valid/);
-    expectRefused(`{"a":"${base64}A"}`, /cut short or not valid/);
-    // Bits left over in a last quad would be lost, but every other reader takes them.
-    expect(read(`{"a":"${png(61).slice(0, -3)}x=="}`, 5)).toEqual({ a: "hoisted:0" });
+    expectRejected(`{"a":"${base64.slice(0, -3)}"}`, /cut short or not valid/);
+    expectRejected(`{"a":"${base64}A"}`, /cut short or not valid/);
+    // The last quad has surplus bits, which are lost; every other decoder accepts them.
+    expect(readSkeleton(`{"a":"${png(61).slice(0, -3)}x=="}`, 5)).toEqual({ a: "hoisted:0" });
   });
 
-  it("says at once that base64 is none, not when the body has ended", () => {
-    for (const wrong of ["!", "\\u0000", "é", "A=AA"]) {
+  it("invalid base64 is rejected at once, not at the end of the body", () => {
+    for (const invalid of ["!", "\\u0000", "é", "A=AA"]) {
       const body = function* body() {
-        yield utf8(`{"a":"${png(300)}${wrong}AAA`);
+        yield utf8(`{"a":"${png(300)}${invalid}AAA`);
         throw new Error("read on");
       };
       expect(() => hoist(body())).toThrow(BodyError);
     }
   });
 
-  it("says that a string was left open, whatever comes of the JSON", () => {
+  it("an unterminated string is reported, whether or not the JSON is valid", () => {
     for (const text of ['"', '"a', `"${png(90)}`, '"\\', ': a "note']) {
       expect(() => hoist([utf8(text)])).toThrow("broke off inside a string");
     }
   });
 
-  it("refuses base64 that goes on after its padding, however it comes", () => {
+  it("base64 that continues after its padding is rejected in chunks of any size", () => {
     for (const length of [61, 62]) {
       for (const more of ["AAAA", "A", "AA", "AAA", " AAAA", "=", "\\nAAAA"])
-        expectRefused(`{"a":"${png(length)}${more}"}`);
-      expectRefused(`{"a":"data:image/png;base64,${png(length)}AAAA"}`);
+        expectRejected(`{"a":"${png(length)}${more}"}`);
+      expectRejected(`{"a":"data:image/png;base64,${png(length)}AAAA"}`);
       for (const space of ["", " ", "\\r\\n", "   \\t"]) {
         for (const size of [1, 4, Infinity])
-          expect(read(`{"a":"${png(length)}${space}"}`, size)).toEqual({ a: "hoisted:0" });
+          expect(readSkeleton(`{"a":"${png(length)}${space}"}`, size)).toEqual({ a: "hoisted:0" });
       }
     }
   });
 
-  it("refuses nesting beyond its bound, and nothing less", () => {
+  it("nesting deeper than the limit is rejected, and nothing less", () => {
     const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
-    expect(() => read(nested(64), 13)).not.toThrow();
-    expectRefused(nested(65), /deeper than 64/);
-    expectRefused("[".repeat(200_000), /deeper than 64/);
-    expectRefused('{"a":'.repeat(200_000), /deeper than 64/);
-    expect(read(`{"a":"${"[{".repeat(200)}"}`, 13)).toEqual({ a: "[{".repeat(200) });
+    expect(() => readSkeleton(nested(64), 13)).not.toThrow();
+    expectRejected(nested(65), /deeper than 64/);
+    expectRejected("[".repeat(200_000), /deeper than 64/);
+    expectRejected('{"a":'.repeat(200_000), /deeper than 64/);
+    expect(readSkeleton(`{"a":"${"[{".repeat(200)}"}`, 13)).toEqual({ a: "[{".repeat(200) });
   });
 
-  it("refuses more JSON than its bound, white space and numbers too", () => {
+  it("a skeleton over the limit is rejected, white space and numbers included", () => {
     const options = { skeletonBytes: 1000 };
     for (const text of [
       `{"a":"${"x".repeat(996)}"}`,
@@ -102,14 +103,14 @@ describe("Hoist, given what is broken", () => {
       `[${"1,".repeat(500)}1]`,
       `["${"é".repeat(499)}"]`,
     ]) {
-      expectRefused(text, /over 1000 bytes/, options);
+      expectRejected(text, /over 1000 bytes/, options);
       expect(() => hoist([utf8(text)], options)).toThrow(expect.objectContaining({ tooLarge: true }));
     }
-    expect(read(`{"a":"${"x".repeat(992)}"}`, 13, options)).toEqual({ a: "x".repeat(992) });
-    expect(read(`{"a":"${png(30_000)}"}`, 13, options)).toEqual({ a: "hoisted:0" });
+    expect(readSkeleton(`{"a":"${"x".repeat(992)}"}`, 13, options)).toEqual({ a: "x".repeat(992) });
+    expect(readSkeleton(`{"a":"${png(30_000)}"}`, 13, options)).toEqual({ a: "hoisted:0" });
   });
 
-  it("lets what open throws through", () => {
+  it("an error thrown by open passes through", () => {
     const open = () => {
       throw new RangeError("too many");
     };
@@ -120,11 +121,11 @@ describe("Hoist, given what is broken", () => {
 describe("Hoist, given texts that are too long", () => {
   const options = { textBytes: 100 };
 
-  it("leaves them empty and the JSON whole", () => {
+  it("texts over the limit are emptied and the JSON stays valid", () => {
     for (const filling of ["x", "é", "🐈", "漢", '\\"', "\\\\", "\\u00e9", "\\ud83d\\udc08", "a\\n"]) {
       const text = `{"before":1,"long":"${filling.repeat(200)}","after":"${"y".repeat(100)}"}`;
       for (const size of [1, 2, 3, 7, 97, 100, 101, Infinity]) {
-        expect(read(text, size, options)).toEqual({
+        expect(readSkeleton(text, size, options)).toEqual({
           before: 1,
           long: "",
           after: "y".repeat(100),
@@ -133,23 +134,28 @@ describe("Hoist, given texts that are too long", () => {
     }
   });
 
-  it("keeps one that is just short enough, to the byte", () => {
+  it("a text of exactly the limit is kept", () => {
     for (const size of [1, 7, Infinity]) {
-      expect(read(`{"a":"${"é".repeat(50)}"}`, size, options)).toEqual({ a: "é".repeat(50) });
-      expect(read(`{"a":"${"é".repeat(50)}x"}`, size, options)).toEqual({ a: "" });
+      expect(readSkeleton(`{"a":"${"é".repeat(50)}"}`, size, options)).toEqual({ a: "é".repeat(50) });
+      expect(readSkeleton(`{"a":"${"é".repeat(50)}x"}`, size, options)).toEqual({ a: "" });
     }
   });
 
-  it("counts them towards no bound, and leaves no picture of theirs behind", () => {
+  it("dropped texts count towards no limit, and pictures in them leave no placeholder", () => {
     const long = "signature".repeat(20_000);
     const text = `{"a":"${long}","b":"${long}![](data:image/png;base64,${png(90)})","c":"${long}data:image/png;base64,${png(90)}","d":"${png(90)}"}`;
     for (const size of [1000, Infinity]) {
-      expect(read(text, size, { textBytes: 100, skeletonBytes: 300 })).toEqual({ a: "", b: "", c: "", d: "hoisted:2" });
+      expect(readSkeleton(text, size, { textBytes: 100, skeletonBytes: 300 })).toEqual({
+        a: "",
+        b: "",
+        c: "",
+        d: "hoisted:2",
+      });
     }
   });
 });
 
-describe("Hoist, given what makes a careless scan slow", () => {
+describe("Hoist, given input that makes a careless scan slow", () => {
   const HOSTILE: Record<string, (length: number) => string> = {
     backslashes: (n) => `["${"\\".repeat(n)}"]`,
     "escaped quotes": (n) => `["${'\\"'.repeat(n / 2)}"]`,
@@ -173,7 +179,7 @@ describe("Hoist, given what makes a careless scan slow", () => {
     "unclosed quotes": (n) => `["${'","'.repeat(n / 3)}`,
   };
 
-  it.each(Object.keys(HOSTILE))("looks at %s a bounded number of times", (name) => {
+  it.each(Object.keys(HOSTILE))("the scan of %s takes linear time", (name) => {
     const make = HOSTILE[name] as (length: number) => string;
     const cost = (length: number, size: number) => {
       const bytes = utf8(make(length));
@@ -193,7 +199,7 @@ describe("Hoist, given what makes a careless scan slow", () => {
       expect(large).toBeLessThan(40);
       expect(large).toBeLessThan(1.5 * small + 1);
     }
-    // One byte at a time, some characters are looked at again with each that follows.
+    // In chunks of one byte, some characters are scanned again with each later chunk.
     expect(cost(8_192, 1)).toBeLessThan(300);
   });
 });

@@ -6,15 +6,15 @@ import { BOUNDARY, field, file, form } from "./forms.ts";
 import { chunks, Random } from "./random.ts";
 import { failureOf } from "./streams.ts";
 
-/** What comes out: the head of each part, and its bytes as latin1, which tells them all apart. */
-type Cut = { name: string; filename?: string; content: string }[];
+/** The head of each part, and its bytes as latin1, which is unambiguous. */
+type SplitParts = { name: string; filename?: string; content: string }[];
 
-async function cut(parts: Iterable<Uint8Array>, boundary = BOUNDARY): Promise<Cut> {
-  const found: Cut = [];
+async function splitForm(parts: Iterable<Uint8Array>, boundary = BOUNDARY): Promise<SplitParts> {
+  const found: SplitParts = [];
   const ended = new Set<object>();
   const multipart = new Multipart(boundary, (head) => {
     if (ended.size < found.length) throw new Error("a part began before the last one ended");
-    const part: Cut[number] = { ...head, content: "" };
+    const part: SplitParts[number] = { ...head, content: "" };
     found.push(part);
     return {
       write: async (bytes) => {
@@ -27,7 +27,7 @@ async function cut(parts: Iterable<Uint8Array>, boundary = BOUNDARY): Promise<Cu
   for (const part of parts) {
     const reused = part.slice();
     await multipart.push(reused);
-    // As the pump does: the memory is another chunk's at once.
+    // Overwrite the memory, as the pump does.
     reused.fill(0x2a);
   }
   multipart.end();
@@ -35,54 +35,65 @@ async function cut(parts: Iterable<Uint8Array>, boundary = BOUNDARY): Promise<Cu
   return found;
 }
 
-const NEARLY = [`\r\n--${BOUNDARY.slice(0, -1)}`, "\r\n", "\r", "\n", "--", "\r\r\n-", `--${BOUNDARY}`, "\r\n\r\n"];
+const ALMOST_BOUNDARIES = [
+  `\r\n--${BOUNDARY.slice(0, -1)}`,
+  "\r\n",
+  "\r",
+  "\n",
+  "--",
+  "\r\r\n-",
+  `--${BOUNDARY}`,
+  "\r\n\r\n",
+];
 
 describe("Multipart", () => {
-  it("finds the same parts wherever the body is cut", async () => {
+  it("the parts are the same wherever the body is split", async () => {
     const body = form([
       field("a", "1"),
-      file("image", `x${NEARLY.join("y")}z\r\n-`),
+      file("image", `x${ALMOST_BOUNDARIES.join("y")}z\r\n-`),
       field("empty", ""),
       field("b", "é"),
     ]);
     const expected = [
       { name: "a", content: "1" },
-      { name: "image", filename: "blob", content: `x${NEARLY.join("y")}z\r\n-` },
+      { name: "image", filename: "blob", content: `x${ALMOST_BOUNDARIES.join("y")}z\r\n-` },
       { name: "empty", content: "" },
       { name: "b", content: "Ã©" },
     ];
-    expect(await cut([body])).toEqual(expected);
-    expect(await cut(chunks(body, 1))).toEqual(expected);
-    for (let at = 1; at < body.length; at++) {
-      expect([at, await cut([body.subarray(0, at), body.subarray(at)])]).toEqual([at, expected]);
+    expect(await splitForm([body])).toEqual(expected);
+    expect(await splitForm(chunks(body, 1))).toEqual(expected);
+    for (let index = 1; index < body.length; index++) {
+      expect([index, await splitForm([body.subarray(0, index), body.subarray(index)])]).toEqual([index, expected]);
     }
   });
 
-  it("gives back every byte of any content, in chunks of any size", async () => {
+  it("every byte of any content is returned, in chunks of any size", async () => {
     const random = new Random(51);
     for (let round = 0; round < 60; round++) {
       const pieces = Array.from({ length: random.int(0, 12) }, () =>
-        random.chance(0.5) ? Buffer.from(random.pick(NEARLY)) : Buffer.from(random.bytes(random.int(0, 4_000))),
+        random.chance(0.5)
+          ? Buffer.from(random.pick(ALMOST_BOUNDARIES))
+          : Buffer.from(random.bytes(random.int(0, 4_000))),
       );
-      // The boundary itself, after a line break, is in no content: whoever writes a form sees to that.
+      // A form's writer chooses a boundary that no content contains after a line break.
       const content = Buffer.from(
         Buffer.concat(pieces).toString("latin1").replaceAll(`\r\n--${BOUNDARY}`, ""),
         "latin1",
       );
       const body = form([file("image", content), field("n", "2")]);
-      const [image, n] = await cut(chunks(body, random));
+      const [image, n] = await splitForm(chunks(body, random));
       expect(image?.content === content.toString("latin1")).toBe(true);
       expect(n).toEqual({ name: "n", content: "2" });
     }
   });
 
-  it("reads what the platform's own FormData writes", async () => {
+  it("a form written by the platform's FormData is read", async () => {
     const data = new FormData();
     data.append("prompt", "two\r\nlines, 一只猫");
     data.append("image[]", new File([Uint8Array.of(0, 13, 10, 255)], '猫 "1".png', { type: "image/png" }));
     const response = new Response(data);
     const bytes = new Uint8Array(await response.arrayBuffer());
-    const [prompt, image] = await cut([bytes], boundaryOf(response.headers.get("content-type")));
+    const [prompt, image] = await splitForm([bytes], boundaryOf(response.headers.get("content-type")));
     expect(Buffer.from(prompt?.content ?? "", "latin1").toString()).toBe("two\r\nlines, 一只猫");
     expect(image).toEqual({
       name: "image[]",
@@ -91,28 +102,30 @@ describe("Multipart", () => {
     });
   });
 
-  it("takes what may stand around the parts, and a boundary with blanks after it", async () => {
+  it("a preamble, an epilogue and blanks after a boundary are accepted", async () => {
     const body = `a preamble\r\n--B \t\r\n${field("a", "")[0]}\r\n\r\n1\r\n--B--\r\nan epilogue\r\n--B\r\n\r\n`;
-    expect(await cut([Buffer.from(body)], "B")).toEqual([{ name: "a", content: "1" }]);
-    expect(await cut([Buffer.from("--B--")], "B")).toEqual([]);
+    expect(await splitForm([Buffer.from(body)], "B")).toEqual([{ name: "a", content: "1" }]);
+    expect(await splitForm([Buffer.from("--B--")], "B")).toEqual([]);
   });
 
-  it("says when a body is not whole, or not a form", async () => {
+  it("a truncated body and a body that is not a form are reported", async () => {
     const body = form([field("a", "1"), file("image", "picture")]);
-    const ends = Array.from({ length: body.length - 4 }, (_, at) => at).filter((at) => at > BOUNDARY.length + 2);
+    const ends = Array.from({ length: body.length - 4 }, (_, index) => index).filter(
+      (index) => index > BOUNDARY.length + 2,
+    );
     for (const end of ends) {
-      const error = await failureOf(cut([body.subarray(0, end)]));
+      const error = await failureOf(splitForm([body.subarray(0, end)]));
       expect([end, error]).toEqual([end, new BodyError("The body broke off.")]);
     }
     for (const other of ["", "{}", "--other\r\n\r\n"]) {
-      const error = await failureOf(cut([Buffer.from(other)]));
+      const error = await failureOf(splitForm([Buffer.from(other)]));
       expect(error).toEqual(new BodyError("The boundary that content-type names is nowhere in the body."));
     }
   });
 
-  it("refuses a header that does not end, and a part without a name", async () => {
+  it("an endless header and a part without a name are rejected", async () => {
     const long = `--B\r\nContent-Disposition: form-data; name="${"x".repeat(20_000)}`;
-    expect(await failureOf(cut(chunks(Buffer.from(long), 1_000), "B"))).toMatchObject({
+    expect(await failureOf(splitForm(chunks(Buffer.from(long), 1_000), "B"))).toMatchObject({
       name: "BadBody",
       message: "A part of the form has too long a header.",
     });
@@ -121,7 +134,7 @@ describe("Multipart", () => {
       'Content-Disposition: form-data; filename="a.png"',
       'Content-Disposition: form-data; name=""',
     ]) {
-      const error = await failureOf(cut([form([[head, "1"]])]));
+      const error = await failureOf(splitForm([form([[head, "1"]])]));
       expect(error).toMatchObject({ name: "BadBody", message: expect.stringContaining("has no name") as string });
     }
   });
@@ -151,7 +164,7 @@ describe("readPartHead", () => {
     ],
     ['Content-Disposition: form-data; name="n"\r\nContent-Type: text/plain; charset=utf-8', { name: "n" }],
     ['Content-Disposition: form-data; name="o[a]"', { name: "o[a]" }],
-  ])("%s", (head, read) => {
+  ])("readPartHead reads %s", (head, read) => {
     expect(readPartHead(`\r\n${head}`)).toEqual(read);
   });
 });
@@ -165,7 +178,7 @@ describe("boundaryOf", () => {
     ["multipart/form-database; boundary=B", undefined],
     ["multipart/mixed; boundary=B", undefined],
     [null, undefined],
-  ])("%s", (type, boundary) => {
+  ])("boundaryOf reads %s", (type, boundary) => {
     expect(boundaryOf(type)).toBe(boundary);
   });
 
@@ -173,7 +186,7 @@ describe("boundaryOf", () => {
     "multipart/form-data",
     "multipart/form-data; boundary=",
     `multipart/form-data; boundary=${"x".repeat(201)}`,
-  ])("refuses %s", (type) => {
+  ])("boundaryOf rejects %s", (type) => {
     const message = "content-type must name the boundary, as in multipart/form-data; boundary=x.";
     expect(() => boundaryOf(type)).toThrow(new BodyError(message));
   });

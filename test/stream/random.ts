@@ -1,4 +1,4 @@
-/** A seeded source of choices (mulberry32), so that a failure can be run again. */
+/** A seeded random generator (mulberry32), so that a failure is reproducible. */
 export class Random {
   private state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.state = seed;
   }
 
-  /** In [0, 1). */
+  /** Return a number in [0, 1). */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
@@ -14,9 +14,9 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   }
 
-  /** A whole number from `least` to `most`, both included. */
-  int(least: number, most: number): number {
-    return least + Math.floor(this.next() * (most - least + 1));
+  /** Return an integer from `min` to `max`, both included. */
+  int(min: number, max: number): number {
+    return min + Math.floor(this.next() * (max - min + 1));
   }
 
   pick<T>(from: readonly T[]): T {
@@ -32,13 +32,13 @@ export class Random {
   }
 }
 
-/** `bytes` in chunks of `size`, or of random sizes up to 3,000 where a source of choices is given instead. */
+/** Split bytes into chunks of `size`; with a random generator, of random sizes up to 3,000. */
 export function chunks(bytes: Uint8Array, size: number | Random): Uint8Array[] {
-  const cut: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length;) {
+  const pieces: Uint8Array[] = [];
+  for (let index = 0; index < bytes.length;) {
     const length = typeof size === "number" ? size : size.int(1, size.chance(0.5) ? 5 : 3_000);
-    cut.push(bytes.slice(at, at + length));
-    at += length;
+    pieces.push(bytes.slice(index, index + length));
+    index += length;
   }
-  return cut;
+  return pieces;
 }

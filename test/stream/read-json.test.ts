@@ -3,13 +3,13 @@ import { BodyError } from "../../src/stream/body-error.ts";
 import { parseDocuments } from "../../src/stream/read-json.ts";
 
 describe("parseDocuments", () => {
-  it("reads one JSON value, of any kind", () => {
+  it("parseDocuments reads one JSON value of any type", () => {
     expect(parseDocuments(' \r\n{"a":[1]} ')).toEqual({ a: [1] });
     expect(parseDocuments("[1,2]")).toEqual([1, 2]);
     expect(parseDocuments("null")).toBeNull();
   });
 
-  it("reads server-sent events, with whatever stands between them", () => {
+  it("parseDocuments reads server-sent events and skips other lines between them", () => {
     const events = [
       'data: {"a":1}',
       "event: x\nid: 7\ndata:2",
@@ -40,7 +40,7 @@ describe("parseDocuments", () => {
     'data: {"a":1}\n\ndata: {"b"',
     "data: <html>\n\n",
     '{"a":"\u0000"}',
-  ])("refuses %j", (text) => {
+  ])("parseDocuments rejects %j", (text) => {
     expect(() => parseDocuments(text)).toThrow(BodyError);
   });
 });

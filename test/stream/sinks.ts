@@ -1,16 +1,16 @@
 import { Hoist, type HoistOptions } from "../../src/stream/hoist.ts";
 import type { Sink } from "../../src/stream/base64.ts";
 
-/** Rooms that a picture may find, so that quads meet the end of one at every place. */
-const ROOMS = [3, 6, 999, 12, 30_000, 3];
+/** Sizes of the reserved buffers, so that quads reach the end of a buffer at every position. */
+const BUFFER_SIZES = [3, 6, 999, 12, 30_000, 3];
 
-/** Keeps what is decoded into it. */
+/** Collects decoded bytes in memory. */
 export class MemorySink implements Sink {
   readonly type: string;
   ended = 0;
-  private room = new Uint8Array(0);
+  private buffer = new Uint8Array(0);
   private filled = 0;
-  private rooms = 0;
+  private bufferCount = 0;
   private readonly full: Uint8Array[] = [];
 
   constructor(type = "") {
@@ -18,13 +18,13 @@ export class MemorySink implements Sink {
   }
 
   reserve(): Uint8Array {
-    if (this.filled === this.room.length) {
-      this.full.push(this.room);
-      // 0x5a, so that a byte which was never written shows.
-      this.room = new Uint8Array(ROOMS[this.rooms++ % ROOMS.length] ?? 3).fill(0x5a);
+    if (this.filled === this.buffer.length) {
+      this.full.push(this.buffer);
+      // 0x5a, to detect bytes that were never written.
+      this.buffer = new Uint8Array(BUFFER_SIZES[this.bufferCount++ % BUFFER_SIZES.length] ?? 3).fill(0x5a);
       this.filled = 0;
     }
-    return this.room.subarray(this.filled);
+    return this.buffer.subarray(this.filled);
   }
 
   advance(bytes: number): void {
@@ -36,7 +36,7 @@ export class MemorySink implements Sink {
   }
 
   get bytes(): Uint8Array {
-    return new Uint8Array(Buffer.concat([...this.full, this.room.subarray(0, this.filled)]));
+    return new Uint8Array(Buffer.concat([...this.full, this.buffer.subarray(0, this.filled)]));
   }
 }
 
@@ -45,7 +45,7 @@ export interface Hoisted {
   sinks: MemorySink[];
 }
 
-/** What hoisting these chunks leaves. Throws what it throws. */
+/** Hoist these chunks; return the skeleton and the sinks. Throws the errors of Hoist. */
 export function hoist(parts: Iterable<Uint8Array>, options: Partial<HoistOptions> = {}): Hoisted {
   const sinks: MemorySink[] = [];
   const hoisting = new Hoist({
@@ -60,7 +60,7 @@ export function hoist(parts: Iterable<Uint8Array>, options: Partial<HoistOptions
   for (const part of parts) {
     const reused = part.slice();
     hoisting.push(reused);
-    // As the pump does: the memory is another chunk's at once.
+    // Overwrite the memory, as the pump does.
     reused.fill(0x2a);
   }
   return { skeleton: hoisting.end(), sinks };

@@ -1,4 +1,4 @@
-/** A byte stream that gives these chunks as it is asked for them, and notes what became of it. */
+/** Create a byte stream that delivers these chunks on demand; `seen` records how it was read. */
 export function source(parts: Iterable<Uint8Array>, end: "close" | "error" | "stall" = "close") {
   const iterator = parts[Symbol.iterator]();
   const seen = { pulled: 0, cancelled: undefined as unknown };
@@ -17,7 +17,7 @@ export function source(parts: Iterable<Uint8Array>, end: "close" | "error" | "st
         return undefined;
       }
       controller.close();
-      // A read into the caller's memory is answered only so.
+      // Required to end a pending BYOB read.
       controller.byobRequest?.respond(0);
       return undefined;
     },
@@ -28,17 +28,17 @@ export function source(parts: Iterable<Uint8Array>, end: "close" | "error" | "st
   return { stream, seen };
 }
 
-/** All bytes of a stream. */
+/** Read all bytes of a stream. */
 export async function drain(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Time for whatever else is going on. */
+/** Wait, to let other tasks run. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** What `work` throws. Fails if it throws nothing, or is not done in two seconds. */
+/** Return the error that `work` throws. Fails if it throws none within 30 seconds. */
 export async function failureOf(work: Promise<unknown>): Promise<unknown> {
   const nothing = Symbol("nothing thrown");
   const thrown = await Promise.race([
@@ -46,7 +46,7 @@ export async function failureOf(work: Promise<unknown>): Promise<unknown> {
       () => nothing,
       (error: unknown) => error,
     ),
-    pause(2_000).then(() => nothing),
+    pause(30_000).then(() => nothing),
   ]);
   if (thrown === nothing) throw new Error("it did not fail");
   return thrown;

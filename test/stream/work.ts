@@ -1,19 +1,19 @@
 type Method = (this: unknown, ...args: never[]) => unknown;
 
 const length = (value: unknown) => (value as { length: number }).length;
-/** Up to where a search looked: the hit, or the end. */
-const searched = (text: unknown, from: unknown, hit: unknown) =>
+/** Return how many characters a search scanned: up to the hit, or to the end. */
+const scannedChars = (text: unknown, from: unknown, hit: unknown) =>
   (Number(hit) < 0 ? length(text) : Number(hit) + 1) - (typeof from === "number" ? from : 0);
 
-/** What each method that a scan uses costs, in characters looked at. */
+/** The cost of each native method that a scan uses, in scanned characters. */
 const COSTS: [owner: object, name: string, cost: (self: unknown, args: unknown[], result: unknown) => number][] = [
-  [String.prototype, "indexOf", (self, [, from], result) => searched(self, from, result)],
-  [String.prototype, "search", (self, _, result) => searched(self, 0, result)],
+  [String.prototype, "indexOf", (self, [, from], result) => scannedChars(self, from, result)],
+  [String.prototype, "search", (self, _, result) => scannedChars(self, 0, result)],
   [String.prototype, "lastIndexOf", (self, _, result) => length(self) - Number(result)],
   [
     String.prototype,
     "includes",
-    (self, [wanted]) => searched(self, 0, (self as string).match(escaped(wanted))?.index ?? -1),
+    (self, [needle]) => scannedChars(self, 0, (self as string).match(literalPattern(needle))?.index ?? -1),
   ],
   [String.prototype, "replace", length],
   [String.prototype, "replaceAll", length],
@@ -23,13 +23,13 @@ const COSTS: [owner: object, name: string, cost: (self: unknown, args: unknown[]
   [Uint8Array.prototype, "setFromBase64", (_, [text]) => length(text)],
 ];
 
-function escaped(wanted: unknown): RegExp {
-  return new RegExp(String(wanted).replace(/[^\w ]/g, String.raw`\$&`));
+function literalPattern(needle: unknown): RegExp {
+  return new RegExp(String(needle).replace(/[^\w ]/g, String.raw`\$&`));
 }
 
 /**
- * Characters looked at by `run`, all native searches together: unlike time, it is the same on every machine, and it shows
- * a scan that starts over again.
+ * Count the characters that all native searches of `run` scan. Unlike time, the count is the same on every machine, and
+ * it reveals a scan that starts over.
  */
 export function countWork(run: () => void): number {
   let work = 0;

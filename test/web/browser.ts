@@ -1,8 +1,8 @@
 import { chromium as playwright } from "playwright-core";
 import type { Browser } from "playwright-core";
 
-/** What it brings for functions in the cloud and no visitor has: pages that may read everything, or share a process. */
-const NOT_A_VISITORS = new Set([
+/** Flags of @sparticuz/chromium for cloud functions that no visitor's browser has: weaker isolation and security. */
+const CLOUD_ONLY_FLAGS = new Set([
   "--allow-running-insecure-content",
   "--disable-site-isolation-trials",
   "--disable-web-security",
@@ -10,13 +10,13 @@ const NOT_A_VISITORS = new Set([
   "--single-process",
 ]);
 
-/** A real Chromium, without a window; `close()` it when done. */
+/** Start a real headless Chromium; the caller must `close()` it. */
 export async function startBrowser(): Promise<Browser> {
-  // Read as it is imported: otherwise the libraries that it needs are left to the machine.
+  // Set before the import, which reads it: otherwise the package does not bring the libraries that Chromium needs.
   process.env["AWS_EXECUTION_ENV"] ??= "AWS_Lambda_nodejs24.x";
   const { default: chromium } = await import("@sparticuz/chromium");
   return playwright.launch({
     executablePath: await chromium.executablePath(),
-    args: chromium.args.filter((arg) => !NOT_A_VISITORS.has(arg)),
+    args: chromium.args.filter((arg) => !CLOUD_ONLY_FLAGS.has(arg)),
   });
 }

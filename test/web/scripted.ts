@@ -5,10 +5,10 @@ import { stand } from "./stand.ts";
 import type { PageOptions, Stand } from "./stand.ts";
 import type { Visit } from "./visit.ts";
 
-/** What an element asks for, in the tests that do not mind what. */
+/** Attributes of an element, for tests in which the request does not matter. */
 export const ASKS = 'preset="hero" prompt="a lighthouse" key="pk_a_b" ratio="16:9"';
-/** For what takes a while on a machine that is busy. */
-export const SOON = { timeout: 10_000 };
+/** A timeout for polls that may take a while on a busy machine. */
+export const SOON = { timeout: 60_000 };
 
 export interface Refusal {
   status: number;
@@ -16,56 +16,58 @@ export interface Refusal {
   message?: string;
 }
 
-/** How one request is answered: well, never, by a broken connection, or so. */
+/** The response to a request: a picture, none, a broken connection, or an error. */
 export type Answer = "good" | "never" | "lost" | Refusal;
 
 const PICTURE = png({ width: 64, height: 36 }).bytes;
 const CORS = { "access-control-allow-origin": "*", "access-control-expose-headers": "*" };
 
-/** One after the other, and the last of them ever after. */
+/** The responses in order; the last one is repeated. */
 export type Answers = [Answer, ...Answer[]];
 
-/** The page of the test that runs. */
+/** The page of the running test. */
 interface Scripted {
   s: Stand;
   v: Visit;
-  /** What the page asked for, beside the pictures that were drawn for it. */
+  /** The requests of the page, without those for its generated pictures. */
   seen: Request[];
-  /** Opens the page, and answers it in place of Easel. */
+  /** Open the page and respond to its requests instead of Easel. */
   open(body: string, answers?: Answers, options?: PageOptions): Promise<void>;
-  /** The states that an element told of. */
+  /** The states that an element has reported by events. */
   states(id: string): Promise<string[]>;
   run(code: string): Promise<unknown>;
   settle(): Promise<void>;
-  /** A URL that is answered. */
+  /** A URL that gets a scripted response. */
   src(name?: string): string;
 }
 
-/** For the tests of one file: Easel serves the script, and the answers to it are the tests' own. */
+/** Set up the tests of one file: Easel serves the script, and the tests script the responses. */
 export function scripted(): Scripted {
   const s = stand();
-  const made: Scripted = {
+  const scriptedPage: Scripted = {
     s,
     v: {} as Visit,
     seen: [],
     open: async (body, answers = ["good"], options = {}) => {
       const before: PageOptions["before"] = async (page) => {
         await options.before?.(page);
-        made.seen = await answer(page, answers);
+        scriptedPage.seen = await scriptResponses(page, answers);
       };
-      made.v = await s.open(body, { ...options, before });
+      scriptedPage.v = await s.open(body, { ...options, before });
     },
-    states: async (id) => (await made.v.told(id)).map(({ state }) => state),
-    run: (code) => made.v.page.evaluate(code),
-    settle: () => made.v.page.waitForTimeout(300),
+    states: async (id) => (await scriptedPage.v.reportedStates(id)).map(({ state }) => state),
+    run: (code) => scriptedPage.v.page.evaluate(code),
+    settle: () => scriptedPage.v.page.waitForTimeout(300),
     src: (name = "x") => `${s.easel.url}/i/${name}`,
   };
-  afterEach(() => made.v.leave());
-  return made;
+  afterEach(() => scriptedPage.v.close());
+  return scriptedPage;
 }
 
-/** What is asked for a picture that was drawn (`/images/…`) is always answered, and not among what is returned. */
-async function answer(page: Page, answers: Answers): Promise<Request[]> {
+/**
+ * Script the responses; return the requests, without those for generated pictures (`/images/…`), which always succeed.
+ */
+async function scriptResponses(page: Page, answers: Answers): Promise<Request[]> {
   const seen: Request[] = [];
   await page.route(/\/images\//, (route) => route.fulfill({ contentType: "image/png", body: PICTURE, headers: CORS }));
   await page.route(/\/(?:i\/|v1\/generations)/, async (route) => {
@@ -75,17 +77,17 @@ async function answer(page: Page, answers: Answers): Promise<Request[]> {
       return route.fulfill({ status: 204, headers: { ...CORS, ...allowed } });
     }
     seen.push(request);
-    const how = answers[Math.min(seen.length, answers.length) - 1] ?? "good";
-    if (how === "never") return;
-    if (how === "lost") return route.abort();
-    if (how === "good" && request.method() === "GET")
+    const answer = answers[Math.min(seen.length, answers.length) - 1] ?? "good";
+    if (answer === "never") return;
+    if (answer === "lost") return route.abort();
+    if (answer === "good" && request.method() === "GET")
       return route.fulfill({ contentType: "image/png", body: PICTURE, headers: CORS });
-    if (how === "good")
+    if (answer === "good")
       return route.fulfill({
         json: { id: "g1", images: [{ url: new URL("/images/g1/0", request.url()).href }] },
         headers: CORS,
       });
-    const { status, retryAfter, message = "No." } = how;
+    const { status, retryAfter, message = "No." } = answer;
     const headers = { ...CORS, ...(retryAfter !== undefined && { "retry-after": retryAfter }) };
     return route.fulfill({ status, headers, json: { error: { code: "x", message } } });
   });

@@ -7,13 +7,13 @@ interface File {
   headers?: Record<string, string>;
 }
 
-/** A site of somebody else's, on loopback. */
+/** A third-party site on loopback. */
 export interface Site {
   /** `http://127.0.0.1:PORT`. */
   origin: string;
-  /** The same place under another name, and so another origin. */
+  /** The same server under another host name, which is another origin. */
   elsewhere: string;
-  /** Puts a file at a path; returns the path. */
+  /** Serve a file at a path; return the path. */
   put(path: string, file: File): string;
   stop(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export async function startSite(): Promise<Site> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://site");
     const file = files.get(pathname);
-    // The icon that every browser asks for is no error worth a line in its console.
+    // Browsers request the icon by themselves; a 404 would be logged in the console.
     if (file === undefined) return response.writeHead(pathname === "/favicon.ico" ? 204 : 404).end();
     return response.writeHead(200, { "content-type": file.type, ...file.headers }).end(file.body);
   });

@@ -13,43 +13,44 @@ const ADMIN = "admin-token-of-the-test";
 export const KID = "k1";
 export const SECRET = "0123456789abcdef0123456789abcdef";
 
-/** The rule of docs/embed.md, and a width to measure with. */
+/** The CSS rule of docs/embed.md, and a width to measure. */
 const DOCUMENTED = `
   easel-image, easel-image img { display: block; width: 100%; height: auto; aspect-ratio: 16 / 9; object-fit: cover }
   easel-image { width: 400px }`;
 
-/** What a page may hold of itself. */
+/** Options of a test page. */
 export interface PageOptions extends VisitOptions {
-  /** The script's tag; `defer` unless told. */
+  /** The script's tag; default: with `defer`. */
   script?: string;
-  /** Its styles; beside those of the documentation, unless it is `bare`. */
+  /** Additional styles; with `bare`, without the rule of the documentation. */
   css?: string;
   bare?: boolean;
-  /** Its Content-Security-Policy. */
+  /** The Content-Security-Policy. */
   csp?: string;
-  /** Seen under this origin, where it is not the site's own. */
+  /** The origin of the page; default: the site's. */
   at?: string;
 }
 
-/** Easel with a preset, somebody's site, and a browser. */
+/** Easel with a preset, a third-party site, and a browser. */
 export interface Stand {
   easel: Easel;
   site: Site;
   browser: Browser;
-  /** A publishable key for the site's origin and the preset `hero`. */
+  /** Create a publishable key for the site's origin and the preset `hero`. */
   key(terms?: object): Promise<string>;
-  /** A signed URL of the preset `hero`. */
+  /** Sign a URL of the preset `hero`. */
   signed(prompt: string): string;
-  /** Opens a page with this body, which loads embed.js. */
+  /** Open a page with this body that loads embed.js. */
   open(body: string, options?: PageOptions): Promise<Visit>;
 }
 
-/** For the tests of one file; everything is gone after them. */
+/** Set up the tests of one file; everything is stopped after them. */
 export function stand(): Stand {
   const made = {} as Stand;
   let pages = 0;
   beforeAll(async () => {
     const easel = await startEasel({
+      faulty: true,
       vars: {
         ADMIN_TOKEN: ADMIN,
         SANDBOX: "fallback",

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
-/** Runs in the page before its own scripts: keeps what happened to layout and to pictures. */
+/** Runs in the page before its own scripts: records layout shifts and the events of elements. */
 const WITNESS = `
   window.shifts = [];
   window.told = [];
@@ -11,8 +11,8 @@ const WITNESS = `
     addEventListener("easel-" + state, ({ target, detail }) => told.push({ id: target.id, state, ...detail }));
   }`;
 
-/** A state that an element told of, by its events. */
-export interface Told {
+/** A state that an element has reported by an event. */
+export interface ReportedState {
   id: string;
   state: string;
   status?: number;
@@ -21,29 +21,29 @@ export interface Told {
   generation?: string;
 }
 
-/** Somebody who looks at a page. */
+/** A browser context that shows a page. */
 export interface Visit {
   page: Page;
-  /** What the page asked for: `GET /i/hero?…`, without its origin. */
-  asked: string[];
-  /** What the browser said in its console. */
+  /** The requests of the page, without the origin: `GET /i/hero?…`. */
+  requests: string[];
+  /** The lines of the browser's console. */
   console: string[];
-  told(id?: string): Promise<Told[]>;
-  /** All layout shifts together; 0 is none. */
+  reportedStates(id?: string): Promise<ReportedState[]>;
+  /** The sum of all layout shifts; 0 if there are none. */
   shift(): Promise<number>;
-  /** Resolves once the element has the state. */
-  becomes(selector: string, state: string, timeoutMs?: number): Promise<void>;
-  /** A picture of the page as it is once what fades has faded, where the variable SCREENSHOTS names a folder for them. */
-  shoot(name: string): Promise<void>;
-  leave(): Promise<void>;
+  /** Resolve once the element has the state. */
+  waitForState(selector: string, state: string, timeoutMs?: number): Promise<void>;
+  /** Write a screenshot after all transitions to the folder in the environment variable SCREENSHOTS, if it is set. */
+  screenshot(name: string): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface VisitOptions extends BrowserContextOptions {
-  /** Done before anything is asked for. */
+  /** Called before the first request. */
   before?: (page: Page) => unknown;
 }
 
-/** Opens `url` in a context of its own: no cache, no cookies. */
+/** Open `url` in a new context, without cache and cookies. */
 export async function visit(browser: Browser, url: string, { before, ...options }: VisitOptions = {}): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width: 900, height: 700 }, ...options });
   const page = await context.newPage();
@@ -60,21 +60,21 @@ export async function visit(browser: Browser, url: string, { before, ...options 
   await page.goto(url, { waitUntil: "domcontentloaded" });
   return {
     page,
-    asked,
+    requests: asked,
     console: lines,
-    told: async (id) => {
-      const told = JSON.parse(await page.evaluate<string>("JSON.stringify(told)")) as Told[];
+    reportedStates: async (id) => {
+      const told = JSON.parse(await page.evaluate<string>("JSON.stringify(told)")) as ReportedState[];
       return id === undefined ? told : told.filter((each) => each.id === id);
     },
     shift: () => page.evaluate<number>("shifts.reduce((sum, { value }) => sum + value, 0)"),
-    becomes: (selector, state, timeout = 15_000) =>
+    waitForState: (selector, state, timeout = 60_000) =>
       page.locator(`${selector}[state=${state}]`).waitFor({ state: "attached", timeout }),
-    shoot: async (name) => {
+    screenshot: async (name) => {
       const folder = process.env["SCREENSHOTS"];
       if (folder === undefined) return;
       await page.waitForTimeout(700);
       await writeFile(join(folder, `${name}.png`), await page.screenshot());
     },
-    leave: () => context.close(),
+    close: () => context.close(),
   };
 }

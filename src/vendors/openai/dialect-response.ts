@@ -1,4 +1,4 @@
-import { type Wire, type Event, InlineImage } from "../../image/wire.ts";
+import { type Wire, type ServerSentEvent, InlineImage } from "../../image/wire.ts";
 import { list, object } from "../response-fields.ts";
 import type { GenerationRecord } from "../../image/record.ts";
 import type { ParsedRequest } from "../vendor.ts";
@@ -51,7 +51,7 @@ export function completed(
   type: "image_generation.completed" | "image_edit.completed",
   record: GenerationRecord,
   { request: { quality = "auto" } }: ParsedRequest,
-): Event[] {
+): ServerSentEvent[] {
   return record.images.map((image, index) => ({
     event: type,
     data: {

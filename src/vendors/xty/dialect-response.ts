@@ -1,5 +1,5 @@
 import type { GenerationRecord } from "../../image/record.ts";
-import { dataUri, type Event, type Wire } from "../../image/wire.ts";
+import { dataUri, type ServerSentEvent, type Wire } from "../../image/wire.ts";
 import type { ParsedRequest } from "../vendor.ts";
 
 /** What was asked, and what a stream's end depends on. */
@@ -26,7 +26,7 @@ export function completion(record: GenerationRecord, asked: ChatAsked): Wire {
 }
 
 /** The same as chunks of a stream, choice by choice. */
-export function chunks(record: GenerationRecord, asked: ChatAsked): Event[] {
+export function chunks(record: GenerationRecord, asked: ChatAsked): ServerSentEvent[] {
   const common = head("chat.completion.chunk", record, asked);
   // Only who asked for usage gets a chunk without choices: others read `choices[0]` of every one.
   const usage = asked.includeUsage === true ? { usage: null } : {};

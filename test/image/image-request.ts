@@ -1,7 +1,7 @@
 import type { ImageRequest } from "../../src/image/request.ts";
 
-/** A request for a cat, but for these fields. */
-export const asked = (fields: Partial<ImageRequest>): ImageRequest => ({
+/** Create a request for a cat, with the given fields changed. */
+export const imageRequest = (fields: Partial<ImageRequest>): ImageRequest => ({
   model: "some-model",
   prompt: "a cat",
   n: 1,

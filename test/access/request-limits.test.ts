@@ -2,18 +2,21 @@ import { describe, expect, it } from "vitest";
 import { createRateLimiter } from "../../src/access/rate-limiter.ts";
 import type { BucketUse } from "../../src/access/rate-limiter.ts";
 import type { CountStore } from "../../src/access/shared-counts.ts";
-import { rateLimitHeaders } from "../../src/access/rate-limit-headers.ts";
+import { rateLimitHeaders } from "../../src/access/request-limits.ts";
 import { prng } from "./prng.ts";
 
 const T = 1_800_000_000_000;
 const kv: CountStore = { list: async () => ({ keys: [], list_complete: true }), put: async () => undefined };
-const isolate = () => createRateLimiter({ kv });
+const newRateLimiter = () => createRateLimiter({ kv });
 const ctx = { waitUntil: () => undefined };
-const use = (name: string, cost: number, capacity = 60, perMinute = 60): BucketUse => {
+const bucketUse = (name: string, cost: number, capacity = 60, perMinute = 60): BucketUse => {
   return { name, id: "1", policy: { capacity, perMinute }, cost };
 };
 
-/** A strict parser of the part of RFC 9651 that rate limit fields use: lists of strings with integer parameters. */
+/**
+ * An item of a strict parser for the part of RFC 9651 that rate limit fields use: lists of strings with integer
+ * parameters.
+ */
 interface Item {
   value: string;
   parameters: Record<string, number>;
@@ -42,22 +45,26 @@ function parseList(field: string): Item[] {
 }
 
 describe("rateLimitHeaders", () => {
-  it("reads as documented", () => {
-    const { admit } = isolate();
-    expect(rateLimitHeaders(admit([use("default", 60)], T, ctx))).toEqual({
+  it("the headers have the documented form", () => {
+    const { admit } = newRateLimiter();
+    expect(rateLimitHeaders(admit([bucketUse("default", 60)], T, ctx))).toEqual({
       "RateLimit-Policy": '"default";q=60;w=60',
       RateLimit: '"default";r=0;t=60',
     });
-    expect(rateLimitHeaders(admit([use("default", 12)], T, ctx))).toEqual({
+    expect(rateLimitHeaders(admit([bucketUse("default", 12)], T, ctx))).toEqual({
       "RateLimit-Policy": '"default";q=60;w=60',
       RateLimit: '"default";r=0;t=12',
       "Retry-After": "12",
     });
   });
 
-  it("lists every policy, and of the rest only the tightest", () => {
-    const { admit } = isolate();
-    const admission = admit([use("key", 1), use("global", 1, 600, 600), use("references", 3, 10, 10)], T, ctx);
+  it("the headers list every policy, but only the tightest bucket's state", () => {
+    const { admit } = newRateLimiter();
+    const admission = admit(
+      [bucketUse("key", 1), bucketUse("global", 1, 600, 600), bucketUse("references", 3, 10, 10)],
+      T,
+      ctx,
+    );
     const headers = rateLimitHeaders(admission);
     expect(parseList(headers["RateLimit-Policy"] ?? "")).toEqual([
       { value: "key", parameters: { q: 60, w: 60 } },
@@ -68,29 +75,29 @@ describe("rateLimitHeaders", () => {
     expect(headers).not.toHaveProperty("Retry-After");
   });
 
-  it("is empty without buckets, and promises nothing where waiting cannot help", () => {
-    const { admit } = isolate();
+  it("there are no headers without buckets, and no time to wait where waiting cannot help", () => {
+    const { admit } = newRateLimiter();
     expect(rateLimitHeaders(admit([], T, ctx))).toEqual({});
-    expect(rateLimitHeaders(admit([use("key", 61)], T, ctx))).toEqual({
+    expect(rateLimitHeaders(admit([bucketUse("key", 61)], T, ctx))).toEqual({
       "RateLimit-Policy": '"key";q=60;w=60',
       RateLimit: '"key";r=60',
     });
-    expect(rateLimitHeaders(admit([use("closed", 1, 0, 0)], T, ctx))).toEqual({
+    expect(rateLimitHeaders(admit([bucketUse("closed", 1, 0, 0)], T, ctx))).toEqual({
       "RateLimit-Policy": '"closed";q=0',
       RateLimit: '"closed";r=0',
     });
   });
 
-  it("parses whatever the numbers and names, and Retry-After is never before t", () => {
+  it("the headers parse for all numbers and names, and Retry-After is never before t", () => {
     const random = prng(5);
     for (let round = 0; round < 300; round++) {
-      const { admit } = isolate();
+      const { admit } = newRateLimiter();
       const name = ["key", 'a"b\\c', "naïve\n", ""][round % 4] ?? "";
       const [capacity, perMinute] = [random() * 10 ** (random() * 18), random() * 10 ** (random() * 6 - 3)];
       for (let i = 0; i < 4; i++) {
         const cost = capacity * random();
         const admission = admit(
-          [use(name, cost, capacity, perMinute), use("global", 0)],
+          [bucketUse(name, cost, capacity, perMinute), bucketUse("global", 0)],
           T + i * random() * 9_999,
           ctx,
         );
