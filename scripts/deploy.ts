@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "./fail.ts";
-import { quiet } from "./quiet.ts";
+import { silenceWrangler } from "./quiet.ts";
 
 interface Config {
   name: string;
@@ -15,7 +15,7 @@ interface Config {
 }
 
 process.chdir(join(import.meta.dirname, ".."));
-quiet();
+silenceWrangler();
 
 const WRANGLER = join("node_modules", "wrangler", "bin", "wrangler.js");
 /** wrangler.toml with this account's ids: ignored by git, and deleted after the deployment. */

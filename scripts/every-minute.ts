@@ -26,7 +26,7 @@ export function everyMinute(tick: (minute: Date) => void): () => void {
  * Send a minute to the runtime with `send`, and reject as it does. A runtime that does not answer is reported once, until it
  * answers again.
  */
-export function withPatience(
+export function withTimeout(
   send: (minute: Date, signal: AbortSignal) => Promise<void>,
   timeoutMs = TIMEOUT_MS,
 ): (minute: Date) => Promise<void> {

@@ -4,7 +4,7 @@ import { FLAG, parseCommand, TEXT, toTimestamp } from "./arguments.ts";
 import { fail } from "./fail.ts";
 import { type Gateway, localGateway, remoteGateway } from "./gateway.ts";
 import { curlOf, type Key, keyTable } from "./key-lines.ts";
-import { quiet } from "./quiet.ts";
+import { silenceWrangler } from "./quiet.ts";
 
 const HELP = `npm run keys -- create [options]   make a key; it is shown once
 npm run keys -- list               every key that there is
@@ -40,7 +40,7 @@ const OPTIONS = {
 } as const;
 
 process.chdir(join(import.meta.dirname, ".."));
-quiet();
+silenceWrangler();
 
 const args = process.argv.slice(2).flatMap((arg) => (arg.startsWith("--remote=") ? ["--remote", arg.slice(9)] : [arg]));
 const { values, positionals } = parseCommand(args, OPTIONS, HELP);

@@ -1,5 +1,5 @@
 /** Run wrangler without banner, update check, telemetry, log files and calls home. Variables that the user has set stay. */
-export function quiet(): void {
+export function silenceWrangler(): void {
   const config = {
     WRANGLER_HIDE_BANNER: "true",
     WRANGLER_SEND_METRICS: "false",

@@ -9,7 +9,7 @@ import { newSigningKeysLine, varsFile } from "./admin-token.ts";
 import { FLAG, parseCommand, TEXT, toTimestamp } from "./arguments.ts";
 import { fail } from "./fail.ts";
 import { localOrigin } from "./gateway.ts";
-import { quiet } from "./quiet.ts";
+import { silenceWrangler } from "./quiet.ts";
 import { checkFields } from "./sign-fields.ts";
 
 const HELP = `npm run sign -- PRESET --prompt TEXT [options]
@@ -43,7 +43,7 @@ const OPTIONS = {
 const LAST_SECOND = 99_999_999_999;
 
 process.chdir(join(import.meta.dirname, ".."));
-quiet();
+silenceWrangler();
 
 const { values, positionals } = parseCommand(process.argv.slice(2), OPTIONS, HELP);
 const { exp, kid, port, base, help, ...fields } = values;

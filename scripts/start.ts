@@ -3,15 +3,15 @@ import { watchFile } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { adminToken } from "./admin-token.ts";
-import { everyMinute, withPatience } from "./every-minute.ts";
+import { everyMinute, withTimeout } from "./every-minute.ts";
 import { fail } from "./fail.ts";
-import { quiet } from "./quiet.ts";
+import { silenceWrangler } from "./quiet.ts";
 
 const HELP = `npm start                  serve on http://localhost:8787
 npm start -- --port 9000   serve on another port`;
 
 process.chdir(join(import.meta.dirname, ".."));
-quiet();
+silenceWrangler();
 
 const port = portFrom(process.argv.slice(2));
 // After quiet(), because wrangler reads its environment as it loads; after the flags, so that a wrong flag is reported at once.
@@ -77,7 +77,7 @@ await Promise.all([worker.ready, loaded]);
 ready = true;
 const origin = (await worker.url).origin;
 // The cron trigger of a deployed Worker; `worker.scheduled` looks for the Worker in the wrong place.
-const send = withPatience(async (minute, signal) => {
+const send = withTimeout(async (minute, signal) => {
   const query = new URLSearchParams({ cron: "* * * * *", time: String(minute.getTime()) });
   const answer = await worker.fetch(`${origin}/cdn-cgi/local/scheduled?${query.toString()}`, { signal });
   if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);

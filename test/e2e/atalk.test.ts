@@ -64,7 +64,7 @@ describe("the example requests of atalk's document", () => {
       usage: { cost: 0.04, ...usage },
     });
     expect(await hashOf(stage.easel.fetch(image))).toBe(picture.sha256);
-    expect(await stage.stored(`pictures/${id}/0`)).toBe(picture.sha256);
+    expect(await stage.storedHash(`pictures/${id}/0`)).toBe(picture.sha256);
     expect(JSON.stringify(atalk.downloads().map(({ headers }) => headers))).not.toContain(KEY);
   });
 
@@ -97,7 +97,7 @@ describe("pictures in answers", () => {
       usage: { cost: 0.02, images_generated: 1, images_failed: 0 },
     });
     const id = answer.headers.get("easel-generation") ?? "";
-    expect(await stage.stored(`pictures/${id}/0`)).toBe(picture.sha256);
+    expect(await stage.storedHash(`pictures/${id}/0`)).toBe(picture.sha256);
   });
 
   it("all pictures of an answer are stored and returned in order", async () => {

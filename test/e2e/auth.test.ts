@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ADMIN, heard, startStage } from "./stage.ts";
+import { ADMIN, waitForLog, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -96,7 +96,7 @@ it("every request is rejected if ADMIN_TOKEN is missing, and the answer and the 
         expect(answer.status).toBe(401);
         expect(JSON.stringify(await answer.json())).toContain("the secret ADMIN_TOKEN is not set");
       }
-      await heard(bare.easel, "ADMIN_TOKEN is not set");
+      await waitForLog(bare.easel, "ADMIN_TOKEN is not set");
     } finally {
       await bare.stop();
     }
@@ -117,7 +117,7 @@ it("an invalid var is an internal error in the form of the dialect, and the log 
         code: "internal",
       },
     });
-    await heard(broken.easel, "LIMITS.nothing is no limit");
+    await waitForLog(broken.easel, "LIMITS.nothing is no limit");
   } finally {
     await broken.stop();
   }

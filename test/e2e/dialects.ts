@@ -6,9 +6,9 @@ export interface DialectUse {
   path: string;
   headers?: Record<string, string>;
   /** Return a request body; with references, one is inline (a PNG in base64) and one is a URL. */
-  ask(model: string | undefined, references?: { base64: string; url: string }): object;
+  requestBody(model: string | undefined, references?: { base64: string; url: string }): object;
   /** Return the SHA-256 of each picture in an answer; a picture given as a URL is fetched. */
-  pictures(answer: Response, stage: Stage): Promise<string[]>;
+  pictureHashes(answer: Response, stage: Stage): Promise<string[]>;
 }
 
 interface Item {
@@ -25,7 +25,7 @@ const hashesOf = (stage: Stage, items: readonly Item[]) =>
   );
 
 const bodyWith =
-  (field: string, more: object = {}): DialectUse["ask"] =>
+  (field: string, more: object = {}): DialectUse["requestBody"] =>
   (model = PRO, references) => ({
     model,
     prompt: "a cat",
@@ -41,7 +41,7 @@ const nebulaPictures = async (answer: Response, stage: Stage) =>
 export const DIALECTS: Record<string, DialectUse> = {
   listenhub: {
     path: "/v1/images/generation",
-    ask: (model, references) => ({
+    requestBody: (model, references) => ({
       provider: "google",
       model,
       prompt: "a cat",
@@ -52,7 +52,7 @@ export const DIALECTS: Record<string, DialectUse> = {
         ],
       }),
     }),
-    pictures: async (answer) => {
+    pictureHashes: async (answer) => {
       interface Part {
         inlineData?: { data: string };
         thought?: boolean;
@@ -64,7 +64,7 @@ export const DIALECTS: Record<string, DialectUse> = {
   },
   xty: {
     path: "/v1/chat/completions",
-    ask: (model = PRO, references) => ({
+    requestBody: (model = PRO, references) => ({
       model,
       messages: [
         {
@@ -79,7 +79,7 @@ export const DIALECTS: Record<string, DialectUse> = {
         },
       ],
     }),
-    pictures: async (answer, stage) => {
+    pictureHashes: async (answer, stage) => {
       const { choices } = await jsonOf<{ choices: { message: { content: string } }[] }>(answer);
       const urls = choices.map(
         ({ message }) => /!\[[^\]]*\]\((http[^)]+)\)/.exec(message.content)?.[1] ?? "no picture",
@@ -89,22 +89,22 @@ export const DIALECTS: Record<string, DialectUse> = {
   },
   atalk: {
     path: "/images/generate",
-    ask: (model = PRO, references) => ({
+    requestBody: (model = PRO, references) => ({
       model,
       prompt: "a cat",
       ...(references && { input_image: references.base64, input_image_2: references.url }),
     }),
-    pictures: async (answer, stage) => {
+    pictureHashes: async (answer, stage) => {
       const { data } = await jsonOf<{ data: { type: "url" | "base64"; image: string }[] }>(answer);
       return Promise.all(
         data.map(async ({ type, image }) => (type === "url" ? hashOfUrl(stage, image) : hashOfBase64(image))),
       );
     },
   },
-  linkai: { path: "/linkai/v1/images/generations", ask: bodyWith("images"), pictures: openaiPictures },
+  linkai: { path: "/linkai/v1/images/generations", requestBody: bodyWith("images"), pictureHashes: openaiPictures },
   nebula: {
     path: "/nebula/v1/images/generations",
-    ask: (model = PRO, references) =>
+    requestBody: (model = PRO, references) =>
       references
         ? {
             model,
@@ -117,31 +117,31 @@ export const DIALECTS: Record<string, DialectUse> = {
             ],
           }
         : { model, prompt: "a cat" },
-    pictures: nebulaPictures,
+    pictureHashes: nebulaPictures,
   },
   "openai as base64": {
     path: "/v1/images/generations",
-    ask: bodyWith("images", { response_format: "b64_json" }),
-    pictures: openaiPictures,
+    requestBody: bodyWith("images", { response_format: "b64_json" }),
+    pictureHashes: openaiPictures,
   },
   "openai as URL": {
     path: "/openai/v1/images/generations",
-    ask: bodyWith("images", { response_format: "url" }),
-    pictures: openaiPictures,
+    requestBody: bodyWith("images", { response_format: "url" }),
+    pictureHashes: openaiPictures,
   },
   "easel as JSON": {
     path: "/v1/generations",
-    ask: (model, references) => ({
+    requestBody: (model, references) => ({
       model: model ?? PRO,
       prompt: "a cat",
       ...(references && { references: [{ data: references.base64 }, { url: references.url }] }),
     }),
-    pictures: async (answer, stage) => hashesOf(stage, (await jsonOf<{ images: Item[] }>(answer)).images),
+    pictureHashes: async (answer, stage) => hashesOf(stage, (await jsonOf<{ images: Item[] }>(answer)).images),
   },
   "easel as picture": {
     path: "/easel/v1/generations",
     headers: { accept: "image/*" },
-    ask: bodyWith("references"),
-    pictures: async (answer) => [await hashOf(answer)],
+    requestBody: bodyWith("references"),
+    pictureHashes: async (answer) => [await hashOf(answer)],
   },
 };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { everyMinute, withPatience } from "../../scripts/every-minute.ts";
+import { everyMinute, withTimeout } from "../../scripts/every-minute.ts";
 
 beforeEach(() => void vi.useFakeTimers({ now: new Date("2026-11-20T08:00:17.250Z") }));
 afterEach(() => void vi.useRealTimers());
@@ -47,7 +47,7 @@ it("withPatience reports a silent runtime once until it answers again, and every
   const failing = () => Promise.reject(new Error("500"));
   const fine = () => Promise.resolve();
   const runs = [silent, silent, fine, failing, failing, silent];
-  const tick = withPatience((minute, signal) => (runs.shift() ?? fine)(minute, signal), 20);
+  const tick = withTimeout((minute, signal) => (runs.shift() ?? fine)(minute, signal), 20);
   const reports: string[] = [];
   while (runs.length > 0) reports.push(await tick(new Date()).then(String, ({ message }: Error) => message));
   const silence = "the runtime does not answer; start it again";

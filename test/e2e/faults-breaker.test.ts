@@ -11,18 +11,18 @@ beforeEach(async () => {
 });
 afterEach(() => stage.stop());
 
-const busy = (seconds?: number, status = 429): ListenHubBehaviour => ({
+const busyAnswer = (seconds?: number, status = 429): ListenHubBehaviour => ({
   status,
   error: {},
   headers: seconds === undefined ? {} : { "retry-after": String(seconds) },
 });
 
-async function repeat(times: number, how: ListenHubBehaviour): Promise<void> {
+async function drawRepeatedly(times: number, how: ListenHubBehaviour): Promise<void> {
   for (let n = 0; n < times; n++) await stage.draw(CAT, how);
 }
 
 it("after 20 answers of 429 in a row the vendor is not called for its Retry-After [fault 17]", async () => {
-  await repeat(20, busy(100));
+  await drawRepeatedly(20, busyAnswer(100));
   expect(stage.listenhub.seen).toHaveLength(20);
   for (let n = 0; n < 5; n++) {
     const answer = await stage.draw();
@@ -51,9 +51,9 @@ it("after 20 answers of 429 in a row the vendor is not called for its Retry-Afte
 });
 
 it("a refused probe keeps the circuit breaker open [fault 17]", async () => {
-  await repeat(20, busy(100));
+  await drawRepeatedly(20, busyAnswer(100));
   await stage.easel.clock({ turnMs: 100_050 });
-  expect((await stage.draw(CAT, busy(100))).status).toBe(429);
+  expect((await stage.draw(CAT, busyAnswer(100))).status).toBe(429);
   expect((await stage.draw()).status).toBe(429);
   expect(stage.listenhub.seen).toHaveLength(21);
   await stage.easel.clock({ turnMs: 100_050 });
@@ -61,27 +61,27 @@ it("a refused probe keeps the circuit breaker open [fault 17]", async () => {
 });
 
 it("a circuit breaker that 503s opened answers as to a 503 [fault 17]", async () => {
-  await repeat(20, busy(100, 503));
+  await drawRepeatedly(20, busyAnswer(100, 503));
   const answer = await stage.draw();
   expect([answer.status, answer.json["code"], stage.listenhub.seen.length]).toEqual([500, 500, 20]);
 });
 
 it("a vendor that fails or cannot be reached is not called for a while [fault 17]", async () => {
-  await repeat(10, { status: 500, error: {} });
-  await repeat(10, { reset: "before-headers" });
+  await drawRepeatedly(10, { status: 500, error: {} });
+  await drawRepeatedly(10, { reset: "before-headers" });
   expect(stage.listenhub.seen).toHaveLength(20);
   expect((await stage.draw()).status).toBe(500);
   expect(stage.listenhub.seen).toHaveLength(20);
 });
 
 it("the circuit breaker stays closed unless 20 such errors come in a row [fault 17]", async () => {
-  await repeat(19, busy());
+  await drawRepeatedly(19, busyAnswer());
   await stage.draw();
-  await repeat(19, busy());
+  await drawRepeatedly(19, busyAnswer());
   await stage.draw(CAT, { status: 400, error: {} });
-  await repeat(19, busy());
+  await drawRepeatedly(19, busyAnswer());
   await stage.draw(CAT, { finishReason: "IMAGE_SAFETY" });
-  await repeat(30, { body: "<html>", type: "text/html" });
-  await repeat(30, { status: 402, error: {} });
+  await drawRepeatedly(30, { body: "<html>", type: "text/html" });
+  await drawRepeatedly(30, { status: 402, error: {} });
   expect((await stage.draw()).status).toBe(200);
 });

@@ -26,10 +26,10 @@ it.each(WAITS)("Retry-After is sane if the vendor's is %s", async (_, value, lea
   const headers: Record<string, string> = header === undefined ? {} : { "retry-after": header };
   const answer = await stage.draw(CAT, { status: 429, error: {}, headers });
   expect([answer.status, answer.json["code"]]).toEqual([429, 25429]);
-  const ours = answer.headers.get("retry-after") ?? "";
-  expect(ours).toMatch(/^\d+$/);
-  expect(Number(ours)).toBeGreaterThanOrEqual(least);
-  expect(Number(ours)).toBeLessThanOrEqual(most);
+  const retryAfter = answer.headers.get("retry-after") ?? "";
+  expect(retryAfter).toMatch(/^\d+$/);
+  expect(Number(retryAfter)).toBeGreaterThanOrEqual(least);
+  expect(Number(retryAfter)).toBeLessThanOrEqual(most);
   expect(stage.listenhub.seen).toHaveLength(1);
 });
 

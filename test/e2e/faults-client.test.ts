@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
-import { ADMIN, CAT, LISTENHUB_PATH, said, startStage } from "./stage.ts";
+import { ADMIN, CAT, LISTENHUB_PATH, logText, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 /** docs/faults.md 26, 27, 30, 31: clients that leave, send too much, or send too slowly. */
@@ -21,7 +21,7 @@ beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
 /** Open a request whose body the test writes itself. */
-function open(
+function openRequest(
   headers: Record<string, string | number> = {},
   on = stage,
 ): {
@@ -43,19 +43,19 @@ function open(
  * Send a body piece by piece until an answer comes. workerd closes a connection whose body it has not read to the end,
  * and a client that is writing at that moment may lose the answer to the reset: it retries.
  */
-async function pour(
+async function sendInPieces(
   body: string,
   headers: Record<string, string | number>,
-  again = 5,
+  retries = 5,
 ): Promise<{ status: number; body: Buffer }> {
-  const { client, answer } = open(headers);
+  const { client, answer } = openRequest(headers);
   client.on("error", () => undefined);
   try {
     let answered = false;
     const response = answer.finally(() => (answered = true));
     response.catch(() => undefined);
-    for (let at = 0; at < body.length; at += 262_144) {
-      client.write(body.slice(at, at + 262_144));
+    for (let offset = 0; offset < body.length; offset += 262_144) {
+      client.write(body.slice(offset, offset + 262_144));
       await sleep(5);
       if (answered) break;
     }
@@ -65,8 +65,8 @@ async function pour(
     for await (const part of await response) parts.push(part as Buffer);
     return { status: statusCode, body: Buffer.concat(parts) };
   } catch (error) {
-    if (again === 0) throw error;
-    return await pour(body, headers, again - 1);
+    if (retries === 0) throw error;
+    return await sendInPieces(body, headers, retries - 1);
   } finally {
     client.destroy();
   }
@@ -92,7 +92,7 @@ describe("a client that leaves before its body is complete [fault 26]", () => {
   ];
   it.each(bodies)("a client that leaves in the middle of %s causes no vendor call [fault 26]", async (_, body) => {
     for (const headers of [{ "content-length": Buffer.byteLength(body) }, { "transfer-encoding": "chunked" }]) {
-      const { client } = open(headers);
+      const { client } = openRequest(headers);
       client.write(body.slice(0, -10));
       await sleep(250);
       client.destroy();
@@ -102,7 +102,7 @@ describe("a client that leaves before its body is complete [fault 26]", () => {
   });
 
   it("a client that leaves between its JSON and the end of its body causes no vendor call [fault 26]", async () => {
-    const { client } = open({ "transfer-encoding": "chunked" });
+    const { client } = openRequest({ "transfer-encoding": "chunked" });
     client.write(JSON.stringify(CAT));
     await sleep(200);
     client.destroy();
@@ -116,21 +116,21 @@ describe("a client that leaves in the middle of its answer [fault 27]", () => {
 
   it("a picture is stored even if its client leaves while it streams [fault 27]", async () => {
     stage.listenhub.next({ pictures: [picture], chunk: 1_000_000, pauseMs: 60 });
-    const { client, answer } = open({ "content-type": "application/json" });
+    const { client, answer } = openRequest({ "content-type": "application/json" });
     client.end(JSON.stringify(CAT));
     const response = await answer;
     const id = String(response.headers["easel-generation"]);
     await new Promise((resolve) => response.once("data", resolve));
     client.destroy();
     expect(await stage.ended(id)).toMatchObject({ status: "succeeded", images: [{ bytes: 7_000_000 }] });
-    expect(await stage.stored((await stage.keys(`pictures/${id}`))[0] ?? "")).toBe(picture.sha256);
+    expect(await stage.storedHash((await stage.keys(`pictures/${id}`))[0] ?? "")).toBe(picture.sha256);
     expect(stage.listenhub.seen[0]).toMatchObject({ aborted: false, status: 200 });
     expect(await stage.keys("spills/")).toEqual([]);
   });
 
   it("a picture is stored even if its client leaves before the vendor answers [fault 27]", async () => {
     stage.listenhub.next({ pictures: [picture], delayMs: 500, chunk: 1_000_000, pauseMs: 20 });
-    const { client } = open({ "content-type": "application/json" });
+    const { client } = openRequest({ "content-type": "application/json" });
     client.end(JSON.stringify(CAT));
     await until(() => stage.listenhub.seen.length === 1);
     client.destroy();
@@ -145,7 +145,7 @@ describe("a client that leaves in the middle of its answer [fault 27]", () => {
 
   it("the record has the error of a vendor that fails after the client has left [fault 27]", async () => {
     stage.listenhub.next({ pictures: [picture], chunk: 1_000_000, pauseMs: 60, cutAt: 5_000_000 });
-    const { client, answer } = open({ "content-type": "application/json" });
+    const { client, answer } = openRequest({ "content-type": "application/json" });
     client.end(JSON.stringify(CAT));
     const response = await answer;
     await new Promise((resolve) => response.once("data", resolve));
@@ -157,7 +157,7 @@ describe("a client that leaves in the middle of its answer [fault 27]", () => {
 });
 
 describe("a body over the limit [fault 30]", () => {
-  const OVER: [name: string, body: string, message: RegExp][] = [
+  const OVERSIZED: [name: string, body: string, message: RegExp][] = [
     ["in total", withReference(6_900_000), /over the limit of 9000000 bytes/],
     ["in one reference", withReference(7_000_001), /over/],
     ["without its pictures", JSON.stringify({ ...CAT, prompt: "x".repeat(100_001) }), /over 100000 bytes/],
@@ -172,9 +172,9 @@ describe("a body over the limit [fault 30]", () => {
       /over 100000 bytes/,
     ],
   ];
-  it.each(OVER)("a sized or chunked body over the limit %s is rejected [fault 30]", async (_, body, message) => {
+  it.each(OVERSIZED)("a sized or chunked body over the limit %s is rejected [fault 30]", async (_, body, message) => {
     for (const headers of [{ "content-length": Buffer.byteLength(body) }, { "transfer-encoding": "chunked" }]) {
-      const answer = await pour(body, headers);
+      const answer = await sendInPieces(body, headers);
       expect(answer.status).toBe(400);
       expect(JSON.parse(answer.body.toString())).toMatchObject({
         code: 29003,
@@ -185,7 +185,7 @@ describe("a body over the limit [fault 30]", () => {
   });
 
   it("a body over the limit is rejected by its length before it is read [fault 30]", async () => {
-    const { client, answer } = open({ "content-length": 9_000_001 });
+    const { client, answer } = openRequest({ "content-length": 9_000_001 });
     client.flushHeaders();
     const response = await answer;
     expect(response.statusCode).toBe(400);
@@ -194,13 +194,13 @@ describe("a body over the limit [fault 30]", () => {
   });
 
   it("a body without an end is rejected as soon as it is over the limit [fault 30]", async () => {
-    const { client, answer } = open({ "transfer-encoding": "chunked" });
+    const { client, answer } = openRequest({ "transfer-encoding": "chunked" });
     client.on("error", () => undefined);
     client.write('{"prompt":"');
     const piece = "x".repeat(64_000);
-    const pour = setInterval(() => client.write(piece), 2);
+    const flood = setInterval(() => client.write(piece), 2);
     expect((await answer).statusCode).toBe(400);
-    clearInterval(pour);
+    clearInterval(flood);
     client.destroy();
     expect(await traces()).toEqual([]);
   });
@@ -217,12 +217,12 @@ describe("a slow upload [fault 31]", () => {
     ["that stops in the middle", false],
     ["that drips", true],
   ])("an upload %s is rejected at its deadline [fault 31]", async (_, drips) => {
-    const { client, answer } = open({ "transfer-encoding": "chunked" }, hasty);
+    const { client, answer } = openRequest({ "transfer-encoding": "chunked" }, hasty);
     client.on("error", () => undefined);
     const body = withReference(300_000);
     client.write(body.slice(0, 200_000));
-    let at = 200_000;
-    const drip = drips ? setInterval(() => client.write(body.charAt(at++)), 50) : undefined;
+    let offset = 200_000;
+    const drip = drips ? setInterval(() => client.write(body.charAt(offset++)), 50) : undefined;
     const response = await answer;
     clearInterval(drip);
     const parts: Buffer[] = [];
@@ -237,5 +237,5 @@ describe("a slow upload [fault 31]", () => {
 });
 
 it("no prompt of these requests is in the log", () => {
-  expect(said(stage.easel)).not.toContain("a cat");
+  expect(logText(stage.easel)).not.toContain("a cat");
 });

@@ -10,7 +10,7 @@ const pictures = [png({ bytes: 300_000 })];
 
 /** Return the recorded message of an answer that must fail, both for the client and in the record. */
 async function failureOf(how: ListenHubBehaviour): Promise<string> {
-  const response = await stage.ask(CAT, how);
+  const response = await stage.postListenHub(CAT, how);
   const id = response.headers.get("easel-generation") ?? "";
   if (response.status === 200) await expect(response.arrayBuffer()).rejects.toThrow();
   else expect([response.status, await response.json()]).toEqual([500, expect.objectContaining({ code: 500 })]);
@@ -39,7 +39,7 @@ it("truncated gzip is an error, and no picture is stored [fault 7]", async () =>
 });
 
 it("a gzip bomb stops at the byte limit [fault 8]", async () => {
-  const response = await stage.ask(CAT, { pictures, encoding: "gzip-bomb" });
+  const response = await stage.postListenHub(CAT, { pictures, encoding: "gzip-bomb" });
   let received = 0;
   const readAll = async () => {
     for await (const part of response.body as AsyncIterable<Uint8Array>) received += part.length;

@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
 import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { ADMIN, CAT, LISTENHUB_KEY, LISTENHUB_PATH, read, said, staged, startStage } from "./stage.ts";
+import { ADMIN, CAT, LISTENHUB_KEY, LISTENHUB_PATH, readResponse, logText, staged, startStage } from "./stage.ts";
 
 /** docs/faults.md 25 and 59: secrets that must not appear anywhere. */
 const PROMPT = "planted-prompt 一只特别的猫 \u{1f98a} planted-prompt-end";
 const SIGNED = "https://example.com/private.png?signature=planted-signature";
 const stage = staged({ vendors: ["listenhub"], faulty: true, limits: { headersMs: 3_000 } });
 
-const asked = {
+const requestBody = {
   ...CAT,
   prompt: PROMPT,
   referenceImages: [{ fileData: { fileUri: SIGNED, mimeType: "image/png" } }],
@@ -16,7 +16,7 @@ const asked = {
 const PLANTED = [LISTENHUB_KEY, ADMIN, "planted-prompt", "planted-signature"];
 
 /** Return those of `planted` that the text contains. */
-function found(text: string, planted = PLANTED): string[] {
+function secretsIn(text: string, planted = PLANTED): string[] {
   return planted.filter((secret) => text.includes(secret));
 }
 
@@ -31,7 +31,7 @@ async function everythingStored(): Promise<string> {
   return texts.join("\n");
 }
 
-const HOW: [name: string, how: ListenHubBehaviour][] = [
+const VENDOR_ANSWERS: [name: string, how: ListenHubBehaviour][] = [
   ["success", {}],
   ["an error that echoes the key", { echoKey: true }],
   ["a 400 that echoes the key", { echoKey: true, status: 400 }],
@@ -51,50 +51,56 @@ const HOW: [name: string, how: ListenHubBehaviour][] = [
   ["a redirect", { status: 302, headers: { location: `https://example.com/?key=${LISTENHUB_KEY}` } }],
   ["an unknown encoding", { headers: { "content-encoding": `x-${LISTENHUB_KEY}` } }],
 ];
-it.each(HOW)("no key, prompt or signature is answered, recorded or logged after %s [fault 25]", async (_, how) => {
-  const answer = await stage.draw(asked, how);
-  expect(found(answer.body.toString())).toEqual([]);
-  expect(found(JSON.stringify([...answer.headers]))).toEqual([]);
-  await stage.ended(answer.id);
-  expect(found(await everythingStored())).toEqual([]);
-  expect(found(said(stage.easel))).toEqual([]);
-});
+it.each(VENDOR_ANSWERS)(
+  "no key, prompt or signature is answered, recorded or logged after %s [fault 25]",
+  async (_, how) => {
+    const answer = await stage.draw(requestBody, how);
+    expect(secretsIn(answer.body.toString())).toEqual([]);
+    expect(secretsIn(JSON.stringify([...answer.headers]))).toEqual([]);
+    await stage.ended(answer.id);
+    expect(secretsIn(await everythingStored())).toEqual([]);
+    expect(secretsIn(logText(stage.easel))).toEqual([]);
+  },
+);
 
 it("a key in the text beside a picture is redacted in the record [fault 25]", async () => {
-  const { id } = await stage.draw(asked, { text: `Drawn with ${LISTENHUB_KEY}.`, pictures: [png()] });
+  const { id } = await stage.draw(requestBody, { text: `Drawn with ${LISTENHUB_KEY}.`, pictures: [png()] });
   expect((await stage.record(id)).text).toBe("Drawn with [redacted].");
 });
 
 it("an error of Easel itself does not repeat the request [fault 59]", async () => {
   const bodies = [
     `{"prompt": ${PROMPT}`,
-    { ...asked, imageConfig: { aspectRatio: "9:9:9" } },
-    { ...asked, referenceImages: [{ fileData: { fileUri: SIGNED.replace("https", "ftp"), mimeType: "image/png" } }] },
+    { ...requestBody, imageConfig: { aspectRatio: "9:9:9" } },
+    {
+      ...requestBody,
+      referenceImages: [{ fileData: { fileUri: SIGNED.replace("https", "ftp"), mimeType: "image/png" } }],
+    },
   ];
   for (const body of bodies) {
     const answer = await stage.draw(body);
     expect(answer.status).toBe(400);
-    expect(found(answer.body.toString())).toEqual([]);
+    expect(secretsIn(answer.body.toString())).toEqual([]);
   }
   for (const authorization of [`Bearer ${ADMIN}x`, "Bearer planted-wrong-key"]) {
-    const answer = await read(stage.post(LISTENHUB_PATH, asked, { authorization }));
-    expect(found(answer.body.toString(), [...PLANTED, "planted-wrong-key"])).toEqual([]);
+    const answer = await readResponse(stage.post(LISTENHUB_PATH, requestBody, { authorization }));
+    expect(secretsIn(answer.body.toString(), [...PLANTED, "planted-wrong-key"])).toEqual([]);
   }
-  expect(found(said(stage.easel), [...PLANTED, "planted-wrong-key"])).toEqual([]);
+  expect(secretsIn(logText(stage.easel), [...PLANTED, "planted-wrong-key"])).toEqual([]);
 });
 
 it("an internal error contains no secret [fault 59]", async () => {
   const referenceImages = [{ inlineData: { data: png().bytes.toString("base64"), mimeType: "image/png" } }];
   for (const method of ["BUCKET.put", "BUCKET.get", "BUCKET.delete", "KV.put", "KV.get"]) {
     await stage.easel.fault(method, { times: 3 });
-    const answer = await stage.draw({ ...asked, referenceImages });
-    expect(found(answer.body.toString())).toEqual([]);
+    const answer = await stage.draw({ ...requestBody, referenceImages });
+    expect(secretsIn(answer.body.toString())).toEqual([]);
     await stage.easel.fault(method, { times: 0 });
   }
   await stage.easel.fault("BUCKET.put", { times: 1, prefix: "pictures/", message: `failed for ${LISTENHUB_KEY}` });
-  await stage.draw(asked);
+  await stage.draw(requestBody);
   await stage.easel.fault("BUCKET.put", { times: 0 });
-  expect(found(said(stage.easel))).toEqual([]);
+  expect(secretsIn(logText(stage.easel))).toEqual([]);
 });
 
 it("a key in a vendor's usage is redacted in the record, and the numbers stay [fault 25]", async () => {
@@ -122,7 +128,7 @@ it.each([900, 40_000])(
       const until = length < 1_000 ? 1_000 + prompt.length : 64 * 1024;
       const message = `${twice}${" ".repeat(Math.max(0, until - twice.length - shift))}${LISTENHUB_KEY} and more`;
       stage.listenhub.next({ status: 400, error: { message } });
-      const { body } = await read(stage.post(LISTENHUB_PATH, { ...CAT, prompt }));
+      const { body } = await readResponse(stage.post(LISTENHUB_PATH, { ...CAT, prompt }));
       expect(body.toString()).not.toContain(LISTENHUB_KEY.slice(0, 4));
     }
   },

@@ -12,11 +12,11 @@ const stage = staged({ vendors: ["listenhub"], limits: { clientStallMs: 200 }, f
 
 /** Larger than the socket buffers of loopback. */
 const picture = png({ bytes: 24_000_000 });
-const how: ListenHubBehaviour = { pictures: [picture] };
-const whole = sha256(writeGemini(how));
+const behaviour: ListenHubBehaviour = { pictures: [picture] };
+const expectedHash = sha256(writeGemini(behaviour));
 
 /** Send a request, and read nothing of the answer's body until it is resumed or iterated. */
-function paused(): Promise<IncomingMessage> {
+function requestPaused(): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" };
     const client = request(stage.easel.url + LISTENHUB_PATH, { method: "POST", headers }, (response) => {
@@ -28,7 +28,7 @@ function paused(): Promise<IncomingMessage> {
   });
 }
 
-async function rest(response: IncomingMessage): Promise<Buffer> {
+async function readRest(response: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of response) parts.push(part as Buffer);
   return Buffer.concat(parts);
@@ -38,43 +38,43 @@ const idOf = (response: IncomingMessage) => String(response.headers["easel-gener
 
 describe("a slow reader [fault 28]", () => {
   it("a slow reader does not delay the picture, and gets the rest byte for byte [fault 28]", async () => {
-    stage.listenhub.next(how);
-    const response = await paused();
+    stage.listenhub.next(behaviour);
+    const response = await requestPaused();
     // The vendor is read to its end, and the picture is stored, while the client has read nothing.
     await stage.listenhub.settled();
     expect(stage.listenhub.seen[0]).toMatchObject({ aborted: false });
     const record = await stage.ended(idOf(response));
     expect(record).toMatchObject({ status: "succeeded", images: [{ bytes: 24_000_000 }] });
-    expect(await stage.stored((await stage.keys(`pictures/${record.id}`))[0] ?? "")).toBe(picture.sha256);
+    expect(await stage.storedHash((await stage.keys(`pictures/${record.id}`))[0] ?? "")).toBe(picture.sha256);
 
     // No other client waits.
     expect((await stage.draw(CAT, { pictures: [jpeg()] })).status).toBe(200);
 
     await sleep(500);
-    expect(sha256(await rest(response))).toBe(whole);
+    expect(sha256(await readRest(response))).toBe(expectedHash);
     await until(async () => (await stage.keys("spills/")).length === 0);
   });
 
   it("a reader that pauses repeatedly gets the complete answer [fault 28]", async () => {
-    stage.listenhub.next(how);
-    const response = await paused();
+    stage.listenhub.next(behaviour);
+    const response = await requestPaused();
     const parts: Buffer[] = [];
-    let taken = 0;
+    let bytesRead = 0;
     for await (const part of response) {
       parts.push(part as Buffer);
-      taken += (part as Buffer).length;
-      if (taken > 4_000_000) {
-        taken = 0;
+      bytesRead += (part as Buffer).length;
+      if (bytesRead > 4_000_000) {
+        bytesRead = 0;
         await sleep(350);
       }
     }
-    expect(sha256(Buffer.concat(parts))).toBe(whole);
+    expect(sha256(Buffer.concat(parts))).toBe(expectedHash);
     await until(async () => (await stage.keys("spills/")).length === 0);
   });
 
   it("a slow reader that disconnects leaves nothing behind [fault 28]", async () => {
-    stage.listenhub.next(how);
-    const response = await paused();
+    stage.listenhub.next(behaviour);
+    const response = await requestPaused();
     await stage.ended(idOf(response));
     response.destroy();
     await until(async () => (await stage.keys("spills/")).length === 0);
@@ -82,27 +82,27 @@ describe("a slow reader [fault 28]", () => {
   });
 
   it("a slow reader gets a broken stream if the answer proves broken, and nothing is left [fault 28]", async () => {
-    stage.listenhub.next({ ...how, cutAt: -3 });
-    const response = await paused();
+    stage.listenhub.next({ ...behaviour, cutAt: -3 });
+    const response = await requestPaused();
     expect(await stage.ended(idOf(response))).toMatchObject({ status: "failed", error: { code: "vendor_error" } });
-    await expect(rest(response)).rejects.toThrow();
+    await expect(readRest(response)).rejects.toThrow();
     await until(async () => (await stage.keys("spills/")).length === 0);
     expect(await stage.keys(`pictures/${idOf(response)}`)).toEqual([]);
   });
 
   it("a slow reader gets a broken stream, not an endless one, if the unread part is lost [fault 28]", async () => {
     await stage.easel.fault("BUCKET.get", { prefix: "spills/", times: 1 });
-    stage.listenhub.next(how);
-    const response = await paused();
+    stage.listenhub.next(behaviour);
+    const response = await requestPaused();
     await stage.ended(idOf(response));
-    await expect(Promise.race([rest(response), sleep(60_000, undefined, { ref: false })])).rejects.toThrow();
+    await expect(Promise.race([readRest(response), sleep(60_000, undefined, { ref: false })])).rejects.toThrow();
   });
 
   it("several slow readers at once get their own answers [fault 28]", async () => {
-    stage.listenhub.always(how);
-    const responses = await Promise.all([paused(), paused(), paused()]);
+    stage.listenhub.always(behaviour);
+    const responses = await Promise.all([requestPaused(), requestPaused(), requestPaused()]);
     await Promise.all(responses.map((response) => stage.ended(idOf(response))));
-    for (const response of responses) expect(sha256(await rest(response))).toBe(whole);
+    for (const response of responses) expect(sha256(await readRest(response))).toBe(expectedHash);
     await until(async () => (await stage.keys("spills/")).length === 0);
   });
 });

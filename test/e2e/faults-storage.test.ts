@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { writeGemini } from "../sim/gemini.ts";
 import { png, sha256 } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, PRO, read, said, startStage } from "./stage.ts";
-import type { Answered, Stage } from "./stage.ts";
+import { CAT, PRO, readResponse, logText, startStage } from "./stage.ts";
+import type { ReadResponse, Stage } from "./stage.ts";
 
 /** docs/faults.md 33 to 36: R2 that refuses, is slow, or loses data. */
 let stage: Stage;
@@ -50,16 +50,16 @@ const UNSTORED = {
   served: 404,
 };
 
-function drawInEaselDialect(how: ListenHubBehaviour): Promise<Answered> {
+function drawInEaselDialect(how: ListenHubBehaviour): Promise<ReadResponse> {
   stage.listenhub.next(how);
-  return read(stage.post("/v1/generations", { model: `listenhub/${PRO}`, prompt: "a cat" }));
+  return readResponse(stage.post("/v1/generations", { model: `listenhub/${PRO}`, prompt: "a cat" }));
 }
 
 describe("a picture that R2 refuses [fault 33]", () => {
   it("a picture that R2 refuses still reaches the client, and the error is logged [fault 33]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/" });
     expect(await drawUnstored(small)).toEqual(UNSTORED);
-    expect(said(stage.easel)).toContain('"error":"internal"');
+    expect(logText(stage.easel)).toContain('"error":"internal"');
   });
   it.each(["createMultipartUpload", "uploadPart", "complete"])(
     "a picture in several parts still reaches the client if %s fails [fault 33]",
@@ -100,7 +100,7 @@ describe("a record that R2 always refuses [fault 33]", () => {
     await stage.easel.fault("BUCKET.put", { prefix: "generations/" });
     const answer = await stage.draw(CAT, small);
     expect([answer.status, answer.sha256]).toEqual([200, sha256(writeGemini(small))]);
-    expect(said(stage.easel)).toContain(`"event":"record.failed","generation":"${answer.id}"`);
+    expect(logText(stage.easel)).toContain(`"event":"record.failed","generation":"${answer.id}"`);
   });
   it("a refused record is an error if it is the answer, and its picture is deleted [fault 33]", async () => {
     await stage.easel.fault("BUCKET.put", { prefix: "generations/" });
@@ -127,7 +127,7 @@ describe("an object that differs from what was sent [fault 35]", () => {
     await stage.easel.fault("BUCKET.put", { prefix: "pictures/", times: 0, delayMs: 400 });
     const [good, cut] = [png({ bytes: 90_000 }), png({ bytes: 90_000, seed: 2 })];
     const broken = { ...cut, bytes: cut.bytes.subarray(0, 60_000) };
-    const response = await stage.ask(CAT, { pictures: [good, broken] });
+    const response = await stage.postListenHub(CAT, { pictures: [good, broken] });
     await expect(response.arrayBuffer()).rejects.toThrow();
     const id = response.headers.get("easel-generation") ?? "";
     expect(await stage.ended(id)).toMatchObject({ status: "failed", images: [] });
@@ -183,7 +183,7 @@ describe("a multipart upload [fault 36]", () => {
   });
 
   it("a multipart upload is aborted if the vendor's answer breaks off [fault 36]", async () => {
-    const response = await stage.ask(CAT, { ...large, cutAt: 16_000_000 });
+    const response = await stage.postListenHub(CAT, { ...large, cutAt: 16_000_000 });
     await expect(response.arrayBuffer()).rejects.toThrow();
     const id = response.headers.get("easel-generation") ?? "";
     await stage.ended(id);
@@ -221,7 +221,7 @@ it("a reference that cannot be stored is an internal error, and nothing is sent 
 
 it("a client that has the headers finds the record even if R2 is slow [fault 33]", async () => {
   await stage.easel.fault("BUCKET.put", { prefix: "generations/", times: 0, delayMs: 500 });
-  const response = await stage.ask(CAT, small);
+  const response = await stage.postListenHub(CAT, small);
   expect(await stage.record(response.headers.get("easel-generation") ?? "")).toMatchObject({ vendor: "listenhub" });
   await response.arrayBuffer();
 });

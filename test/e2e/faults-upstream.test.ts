@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { CAT, PRO, read, staged, startStage } from "./stage.ts";
+import { CAT, PRO, readResponse, staged, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 /** docs/faults.md 1 to 10: failures below JSON, between Easel and a vendor. */
@@ -58,7 +58,7 @@ const MIDDLE: [name: string, how: ListenHubBehaviour, recorded: string][] = [
 ];
 it.each(MIDDLE)("the client's stream breaks off after %s", async (_, how, recorded) => {
   const stage = stageFor(recorded);
-  const response = await stage.ask(CAT, how);
+  const response = await stage.postListenHub(CAT, how);
   expect(response.status).toBe(200);
   await expect(response.arrayBuffer()).rejects.toThrow();
   const id = response.headers.get("easel-generation") ?? "";
@@ -101,15 +101,15 @@ it("headers without a body run into the deadline for the first byte [fault 9]", 
 });
 
 describe("the same faults without pass-through", () => {
-  const ask = async (stage: Stage, how: ListenHubBehaviour) => {
+  const postToEasel = async (stage: Stage, how: ListenHubBehaviour) => {
     stage.listenhub.next(how);
-    const answer = await read(stage.post("/v1/generations", { model: `listenhub/${PRO}`, prompt: "a cat" }));
+    const answer = await readResponse(stage.post("/v1/generations", { model: `listenhub/${PRO}`, prompt: "a cat" }));
     return { answer, record: await stage.record(answer.id) };
   };
 
   it.each([...BEFORE, ...MIDDLE])("the answer without pass-through is an error after %s", async (_, how, recorded) => {
     const stage = stageFor(recorded);
-    const { answer, record } = await ask(stage, how);
+    const { answer, record } = await postToEasel(stage, how);
     expect(answer.status).toBe(recorded === "vendor_timeout" ? 504 : 502);
     expect(answer.json).toMatchObject({ error: { code: recorded } });
     expect(record).toMatchObject({ status: "failed", images: [], error: { code: recorded } });

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
-import { twoLives } from "./lives.ts";
-import { heard, jsonOf, LISTENHUB_PATH, PRO, staged } from "./stage.ts";
+import { restartBetween } from "./lives.ts";
+import { waitForLog, jsonOf, LISTENHUB_PATH, PRO, staged } from "./stage.ts";
 import type { RecordWire, Stage } from "./stage.ts";
 
 const limits = { leaseMs: 4_000 };
 const ASYNC = { prefer: "respond-async" };
 const body = { model: PRO, prompt: "a cat" };
-const ask = (on: Stage, more: object = {}, headers: Record<string, string> = {}) =>
+const postAsync = (on: Stage, more: object = {}, headers: Record<string, string> = {}) =>
   on.post("/v1/generations", { ...body, ...more }, { ...ASYNC, ...headers });
-const queued = async (on: Stage, more: object = {}) => (await jsonOf<RecordWire>(ask(on, more))).id;
-const send = async (on: Stage, message: unknown) => {
+const enqueue = async (on: Stage, more: object = {}) => (await jsonOf<RecordWire>(postAsync(on, more))).id;
+const sendMessage = async (on: Stage, message: unknown) => {
   const queue = await on.easel.mf.getQueueProducer("QUEUE");
   await queue.send(message);
 };
@@ -22,8 +22,8 @@ const stage = staged({ faulty: true, limits });
 describe("a message that is delivered more than once [fault 46]", () => {
   it("a message delivered several times at once causes one vendor call and one end [fault 46]", async () => {
     stage.listenhub.next({ delayMs: 1_500 });
-    const id = await queued(stage);
-    for (let times = 0; times < 6; times++) await send(stage, { generation: id });
+    const id = await enqueue(stage);
+    for (let times = 0; times < 6; times++) await sendMessage(stage, { generation: id });
     expect(await stage.ended(id)).toMatchObject({ status: "succeeded" });
     await sleep(2_500);
     expect(stage.listenhub.seen).toHaveLength(1);
@@ -32,9 +32,9 @@ describe("a message that is delivered more than once [fault 46]", () => {
   });
 
   it("a message delivered after the end of its generation changes nothing [fault 46]", async () => {
-    const id = await queued(stage);
+    const id = await enqueue(stage);
     const before = await stage.ended(id);
-    await send(stage, { generation: id });
+    await sendMessage(stage, { generation: id });
     await sleep(2_000);
     expect(stage.listenhub.seen).toHaveLength(1);
     expect(await stage.record(id)).toEqual(before);
@@ -44,14 +44,14 @@ describe("a message that is delivered more than once [fault 46]", () => {
 describe("invalid messages [fault 46]", () => {
   it("an invalid message becomes a dead letter with a failed record and delays no other job [fault 46]", async () => {
     stage.listenhub.always({ delayMs: 100 });
-    const broken = await queued(stage);
+    const broken = await enqueue(stage);
     await stage.easel.bucket.put(`jobs/${broken}.json`, '{"id":"');
-    const gone = await queued(stage);
+    const gone = await enqueue(stage);
     await stage.easel.bucket.delete(`jobs/${gone}.json`);
-    const nobody = "0".repeat(40);
-    for (const message of [null, "x", 7, {}, { generation: "../x" }, { generation: nobody }])
-      await send(stage, message);
-    const good = await queued(stage);
+    const unknownId = "0".repeat(40);
+    for (const message of [null, "x", 7, {}, { generation: "../x" }, { generation: unknownId }])
+      await sendMessage(stage, message);
+    const good = await enqueue(stage);
     expect(await stage.ended(good)).toMatchObject({ status: "succeeded" });
     for (const id of [broken, gone]) {
       await until(async () => (await stage.record(id)).status === "failed");
@@ -61,9 +61,9 @@ describe("invalid messages [fault 46]", () => {
       });
       expect((await stage.record(id)).error?.message).toContain("nothing was drawn");
     }
-    await heard(stage.easel, `"job.dead","generation":"${nobody}"`);
+    await waitForLog(stage.easel, `"job.dead","generation":"${unknownId}"`);
     expect(stage.listenhub.seen).toHaveLength(1);
-    expect(await stage.keys(`generations/${nobody}`)).toEqual([]);
+    expect(await stage.keys(`generations/${unknownId}`)).toEqual([]);
     expect(await stage.keys("jobs/")).toEqual([]);
   });
 });
@@ -83,7 +83,7 @@ describe("a job that the queue or R2 refuses", () => {
     await stage.easel.fault(method, fault);
     const base64 = png({ bytes: 3_000 }).bytes.toString("base64");
     const key = { "idempotency-key": `key-${++last}` };
-    const answer = await ask(stage, { references: [{ data: base64 }] }, key);
+    const answer = await postAsync(stage, { references: [{ data: base64 }] }, key);
     expect([answer.status, answer.headers.get("retry-after"), answer.headers.get("location")]).toEqual([
       503,
       "5",
@@ -94,7 +94,7 @@ describe("a job that the queue or R2 refuses", () => {
     await until(async () => (await stage.keys()).length === before.length);
     expect(await stage.keys()).toEqual(before);
     await stage.easel.fault(method, { times: 0 });
-    const again = await ask(stage, { references: [{ data: base64 }] }, key);
+    const again = await postAsync(stage, { references: [{ data: base64 }] }, key);
     expect(again.status).toBe(202);
     await stage.ended(again.headers.get("easel-generation") ?? "");
     expect(stage.listenhub.seen).toHaveLength(1);
@@ -109,7 +109,7 @@ describe("a job that the queue or R2 refuses", () => {
 
   it("an end record that R2 refuses causes no second vendor call", async () => {
     stage.listenhub.next({ delayMs: 500 });
-    const id = await queued(stage);
+    const id = await enqueue(stage);
     await stage.easel.fault("BUCKET.put", { prefix: `generations/${id}/end`, times: 4 });
     await until(async () => (await stage.record(id)).status === "failed");
     expect((await stage.record(id)).error?.message).toContain("may have charged");
@@ -119,7 +119,7 @@ describe("a job that the queue or R2 refuses", () => {
 
   it("a job that R2 fails to read is retried", async () => {
     await stage.easel.fault("BUCKET.get", { prefix: "jobs/", times: 1 });
-    const id = await queued(stage);
+    const id = await enqueue(stage);
     expect(await stage.ended(id)).toMatchObject({ status: "succeeded" });
     expect(stage.listenhub.seen).toHaveLength(1);
   });
@@ -127,11 +127,11 @@ describe("a job that the queue or R2 refuses", () => {
 
 describe("a runtime that is killed", () => {
   it("a job that is killed in the middle is not repeated, and its record says that it may be charged", async () => {
-    await twoLives(
+    await restartBetween(
       [{ limits }, { limits }],
       async (first) => {
         first.listenhub.always({ delayMs: 20_000 });
-        const ids = [await queued(first), await queued(first)];
+        const ids = [await enqueue(first), await enqueue(first)];
         await until(() => first.listenhub.seen.length === 2);
         return ids;
       },
@@ -148,10 +148,10 @@ describe("a runtime that is killed", () => {
   });
 
   it("a job that is killed before its delivery is queued again and generated once", async () => {
-    await twoLives(
+    await restartBetween(
       [{ limits, queue: { maxBatchTimeout: 30 } }, { limits }],
       async (first) => {
-        const ids = await Promise.all([queued(first), queued(first), queued(first)]);
+        const ids = await Promise.all([enqueue(first), enqueue(first), enqueue(first)]);
         expect(first.listenhub.seen).toEqual([]);
         return ids;
       },

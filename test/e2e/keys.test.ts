@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
-import { jsonOf, lastBody, LISTENHUB_PATH, PRO, said, staged } from "./stage.ts";
+import { jsonOf, lastBody, LISTENHUB_PATH, PRO, logText, staged } from "./stage.ts";
 
 const PRESETS = {
   card: { size: "1K" },
@@ -9,7 +9,7 @@ const PRESETS = {
 };
 const stage = staged({ faulty: true, vars: { PRESETS: JSON.stringify(PRESETS) } });
 
-interface Made {
+interface CreatedKey {
   id: string;
   key: string;
   revokedAt?: string;
@@ -18,19 +18,19 @@ const SITE = "https://example.com";
 const PAGE = { kind: "publishable", origins: [SITE], models: ["gpt-image-2"], size: "1K", perMinute: 1_000 };
 const CAT = { model: "gpt-image-2", prompt: "a cat" };
 
-async function make(terms: object = {}): Promise<Made> {
+async function createKey(terms: object = {}): Promise<CreatedKey> {
   const answer = await stage.post("/v1/keys", terms);
-  const made = await jsonOf<Made>(answer);
+  const made = await jsonOf<CreatedKey>(answer);
   expect([answer.status, made]).toEqual([201, expect.anything()]);
   return made;
 }
-const as = ({ key }: Made, origin = SITE) => ({
+const authHeaders = ({ key }: CreatedKey, origin = SITE) => ({
   authorization: `Bearer ${key}`,
   ...(key.startsWith("pk") && { origin }),
 });
-const remove = (id: string) => stage.call("DELETE", `/v1/keys/${id}`);
+const revokeKey = (id: string) => stage.call("DELETE", `/v1/keys/${id}`);
 const REFERENCE = `data:image/png;base64,${png({ bytes: 5_000 }).bytes.toString("base64")}`;
-const vendorsSaw = () => stage.listenhub.seen.length + stage.linkai.seen.length;
+const vendorRequestCount = () => stage.listenhub.seen.length + stage.linkai.seen.length;
 
 /** Return everything in KV: names, values and metadata. */
 async function everythingInKV(): Promise<string> {
@@ -48,7 +48,7 @@ describe("the keys API", () => {
     });
     expect(answer.status).toBe(201);
     expect(answer.headers.get("cache-control")).toBe("no-store");
-    const made = await jsonOf<Made>(answer);
+    const made = await jsonOf<CreatedKey>(answer);
     expect(made).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
       object: "key",
@@ -59,11 +59,11 @@ describe("the keys API", () => {
       createdAt: expect.any(String) as string,
       expiresAt: "2030-01-31T10:00:00.000Z",
     });
-    const page = await make(PAGE);
-    for (const each of [made, page]) expect((await stage.get("/v1/models", as(each))).status).toBe(200);
+    const page = await createKey(PAGE);
+    for (const each of [made, page]) expect((await stage.get("/v1/models", authHeaders(each))).status).toBe(200);
 
     const listed = await (await stage.get("/v1/keys")).text();
-    const { data } = JSON.parse(listed) as { data: Made[] };
+    const { data } = JSON.parse(listed) as { data: CreatedKey[] };
     expect(data.map(({ id }) => id)).toEqual(expect.arrayContaining([made.id, page.id]));
     expect(data.find(({ id }) => id === page.id)).toMatchObject(PAGE);
     const hash = async (text: string) =>
@@ -75,23 +75,23 @@ describe("the keys API", () => {
       for (const secret of [key, key.split("_")[2] ?? ""]) {
         expect(kept).not.toContain(secret);
         expect(listed).not.toContain(secret);
-        expect(said(stage.easel)).not.toContain(secret);
+        expect(logText(stage.easel)).not.toContain(secret);
       }
       expect(listed).not.toContain(hex);
     }
   });
 
   it("a revoked key is rejected at once by the isolate that revoked it, and stays listed", async () => {
-    const made = await make();
-    expect((await stage.get("/v1/models", as(made))).status).toBe(200);
-    const gone = await remove(made.id);
+    const made = await createKey();
+    expect((await stage.get("/v1/models", authHeaders(made))).status).toBe(200);
+    const gone = await revokeKey(made.id);
     expect(gone.status).toBe(200);
     expect(await gone.json()).toMatchObject({ id: made.id, revokedAt: expect.any(String) as string });
-    expect((await stage.get("/v1/models", as(made))).status).toBe(401);
-    const again = await remove(made.id);
+    expect((await stage.get("/v1/models", authHeaders(made))).status).toBe(401);
+    const again = await revokeKey(made.id);
     expect(again.status).toBe(200);
-    const { data } = await jsonOf<{ data: Made[] }>(stage.get("/v1/keys"));
-    const { revokedAt } = await jsonOf<Made>(again);
+    const { data } = await jsonOf<{ data: CreatedKey[] }>(stage.get("/v1/keys"));
+    const { revokedAt } = await jsonOf<CreatedKey>(again);
     expect(data.find(({ id }) => id === made.id)?.revokedAt).toBe(revokedAt);
   });
 
@@ -99,33 +99,33 @@ describe("the keys API", () => {
   it.each(["2037-12-20T03:14:07Z", "2037-12-20T03:14:08Z", "2040-01-01T00:00Z", "9999-12-31T23:59:59Z"])(
     "a key that expires at %s is valid and can be revoked",
     async (expiresAt) => {
-      const made = await make({ expiresAt });
-      expect((await stage.get("/v1/models", as(made))).status).toBe(200);
-      expect((await remove(made.id)).status).toBe(200);
-      expect((await stage.get("/v1/models", as(made))).status).toBe(401);
+      const made = await createKey({ expiresAt });
+      expect((await stage.get("/v1/models", authHeaders(made))).status).toBe(200);
+      expect((await revokeKey(made.id)).status).toBe(200);
+      expect((await stage.get("/v1/models", authHeaders(made))).status).toBe(401);
     },
   );
 
   it.each(["0123456789abcdef", "x", "admin", "%2e%2e", "ek_0123456789abcdef_0"])(
     "there is no key %s to revoke",
     async (id) => {
-      expect((await remove(id)).status).toBe(404);
+      expect((await revokeKey(id)).status).toBe(404);
     },
   );
 
   it("the keys API accepts the admin token only", async () => {
-    const [secret, page] = [await make(), await make(PAGE)];
+    const [secret, page] = [await createKey(), await createKey(PAGE)];
     const answers = [secret, page].flatMap((key) => [
-      stage.post("/v1/keys", {}, as(key)),
-      stage.get("/v1/keys", as(key)),
-      stage.call("DELETE", `/v1/keys/${page.id}`, undefined, as(key)),
+      stage.post("/v1/keys", {}, authHeaders(key)),
+      stage.get("/v1/keys", authHeaders(key)),
+      stage.call("DELETE", `/v1/keys/${page.id}`, undefined, authHeaders(key)),
     ]);
     for (const answer of await Promise.all(answers)) {
       expect(answer.status).toBe(403);
       expect(await answer.json()).toMatchObject({ error: { code: "forbidden" } });
     }
     for (const method of ["POST", "GET"]) expect((await stage.easel.fetch("/v1/keys", { method })).status).toBe(401);
-    expect((await stage.get("/v1/models", as(page))).status).toBe(200);
+    expect((await stage.get("/v1/models", authHeaders(page))).status).toBe(200);
   });
 
   const bad: [message: string, field: string | undefined, body: unknown][] = [
@@ -191,10 +191,10 @@ describe("invalid keys [fault 53]", () => {
   it.each([...paths, "/nebula/v1/images/generations", "/v1/images/generations", "/v1/generations"])(
     "POST %s gives every invalid key the same answer, byte for byte [fault 53]",
     async (path) => {
-      const [good, revoked, other] = [await make(), await make(), await make(PAGE)];
+      const [good, revoked, other] = [await createKey(), await createKey(), await createKey(PAGE)];
       const expiry = Date.now() + 3_000;
-      const soon = await make({ expiresAt: new Date(expiry).toISOString() });
-      await remove(revoked.id);
+      const soon = await createKey({ expiresAt: new Date(expiry).toISOString() });
+      await revokeKey(revoked.id);
       await new Promise((resolve) => setTimeout(resolve, expiry - Date.now() + 100));
       const [, , secret = ""] = good.key.split("_");
       const bad: [what: string, key: string | undefined][] = [
@@ -225,12 +225,12 @@ describe("invalid keys [fault 53]", () => {
       );
       expect(answers[0]?.[0]).toBe(401);
       answers.forEach((answer, index) => expect(answer, bad[index]?.[0]).toEqual(answers[0]));
-      expect((await stage.post(path, "{}", as(good))).status).not.toBe(401);
-      expect(vendorsSaw()).toBe(0);
-      expect(said(stage.easel)).not.toContain(secret);
+      expect((await stage.post(path, "{}", authHeaders(good))).status).not.toBe(401);
+      expect(vendorRequestCount()).toBe(0);
+      expect(logText(stage.easel)).not.toContain(secret);
       // The log shows the operator that the key is still in use.
-      expect(said(stage.easel)).toContain(`{"event":"unauthorized","key":"${revoked.id}","reason":"revoked"}`);
-      expect(said(stage.easel)).toContain(`{"event":"unauthorized","key":"${soon.id}","reason":"expired"}`);
+      expect(logText(stage.easel)).toContain(`{"event":"unauthorized","key":"${revoked.id}","reason":"revoked"}`);
+      expect(logText(stage.easel)).toContain(`{"event":"unauthorized","key":"${soon.id}","reason":"expired"}`);
     },
   );
 });
@@ -312,7 +312,7 @@ describe("the restrictions of a key", () => {
     ],
   ];
   it.each(cases)("a restricted key rejects %s", async (what, terms, path, body, field, message) => {
-    const answer = await stage.post(path, body, as(await make(terms)));
+    const answer = await stage.post(path, body, authHeaders(await createKey(terms)));
     const { error } = await jsonOf<{ error: { message: string; field?: string; param?: string } }>(answer);
     expect(error.message).toContain(message);
     expect(error.message.startsWith(field)).toBe(true);
@@ -320,16 +320,16 @@ describe("the restrictions of a key", () => {
     expect([answer.status, error.param ?? error.field]).toEqual(
       path.startsWith("/linkai") ? [402, undefined] : [403, field],
     );
-    expect(vendorsSaw()).toBe(0);
+    expect(vendorRequestCount()).toBe(0);
     // The sizes of a model are known from its vendors, which are selected for a generation.
     expect(answer.headers.has("easel-generation")).toBe(what === "a model that draws nothing so small");
     await expect.poll(() => stage.keys("references/")).toEqual([]);
   });
 
   it("a key accepts its model by any name, up to its size", async () => {
-    const page = await make({ ...PAGE, models: ["nano-banana-pro"], size: "2K" });
+    const page = await createKey({ ...PAGE, models: ["nano-banana-pro"], size: "2K" });
     for (const model of [PRO, "nano-banana-pro", `linkai/${PRO}`]) {
-      const answer = await stage.post("/v1/generations", { prompt: "a cat", model, size: "2K" }, as(page));
+      const answer = await stage.post("/v1/generations", { prompt: "a cat", model, size: "2K" }, authHeaders(page));
       expect(answer.status).toBe(200);
       await answer.arrayBuffer();
     }
@@ -342,9 +342,9 @@ describe("the restrictions of a key", () => {
       return stage.call("PUT", `/v1/presets/${name}`, preset);
     };
     expect([(await put("hero")).status, (await put("other")).status]).toEqual([201, 201]);
-    const page = await make({ ...PAGE, models: undefined, presets: ["hero"] });
+    const page = await createKey({ ...PAGE, models: undefined, presets: ["hero"] });
     const ask = async (body: object) => {
-      const answer = await stage.post("/v1/generations", { prompt: "a cat", ...body }, as(page));
+      const answer = await stage.post("/v1/generations", { prompt: "a cat", ...body }, authHeaders(page));
       await answer.arrayBuffer();
       return answer.status;
     };
@@ -355,8 +355,8 @@ describe("the restrictions of a key", () => {
   });
 
   it("a key accepts presets within its size, in a tier or in pixels", async () => {
-    await make({ presets: ["card", "wide", "poster"] });
-    const key = as(await make({ ...PAGE, presets: ["card", "wide", "poster"], size: "3K" }));
+    await createKey({ presets: ["card", "wide", "poster"] });
+    const key = authHeaders(await createKey({ ...PAGE, presets: ["card", "wide", "poster"], size: "3K" }));
     for (const preset of ["card", "wide"]) {
       const answer = await stage.post("/v1/generations", { preset, prompt: "a cat" }, key);
       expect(answer.status).toBe(200);
@@ -366,7 +366,11 @@ describe("the restrictions of a key", () => {
 
   it("a request without a size gets the key's size if the model's default is larger", async () => {
     const draw = async (terms: object) => {
-      const answer = await stage.post("/v1/generations", { model: PRO, prompt: "a cat" }, as(await make(terms)));
+      const answer = await stage.post(
+        "/v1/generations",
+        { model: PRO, prompt: "a cat" },
+        authHeaders(await createKey(terms)),
+      );
       expect(answer.status).toBe(200);
       await answer.arrayBuffer();
       return JSON.stringify(lastBody(stage.listenhub.seen));
@@ -377,7 +381,7 @@ describe("the restrictions of a key", () => {
   });
 
   it("a key's size replaces a dialect's larger default, and a larger size in the request is rejected", async () => {
-    const small = as(await make({ size: "1K" }));
+    const small = authHeaders(await createKey({ size: "1K" }));
     const ask = (imageConfig?: object) =>
       stage.post(
         "/listenhub/openapi/v1/images/generation",
@@ -394,9 +398,9 @@ describe("the restrictions of a key", () => {
 });
 
 it("each key has a token bucket of its own size in addition to the global one", async () => {
-  const [small, other] = [await make({ perMinute: 2 }), await make()];
-  const ask = async (made: Made) => {
-    const answer = await stage.post("/v1/generations", {}, as(made));
+  const [small, other] = [await createKey({ perMinute: 2 }), await createKey()];
+  const ask = async (made: CreatedKey) => {
+    const answer = await stage.post("/v1/generations", {}, authHeaders(made));
     await answer.arrayBuffer();
     return [answer.status, answer.headers.get("ratelimit-policy")];
   };
@@ -410,24 +414,28 @@ it("each key has a token bucket of its own size in addition to the global one", 
 });
 
 it("a generation is visible to its key and the operator only, and a publishable key cannot list", async () => {
-  const [mine, other, page] = [await make(), await make(), await make(PAGE)];
-  const draw = async (made: Made) => {
-    const answer = await stage.post("/v1/generations", CAT, as(made));
+  const [mine, other, page] = [await createKey(), await createKey(), await createKey(PAGE)];
+  const draw = async (made: CreatedKey) => {
+    const answer = await stage.post("/v1/generations", CAT, authHeaders(made));
     expect(answer.status).toBe(200);
     return (await jsonOf<{ id: string }>(answer)).id;
   };
   const [first, second] = [await draw(mine), await draw(page)];
   const status = async (id: string, headers?: Record<string, string>) =>
     (await stage.get(`/v1/generations/${id}`, headers)).status;
-  expect([await status(first, as(mine)), await status(second, as(page))]).toEqual([200, 200]);
-  expect([await status(first, as(other)), await status(first, as(page)), await status(first)]).toEqual([404, 404, 200]);
-  const { data } = await jsonOf<{ data: { id: string }[] }>(stage.get("/v1/generations", as(mine)));
+  expect([await status(first, authHeaders(mine)), await status(second, authHeaders(page))]).toEqual([200, 200]);
+  expect([
+    await status(first, authHeaders(other)),
+    await status(first, authHeaders(page)),
+    await status(first),
+  ]).toEqual([404, 404, 200]);
+  const { data } = await jsonOf<{ data: { id: string }[] }>(stage.get("/v1/generations", authHeaders(mine)));
   expect(data.map(({ id }) => id)).toEqual([first]);
-  expect((await stage.get("/v1/generations", as(page))).status).toBe(403);
+  expect((await stage.get("/v1/generations", authHeaders(page))).status).toBe(403);
 });
 
 it("no key is made or revoked while KV refuses writes, and both can be retried", async () => {
-  const made = await make();
+  const made = await createKey();
   await stage.easel.fault("KV.put", { prefix: "keys/" });
   const refused = async (answer: Promise<Response>) => {
     const { status, headers } = await answer;
@@ -438,23 +446,23 @@ it("no key is made or revoked while KV refuses writes, and both can be retried",
     expect(await refused(stage.post("/v1/keys", {}))).toMatchObject({
       error: { code: "internal", message: "No key was made: KV does not answer. Try again." },
     });
-    expect(await refused(remove(made.id))).toMatchObject({
+    expect(await refused(revokeKey(made.id))).toMatchObject({
       error: { code: "internal", message: "The key was not revoked: KV does not answer. Try again." },
     });
-    expect((await stage.get("/v1/models", as(made))).status).toBe(200);
+    expect((await stage.get("/v1/models", authHeaders(made))).status).toBe(200);
   } finally {
     await stage.easel.fault("KV.put", { times: 0 });
   }
-  expect((await remove(made.id)).status).toBe(200);
-  expect((await stage.get("/v1/models", as(made))).status).toBe(401);
+  expect((await revokeKey(made.id)).status).toBe(200);
+  expect((await stage.get("/v1/models", authHeaders(made))).status).toBe(401);
 });
 
 it("the operator and cached keys work while KV is down, and other keys get a retryable error", async () => {
-  const [known, unknown] = [await make(), `ek_${"1".repeat(16)}_${"0".repeat(48)}`];
+  const [known, unknown] = [await createKey(), `ek_${"1".repeat(16)}_${"0".repeat(48)}`];
   await stage.easel.fault("KV.get", { prefix: "keys/" });
   try {
     expect((await stage.get("/v1/models")).status).toBe(200);
-    expect((await stage.get("/v1/models", as(known))).status).toBe(200);
+    expect((await stage.get("/v1/models", authHeaders(known))).status).toBe(200);
     const answer = await stage.post("/v1/images/generations", CAT, { authorization: unknown });
     expect([answer.status, answer.headers.get("x-should-retry")]).toEqual([500, null]);
     expect(await answer.json()).toMatchObject({ error: { message: "API keys cannot be looked up at the moment." } });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { unstable_startWorker } from "wrangler";
-import { quiet } from "../../scripts/quiet.ts";
+import { silenceWrangler } from "../../scripts/quiet.ts";
 import { ADMIN } from "./stage.ts";
 
 let worker: Awaited<ReturnType<typeof unstable_startWorker>>;
@@ -11,7 +11,7 @@ let state: string;
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "easel-"));
   // Wrangler reads its configuration when its module loads, so this comes before the import.
-  quiet();
+  silenceWrangler();
   const { unstable_startWorker: startWorker } = await import("wrangler");
   worker = await startWorker({
     config: "wrangler.toml",

@@ -40,7 +40,7 @@ async function outcomeOf(how: ListenHubBehaviour): Promise<Outcome> {
       ...image,
       path: url.replace(stage.easel.url, "").replace(answer.id, "ID"),
     })),
-    stored: sorted(await Promise.all(keys.map((key) => stage.stored(key)))),
+    stored: sorted(await Promise.all(keys.map((key) => stage.storedHash(key)))),
     served: await Promise.all(served),
   };
 }
@@ -169,5 +169,5 @@ it("a response passes through with a thought's signature of 4 MB before the pict
   const answer = await stage.draw(CAT, { body });
   expect(answer.sha256).toBe(sha256(Buffer.from(body)));
   const [key = ""] = await stage.keys(`pictures/${answer.id}/`);
-  expect(await stage.stored(key)).toBe(small.sha256);
+  expect(await stage.storedHash(key)).toBe(small.sha256);
 });

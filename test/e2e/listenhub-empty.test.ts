@@ -145,7 +145,7 @@ it("an error without a picture repeats the vendor's reason", async () => {
 
 it("a response breaks off if its vendor's body, already partly sent, has no picture", async () => {
   const text = "x".repeat(400_000);
-  const response = await stage.ask(CAT, raw({ candidates: [{ content: { parts: [{ text }] } }] }));
+  const response = await stage.postListenHub(CAT, raw({ candidates: [{ content: { parts: [{ text }] } }] }));
   await expect(response.arrayBuffer()).rejects.toThrow();
   expect(await stage.ended(response.headers.get("easel-generation") ?? "")).toMatchObject({
     error: { code: "no_image" },
@@ -158,7 +158,7 @@ it("a response breaks off if a draft was already sent and the final picture is r
     drafts: [png({ bytes: 50_000 }), jpeg(1)],
     finishReason: "IMAGE_SAFETY",
   };
-  const response = await stage.ask(CAT, how);
+  const response = await stage.postListenHub(CAT, how);
   await expect(response.arrayBuffer()).rejects.toThrow();
   const id = response.headers.get("easel-generation") ?? "";
   expect(await stage.ended(id)).toMatchObject({ status: "failed", error: { code: "content_rejected" } });

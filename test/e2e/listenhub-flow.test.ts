@@ -28,7 +28,7 @@ function pausedHalfway(bytes: number, pauseMs: number) {
 describe.each([20_000, 300_000, 6_000_000])("a picture of %i bytes, with a pause in its middle", (bytes) => {
   it("the client gets most of the first half before the pause ends", async () => {
     const { how, body, half, resume } = pausedHalfway(bytes, 0);
-    const response = await stage.ask(CAT, how);
+    const response = await stage.postListenHub(CAT, how);
     const client = readInBackground(response);
     await until(() => client.received() > half * 0.85);
     expect(stage.listenhub.seen[0]?.endedAt).toBeUndefined();
@@ -40,7 +40,7 @@ describe.each([20_000, 300_000, 6_000_000])("a picture of %i bytes, with a pause
 
 it("a record is running until its response ends, then succeeded", async () => {
   const { how, resume } = pausedHalfway(200_000, 1_000);
-  const response = await stage.ask(CAT, how);
+  const response = await stage.postListenHub(CAT, how);
   const id = response.headers.get("easel-generation") ?? "";
   const running = await stage.record(id);
   expect(running).toMatchObject({ id, status: "running", dialect: "listenhub", vendor: "listenhub", model: PRO });
@@ -66,7 +66,7 @@ it("a record is running until its response ends, then succeeded", async () => {
 
 it("a record is running until its vendor breaks off, then failed with the reason", async () => {
   const { how, half, resume } = pausedHalfway(200_000, 600);
-  const response = await stage.ask(CAT, { ...how, cutAt: half + 10 });
+  const response = await stage.postListenHub(CAT, { ...how, cutAt: half + 10 });
   const id = response.headers.get("easel-generation") ?? "";
   expect(await stage.record(id)).toMatchObject({ status: "running" });
   resume();

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { jpeg, png, sha256, webp } from "../sim/index.ts";
 import type { Picture } from "../sim/index.ts";
 import { writeGemini } from "../sim/gemini.ts";
-import { ADMIN, CAT, lastBody, LISTENHUB_KEY, LISTENHUB_PATH, PRO, read, staged } from "./stage.ts";
+import { ADMIN, CAT, lastBody, LISTENHUB_KEY, LISTENHUB_PATH, PRO, readResponse, staged } from "./stage.ts";
 
 const stage = staged({ vendors: ["listenhub"] });
 
@@ -74,7 +74,7 @@ describe.each(PATHS)("ListenHub's dialect at %s", (path) => {
       const picture = png({ bytes: 30_000 });
       const how = { pictures: [picture] };
       stage.listenhub.next(how);
-      const answer = await read(stage.post(path, body));
+      const answer = await readResponse(stage.post(path, body));
       expect(answer.status).toBe(200);
       expect(answer.headers.get("content-type")).toBe("application/json");
       expect(answer.sha256).toBe(sha256(writeGemini(how)));
@@ -160,7 +160,7 @@ it("response headers name the generation, vendor, model and remaining rate limit
 
 it("the API key is accepted with or without Bearer, and any other value is rejected", async () => {
   const status = async (authorization: string) => {
-    const answer = await read(stage.post(LISTENHUB_PATH, CAT, { authorization }));
+    const answer = await readResponse(stage.post(LISTENHUB_PATH, CAT, { authorization }));
     return [answer.status, answer.status === 200 ? undefined : answer.json["code"]];
   };
   expect(await status(`Bearer ${ADMIN}`)).toEqual([200, undefined]);

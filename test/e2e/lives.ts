@@ -8,7 +8,7 @@ import type { Stage, StageOptions } from "./stage.ts";
  * Run `first` and `second` in two runtimes over the same storage, with the options of each. The first runtime is killed
  * when `first` returns, whatever it is doing by then; `second` gets its return value.
  */
-export async function twoLives<T>(
+export async function restartBetween<T>(
   options: readonly [first: StageOptions, second: StageOptions],
   first: (stage: Stage) => Promise<T>,
   second: (stage: Stage, result: T) => Promise<void>,

@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
-import { ADMIN, FLASH, heard, jsonOf, lastBody, PRO, staged, startStage } from "./stage.ts";
+import { ADMIN, FLASH, waitForLog, jsonOf, lastBody, PRO, staged, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 interface Model {
@@ -193,7 +193,7 @@ describe("the var MODELS", () => {
       const listed = await stage.get("/v1/models");
       expect(listed.status).toBe(500);
       expect(await jsonOf(listed)).toMatchObject({ error: { code: "internal" } });
-      await heard(stage.easel, `MODELS.linkai.${PRO}: sizes[0] must be one of 512, 1K, 2K, 3K, 4K`);
+      await waitForLog(stage.easel, `MODELS.linkai.${PRO}: sizes[0] must be one of 512, 1K, 2K, 3K, 4K`);
       expect(stage.linkai.generations()).toEqual([]);
     }));
 });

@@ -11,7 +11,7 @@ import { BOUNDARY, field, file, form } from "../stream/forms.ts";
 import type { Part } from "../stream/forms.ts";
 import { ADMIN, jsonOf, lastBody, PRO, startStage, warningsOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
-import { refused } from "./refused.ts";
+import { apiErrorOf } from "./refused.ts";
 
 const MiB = 1024 * 1024;
 
@@ -157,7 +157,7 @@ describe("invalid edits", () => {
     ["an unknown size", editRequest(image, { size: "large" }), "size", /^400 size must be one of/],
   ];
   it.each(cases)("an edit with %s is rejected before a vendor is called", async (_, body, param, message) => {
-    const error = await refused(clientOf({ maxRetries: 2 }).images.edit(body));
+    const error = await apiErrorOf(clientOf({ maxRetries: 2 }).images.edit(body));
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
     expect(error).toMatchObject({ status: 400, param, type: "invalid_request_error" });
     expect(error.message).toMatch(message);
@@ -181,7 +181,7 @@ describe("invalid edits", () => {
           "413 prompt is too long: the text of a form may have 900 bytes in all.",
         ],
       ];
-      for (const [body, message] of over) expect((await refused(client.images.edit(body))).message).toBe(message);
+      for (const [body, message] of over) expect((await apiErrorOf(client.images.edit(body))).message).toBe(message);
       const slow = new ReadableStream<Uint8Array>({
         start: (stream) =>
           stream.enqueue(form([field("prompt", "a cat"), file("image", "x".repeat(9))]).subarray(0, -20)),
@@ -201,16 +201,16 @@ describe("errors of edits", () => {
   const image = blob(png()) as Uploadable;
   it("a refusal by moderation is a 400 that the SDK does not retry", async () => {
     stage.linkai.always({ status: 409, error: { message: "no" } });
-    const error = await refused(clientOf({ maxRetries: 2 }).images.edit(editRequest(image)));
+    const error = await apiErrorOf(clientOf({ maxRetries: 2 }).images.edit(editRequest(image)));
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
     expect(error).toMatchObject({ code: "moderation_blocked", type: "image_generation_user_error" });
     expect(stage.linkai.generations()).toHaveLength(1);
   });
 
   it("a wrong API key and an unknown model become the SDK's matching errors", async () => {
-    const key = await refused(clientOf({ apiKey: "sk-wrong" }).images.edit(editRequest(image)));
+    const key = await apiErrorOf(clientOf({ apiKey: "sk-wrong" }).images.edit(editRequest(image)));
     expect(key).toBeInstanceOf(OpenAI.AuthenticationError);
-    const model = await refused(clientOf().images.edit(editRequest(image, { model: "dall-e-2" })));
+    const model = await apiErrorOf(clientOf().images.edit(editRequest(image, { model: "dall-e-2" })));
     expect(model).toBeInstanceOf(OpenAI.NotFoundError);
     expect(model).toMatchObject({ code: "model_not_found", param: "model" });
   });

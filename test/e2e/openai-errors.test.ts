@@ -3,7 +3,7 @@ import type { ClientOptions } from "openai";
 import { expect, it } from "vitest";
 import type { LinkAIBehaviour } from "../sim/index.ts";
 import { ADMIN, staged, startStage } from "./stage.ts";
-import { refused } from "./refused.ts";
+import { apiErrorOf } from "./refused.ts";
 
 const stage = staged();
 
@@ -36,7 +36,7 @@ const cases: Case[] = [
 it.each(cases)("the vendor responding with %s becomes an SDK error without a retry", async (_, how, type, expected) => {
   const failing = "body" in how || "reset" in how ? how : { error: { message: "as the test says" }, ...how };
   stage.linkai.next(failing);
-  const error = await refused(clientOf({ maxRetries: 2 }).images.generate(imageRequest()));
+  const error = await apiErrorOf(clientOf({ maxRetries: 2 }).images.generate(imageRequest()));
   expect(error).toBeInstanceOf(type);
   expect(error).toMatchObject({ ...expected, requestID: expect.any(String) as string });
   expect(error.message).not.toContain("undefined");
@@ -60,7 +60,7 @@ it("the SDK does not retry a vendor's timeout, which may have been charged", asy
   try {
     impatient.linkai.next({ hang: true });
     const client = new OpenAI({ apiKey: ADMIN, baseURL: `${impatient.easel.url}/v1`, maxRetries: 2 });
-    const error = await refused(client.images.generate(imageRequest()));
+    const error = await apiErrorOf(client.images.generate(imageRequest()));
     expect(error).toMatchObject({ status: 504, code: "vendor_timeout" });
     expect(impatient.linkai.generations()).toHaveLength(1);
   } finally {
@@ -69,14 +69,14 @@ it("the SDK does not retry a vendor's timeout, which may have been charged", asy
 });
 
 it("a wrong API key, an unknown model and an unknown path become the SDK's matching errors", async () => {
-  const key = await refused(clientOf({ apiKey: "sk-wrong" }).images.generate(imageRequest()));
+  const key = await apiErrorOf(clientOf({ apiKey: "sk-wrong" }).images.generate(imageRequest()));
   expect(key).toBeInstanceOf(OpenAI.AuthenticationError);
   expect(key).toMatchObject({ status: 401, code: "invalid_api_key" });
-  const model = await refused(clientOf().images.generate(imageRequest({ model: "dall-e-3" })));
+  const model = await apiErrorOf(clientOf().images.generate(imageRequest({ model: "dall-e-3" })));
   expect(model).toBeInstanceOf(OpenAI.NotFoundError);
   expect(model).toMatchObject({ code: "model_not_found", param: "model" });
   expect(model.message).toContain("gpt-image-2");
-  const path = await refused(clientOf().images.createVariation({ image: new File(["x"], "a.png") }));
+  const path = await apiErrorOf(clientOf().images.createVariation({ image: new File(["x"], "a.png") }));
   expect(path).toBeInstanceOf(OpenAI.NotFoundError);
   expect(path.message).toBe("404 There is nothing at POST /openai/v1/images/variations.");
 });
@@ -88,7 +88,7 @@ it("the SDK waits for the gateway's own 429 and then succeeds", async () => {
     await limited.easel.clock({ hold: true });
     for (let i = 0; i < 60; i++) await (await limited.post("/v1/images/generations", {})).arrayBuffer();
     const withoutRetry = new OpenAI({ apiKey: ADMIN, baseURL: `${limited.easel.url}/v1`, maxRetries: 0 });
-    const error = await refused(withoutRetry.images.generate(imageRequest()));
+    const error = await apiErrorOf(withoutRetry.images.generate(imageRequest()));
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);
     expect(error).toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
     await limited.easel.clock({ hold: false });

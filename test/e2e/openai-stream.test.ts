@@ -2,8 +2,8 @@ import OpenAI from "openai";
 import type { ClientOptions, Uploadable } from "openai";
 import { describe, expect, it } from "vitest";
 import { jpeg, png, sha256, until } from "../sim/index.ts";
-import { ADMIN, lastBody, PRO, read, said, staged, warningsOf } from "./stage.ts";
-import { refused } from "./refused.ts";
+import { ADMIN, lastBody, PRO, readResponse, logText, staged, warningsOf } from "./stage.ts";
+import { apiErrorOf } from "./refused.ts";
 
 const QUIET_MS = 400;
 
@@ -81,7 +81,7 @@ describe("streams of OpenAI's dialect", () => {
   it("a stream is framed as in OpenAI's document, and a fast one has a content-length", async () => {
     const picture = jpeg(9);
     stage.linkai.next({ pictures: [picture] });
-    const { body, headers } = await read(rawStream());
+    const { body, headers } = await readResponse(rawStream());
     const [text, ...rest] = body.toString().split("\n\n");
     expect(rest).toEqual([""]);
     const [event, data = "", ...lines] = (text ?? "").split("\n");
@@ -102,11 +102,11 @@ describe("streams of OpenAI's dialect", () => {
 
 describe("errors before the first byte of a stream", () => {
   it("an error before the first byte is the same as without a stream", async () => {
-    const invalid = await refused(clientOf().images.generate({ ...streamRequest, size: "large" }));
+    const invalid = await apiErrorOf(clientOf().images.generate({ ...streamRequest, size: "large" }));
     expect(invalid).toBeInstanceOf(OpenAI.BadRequestError);
     expect(invalid).toMatchObject({ param: "size" });
     stage.linkai.always({ status: 409, error: { message: "no" } });
-    const moderated = await refused(clientOf({ maxRetries: 2 }).images.generate(streamRequest));
+    const moderated = await apiErrorOf(clientOf({ maxRetries: 2 }).images.generate(streamRequest));
     expect(moderated).toBeInstanceOf(OpenAI.BadRequestError);
     expect(moderated).toMatchObject({ code: "moderation_blocked" });
     expect(stage.linkai.generations()).toHaveLength(1);
@@ -147,7 +147,7 @@ describe("streams of a slow picture", () => {
     stage.linkai.next({ after: vendor.promise, status: 409, error: { message: "no" } });
     const stream = await clientOf({ maxRetries: 2 }).images.generate(streamRequest);
     vendor.resolve();
-    const error = await refused(collectEvents(stream));
+    const error = await apiErrorOf(collectEvents(stream));
     expect(error).toMatchObject({ code: "moderation_blocked", type: "image_generation_user_error", status: undefined });
     expect(error.message).toContain("linkai: no");
     expect(stage.linkai.generations()).toHaveLength(1);
@@ -155,7 +155,7 @@ describe("streams of a slow picture", () => {
     stage.linkai.next({ after: again.promise, status: 409, error: { message: "no" } });
     const answer = await rawStream();
     again.resolve();
-    const { status, body } = await read(answer);
+    const { status, body } = await readResponse(answer);
     expect(status).toBe(200);
     expect(body.toString()).toMatch(/^(?:: drawing\n\n)+event: error\ndata: \{"error":\{"message":.*\}\}\n\n$/);
   });
@@ -198,7 +198,7 @@ describe("streams of a slow picture", () => {
       await expect(collectEvents(stream)).rejects.toThrow();
     }
     // The Worker broke the stream off; the runtime did not cancel the Worker as hung.
-    expect(said(stage.easel)).not.toContain("hung");
+    expect(logText(stage.easel)).not.toContain("hung");
   });
 });
 

@@ -3,7 +3,7 @@ import type { ClientOptions } from "openai";
 import { describe, expect, it } from "vitest";
 import { jpeg, png, sha256 } from "../sim/index.ts";
 import { ADMIN, hashOf, lastBody, PRO, staged, startStage, warningsOf } from "./stage.ts";
-import { refused } from "./refused.ts";
+import { apiErrorOf } from "./refused.ts";
 
 const stage = staged();
 
@@ -134,7 +134,7 @@ describe("fields of images.generate", () => {
     [{ prompt: `data:image/png;base64,${png().bytes.toString("base64")}` }, "prompt", /prompt must be text/],
   ];
   it.each(invalid)("an invalid request is rejected before a vendor is called: %j", async (fields, param, message) => {
-    const error = await refused(clientOf({ maxRetries: 2 }).images.generate(imageRequest(fields)));
+    const error = await apiErrorOf(clientOf({ maxRetries: 2 }).images.generate(imageRequest(fields)));
     expect(error).toBeInstanceOf(OpenAI.BadRequestError);
     expect(error).toMatchObject({ status: 400, param, type: "invalid_request_error" });
     expect(error.message).toMatch(message);
@@ -169,7 +169,7 @@ describe("requests for n pictures", () => {
 
   it("a request for n pictures fails if all of them fail", async () => {
     stage.linkai.always({ status: 409, error: { message: "no" } });
-    const error = await refused(clientOf().images.generate(imageRequest({ n: 3 })));
+    const error = await apiErrorOf(clientOf().images.generate(imageRequest({ n: 3 })));
     expect(error).toMatchObject({ status: 400, code: "moderation_blocked" });
   });
 

@@ -10,23 +10,23 @@ import { DIALECTS, type DialectUse } from "./dialects.ts";
 import { hashOf, jsonOf, MODELS, PRO, startStage, VENDORS } from "./stage.ts";
 import type { RecordWire, Stage, VendorName } from "./stage.ts";
 
-const drawn = png({ bytes: 300_001, width: 64, height: 32 });
-const inline = png({ bytes: 70_003, seed: 9 });
-const elsewhere = png({ bytes: 30_003, seed: 4 });
-const base64 = inline.bytes.toString("base64");
+const generatedPicture = png({ bytes: 300_001, width: 64, height: 32 });
+const inlinePicture = png({ bytes: 70_003, seed: 9 });
+const remotePicture = png({ bytes: 30_003, seed: 4 });
+const base64 = inlinePicture.bytes.toString("base64");
 
-/** Who takes a reference as a URL gets the URL, the other the picture behind it. */
+/** Vendors that receive a reference as its URL; the others receive the picture behind it. */
 const TAKES_URLS: readonly VendorName[] = ["listenhub", "xty", "atalk", "linkai"];
 
-const allDraw = (stage: Stage, picture: Picture) =>
+const allVendorsReturn = (stage: Stage, picture: Picture) =>
   VENDORS.forEach((name) => stage[name].always({ pictures: [picture] }));
 
-/** The requests for pictures that a vendor got. */
-function generations(stage: Stage, name: VendorName) {
+/** Return the generation requests that a vendor received. */
+function generationRequests(stage: Stage, name: VendorName) {
   return stage[name].seen.filter(({ method }) => method === "POST");
 }
 
-/** The SHA-256 of each picture, and each URL, in what a vendor got, in order. */
+/** Return the SHA-256 of each picture and each URL in a request that a vendor received, in order. */
 function picturesIn(json: unknown): string[] {
   if (typeof json === "string") return /^https?:\/\//.test(json) ? [json] : [];
   if (typeof json !== "object" || json === null) return [];
@@ -34,53 +34,59 @@ function picturesIn(json: unknown): string[] {
   return Object.values(json).flatMap(picturesIn);
 }
 
-/** Somebody's web server, with a picture on it. */
+/** A third-party web server that serves a picture. */
 let web: Stranger;
 let photo: string;
 beforeAll(async () => {
   web = await startStranger();
-  web.always({ body: elsewhere.bytes, type: elsewhere.type });
+  web.always({ body: remotePicture.bytes, type: remotePicture.type });
   photo = `http://${web.host}/photo.png`;
 });
 afterAll(() => web.stop());
 
-const start = (vendors: VendorName[], more: Record<string, string> = {}) =>
+const startWith = (vendors: VendorName[], more: Record<string, string> = {}) =>
   startStage({ vendors, vars: { TRUSTED_HOSTS: web.host, ...more } });
 
-describe.each(VENDORS)("drawn by %s, the only one there is", (name) => {
+describe.each(VENDORS)("%s as the only configured vendor", (name) => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await start([name]);
+    stage = await startWith([name]);
   });
   beforeEach(() => stage.reset());
   afterAll(() => stage.stop());
 
-  it.each(Object.entries(DIALECTS))("asked as %s", async (_, use) => {
-    allDraw(stage, drawn);
-    const answer = await stage.post(use.path, use.ask(MODELS[name]), use.headers);
-    expect([answer.status, answer.headers.get("easel-vendor"), answer.headers.get("easel-model")]).toEqual([
+  it.each(Object.entries(DIALECTS))("a %s request returns the picture of the only vendor", async (_, use) => {
+    allVendorsReturn(stage, generatedPicture);
+    const response = await stage.post(use.path, use.requestBody(MODELS[name]), use.headers);
+    expect([response.status, response.headers.get("easel-vendor"), response.headers.get("easel-model")]).toEqual([
       200,
       name,
       MODELS[name],
     ]);
-    expect(await use.pictures(answer, stage)).toEqual([drawn.sha256]);
-    const id = answer.headers.get("easel-generation") ?? "";
-    expect(await hashOf(stage.easel.fetch(`/images/${id}/0`))).toBe(drawn.sha256);
+    expect(await use.pictureHashes(response, stage)).toEqual([generatedPicture.sha256]);
+    const id = response.headers.get("easel-generation") ?? "";
+    expect(await hashOf(stage.easel.fetch(`/images/${id}/0`))).toBe(generatedPicture.sha256);
   });
 
-  it.each(Object.entries(DIALECTS))("asked as %s, with references", async (_, use) => {
-    allDraw(stage, drawn);
-    const answer = await stage.post(use.path, use.ask(MODELS[name], { base64, url: photo }), use.headers);
-    expect(answer.status).toBe(200);
-    expect(await use.pictures(answer, stage)).toEqual([drawn.sha256]);
-    const got = generations(stage, name);
-    expect(got).toHaveLength(1);
-    expect(picturesIn(got[0]?.body)).toEqual([inline.sha256, TAKES_URLS.includes(name) ? photo : elsewhere.sha256]);
-    await until(async () => (await stage.keys("references/")).length === 0);
-  });
+  it.each(Object.entries(DIALECTS))(
+    "a %s request with references is served and the vendor receives every reference",
+    async (_, use) => {
+      allVendorsReturn(stage, generatedPicture);
+      const response = await stage.post(use.path, use.requestBody(MODELS[name], { base64, url: photo }), use.headers);
+      expect(response.status).toBe(200);
+      expect(await use.pictureHashes(response, stage)).toEqual([generatedPicture.sha256]);
+      const received = generationRequests(stage, name);
+      expect(received).toHaveLength(1);
+      expect(picturesIn(received[0]?.body)).toEqual([
+        inlinePicture.sha256,
+        TAKES_URLS.includes(name) ? photo : remotePicture.sha256,
+      ]);
+      await until(async () => (await stage.keys("references/")).length === 0);
+    },
+  );
 });
 
-describe("the documents' own requests", () => {
+describe("example requests of the vendors' documents", () => {
   const DOCUMENTS: Record<string, { use: string; path?: string; requests: Record<string, object> }> = {
     listenhub: { use: "listenhub", path: "/openapi/v1/images/generation", requests: listenhub },
     xty: { use: "xty", requests: xty },
@@ -90,7 +96,7 @@ describe("the documents' own requests", () => {
   };
   let stage: Stage;
   beforeAll(async () => {
-    stage = await start([...VENDORS]);
+    stage = await startWith([...VENDORS]);
   });
   beforeEach(() => stage.reset());
   afterAll(() => stage.stop());
@@ -100,58 +106,58 @@ describe("the documents' own requests", () => {
       VENDORS.map((vendor) => ({ dialect, title, vendor, body, use: { ...DIALECTS[use], ...(path && { path }) } })),
     ),
   );
-  it.each(cases)("$dialect: $title, drawn by $vendor", async ({ vendor, body, use }) => {
+  it.each(cases)("$vendor serves the documented $dialect request: $title", async ({ vendor, body, use }) => {
     const { n = 1 } = body as { n?: number };
-    allDraw(stage, drawn);
-    // Who draws several at once is asked once.
-    stage.xty.always({ pictures: Array<Picture>(n).fill(drawn) });
-    // What documents leave out of base64, and whom they would fetch pictures from.
+    allVendorsReturn(stage, generatedPicture);
+    // xty returns all n pictures from one call.
+    stage.xty.always({ pictures: Array<Picture>(n).fill(generatedPicture) });
+    // Replace the documents' shortened base64 and example URLs by real pictures.
     const text = JSON.stringify({ ...body, model: `${vendor}/${MODELS[vendor]}` })
       .replace(/<BASE64_ENCODED_IMAGE>|iVBOR[\w.]*/g, base64)
       .replace(/https:\/\/[^"]+/g, photo);
-    const answer = await stage.post((use as DialectUse).path, text);
-    expect(answer.headers.get("easel-vendor")).toBe(vendor);
-    expect(answer.status).toBe(200);
-    const pictures = await (use as DialectUse).pictures(answer, stage);
-    expect(new Set(pictures)).toEqual(new Set([drawn.sha256]));
-    const record = await stage.record(answer.headers.get("easel-generation") ?? "");
+    const response = await stage.post((use as DialectUse).path, text);
+    expect(response.headers.get("easel-vendor")).toBe(vendor);
+    expect(response.status).toBe(200);
+    const pictures = await (use as DialectUse).pictureHashes(response, stage);
+    expect(new Set(pictures)).toEqual(new Set([generatedPicture.sha256]));
+    const record = await stage.record(response.headers.get("easel-generation") ?? "");
     expect(record.images).toHaveLength(pictures.length);
     expect(pictures).toHaveLength(n);
     // Every reference arrived.
     const sent = text.split(base64).length - 1 + text.split(photo).length - 1;
-    for (const { body } of generations(stage, vendor)) expect(picturesIn(body)).toHaveLength(sent);
+    for (const { body } of generationRequests(stage, vendor)) expect(picturesIn(body)).toHaveLength(sent);
   });
 });
 
-describe("drawn by the sandbox, where nobody is configured", () => {
+describe("the sandbox without configured vendors", () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await start([], { SANDBOX: "fallback" });
+    stage = await startWith([], { SANDBOX: "fallback" });
   });
   afterAll(() => stage.stop());
 
-  it.each(Object.entries(DIALECTS))("asked as %s", async (_, use) => {
-    const answer = await stage.post(
+  it.each(Object.entries(DIALECTS))("the sandbox serves a %s request", async (_, use) => {
+    const response = await stage.post(
       use.path,
-      use.ask(undefined, { base64, url: "https://example.com/a.png" }),
+      use.requestBody(undefined, { base64, url: "https://example.com/a.png" }),
       use.headers,
     );
-    expect([answer.status, answer.headers.get("easel-vendor")]).toEqual([200, "sandbox"]);
-    const id = answer.headers.get("easel-generation") ?? "";
-    expect(await use.pictures(answer, stage)).toEqual([await hashOf(stage.easel.fetch(`/images/${id}/0`))]);
+    expect([response.status, response.headers.get("easel-vendor")]).toEqual([200, "sandbox"]);
+    const id = response.headers.get("easel-generation") ?? "";
+    expect(await use.pictureHashes(response, stage)).toEqual([await hashOf(stage.easel.fetch(`/images/${id}/0`))]);
   });
 });
 
-describe("who is asked", () => {
+describe("vendor selection", () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await start([...VENDORS], { SANDBOX: "fallback" });
+    stage = await startWith([...VENDORS], { SANDBOX: "fallback" });
   });
   beforeEach(() => stage.reset());
   afterAll(() => stage.stop());
   const vendor = async (path: string, body: object) => (await stage.post(path, body)).headers.get("easel-vendor");
 
-  it("the dialect's own, else the first that can do all of it", async () => {
+  it("the dialect's own vendor is preferred, then the first vendor that supports the whole request", async () => {
     const body = { model: PRO, prompt: "a cat" };
     expect(await vendor("/linkai/v1/images/generations", body)).toBe("linkai");
     expect(await vendor("/v1/images/generation", { ...body, provider: "google" })).toBe("listenhub");
@@ -161,7 +167,7 @@ describe("who is asked", () => {
     );
     expect(await vendor("/nebula/v1/images/generations", body)).toBe("nebula");
     expect(await vendor("/images/generate", { model: "flux-2-pro", prompt: "a cat" })).toBe("atalk");
-    // 4:5 is not ListenHub's, and four references to that model are not xty's.
+    // ListenHub has no 4:5, and xty does not take four references for that model.
     expect(await vendor("/v1/generations", { ...body, aspectRatio: "4:5" })).toBe("xty");
     const older = { model: "gemini-2.5-flash-image", prompt: "a cat" };
     expect(await vendor("/linkai/v1/images/generations", older)).toBe("linkai");
@@ -170,23 +176,23 @@ describe("who is asked", () => {
     expect(await vendor("/v1/generations", { ...older, references })).toBe("atalk");
   });
 
-  it("one that would leave something out only where all would", async () => {
+  it("a vendor that would drop a field is called only if every vendor would drop it", async () => {
     const body = { model: "gemini-2.5-flash-image", prompt: "a cat" };
     // nebula has no field for a ratio, atalk has no 4:3.
-    const answer = await stage.post("/nebula/v1/images/generations", { ...body, size: "4:3" });
-    expect(answer.headers.get("easel-vendor")).toBe("xty");
+    const response = await stage.post("/nebula/v1/images/generations", { ...body, size: "4:3" });
+    expect(response.headers.get("easel-vendor")).toBe("xty");
     const only = await stage.post("/v1/generations", { ...body, model: `nebula/${body.model}`, aspectRatio: "4:3" });
     expect((await jsonOf<RecordWire>(only)).warnings).toEqual([
       "aspectRatio 4:3 was left out: gemini-2.5-flash-image does not take it here",
     ]);
   });
 
-  it("nobody else where a vendor is pinned", async () => {
+  it("a pinned vendor without an API key returns 404 and no other vendor is called", async () => {
     const only = await startStage({ vendors: ["listenhub"], vars: { SANDBOX: "fallback" } });
     try {
-      const answer = await only.post("/v1/generations", { model: `linkai/${PRO}`, prompt: "a cat" });
-      expect(answer.status).toBe(404);
-      expect(await answer.json()).toMatchObject({ error: { code: "model_not_found", field: "model" } });
+      const response = await only.post("/v1/generations", { model: `linkai/${PRO}`, prompt: "a cat" });
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({ error: { code: "model_not_found", field: "model" } });
       expect(only.listenhub.seen).toEqual([]);
     } finally {
       await only.stop();
@@ -194,14 +200,14 @@ describe("who is asked", () => {
   });
 
   it("an error of the vendor's limits names the field as the dialect does", async () => {
-    const answer = await stage.post("/v1/images/generation", {
+    const response = await stage.post("/v1/images/generation", {
       provider: "google",
       model: `linkai/${PRO}`,
       prompt: "a cat",
       referenceImages: [{ fileData: { fileUri: "gs://bucket/a.png", mimeType: "image/png" } }],
     });
-    expect(answer.status).toBe(400);
-    const { message } = await jsonOf<{ message: string }>(answer);
+    expect(response.status).toBe(400);
+    const { message } = await jsonOf<{ message: string }>(response);
     expect(message).toBe("referenceImages[0] has a URL of scheme gs; allowed: https, http");
     const fetched = await stage.post("/images/generate", {
       model: "nebula/gemini-2.5-flash-image",
@@ -214,10 +220,10 @@ describe("who is asked", () => {
     });
   });
 
-  it("none can: the first says what it would take", async () => {
-    const answer = await stage.post("/v1/generations", { model: PRO, prompt: "a cat", aspectRatio: "1:8" });
-    // nebula would have left it out.
-    expect(answer.headers.get("easel-vendor")).toBe("nebula");
+  it("an aspect ratio that a pinned vendor does not support is rejected with the supported ratios", async () => {
+    const response = await stage.post("/v1/generations", { model: PRO, prompt: "a cat", aspectRatio: "1:8" });
+    // nebula drops the aspect ratio instead of rejecting it.
+    expect(response.headers.get("easel-vendor")).toBe("nebula");
     const pinned = await stage.post("/v1/generations", {
       model: `listenhub/${PRO}`,
       prompt: "a cat",

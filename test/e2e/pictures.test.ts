@@ -10,26 +10,27 @@ const picture = png({ bytes: 6_000_000, width: 900, height: 800 });
 
 beforeAll(async () => {
   stage = await startStage({ vars: { SANDBOX: "fallback" } });
-  path = await draw(picture);
+  path = await generatePicture(picture);
 });
 beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
-/** The path of a picture that LinkAI drew. */
-async function draw(drawn: Picture): Promise<string> {
-  stage.linkai.next({ pictures: [drawn] });
-  const answer = await stage.post("/v1/generations", { model: "gpt-image-2", prompt: "a cat" });
-  expect(answer.status).toBe(200);
-  await answer.arrayBuffer();
-  return `/images/${answer.headers.get("easel-generation")}/0`;
+/** Generate a picture with LinkAI and return its path. */
+async function generatePicture(generated: Picture): Promise<string> {
+  stage.linkai.next({ pictures: [generated] });
+  const response = await stage.post("/v1/generations", { model: "gpt-image-2", prompt: "a cat" });
+  expect(response.status).toBe(200);
+  await response.arrayBuffer();
+  return `/images/${response.headers.get("easel-generation")}/0`;
 }
-const fetched = (headers: Record<string, string> = {}, method = "GET") => stage.easel.fetch(path, { method, headers });
-const bytesOf = async (answer: Response) => Buffer.from(await answer.arrayBuffer());
+const fetchPicture = (headers: Record<string, string> = {}, method = "GET") =>
+  stage.easel.fetch(path, { method, headers });
+const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
-it("is served whole, for ever, and as nothing but a picture", async () => {
-  const answer = await fetched();
-  expect(answer.status).toBe(200);
-  expect(Object.fromEntries(answer.headers)).toMatchObject({
+it("a picture is served in full, immutable and with safe headers", async () => {
+  const response = await fetchPicture();
+  expect(response.status).toBe(200);
+  expect(Object.fromEntries(response.headers)).toMatchObject({
     "content-type": "image/png",
     "content-length": "6000000",
     "cache-control": "public, max-age=31536000, immutable",
@@ -40,27 +41,27 @@ it("is served whole, for ever, and as nothing but a picture", async () => {
     "cross-origin-resource-policy": "cross-origin",
     "access-control-allow-origin": "*",
   });
-  expect(answer.headers.has("set-cookie")).toBe(false);
-  expect(await hashOf(answer)).toBe(picture.sha256);
+  expect(response.headers.has("set-cookie")).toBe(false);
+  expect(await hashOf(response)).toBe(picture.sha256);
 });
 
-it.each([jpeg(2), webp()])("has its own type: $type", async (drawn) => {
-  const answer = await stage.easel.fetch(await draw(drawn));
-  expect(answer.headers.get("content-type")).toBe(drawn.type);
-  expect(await hashOf(answer)).toBe(drawn.sha256);
+it.each([jpeg(2), webp()])("a picture of type $type is served with its type", async (expected) => {
+  const response = await stage.easel.fetch(await generatePicture(expected));
+  expect(response.headers.get("content-type")).toBe(expected.type);
+  expect(await hashOf(response)).toBe(expected.sha256);
 });
 
-it("tolerates a key, right or wrong, and an extension", async () => {
+it("a picture is served with any API key and any extension", async () => {
   for (const key of [ADMIN, "wrong"]) {
-    const answer = await fetched({ authorization: `Bearer ${key}` });
-    expect(await hashOf(answer)).toBe(picture.sha256);
+    const response = await fetchPicture({ authorization: `Bearer ${key}` });
+    expect(await hashOf(response)).toBe(picture.sha256);
   }
   for (const extension of ["png", "jpg", "webp"]) {
     expect(await hashOf(stage.easel.fetch(`${path}.${extension}`))).toBe(picture.sha256);
   }
 });
 
-describe("38. Range", () => {
+describe("range requests [fault 38]", () => {
   const size = 6_000_000;
   const parts: [range: string, from: number, to: number][] = [
     ["bytes=0-99", 0, 99],
@@ -71,81 +72,84 @@ describe("38. Range", () => {
     ["bytes=5999990-9999999", 5_999_990, size - 1],
     ["Bytes=0-0", 0, 0],
   ];
-  it.each(parts)("%s", async (range, from, to) => {
-    const answer = await fetched({ range });
-    expect(answer.status).toBe(206);
-    expect(answer.headers.get("content-range")).toBe(`bytes ${from}-${to}/${size}`);
-    expect(answer.headers.get("content-length")).toBe(String(to - from + 1));
-    expect((await bytesOf(answer)).equals(picture.bytes.subarray(from, to + 1))).toBe(true);
+  it.each(parts)("the range %s returns 206 with the bytes %i to %i", async (range, from, to) => {
+    const response = await fetchPicture({ range });
+    expect(response.status).toBe(206);
+    expect(response.headers.get("content-range")).toBe(`bytes ${from}-${to}/${size}`);
+    expect(response.headers.get("content-length")).toBe(String(to - from + 1));
+    expect((await bytesOf(response)).equals(picture.bytes.subarray(from, to + 1))).toBe(true);
   });
 
-  it.each(["bytes=6000000-", "bytes=9999999-99999999", "bytes=-0"])("%s: 416", async (range) => {
-    const answer = await fetched({ range });
-    expect(answer.status).toBe(416);
-    expect(answer.headers.get("content-range")).toBe(`bytes */${size}`);
-    expect(answer.headers.get("cache-control")).toBe("no-store");
-    expect(await answer.text()).toBe("");
-  });
-
-  it.each(["bytes=0-1,5-6", "bytes=9-3", "bytes=a-b", "bytes=-", "items=0-5", "bytes 0-5", "bytes=1e3-2e3"])(
-    "%s: the whole",
+  it.each(["bytes=6000000-", "bytes=9999999-99999999", "bytes=-0"])(
+    "the unsatisfiable range %s returns 416",
     async (range) => {
-      const answer = await fetched({ range });
-      expect(answer.status).toBe(200);
-      expect(answer.headers.has("content-range")).toBe(false);
-      expect((await bytesOf(answer)).length).toBe(size);
+      const response = await fetchPicture({ range });
+      expect(response.status).toBe(416);
+      expect(response.headers.get("content-range")).toBe(`bytes */${size}`);
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      expect(await response.text()).toBe("");
     },
   );
 
-  it("holds for the same picture only, If-Range says", async () => {
-    const etag = (await fetched({}, "HEAD")).headers.get("etag") ?? "";
-    expect((await fetched({ range: "bytes=0-9", "if-range": etag })).status).toBe(206);
+  it.each(["bytes=0-1,5-6", "bytes=9-3", "bytes=a-b", "bytes=-", "items=0-5", "bytes 0-5", "bytes=1e3-2e3"])(
+    "the invalid or unsupported range %s returns the whole picture",
+    async (range) => {
+      const response = await fetchPicture({ range });
+      expect(response.status).toBe(200);
+      expect(response.headers.has("content-range")).toBe(false);
+      expect((await bytesOf(response)).length).toBe(size);
+    },
+  );
+
+  it("a range is ignored if If-Range names another picture", async () => {
+    const etag = (await fetchPicture({}, "HEAD")).headers.get("etag") ?? "";
+    expect((await fetchPicture({ range: "bytes=0-9", "if-range": etag })).status).toBe(206);
     for (const other of ['"other"', `W/${etag}`, "Wed, 21 Oct 2026 07:28:00 GMT"]) {
-      const answer = await fetched({ range: "bytes=0-9", "if-range": other });
-      expect(answer.status).toBe(200);
-      await answer.arrayBuffer();
+      const response = await fetchPicture({ range: "bytes=0-9", "if-range": other });
+      expect(response.status).toBe(200);
+      await response.arrayBuffer();
     }
   });
 });
 
-describe("38. what a client has already", () => {
-  it("is not sent again", async () => {
-    const etag = (await fetched({}, "HEAD")).headers.get("etag") ?? "";
-    for (const has of [etag, `W/${etag}`, `"other", ${etag}`, "*"]) {
+describe("conditional requests [fault 38]", () => {
+  it("a matching If-None-Match returns 304 without a body", async () => {
+    const etag = (await fetchPicture({}, "HEAD")).headers.get("etag") ?? "";
+    for (const ifNoneMatch of [etag, `W/${etag}`, `"other", ${etag}`, "*"]) {
       for (const range of [{}, { range: "bytes=0-9" }, { range: "bytes=9999999-" }]) {
-        const answer = await fetched({ "if-none-match": has, ...range });
-        expect(answer.status).toBe(304);
-        expect(answer.headers.get("etag")).toBe(etag);
-        expect(answer.headers.get("cache-control")).toContain("immutable");
-        expect(await answer.text()).toBe("");
+        const response = await fetchPicture({ "if-none-match": ifNoneMatch, ...range });
+        expect(response.status).toBe(304);
+        expect(response.headers.get("etag")).toBe(etag);
+        expect(response.headers.get("cache-control")).toContain("immutable");
+        expect(await response.text()).toBe("");
       }
     }
-    expect((await fetched({ "if-none-match": '"other"' }, "HEAD")).status).toBe(200);
+    expect((await fetchPicture({ "if-none-match": '"other"' }, "HEAD")).status).toBe(200);
   });
 });
 
-it("38. HEAD tells of it without sending it", async () => {
-  const answer = await fetched({}, "HEAD");
-  expect(answer.status).toBe(200);
-  expect(answer.headers.get("content-length")).toBe("6000000");
-  expect(answer.headers.get("content-type")).toBe("image/png");
-  expect(await answer.text()).toBe("");
-  // Range means something for GET only.
-  const ranged = await fetched({ range: "bytes=0-9" }, "HEAD");
+it("HEAD returns the headers without the body [fault 38]", async () => {
+  const response = await fetchPicture({}, "HEAD");
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-length")).toBe("6000000");
+  expect(response.headers.get("content-type")).toBe("image/png");
+  expect(await response.text()).toBe("");
+  // Range applies to GET only.
+  const ranged = await fetchPicture({ range: "bytes=0-9" }, "HEAD");
   expect([ranged.status, ranged.headers.get("content-range")]).toEqual([200, null]);
   expect(ranged.headers.get("content-length")).toBe("6000000");
 });
 
-it("OPTIONS lets a page ask with the headers of its client", async () => {
+it("a preflight request allows the authorization header", async () => {
   const headers = { origin: "https://example.com", "access-control-request-method": "GET" };
-  const answer = await fetched(headers, "OPTIONS");
-  expect(answer.status).toBe(204);
-  expect(answer.headers.get("access-control-allow-origin")).toBe("*");
-  expect(answer.headers.get("access-control-allow-headers")).toContain("authorization");
+  const response = await fetchPicture(headers, "OPTIONS");
+  expect(response.status).toBe(204);
+  expect(response.headers.get("access-control-allow-origin")).toBe("*");
+  expect(response.headers.get("access-control-allow-headers")).toContain("authorization");
 });
 
-describe("nothing is there", () => {
-  it("for ids and numbers that are none", async () => {
+describe("missing pictures", () => {
+  it("an invalid or unknown picture path returns 404", async () => {
     const [, , id = ""] = path.split("/");
     const none = [
       `/images/${id}/1`,
@@ -162,26 +166,26 @@ describe("nothing is there", () => {
       `/images/${"0".repeat(5_000)}/0`,
     ];
     for (const path of none) {
-      const answer = await stage.easel.fetch(path);
-      expect([path, answer.status]).toEqual([path, 404]);
-      expect(answer.headers.get("cache-control")).toBe("no-store");
-      expect(await answer.json()).toEqual({ error: { code: "not_found", message: "There is no such picture." } });
+      const response = await stage.easel.fetch(path);
+      expect([path, response.status]).toEqual([path, 404]);
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      expect(await response.json()).toEqual({ error: { code: "not_found", message: "There is no such picture." } });
     }
   });
 
-  it("where R2 has lost it: an honest 404 that nobody caches", async () => {
-    const lost = await draw(jpeg(8));
+  it("a picture that was deleted from R2 returns 404 with no-store", async () => {
+    const lost = await generatePicture(jpeg(8));
     await stage.easel.bucket.delete(lost.replace("/images/", "pictures/"));
-    const answer = await stage.easel.fetch(lost);
-    expect(answer.status).toBe(404);
-    expect(answer.headers.get("cache-control")).toBe("no-store");
-    expect(answer.headers.has("etag")).toBe(false);
-    expect(await jsonOf(answer)).toMatchObject({ error: { code: "not_found" } });
+    const response = await stage.easel.fetch(lost);
+    expect(response.status).toBe(404);
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.has("etag")).toBe(false);
+    expect(await jsonOf(response)).toMatchObject({ error: { code: "not_found" } });
   });
 
-  it("yet: while it is being drawn a client is told to come again", async () => {
+  it("a picture that is still being generated returns 404 with retry-after", async () => {
     const body = { model: "sandbox", prompt: "a lake [sandbox:slow:2500]", width: 32, height: 32 };
-    const drawing = stage.post("/v1/generations", body);
+    const pending = stage.post("/v1/generations", body);
     const running = async () => {
       const { data } = await jsonOf<{ data: { id: string; status: string }[] }>(stage.get("/v1/generations"));
       return data.find(({ status }) => status === "running")?.id;
@@ -193,19 +197,19 @@ describe("nothing is there", () => {
     expect(early.headers.get("retry-after")).toBe("1");
     expect(early.headers.get("cache-control")).toBe("no-store");
     expect(await jsonOf(early)).toMatchObject({ error: { message: "This picture is still being drawn." } });
-    const answer = await drawing;
-    expect(answer.headers.get("easel-generation")).toBe(id);
-    await answer.arrayBuffer();
+    const response = await pending;
+    expect(response.headers.get("easel-generation")).toBe(id);
+    await response.arrayBuffer();
     expect((await stage.easel.fetch(`/images/${id}/0`)).status).toBe(200);
   });
 
-  it("and never will be, where it failed or was lost long ago", async () => {
+  it("a failed or lost generation returns 404 without retry-after", async () => {
     stage.listenhub.next({ finishReason: "NO_IMAGE" });
     const failed = await stage.post("/v1/generations", { prompt: "a cat" });
     const id = failed.headers.get("easel-generation") ?? "";
     await failed.arrayBuffer();
-    const answer = await stage.easel.fetch(`/images/${id}/0`);
-    expect([answer.status, answer.headers.get("retry-after")]).toEqual([404, null]);
+    const response = await stage.easel.fetch(`/images/${id}/0`);
+    expect([response.status, response.headers.get("retry-after")]).toEqual([404, null]);
     const end = await stage.easel.bucket.get(`generations/${id}/end.json`);
     const record = {
       ...(JSON.parse((await end?.text()) ?? "{}") as object),
@@ -219,18 +223,18 @@ describe("nothing is there", () => {
   });
 });
 
-it("a picture that is also HTML is a picture, and nothing else", async () => {
+it("a polyglot of JPEG and HTML is served as JPEG only", async () => {
   const { bytes } = jpeg(5);
   const script = Buffer.from(HTML_PAGE);
   const comment = Buffer.concat([Buffer.from([0xff, 0xfe, 0, script.length + 2]), script]);
   const both = Buffer.concat([bytes.subarray(0, 2), comment, bytes.subarray(2)]);
-  const polyglot = await draw({ ...jpeg(5), bytes: both });
+  const polyglot = await generatePicture({ ...jpeg(5), bytes: both });
   for (const extension of ["", ".jpg"]) {
-    const answer = await stage.easel.fetch(polyglot + extension, { headers: { accept: "text/html" } });
-    expect(answer.headers.get("content-type")).toBe("image/jpeg");
-    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
-    expect(answer.headers.get("content-security-policy")).toContain("sandbox");
-    await answer.arrayBuffer();
+    const response = await stage.easel.fetch(polyglot + extension, { headers: { accept: "text/html" } });
+    expect(response.headers.get("content-type")).toBe("image/jpeg");
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(response.headers.get("content-security-policy")).toContain("sandbox");
+    await response.arrayBuffer();
   }
   expect((await stage.easel.fetch(`${polyglot}.html`)).status).toBe(404);
 });

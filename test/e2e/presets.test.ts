@@ -11,47 +11,51 @@ interface PresetWire {
   vary: string[];
 }
 const HERO = { prompt: "{prompt}, in watercolour", model: PRO, aspectRatio: "16:9", vary: ["prompt", "size"] };
-let last = 0;
-const fresh = () => `preset-${++last}`;
-const call = (method: string, name: string, body?: unknown, headers?: Record<string, string>) =>
+let presetCount = 0;
+const newPresetName = () => `preset-${++presetCount}`;
+const callPreset = (method: string, name: string, body?: unknown, headers?: Record<string, string>) =>
   stage.call(method, `/v1/presets/${name}`, body, headers);
-const draw = (more: object) => stage.post("/v1/generations", more);
-const toListenHub = () => lastBody(stage.listenhub.seen);
-const list = async () => (await jsonOf<{ data: PresetWire[] }>(stage.get("/v1/presets"))).data;
+const postGeneration = (more: object) => stage.post("/v1/generations", more);
+const lastListenHubBody = () => lastBody(stage.listenhub.seen);
+const listPresets = async () => (await jsonOf<{ data: PresetWire[] }>(stage.get("/v1/presets"))).data;
 
-describe("PUT, GET and DELETE", () => {
-  it("keep a preset", async () => {
-    const name = fresh();
-    const shown = { name, references: [], ...HERO };
-    const made = await call("PUT", name, HERO);
-    expect([made.status, await made.json()]).toEqual([201, shown]);
-    expect(made.headers.get("cache-control")).toBe("no-store");
-    const found = await call("GET", name);
-    expect([found.status, await found.json()]).toEqual([200, shown]);
-    expect(await list()).toContainEqual(shown);
-    // As it was answered, so it may be sent.
-    const again = await call("PUT", name, { ...shown, prompt: "{prompt} in oil" });
-    expect([again.status, await again.json()]).toEqual([200, { ...shown, prompt: "{prompt} in oil" }]);
-    expect((await call("DELETE", name)).status).toBe(200);
-    expect((await call("GET", name)).status).toBe(404);
-    expect((await call("DELETE", name)).status).toBe(404);
-    expect(await list()).not.toContainEqual(expect.objectContaining({ name }));
+describe("/v1/presets/{name}", () => {
+  it("PUT creates and replaces a preset, GET returns it and DELETE removes it", async () => {
+    const name = newPresetName();
+    const expected = { name, references: [], ...HERO };
+    const created = await callPreset("PUT", name, HERO);
+    expect([created.status, await created.json()]).toEqual([201, expected]);
+    expect(created.headers.get("cache-control")).toBe("no-store");
+    const found = await callPreset("GET", name);
+    expect([found.status, await found.json()]).toEqual([200, expected]);
+    expect(await listPresets()).toContainEqual(expected);
+    // A preset can be sent back in the form in which it was returned.
+    const again = await callPreset("PUT", name, { ...expected, prompt: "{prompt} in oil" });
+    expect([again.status, await again.json()]).toEqual([200, { ...expected, prompt: "{prompt} in oil" }]);
+    expect((await callPreset("DELETE", name)).status).toBe(200);
+    expect((await callPreset("GET", name)).status).toBe(404);
+    expect((await callPreset("DELETE", name)).status).toBe(404);
+    expect(await listPresets()).not.toContainEqual(expect.objectContaining({ name }));
     expect(await stage.keys("presets/")).toEqual([]);
   });
 
-  it("those of the var PRESETS are there, and are changed there", async () => {
-    expect(await jsonOf(call("GET", "fixed"))).toMatchObject({ name: "fixed", ...PRESETS.fixed, vary: ["prompt"] });
-    expect((await list()).filter(({ name }) => name === "fixed")).toHaveLength(1);
+  it("presets of the var PRESETS are readable but cannot be changed by PUT or DELETE", async () => {
+    expect(await jsonOf(callPreset("GET", "fixed"))).toMatchObject({
+      name: "fixed",
+      ...PRESETS.fixed,
+      vary: ["prompt"],
+    });
+    expect((await listPresets()).filter(({ name }) => name === "fixed")).toHaveLength(1);
     for (const method of ["PUT", "DELETE"]) {
-      const answer = await call(method, "fixed", method === "PUT" ? HERO : undefined);
-      expect(answer.status).toBe(400);
-      expect(await answer.json()).toMatchObject({
+      const response = await callPreset(method, "fixed", method === "PUT" ? HERO : undefined);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
         error: { code: "invalid_request", field: "name", message: expect.stringContaining("PRESETS") as string },
       });
     }
   });
 
-  const bad: [name: string, body: unknown, field: string | undefined, message: string][] = [
+  const rejectedPresets: [name: string, body: unknown, field: string | undefined, message: string][] = [
     ["Hero", {}, "name", "must be 1 to 64 of a-z, 0-9 and -"],
     ["a%2Fb", {}, "name", "must be 1 to 64"],
     ["x".repeat(65), {}, "name", "must be 1 to 64"],
@@ -66,68 +70,71 @@ describe("PUT, GET and DELETE", () => {
     ["hero", { size: "8K" }, "size", "must be one of 512, 1K"],
     ["hero", { vary: ["everything"] }, "vary[0]", "must be one of prompt, model"],
   ];
-  it.each(bad)("%#: PUT %s %j is refused", async (name, body, field, message) => {
-    const answer = await call("PUT", name, body);
-    expect(answer.status).toBe(400);
-    const { error } = await jsonOf<{ error: { code: string; field?: string; message: string } }>(answer);
+  it.each(rejectedPresets)("%#: PUT of the preset %s with %j is rejected", async (name, body, field, message) => {
+    const response = await callPreset("PUT", name, body);
+    expect(response.status).toBe(400);
+    const { error } = await jsonOf<{ error: { code: string; field?: string; message: string } }>(response);
     expect([error.code, error.field]).toEqual(["invalid_request", field]);
     expect(error.message).toContain(message);
     expect(await stage.keys("presets/")).toEqual([]);
   });
 
-  it("are for the operator; a server's key reads", async () => {
+  it("a secret key reads presets and only the operator writes them", async () => {
     const { headers } = await stage.newKey();
-    expect((await call("PUT", "hero", HERO, headers)).status).toBe(403);
-    expect((await call("DELETE", "fixed", undefined, headers)).status).toBe(403);
-    expect((await call("GET", "fixed", undefined, headers)).status).toBe(200);
+    expect((await callPreset("PUT", "hero", HERO, headers)).status).toBe(403);
+    expect((await callPreset("DELETE", "fixed", undefined, headers)).status).toBe(403);
+    expect((await callPreset("GET", "fixed", undefined, headers)).status).toBe(200);
     expect((await stage.get("/v1/presets", headers)).status).toBe(200);
     for (const method of ["GET", "PUT", "DELETE"])
-      expect((await call(method, "fixed", method === "PUT" ? HERO : undefined, { authorization: "" })).status).toBe(
-        401,
-      );
+      expect(
+        (await callPreset(method, "fixed", method === "PUT" ? HERO : undefined, { authorization: "" })).status,
+      ).toBe(401);
     expect((await stage.easel.fetch("/v1/presets")).status).toBe(401);
   });
 });
 
-describe("a request by a preset", () => {
-  it("is the preset's, with what the caller may set", async () => {
-    const name = fresh();
-    await call("PUT", name, HERO);
-    const answer = await draw({ preset: name, prompt: "a cat for $& and $'", size: "2K" });
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get("easel-model")).toBe(PRO);
-    expect(toListenHub()).toMatchObject({
+describe("a generation with a preset", () => {
+  it("a request combines the preset with the fields that the caller may set", async () => {
+    const name = newPresetName();
+    await callPreset("PUT", name, HERO);
+    const response = await postGeneration({ preset: name, prompt: "a cat for $& and $'", size: "2K" });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("easel-model")).toBe(PRO);
+    expect(lastListenHubBody()).toMatchObject({
       prompt: "a cat for $& and $', in watercolour",
       imageConfig: { aspectRatio: "16:9", imageSize: "2K" },
     });
   });
 
-  it("by one of the var as well", async () => {
-    expect((await draw({ preset: "fixed", prompt: "cat" })).status).toBe(200);
+  it("a preset of the var PRESETS serves a request", async () => {
+    expect((await postGeneration({ preset: "fixed", prompt: "cat" })).status).toBe(200);
     expect(lastBody(stage.linkai.generations())).toMatchObject({ prompt: "a cat by the sea", model: "gpt-image-2" });
   });
 
-  it("may have pixels beside a size and a ratio: the pixels decide, as in a request, and a warning says so", async () => {
-    const name = fresh();
+  it("pixels in a preset override its size and ratio with a warning, as in a request", async () => {
+    const name = newPresetName();
     const both = { model: "gpt-image-2", size: "2K", aspectRatio: "1:1", width: 1536, height: 1024 };
-    expect((await call("PUT", name, both)).status).toBe(201);
-    const answers = [await draw({ preset: name, prompt: "a cat" }), await draw({ ...both, prompt: "a cat" })];
-    for (const answer of answers) {
-      expect(answer.status).toBe(200);
-      const warnings = ["size 2K", "aspectRatio 1:1"].map((each) => `${each} was left out: width and height decide`);
-      expect(warningsOf(answer)).toEqual(expect.arrayContaining(warnings));
+    expect((await callPreset("PUT", name, both)).status).toBe(201);
+    const responses = [
+      await postGeneration({ preset: name, prompt: "a cat" }),
+      await postGeneration({ ...both, prompt: "a cat" }),
+    ];
+    for (const response of responses) {
+      expect(response.status).toBe(200);
+      const warnings = ["size 2K", "aspectRatio 1:1"].map((field) => `${field} was left out: width and height decide`);
+      expect(warningsOf(response)).toEqual(expect.arrayContaining(warnings));
     }
   });
 
-  it("follows a change at once", async () => {
-    const name = fresh();
+  it("a changed preset takes effect immediately", async () => {
+    const name = newPresetName();
     for (const model of [PRO, FLASH]) {
-      await call("PUT", name, { ...HERO, model });
-      expect((await draw({ preset: name, prompt: "a cat" })).headers.get("easel-model")).toBe(model);
+      await callPreset("PUT", name, { ...HERO, model });
+      expect((await postGeneration({ preset: name, prompt: "a cat" })).headers.get("easel-model")).toBe(model);
     }
   });
 
-  const refused: [body: object, field: string, message: string][] = [
+  const rejectedRequests: [body: object, field: string, message: string][] = [
     [
       { prompt: "a cat", aspectRatio: "1:1" },
       "aspectRatio",
@@ -144,26 +151,26 @@ describe("a request by a preset", () => {
     [{ prompt: "a cat", preset: "" }, "preset", "is not known here"],
     [{ prompt: "a cat", preset: 5 }, "preset", "must be a string"],
   ];
-  it.each(refused)("%#: with %j is refused", async (body, field, message) => {
-    await call("PUT", "hero", HERO);
-    const answer = await draw({ preset: "hero", ...body });
-    expect(answer.status).toBe(400);
-    const { error } = await jsonOf<{ error: { code: string; field: string; message: string } }>(answer);
+  it.each(rejectedRequests)("%#: the preset hero with %j is rejected", async (body, field, message) => {
+    await callPreset("PUT", "hero", HERO);
+    const response = await postGeneration({ preset: "hero", ...body });
+    expect(response.status).toBe(400);
+    const { error } = await jsonOf<{ error: { code: string; field: string; message: string } }>(response);
     expect([error.code, error.field]).toEqual(["invalid_request", field]);
     expect(error.message).toContain(message);
     expect(stage.listenhub.seen).toEqual([]);
   });
 
-  it("drops the pictures that came where the preset takes none", async () => {
-    await call("PUT", "hero", HERO);
+  it("uploaded references are deleted if the preset does not accept references", async () => {
+    await callPreset("PUT", "hero", HERO);
     const references = [{ data: png().bytes.toString("base64") }];
-    const answer = await draw({ preset: "hero", prompt: "a cat", references });
-    expect(await jsonOf(answer)).toMatchObject({ error: { field: "references" } });
+    const response = await postGeneration({ preset: "hero", prompt: "a cat", references });
+    expect(await jsonOf(response)).toMatchObject({ error: { field: "references" } });
     await until(async () => (await stage.keys("references/")).length === 0);
   });
 });
 
-describe("a page's key", () => {
+describe("a publishable key with presets", () => {
   const SITE = "https://example.com";
   const keyFor = async (terms: object) => {
     const page = { kind: "publishable", origins: [SITE], size: "2K", perMinute: 5, ...terms };
@@ -171,9 +178,9 @@ describe("a page's key", () => {
     return { ...headers, origin: SITE };
   };
 
-  it("draws by its presets, whatever models those have, and by no other", async () => {
-    await call("PUT", "hero", HERO);
-    await call("PUT", "other", HERO);
+  it("a publishable key uses its own presets with any model, and no other request", async () => {
+    await callPreset("PUT", "hero", HERO);
+    await callPreset("PUT", "other", HERO);
     const page = await keyFor({ presets: ["hero"] });
     expect((await stage.post("/v1/generations", { preset: "hero", prompt: "a cat" }, page)).status).toBe(200);
     for (const body of [{ preset: "other", prompt: "a cat" }, { prompt: "a cat" }, { prompt: "a cat", model: PRO }])
@@ -181,8 +188,8 @@ describe("a page's key", () => {
     expect(stage.listenhub.seen).toHaveLength(1);
   });
 
-  it("62. a flood of seeds stops at its bucket", async () => {
-    await call("PUT", "hero", { ...HERO, vary: ["prompt", "seed"] });
+  it("a flood of different seeds is stopped by the key's token bucket [fault 62]", async () => {
+    await callPreset("PUT", "hero", { ...HERO, vary: ["prompt", "seed"] });
     const page = await keyFor({ presets: ["hero"] });
     const flood = Array.from({ length: 60 }, (_, seed) =>
       stage.post("/v1/generations", { preset: "hero", prompt: "a cat", seed }, page),
@@ -194,7 +201,7 @@ describe("a page's key", () => {
   });
 });
 
-it("a preset that is wrong in the var says where", async () => {
+it("an invalid preset in the var PRESETS is logged with its name and field", async () => {
   const wrong = await startStage({ vars: { PRESETS: '{"hero":{"size":"8K"}}' } });
   try {
     expect((await wrong.get("/v1/presets")).status).toBe(500);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ADMIN, heard, jsonOf, LINKAI_KEY, LISTENHUB_KEY, said, staged } from "./stage.ts";
+import { ADMIN, waitForLog, jsonOf, LINKAI_KEY, LISTENHUB_KEY, logText, staged } from "./stage.ts";
 import type { RecordWire } from "./stage.ts";
 
 const stage = staged();
@@ -11,26 +11,26 @@ interface Page {
 }
 const PROMPT = "a very secret cat";
 
-async function draw(path = "/v1/generations", more: object = {}): Promise<string> {
-  const answer = await stage.post(path, { prompt: PROMPT, ...more });
-  await answer.arrayBuffer();
-  return answer.headers.get("easel-generation") ?? "";
+async function generate(path = "/v1/generations", more: object = {}): Promise<string> {
+  const response = await stage.post(path, { prompt: PROMPT, ...more });
+  await response.arrayBuffer();
+  return response.headers.get("easel-generation") ?? "";
 }
 
 describe("GET /v1/generations/{id}", () => {
-  const asked: [dialect: string, path: string, more: object][] = [
+  const requestsByDialect: [dialect: string, path: string, more: object][] = [
     ["listenhub", "/v1/images/generation", { provider: "google" }],
     ["linkai", "/linkai/v1/images/generations", { model: "gpt-image-2" }],
     ["openai", "/v1/images/generations", { model: "gpt-image-2" }],
     ["easel", "/v1/generations", {}],
   ];
-  it.each(asked)(
-    "has what was asked as %s, without the prompt or anything of the inside",
+  it.each(requestsByDialect)(
+    "a %s request has a record without its prompt, keys or internal names",
     async (dialect, path, more) => {
-      const id = await draw(path, more);
-      const answer = await stage.get(`/v1/generations/${id}`);
-      expect(answer.headers.get("cache-control")).toBe("no-store");
-      const text = await answer.text();
+      const id = await generate(path, more);
+      const response = await stage.get(`/v1/generations/${id}`);
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      const text = await response.text();
       const record = JSON.parse(text) as RecordWire;
       expect(record).toMatchObject({ id, status: "succeeded", dialect, error: null });
       for (const secret of [PROMPT, ADMIN, LISTENHUB_KEY, LINKAI_KEY, "principal", "pictures/"])
@@ -38,9 +38,9 @@ describe("GET /v1/generations/{id}", () => {
     },
   );
 
-  it("says why a generation failed", async () => {
+  it("the record of a failed generation has the error code and message", async () => {
     stage.linkai.next({ status: 409, error: { message: "内容审核不通过" } });
-    const id = await draw("/v1/generations", { model: "gpt-image-2" });
+    const id = await generate("/v1/generations", { model: "gpt-image-2" });
     expect(await jsonOf(stage.get(`/v1/generations/${id}`))).toMatchObject({
       id,
       status: "failed",
@@ -52,25 +52,25 @@ describe("GET /v1/generations/{id}", () => {
     });
   });
 
-  it("has one of a model that nobody draws, too", async () => {
-    const id = await draw("/v1/generations", { model: "flux-2-pro" });
+  it("a request for a model without a vendor has a failed record", async () => {
+    const id = await generate("/v1/generations", { model: "flux-2-pro" });
     const record = await jsonOf(stage.get(`/v1/generations/${id}`));
     expect(record).toMatchObject({ status: "failed", error: { code: "model_not_found" }, attempts: [] });
   });
 
-  it("is for the operator too, whose list stays their own", async () => {
+  it("the operator reads a record of any key, and the operator's list excludes it", async () => {
     const { headers } = await stage.newKey();
-    const drawn = await stage.post("/v1/generations", { prompt: PROMPT }, headers);
-    const id = drawn.headers.get("easel-generation") ?? "";
+    const response = await stage.post("/v1/generations", { prompt: PROMPT }, headers);
+    const id = response.headers.get("easel-generation") ?? "";
     expect(await stage.record(id)).toMatchObject({ id, status: "succeeded" });
     const { data } = await jsonOf<Page>(stage.get("/v1/generations"));
-    expect(data.map((each) => each.id)).not.toContain(id);
+    expect(data.map((record) => record.id)).not.toContain(id);
   });
 
-  it("is for the key that made it: to another all else is one and the same 404", async () => {
-    const id = await draw();
+  it("another key gets the same 404 for a foreign and an unknown generation", async () => {
+    const id = await generate();
     const { headers } = await stage.newKey();
-    for (const other of [
+    for (const otherId of [
       id,
       `${id.slice(0, -1)}${id.endsWith("0") ? "1" : "0"}`,
       "abc",
@@ -78,19 +78,19 @@ describe("GET /v1/generations/{id}", () => {
       "%00",
       id.toUpperCase(),
     ]) {
-      const answer = await stage.get(`/v1/generations/${other}`, headers);
-      expect([other, answer.status]).toEqual([other, 404]);
-      expect(answer.headers.get("cache-control")).toBe("no-store");
-      expect(await answer.json()).toEqual({ error: { code: "not_found", message: "There is no such generation." } });
+      const response = await stage.get(`/v1/generations/${otherId}`, headers);
+      expect([otherId, response.status]).toEqual([otherId, 404]);
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      expect(await response.json()).toEqual({ error: { code: "not_found", message: "There is no such generation." } });
     }
   });
 });
 
 describe("GET /v1/generations", () => {
-  it("lists newest first, page by page, each once", async () => {
-    const made: string[] = [];
+  it("the list returns every generation once, newest first, across pages", async () => {
+    const expectedIds: string[] = [];
     for (let i = 0; i < 5; i++) {
-      made.unshift(await draw());
+      expectedIds.unshift(await generate());
       await new Promise((resolve) => setTimeout(resolve, 3));
     }
     const pages: string[][] = [];
@@ -104,12 +104,12 @@ describe("GET /v1/generations", () => {
       next = page.next;
     }
     const ids = pages.flat();
-    expect(ids.slice(0, 5)).toEqual(made);
+    expect(ids.slice(0, 5)).toEqual(expectedIds);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it("shows a key its own, and not so much as the id of another's", async () => {
-    const theirs = await Promise.all(Array.from({ length: 5 }, () => draw()));
+  it("the list of a key never contains the id of another key's generation", async () => {
+    const otherIds = await Promise.all(Array.from({ length: 5 }, () => generate()));
     const { headers } = await stage.newKey();
     const page = async (query: string) =>
       jsonOf<Page>(stage.easel.fetch(`/v1/generations?limit=1${query}`, { headers }));
@@ -117,37 +117,37 @@ describe("GET /v1/generations", () => {
     const ids = [];
     for (let i = 0; i < 2; i++) {
       ids.unshift((await stage.post("/v1/generations", { prompt: PROMPT }, headers)).headers.get("easel-generation"));
-      theirs.push(await draw());
+      otherIds.push(await generate());
     }
     const first = await page("");
     const second = await page(`&cursor=${first.next}`);
     expect([first, second].map(({ data }) => data[0]?.id)).toEqual(ids);
-    expect(theirs).not.toContain(first.next);
+    expect(otherIds).not.toContain(first.next);
     expect(second.next).toBeNull();
   });
 
-  it("refuses what is no page, naming the field", async () => {
+  it("an invalid limit or cursor is rejected with the name of the field", async () => {
     for (const query of ["limit=0", "limit=101", "limit=1.5", "limit=x", "cursor=x", "cursor=%00", "cursor="]) {
-      const answer = await stage.get(`/v1/generations?${query}`);
+      const response = await stage.get(`/v1/generations?${query}`);
       const field = query.split("=")[0];
-      expect([query, answer.status]).toEqual([query, 400]);
-      expect(await answer.json()).toMatchObject({ error: { code: "invalid_request", field } });
+      expect([query, response.status]).toEqual([query, 400]);
+      expect(await response.json()).toMatchObject({ error: { code: "invalid_request", field } });
     }
   });
 
-  it("asks for a key", async () => {
-    for (const path of ["/v1/generations", `/v1/generations/${await draw()}`]) {
-      const answer = await stage.easel.fetch(path);
-      expect(answer.status).toBe(401);
-      expect(await answer.json()).toMatchObject({ error: { code: "unauthorized" } });
+  it("a request for records without an API key returns 401", async () => {
+    for (const path of ["/v1/generations", `/v1/generations/${await generate()}`]) {
+      const response = await stage.easel.fetch(path);
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
     }
   });
 });
 
-it("keeps prompts, keys and URLs of references out of R2's metadata and the log", async () => {
-  const id = await draw("/v1/generations", { references: ["https://example.com/a.png?X-Signature=s3cret"] });
-  await heard(stage.easel, `"generation":"${id}","status":"succeeded"`);
-  const logged = said(stage.easel);
+it("prompts, keys and reference URLs appear neither in R2 metadata nor in the log", async () => {
+  const id = await generate("/v1/generations", { references: ["https://example.com/a.png?X-Signature=s3cret"] });
+  await waitForLog(stage.easel, `"generation":"${id}","status":"succeeded"`);
+  const logged = logText(stage.easel);
   for (const secret of [PROMPT, ADMIN, LISTENHUB_KEY, LINKAI_KEY, "s3cret"]) expect(logged).not.toContain(secret);
   const { objects } = await stage.easel.bucket.list({ include: ["customMetadata"] });
   expect(JSON.stringify(objects)).not.toContain(PROMPT);

@@ -1,60 +1,61 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { jpeg, png, sha256, until } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
-import { FLASH, hashOf, lastBody, LISTENHUB_PATH, PRO, read, said, staged } from "./stage.ts";
-import type { Answered } from "./stage.ts";
+import { FLASH, hashOf, lastBody, LISTENHUB_PATH, PRO, readResponse, logText, staged } from "./stage.ts";
+import type { ReadResponse } from "./stage.ts";
 
-/** A vendor that would rather have URLs gets ours; for pictures that we have nobody is asked. */
+/** Easel's own origin: a vendor that prefers URLs gets URLs of it, and pictures behind it are read from R2 without a fetch. */
 const PUBLIC_URL = "https://img.example.com";
-const one = png({ bytes: 70_000, seed: 3 });
-const two = jpeg(2);
+const firstPicture = png({ bytes: 70_000, seed: 3 });
+const secondPicture = jpeg(2);
 
 const stage = staged({ vars: { PUBLIC_URL } });
 
-const data = ({ bytes }: { bytes: Buffer }) => ({ data: bytes.toString("base64") });
-const ask = (model: string, ...references: unknown[]): Promise<Answered> =>
-  read(stage.post("/v1/generations", { model, prompt: "a cat", references }));
+const inlineData = ({ bytes }: { bytes: Buffer }) => ({ data: bytes.toString("base64") });
+const postWithReferences = (model: string, ...references: unknown[]): Promise<ReadResponse> =>
+  readResponse(stage.post("/v1/generations", { model, prompt: "a cat", references }));
 
-interface File {
+interface FileData {
   fileUri: string;
   mimeType: string;
 }
 
-/** The URLs that ListenHub gets for the references of the next request, and its answer, which waits until they are used. */
+/** Send a request and call `use` with the URLs that ListenHub receives, before ListenHub responds; return the response. */
 async function withUrls(
-  use: (files: File[]) => Promise<void>,
-  request: () => Promise<Answered>,
-  how: ListenHubBehaviour = {},
-): Promise<Answered> {
+  use: (files: FileData[]) => Promise<void>,
+  request: () => Promise<ReadResponse>,
+  behaviour: ListenHubBehaviour = {},
+): Promise<ReadResponse> {
   const vendor = Promise.withResolvers<void>();
-  stage.listenhub.next({ after: vendor.promise, ...how });
-  const answer = request();
+  stage.listenhub.next({ after: vendor.promise, ...behaviour });
+  const response = request();
   await until(() => stage.listenhub.seen[0]?.body !== undefined);
-  const { referenceImages } = lastBody(stage.listenhub.seen) as { referenceImages: { fileData: File }[] };
+  const { referenceImages } = lastBody(stage.listenhub.seen) as { referenceImages: { fileData: FileData }[] };
   await use(referenceImages.map(({ fileData }) => fileData));
   expect(stage.listenhub.seen[0]?.endedAt).toBeUndefined();
   vendor.resolve();
-  return answer;
+  return response;
 }
 
-const pathOf = ({ fileUri }: File) => fileUri.slice(PUBLIC_URL.length);
-const inline = async () => ask(`listenhub/${PRO}`, data(one), data(two));
+const pathOf = ({ fileUri }: FileData) => fileUri.slice(PUBLIC_URL.length);
+const postInlinePictures = async () =>
+  postWithReferences(`listenhub/${PRO}`, inlineData(firstPicture), inlineData(secondPicture));
 
-describe("a URL of ours for a vendor that throttles base64", () => {
-  it("leads to each picture while the vendor draws, and nowhere after", async () => {
-    let files: File[] = [];
-    const answer = await withUrls(async (given) => {
-      files = given;
+describe("Easel's reference URLs for a vendor that throttles base64", () => {
+  it("each reference URL serves its picture while the vendor generates and returns 404 afterwards", async () => {
+    let files: FileData[] = [];
+    const response = await withUrls(async (receivedFiles) => {
+      files = receivedFiles;
       expect(files.map(({ mimeType }) => mimeType)).toEqual(["image/png", "image/jpeg"]);
       const hashes = await Promise.all(files.map((file) => hashOf(stage.easel.fetch(pathOf(file)))));
-      expect(hashes).toEqual([one.sha256, two.sha256]);
-    }, inline);
-    expect(answer.status).toBe(200);
+      expect(hashes).toEqual([firstPicture.sha256, secondPicture.sha256]);
+    }, postInlinePictures);
+    expect(response.status).toBe(200);
     await until(async () => (await stage.keys("references/")).length === 0);
-    for (const file of files) expect((await read(stage.easel.fetch(pathOf(file)))).status).toBe(404);
+    for (const file of files) expect((await readResponse(stage.easel.fetch(pathOf(file)))).status).toBe(404);
   });
 
-  it("serves a picture and nothing else, to whoever has it", async () => {
+  it("a reference URL serves only a picture, without authentication", async () => {
     await withUrls(async ([file]) => {
       const path = file === undefined ? "" : pathOf(file);
       const served = await stage.easel.fetch(path);
@@ -66,17 +67,17 @@ describe("a URL of ours for a vendor that throttles base64", () => {
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; sandbox",
       });
-      const head = await read(stage.easel.fetch(path, { method: "HEAD" }));
+      const head = await readResponse(stage.easel.fetch(path, { method: "HEAD" }));
       expect([head.status, head.body.length, head.headers.get("content-length")]).toEqual([200, 0, "70000"]);
-    }, inline);
+    }, postInlinePictures);
   });
 
-  it("is not to be guessed: not from the generation, nor from another's", async () => {
+  it("a reference URL cannot be guessed from the generation or from another request's URL", async () => {
     const folders: string[] = [];
-    const answers: Answered[] = [];
+    const responses: ReadResponse[] = [];
     for (let request = 0; request < 2; request++) {
       stage.reset();
-      answers.push(
+      responses.push(
         await withUrls(async ([file]) => {
           expect(file?.fileUri).toMatch(/^https:\/\/img\.example\.com\/references\/[0-9a-z]{10}[0-9a-f]{30}\/0$/);
           folders.push(file?.fileUri.split("/").at(-2) ?? "");
@@ -86,69 +87,79 @@ describe("a URL of ours for a vendor that throttles base64", () => {
             `${folders[0]}/00`,
             `${folders[0]}/-1`,
           ])
-            expect((await read(stage.easel.fetch(`/references/${other}`))).status).toBe(404);
-        }, inline),
+            expect((await readResponse(stage.easel.fetch(`/references/${other}`))).status).toBe(404);
+        }, postInlinePictures),
       );
     }
-    const random = [...folders, ...answers.map(({ id }) => id)].map((id) => id.slice(10));
+    const random = [...folders, ...responses.map(({ id }) => id)].map((id) => id.slice(10));
     expect(new Set(random).size).toBe(4);
   });
 
   it.each<[string, ListenHubBehaviour]>([
     ["succeeds", {}],
     ["fails", { error: { message: "no" } }],
-  ])("59. is told to nobody else where the vendor %s: not in the answer, the record, the log", async (_, how) => {
-    let folder = "";
-    const use = async ([file]: File[]) => void (folder = file?.fileUri.split("/").at(-2) ?? "");
-    const answer = await withUrls(use, inline, how);
-    const record = JSON.stringify(await stage.record(answer.id));
-    expect(folder).toHaveLength(40);
-    expect(record + answer.body.toString() + said(stage.easel)).not.toContain(folder);
-  });
+  ])(
+    "a reference URL appears neither in the response, the record nor the log if the vendor %s [fault 59]",
+    async (_, behaviour) => {
+      let folder = "";
+      const use = async ([file]: FileData[]) => void (folder = file?.fileUri.split("/").at(-2) ?? "");
+      const response = await withUrls(use, postInlinePictures, behaviour);
+      const record = JSON.stringify(await stage.record(response.id));
+      expect(folder).toHaveLength(40);
+      expect(record + response.body.toString() + logText(stage.easel)).not.toContain(folder);
+    },
+  );
 
-  it("is not made for URLs, nor for a vendor that has no such wish", async () => {
-    await ask(`listenhub/${FLASH}`, "https://example.com/a.png", "gs://bucket/b.png");
+  it("no reference URL is created for a reference that is a URL, or for a vendor that prefers inline data", async () => {
+    await postWithReferences(`listenhub/${FLASH}`, "https://example.com/a.png", "gs://bucket/b.png");
     expect(lastBody(stage.listenhub.seen)["referenceImages"]).toMatchObject([
       { fileData: { fileUri: "https://example.com/a.png" } },
       { fileData: { fileUri: "gs://bucket/b.png" } },
     ]);
-    await ask(`linkai/gpt-image-2`, data(one));
-    expect(lastBody(stage.linkai.generations())["images"]).toMatchObject([{ sha256: one.sha256 }]);
+    await postWithReferences(`linkai/gpt-image-2`, inlineData(firstPicture));
+    expect(lastBody(stage.linkai.generations())["images"]).toMatchObject([{ sha256: firstPicture.sha256 }]);
   });
 
-  it("is made in the vendor's own dialect too", async () => {
+  it("a reference URL is created for a request in the vendor's own dialect", async () => {
     const request = {
       provider: "google",
       prompt: "a cat",
-      referenceImages: [{ inlineData: { ...data(one), mimeType: "image/png" } }],
+      referenceImages: [{ inlineData: { ...inlineData(firstPicture), mimeType: "image/png" } }],
     };
     await withUrls(
       async ([file]) =>
-        expect(await hashOf(stage.easel.fetch(file === undefined ? "" : pathOf(file)))).toBe(one.sha256),
-      () => read(stage.post(LISTENHUB_PATH, request)),
+        expect(await hashOf(stage.easel.fetch(file === undefined ? "" : pathOf(file)))).toBe(firstPicture.sha256),
+      () => readResponse(stage.post(LISTENHUB_PATH, request)),
     );
   });
 });
 
-describe("a picture of ours", () => {
-  const drawn = png({ bytes: 90_000, seed: 11 });
+describe("a reference to firstPicture of Easel's pictures", () => {
+  const generatedPicture = png({ bytes: 90_000, seed: 11 });
   let url: string;
   let id: string;
   beforeAll(async () => {
-    stage.linkai.next({ pictures: [two, drawn] });
-    const answer = await ask("linkai/gpt-image-2");
-    const { images } = answer.json as { images: { url: string }[] };
-    [id, url] = [answer.id, images[1]?.url ?? ""];
+    stage.linkai.next({ pictures: [secondPicture, generatedPicture] });
+    const response = await postWithReferences("linkai/gpt-image-2");
+    const { images } = response.json as { images: { url: string }[] };
+    [id, url] = [response.id, images[1]?.url ?? ""];
   });
 
-  it.each(["", ".png", "?size=large"])("is known by its URL (and %s)", async (more) => {
-    expect((await ask("linkai/gpt-image-2", url + more)).status).toBe(200);
-    expect(lastBody(stage.linkai.generations())["images"]).toMatchObject([{ sha256: drawn.sha256, type: "image/png" }]);
-    expect(await stage.stored((await stage.keys(`pictures/${id}/`))[1] ?? "")).toBe(sha256(drawn.bytes));
-  });
+  it.each(["", ".png", "?size=large"])(
+    "a picture's URL with the suffix '%s' is recognized and the stored picture is sent inline",
+    async (more) => {
+      expect((await postWithReferences("linkai/gpt-image-2", url + more)).status).toBe(200);
+      expect(lastBody(stage.linkai.generations())["images"]).toMatchObject([
+        { sha256: generatedPicture.sha256, type: "image/png" },
+      ]);
+      expect(await stage.storedHash((await stage.keys(`pictures/${id}/`))[1] ?? "")).toBe(
+        sha256(generatedPicture.bytes),
+      );
+    },
+  );
 
-  it("is told by its URL where URLs are preferred", async () => {
-    await ask(`listenhub/${PRO}`, `${url}.png`);
+  it("a vendor that prefers URLs receives the URL of the picture", async () => {
+    await postWithReferences(`listenhub/${PRO}`, `${url}.png`);
     const fileData = { fileUri: `${PUBLIC_URL}/images/${id}/1`, mimeType: "image/png" };
     expect(lastBody(stage.listenhub.seen)["referenceImages"]).toEqual([{ fileData }]);
   });
@@ -156,20 +167,23 @@ describe("a picture of ours", () => {
   it.each([
     ["no such picture", () => `${PUBLIC_URL}/images/${id}/2`],
     ["no such generation", () => `${PUBLIC_URL}/images/${id.slice(0, -1)}z/0`],
-    ["nothing of the kind", () => `${PUBLIC_URL}/images/x/0`],
-  ])("that is not here is refused: %s", async (_, wrong) => {
-    const answer = await ask("linkai/gpt-image-2", data(two), wrong());
+    ["an invalid id", () => `${PUBLIC_URL}/images/x/0`],
+  ])("a URL of Easel without a picture is rejected: %s", async (_, invalidUrl) => {
+    const response = await postWithReferences("linkai/gpt-image-2", inlineData(secondPicture), invalidUrl());
     const message = "references[1] is not a picture that is here.";
-    expect([answer.status, answer.json]).toEqual([
+    expect([response.status, response.json]).toEqual([
       400,
       { error: { code: "invalid_request", message, field: "references[1]" } },
     ]);
     expect(stage.linkai.seen).toEqual([]);
   });
 
-  it("that is no longer in R2 is refused as well", async () => {
+  it("a URL of a picture that was deleted from R2 is rejected", async () => {
     await stage.easel.bucket.delete((await stage.keys(`pictures/${id}/`))[1] ?? "");
-    const answer = await ask("linkai/gpt-image-2", url);
-    expect([answer.status, (answer.json as { error: { code: string } }).error.code]).toEqual([400, "invalid_request"]);
+    const response = await postWithReferences("linkai/gpt-image-2", url);
+    expect([response.status, (response.json as { error: { code: string } }).error.code]).toEqual([
+      400,
+      "invalid_request",
+    ]);
   });
 });

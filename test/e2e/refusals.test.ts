@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { HTML_PAGE } from "../sim/index.ts";
 import type { ListenHubBehaviour } from "../sim/index.ts";
 import { DIALECTS, type DialectUse } from "./dialects.ts";
-import { refused } from "./refused.ts";
+import { apiErrorOf } from "./refused.ts";
 import { ADMIN, jsonOf, LISTENHUB_KEY, MODELS, PRO, startStage, VENDORS } from "./stage.ts";
 import type { Stage, VendorName } from "./stage.ts";
 
@@ -17,79 +17,79 @@ beforeAll(async () => {
 beforeEach(() => stage.reset());
 afterAll(() => stage.stop());
 
-/** How many generations each vendor was asked for. */
-const calls = (name: VendorName) => stage[name].seen.filter(({ method }) => method === "POST").length;
+/** Return the number of generation requests that a vendor received. */
+const callCount = (name: VendorName) => stage[name].seen.filter(({ method }) => method === "POST").length;
 
 const PROMPT = "a cat that nobody else has ever asked for";
-/** Vendors repeat what they were sent. */
+/** A text in which a vendor repeats the prompt and the API key that it received. */
 const ECHO = `(prompt: ${PROMPT}; key: ${LISTENHUB_KEY})`;
 const BLOCKED = "The image was filtered out.";
 
 interface Outcome {
-  how: ListenHubBehaviour;
-  says: string;
-  /** Whether SDKs are left to try again. */
-  again?: true;
+  behaviour: ListenHubBehaviour;
+  message: string;
+  /** Set if SDKs may retry. */
+  retryable?: true;
 }
-/** What one vendor does, and what its caller is told of it, in every dialect alike. */
+/** ListenHub's behaviour and the resulting error message, which is the same in every dialect. */
 const OUTCOMES: Record<string, Outcome> = {
   moderated: {
-    how: { pictures: [], finishReason: "IMAGE_SAFETY", text: `${BLOCKED} ${ECHO}` },
-    says: `The request was refused by the model's content rules (IMAGE_SAFETY; ${BLOCKED} [echo]).`,
+    behaviour: { pictures: [], finishReason: "IMAGE_SAFETY", text: `${BLOCKED} ${ECHO}` },
+    message: `The request was refused by the model's content rules (IMAGE_SAFETY; ${BLOCKED} [echo]).`,
   },
   blocked: {
-    how: { promptFeedback: { blockReason: "PROHIBITED_CONTENT" } },
-    says: "The request was refused by the model's content rules (PROMPT_BLOCKED; PROHIBITED_CONTENT).",
+    behaviour: { promptFeedback: { blockReason: "PROHIBITED_CONTENT" } },
+    message: "The request was refused by the model's content rules (PROMPT_BLOCKED; PROHIBITED_CONTENT).",
   },
   empty: {
-    how: { pictures: [], finishReason: "NO_IMAGE", text: `I only write. ${ECHO}` },
-    says: "listenhub answered without a picture (NO_IMAGE; I only write. [echo]).",
+    behaviour: { pictures: [], finishReason: "NO_IMAGE", text: `I only write. ${ECHO}` },
+    message: "listenhub answered without a picture (NO_IMAGE; I only write. [echo]).",
   },
-  credit: { how: { status: 402, error: { message: `积分不足 ${ECHO}` } }, says: "listenhub: 积分不足 [echo]" },
+  credit: { behaviour: { status: 402, error: { message: `积分不足 ${ECHO}` } }, message: "listenhub: 积分不足 [echo]" },
   model: {
-    how: { status: 400, error: { code: 1, message: `model gemini-3 not found ${ECHO}` } },
-    says: "listenhub: model gemini-3 not found [echo]",
+    behaviour: { status: 400, error: { code: 1, message: `model gemini-3 not found ${ECHO}` } },
+    message: "listenhub: model gemini-3 not found [echo]",
   },
   rate: {
-    how: { status: 429, error: { message: `频率限制 ${ECHO}` }, headers: { "retry-after": "7" } },
-    says: "listenhub: 频率限制 [echo]",
-    again: true,
+    behaviour: { status: 429, error: { message: `频率限制 ${ECHO}` }, headers: { "retry-after": "7" } },
+    message: "listenhub: 频率限制 [echo]",
+    retryable: true,
   },
   failed: {
-    how: { status: 500, error: { message: `图片生成失败 ${ECHO}` } },
-    says: "listenhub: 图片生成失败 [echo]",
-    again: true,
+    behaviour: { status: 500, error: { message: `图片生成失败 ${ECHO}` } },
+    message: "listenhub: 图片生成失败 [echo]",
+    retryable: true,
   },
   proxy: {
-    how: { status: 502, body: HTML_PAGE, type: "text/html" },
-    says: "listenhub: status 502 (it may still charge for the picture)",
+    behaviour: { status: 502, body: HTML_PAGE, type: "text/html" },
+    message: "listenhub: status 502 (it may still charge for the picture)",
   },
   html: {
-    how: { body: HTML_PAGE, type: "text/html" },
-    says: "listenhub sent an answer that cannot be used. The body is not a JSON object or list.",
+    behaviour: { body: HTML_PAGE, type: "text/html" },
+    message: "listenhub sent an answer that cannot be used. The body is not a JSON object or list.",
   },
   timeout: {
-    how: { hang: true },
-    says: "listenhub did not answer within 3 s; it may still charge for the picture.",
+    behaviour: { hang: true },
+    message: "listenhub did not answer within 3 s; it may still charge for the picture.",
   },
   invalid: {
-    how: { status: 400, error: { message: `请求参数无效 ${ECHO}` } },
-    says: "listenhub: 请求参数无效 [echo]",
+    behaviour: { status: 400, error: { message: `请求参数无效 ${ECHO}` } },
+    message: "listenhub: 请求参数无效 [echo]",
   },
 };
 
 interface Shape {
   use: string;
-  /** The body, of the message, the cell below and the request's id. */
-  body(message: string, cell: readonly unknown[], id: string): object;
-  /** Outcome → status, and what else the body has. */
+  /** Build the expected error body from the message, the table's cell and the request id. */
+  body(message: string, expected: readonly unknown[], id: string): object;
+  /** The status of each outcome, and other values of its body. */
   table: Record<keyof typeof OUTCOMES, readonly [status: number, ...more: unknown[]]>;
 }
 const OPENAI: Shape["body"] = (message, [, type, code]) => ({ error: { message, type, param: null, code } });
 const INVALID = "invalid_request_error";
 const SERVER = "server_error";
 
-/** The cells that are the same wherever errors are OpenAI's. */
+/** The cells that all dialects with OpenAI's error format share. */
 const OPENAI_TABLE = {
   empty: [502, SERVER, "no_image"],
   credit: [402, "insufficient_quota", "insufficient_quota"],
@@ -102,7 +102,7 @@ const OPENAI_TABLE = {
   invalid: [400, INVALID, null],
 } as const;
 
-/** By hand, from the documents (errors, 错误码, 错误响应) and openai-node's errors. */
+/** Written manually from the documents (errors, 错误码, 错误响应) and openai-node's errors. */
 const SHAPES: Record<string, Shape> = {
   listenhub: {
     use: "listenhub",
@@ -209,29 +209,32 @@ const SHAPES: Record<string, Shape> = {
   },
 };
 
-/** Asks one vendor, in a dialect. */
+/** Request a picture from one vendor in a dialect. */
 function ask(use: string, model: string): Promise<Response> {
-  const { path, headers, ask } = DIALECTS[use] as DialectUse;
+  const { path, headers, requestBody: ask } = DIALECTS[use] as DialectUse;
   return stage.post(path, JSON.stringify(ask(model)).replace("a cat", PROMPT), headers);
 }
 
-describe.each(Object.entries(SHAPES))("in the dialect of %s", (_, { use, body, table }) => {
-  it.each(Object.entries(table))("%s", async (outcome, cell) => {
-    const { how, says, again } = OUTCOMES[outcome] as Outcome;
-    stage.listenhub.next(how);
-    const answer = await ask(use, `listenhub/${PRO}`);
-    const message = says.replace("[echo]", "(prompt: [redacted]; key: [redacted])");
-    expect(await answer.json()).toEqual(body(message, cell, answer.headers.get("x-request-id") ?? ""));
-    const [status] = cell;
-    expect(answer.status).toBe(status);
-    expect(answer.headers.get("content-type")).toBe("application/json");
-    expect(answer.headers.get("x-should-retry")).toBe(again ? null : "false");
-    expect(answer.headers.get("retry-after")).toBe(outcome === "rate" ? "7" : status === 503 ? "5" : null);
-    expect(calls("listenhub")).toBe(1);
-  });
+describe.each(Object.entries(SHAPES))("errors in the dialect of %s", (_, { use, body, table }) => {
+  it.each(Object.entries(table))(
+    "the outcome %s is encoded with the documented status and body",
+    async (outcome, expected) => {
+      const { behaviour, message: template, retryable } = OUTCOMES[outcome] as Outcome;
+      stage.listenhub.next(behaviour);
+      const response = await ask(use, `listenhub/${PRO}`);
+      const message = template.replace("[echo]", "(prompt: [redacted]; key: [redacted])");
+      expect(await response.json()).toEqual(body(message, expected, response.headers.get("x-request-id") ?? ""));
+      const [status] = expected;
+      expect(response.status).toBe(status);
+      expect(response.headers.get("content-type")).toBe("application/json");
+      expect(response.headers.get("x-should-retry")).toBe(retryable ? null : "false");
+      expect(response.headers.get("retry-after")).toBe(outcome === "rate" ? "7" : status === 503 ? "5" : null);
+      expect(callCount("listenhub")).toBe(1);
+    },
+  );
 });
 
-/** Each vendor's own way to refuse a content, and what the caller is told. */
+/** The ways in which each vendor refuses content, and the resulting part of the error message. */
 const MODERATED: Record<VendorName, [how: object, says: string][]> = {
   listenhub: [
     [{ finishReason: "PROHIBITED_CONTENT" }, "PROHIBITED_CONTENT"],
@@ -263,42 +266,42 @@ const MODERATED: Record<VendorName, [how: object, says: string][]> = {
   ],
 };
 
-describe.each(VENDORS)("a content that %s refuses", (name) => {
+describe.each(VENDORS)("content that %s refuses", (name) => {
   const cases = MODERATED[name];
-  it.each(cases)("%j is told as such, and nobody is asked again", async (how, says) => {
+  it.each(cases)("%j is reported as a content refusal and no SDK retries", async (how, says) => {
     stage[name].always(how);
     const key = { apiKey: ADMIN, maxRetries: 2 };
     const model = `${name}/${MODELS[name]}`;
     const images = new OpenAI({ ...key, baseURL: `${stage.easel.url}/v1` });
-    const blocked = await refused(images.images.generate({ model, prompt: PROMPT }));
+    const blocked = await apiErrorOf(images.images.generate({ model, prompt: PROMPT }));
     expect(blocked).toMatchObject({ status: 400, code: "moderation_blocked" });
     expect(blocked.message).toContain(says);
-    expect(calls(name)).toBe(1);
+    expect(callCount(name)).toBe(1);
 
-    // Where the document wants a 409, its SDK is told not to try again.
+    // LinkAI's document requires a 409, so x-should-retry stops the retries of the SDK.
     const linkai = new OpenAI({ ...key, baseURL: `${stage.easel.url}/linkai/v1` });
-    expect(await refused(linkai.images.generate({ model, prompt: PROMPT }))).toMatchObject({ status: 409 });
-    expect(calls(name)).toBe(2);
+    expect(await apiErrorOf(linkai.images.generate({ model, prompt: PROMPT }))).toMatchObject({ status: 409 });
+    expect(callCount(name)).toBe(2);
 
-    // This one tries 409, 429 and 5xx again, whatever it is told.
+    // The AI SDK retries 409, 429 and 5xx whatever x-should-retry says.
     const baseURL = `${stage.easel.url}/v1`;
     const compatible = createOpenAICompatible({ name: "easel", apiKey: ADMIN, baseURL }).imageModel(model);
-    const other = generateImage({ model: compatible, prompt: PROMPT }).catch((error: unknown) => error);
-    expect(await other).toMatchObject({ statusCode: 400, message: expect.stringContaining(says) as string });
-    expect(calls(name)).toBe(3);
+    const aiSdkCall = generateImage({ model: compatible, prompt: PROMPT }).catch((error: unknown) => error);
+    expect(await aiSdkCall).toMatchObject({ statusCode: 400, message: expect.stringContaining(says) as string });
+    expect(callCount(name)).toBe(3);
   });
 });
 
-it("a content that one vendor refuses is not taken to the next", async () => {
+it("content that one vendor refuses is not sent to the next vendor", async () => {
   stage.listenhub.always({ finishReason: "IMAGE_SAFETY" });
   expect(await jsonOf(stage.post("/v1/generations", { model: PRO, prompt: PROMPT }))).toMatchObject({
     error: { code: "content_rejected" },
   });
-  expect(VENDORS.map(calls)).toEqual([1, 0, 0, 0, 0]);
+  expect(VENDORS.map(callCount)).toEqual([1, 0, 0, 0, 0]);
 });
 
-it("a body that is too large for one vendor is", async () => {
+it("a request body that is too large for one vendor is sent to the next vendor", async () => {
   stage.listenhub.always({ status: 413, body: HTML_PAGE, type: "text/html" });
-  const answer = await stage.post("/v1/generations", { model: PRO, prompt: PROMPT });
-  expect([answer.status, answer.headers.get("easel-vendor")]).toEqual([200, "xty"]);
+  const response = await stage.post("/v1/generations", { model: PRO, prompt: PROMPT });
+  expect([response.status, response.headers.get("easel-vendor")]).toEqual([200, "xty"]);
 });

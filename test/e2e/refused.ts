@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 
-/** The error that the SDK makes of a refusal. */
-export async function refused(call: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
+/** Return the API error that an SDK call rejects with; throw if it resolves or rejects with another error. */
+export async function apiErrorOf(call: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
   const outcome = await call.then(
     () => "no error at all",
     (error: unknown) => error,

@@ -1,10 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { png, until } from "../sim/index.ts";
-import { jsonOf, PRO, said } from "./stage.ts";
-import { clocked, HOUR, drawn, event, freshHour, history, idle, prompts, put, remove, tickOf } from "./ticking.ts";
+import { jsonOf, PRO, logText } from "./stage.ts";
+import {
+  useScheduleStage,
+  HOUR,
+  drawn,
+  event,
+  freshHour,
+  getHistory,
+  waitUntilIdle,
+  receivedPrompts,
+  put,
+  remove,
+  tickOf,
+} from "./ticking.ts";
 
-const stage = clocked();
+const stage = useScheduleStage();
 
 interface ErrorWire {
   error: { code: string; message: string; field?: string };
@@ -24,14 +36,14 @@ interface ScheduleWire {
 
 const cat = { model: PRO, prompt: "a cat" };
 
-const run = (name: string, headers: Record<string, string> = {}) =>
+const runSchedule = (name: string, headers: Record<string, string> = {}) =>
   stage.post(`/v1/schedules/${name}/run`, "", headers);
 
 describe("a schedule", () => {
-  it("is made, read, replaced and deleted, and tells its next five times", async () => {
-    const made = await put(stage, "daily", { cron: " 0  8 * * mon-fri", timezone: "europe/berlin", keep: 30 });
-    expect(made.status).toBe(201);
-    const schedule = await jsonOf<ScheduleWire>(made);
+  it("a schedule is created, read with its next five times, replaced and deleted", async () => {
+    const created = await put(stage, "daily", { cron: " 0  8 * * mon-fri", timezone: "europe/berlin", keep: 30 });
+    expect(created.status).toBe(201);
+    const schedule = await jsonOf<ScheduleWire>(created);
     expect(schedule).toMatchObject({
       name: "daily",
       cron: "0 8 * * mon-fri",
@@ -50,10 +62,10 @@ describe("a schedule", () => {
       expect(Date.parse(time)).toBeGreaterThan(Date.now());
     }
     const read = await stage.get("/v1/schedules/daily");
-    expect([read.status, read.headers.get("etag")]).toEqual([200, made.headers.get("etag")]);
+    expect([read.status, read.headers.get("etag")]).toEqual([200, created.headers.get("etag")]);
     const answer = await jsonOf<ScheduleWire>(read);
     expect(answer).toEqual(schedule);
-    // What was answered may be sent back, with a change.
+    // A schedule can be sent back in the form in which it was returned, with a change.
     const replaced = await put(stage, "daily", { ...answer, enabled: false });
     expect(replaced.status).toBe(200);
     expect(await jsonOf(replaced)).toMatchObject({ enabled: false, next: [], keep: 30 });
@@ -67,7 +79,7 @@ describe("a schedule", () => {
     expect((await remove(stage, "daily")).status).toBe(404);
   });
 
-  it("is changed only as it was meant, with If-Match", async () => {
+  it("If-Match prevents a change of a schedule that was changed since", async () => {
     const etag = (await put(stage, "matched", {})).headers.get("etag") ?? "";
     const changed = await put(stage, "matched", { keep: 3 }, { "if-match": etag });
     expect(changed.status).toBe(200);
@@ -78,37 +90,37 @@ describe("a schedule", () => {
     expect((await jsonOf<ScheduleWire>(stage.get("/v1/schedules/matched"))).keep).toBe(3);
   });
 
-  it("is made only where there is none, with If-None-Match: *", async () => {
+  it("If-None-Match: * creates a schedule only if none exists", async () => {
     const none = { "if-none-match": "*" };
     expect((await put(stage, "new", {}, none)).status).toBe(201);
     const there = await put(stage, "new", { keep: 4 }, none);
     expect([there.status, await jsonOf(there)]).toMatchObject([412, { error: { field: "If-None-Match" } }]);
     expect((await jsonOf<ScheduleWire>(stage.get("/v1/schedules/new"))).keep).toBeNull();
-    const raced = await Promise.all(Array.from({ length: 5 }, () => put(stage, "raced-new", {}, none)));
-    expect(raced.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 412, 412, 412, 412]);
+    const racingResponses = await Promise.all(Array.from({ length: 5 }, () => put(stage, "raced-new", {}, none)));
+    expect(racingResponses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 412, 412, 412, 412]);
   });
 
-  it("is one, however many make it at once", async () => {
-    const answers = await Promise.all(Array.from({ length: 5 }, () => put(stage, "raced", {})));
-    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 200, 200, 201]);
+  it("concurrent creations of a schedule create it once", async () => {
+    const responses = await Promise.all(Array.from({ length: 5 }, () => put(stage, "raced", {})));
+    expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 200, 200, 201]);
   });
 
-  it("of the same name as one that was deleted has nothing of it", async () => {
+  it("a schedule with the name of a deleted schedule has none of its history", async () => {
     const at = freshHour();
     await put(stage, "again", {});
     await event(stage, at);
-    await idle(stage);
-    const [row] = (await history(stage, "again")).ticks;
+    await waitUntilIdle(stage);
+    const [row] = (await getHistory(stage, "again")).ticks;
     await remove(stage, "again");
     await until(async () => (await stage.keys("ticks/")).length === 0);
     await put(stage, "again", {});
-    expect((await history(stage, "again")).ticks).toEqual([]);
+    expect((await getHistory(stage, "again")).ticks).toEqual([]);
     expect((await stage.easel.fetch("/s/again")).status).toBe(404);
-    // What was drawn stays where it is.
+    // The pictures of the deleted schedule stay.
     expect((await stage.get(`/images/${row?.generation}/0`)).status).toBe(200);
   });
 
-  it("that is deleted while it draws gets no picture back", async () => {
+  it("a schedule that is deleted during a generation gets no picture of it when it is created again", async () => {
     const at = freshHour();
     await put(stage, "leaving", {});
     stage.listenhub.next({ delayMs: 1_500 });
@@ -116,37 +128,47 @@ describe("a schedule", () => {
     await until(() => stage.listenhub.seen.length === 1);
     await remove(stage, "leaving");
     await put(stage, "leaving", {});
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect((await stage.easel.fetch("/s/leaving")).status).toBe(404);
     expect(await stage.keys("ticks/")).toEqual([]);
   });
 });
 
-describe("what is wrong with a schedule is told by its field", () => {
+describe("invalid schedules", () => {
   const inline = png({ bytes: 5_000 }).bytes.toString("base64");
   const cases: [string, object, string, string][] = [
-    ["a cron line", { cron: "0 25 * * *" }, "cron", "cron: field 2 (hour), at character 3: 25 is not 0-23."],
-    ["a short one", { cron: "0 8 * *" }, "cron", "at character 8: field 5 (weekday) is missing"],
-    ["one that never comes", { cron: "0 0 31 2 *" }, "cron", "never comes"],
-    ["none", { cron: undefined }, "cron", "cron is required."],
     [
-      "a zone",
+      "a cron line out of range",
+      { cron: "0 25 * * *" },
+      "cron",
+      "cron: field 2 (hour), at character 3: 25 is not 0-23.",
+    ],
+    ["a short cron line", { cron: "0 8 * *" }, "cron", "at character 8: field 5 (weekday) is missing"],
+    ["a cron line that never occurs", { cron: "0 0 31 2 *" }, "cron", "never comes"],
+    ["no cron line", { cron: undefined }, "cron", "cron is required."],
+    [
+      "an unknown time zone",
       { timezone: "Europe/Berln" },
       "timezone",
       "timezone Europe/Berln is not known; near it are Europe/Berlin",
     ],
-    ["a zone like none", { timezone: "Mars/Base" }, "timezone", "it must be an IANA name, as in Europe/Berlin"],
-    ["an offset", { timezone: "+02:00" }, "timezone", "is not known"],
-    ["a request that is none", { request: "a cat" }, "request", "request must be an object."],
+    [
+      "a time zone without a similar name",
+      { timezone: "Mars/Base" },
+      "timezone",
+      "it must be an IANA name, as in Europe/Berlin",
+    ],
+    ["an offset as the time zone", { timezone: "+02:00" }, "timezone", "is not known"],
+    ["a request that is not an object", { request: "a cat" }, "request", "request must be an object."],
     ["no request", { request: undefined }, "request", "request is required."],
     [
-      "a field that JavaScript knows",
+      "the field __proto__",
       { request: JSON.parse('{"prompt":"a","__proto__":1}') as object },
       "request.__proto__",
       "request.__proto__ is not a field here",
     ],
     [
-      "the same in a dialect's body",
+      "the field __proto__ in a dialect's body",
       {
         request: {
           dialect: "easel",
@@ -157,22 +179,37 @@ describe("what is wrong with a schedule is told by its field", () => {
       "request.body.__proto__ is not a field here",
     ],
     ["no prompt", { request: {} }, "request.prompt", "request.prompt is required."],
-    ["a field", { request: { ...cat, colour: "red" } }, "request.colour", "request.colour is not a field here"],
-    ["a size", { request: { ...cat, size: "9K" } }, "request.size", "request.size must be one of 512, 1K"],
-    ["a model", { request: { ...cat, model: "dalle" } }, "request.model", "The model dalle is not known"],
-    ["a preset", { request: { preset: "none" } }, "request.preset", "request.preset none is not known here"],
     [
-      "a ratio that the model has not",
+      "an unknown field of the request",
+      { request: { ...cat, colour: "red" } },
+      "request.colour",
+      "request.colour is not a field here",
+    ],
+    ["an unknown size", { request: { ...cat, size: "9K" } }, "request.size", "request.size must be one of 512, 1K"],
+    ["an unknown model", { request: { ...cat, model: "dalle" } }, "request.model", "The model dalle is not known"],
+    ["an unknown preset", { request: { preset: "none" } }, "request.preset", "request.preset none is not known here"],
+    [
+      "a ratio that the model does not support",
       { request: { ...cat, aspectRatio: "7:1" } },
       "request.aspectRatio",
       "aspectRatio",
     ],
-    ["too many", { request: { ...cat, n: 11 } }, "request.n", "request.n must be at most 10"],
-    ["a dialect", { request: { dialect: "dall", body: {} } }, "request.dialect", "request.dialect must be one of "],
-    ["no body", { request: { dialect: "openai" } }, "request.body", "request.body is required."],
-    ["a body that is none", { request: { dialect: "openai", body: [] } }, "request.body", "must be an object."],
+    ["too many pictures", { request: { ...cat, n: 11 } }, "request.n", "request.n must be at most 10"],
     [
-      "a field in its dialect's own words",
+      "an unknown dialect",
+      { request: { dialect: "dall", body: {} } },
+      "request.dialect",
+      "request.dialect must be one of ",
+    ],
+    ["no body", { request: { dialect: "openai" } }, "request.body", "request.body is required."],
+    [
+      "a body that is not an object",
+      { request: { dialect: "openai", body: [] } },
+      "request.body",
+      "must be an object.",
+    ],
+    [
+      "a field with the dialect's name",
       {
         request: { dialect: "listenhub", body: { provider: "google", prompt: "x", imageConfig: { aspectRatio: "x" } } },
       },
@@ -180,30 +217,50 @@ describe("what is wrong with a schedule is told by its field", () => {
       "request.body.imageConfig.aspectRatio",
     ],
     [
-      "a reference in its dialect's own words",
+      "a reference with the dialect's field name",
       { request: { dialect: "openai", body: { ...cat, images: ["ftp://x/y.png"] } } },
       "request.body.images[0]",
       "request.body.images[0]",
     ],
-    ["a variable", { request: { prompt: "{{day}}" } }, "request.prompt", "request.prompt has {{day}}, which is no"],
-    ["an item of nothing", { request: { prompt: "{{item}}" } }, "request.prompt", "needs a list in rotate"],
-    ["a list for nothing", { rotate: ["a"] }, "rotate", "rotate is used nowhere"],
     [
-      "a variable in a text to rotate",
+      "an unknown variable",
+      { request: { prompt: "{{day}}" } },
+      "request.prompt",
+      "request.prompt has {{day}}, which is no",
+    ],
+    [
+      "{{item}} without a list to rotate",
+      { request: { prompt: "{{item}}" } },
+      "request.prompt",
+      "needs a list in rotate",
+    ],
+    ["a list to rotate without {{item}}", { rotate: ["a"] }, "rotate", "rotate is used nowhere"],
+    [
+      "an unknown variable in a text to rotate",
       { request: { prompt: "{{item}}" }, rotate: ["a", "{{day}}"] },
       "rotate[1]",
       "rotate[1] has {{day}}, which is no variable here; there are {{date}}",
     ],
-    ["an item in an item", { request: { prompt: "{{item}}" }, rotate: ["{{item}}"] }, "rotate[0]", "has {{item}}"],
-    ["an empty list", { rotate: [] }, "rotate", "rotate must have at least one text."],
-    ["an item", { request: { ...cat, model: "{{item}}" }, rotate: [PRO, "x"] }, "request.model", "The model x is not"],
-    ["keep", { keep: 0 }, "keep", "keep must be at least 1."],
-    ["a large keep", { keep: 1e30 }, "keep", "keep must be at most 1000."],
-    ["half a picture", { keep: 1.5 }, "keep", "keep must be a whole number."],
-    ["enabled", { enabled: "yes" }, "enabled", "enabled must be a boolean."],
+    [
+      "{{item}} in a text to rotate",
+      { request: { prompt: "{{item}}" }, rotate: ["{{item}}"] },
+      "rotate[0]",
+      "has {{item}}",
+    ],
+    ["an empty list to rotate", { rotate: [] }, "rotate", "rotate must have at least one text."],
+    [
+      "an unknown model in a text to rotate",
+      { request: { ...cat, model: "{{item}}" }, rotate: [PRO, "x"] },
+      "request.model",
+      "The model x is not",
+    ],
+    ["a keep of 0", { keep: 0 }, "keep", "keep must be at least 1."],
+    ["a keep that is too large", { keep: 1e30 }, "keep", "keep must be at most 1000."],
+    ["a fractional keep", { keep: 1.5 }, "keep", "keep must be a whole number."],
+    ["an enabled that is not a boolean", { enabled: "yes" }, "enabled", "enabled must be a boolean."],
     ["an unknown field", { every: "day" }, "every", "every is not a field here; the fields are cron, timezone"],
   ];
-  it.each(cases)("%s", async (_, schedule, field, message) => {
+  it.each(cases)("a schedule with %s is rejected with the name of the field", async (_, schedule, field, message) => {
     const answer = await put(stage, "wrong", schedule);
     const { error } = await jsonOf<ErrorWire>(answer);
     expect([error.field, error.message]).toEqual([field, expect.stringContaining(message)]);
@@ -213,7 +270,7 @@ describe("what is wrong with a schedule is told by its field", () => {
     expect((await stage.get("/v1/schedules/wrong")).status).toBe(404);
   });
 
-  it("a name, a picture in place of its URL, a body that is none", async () => {
+  it("an invalid name and an inline reference are rejected, a reference URL is accepted", async () => {
     for (const name of ["Daily", "a_b", "x".repeat(65), "a.b"])
       expect(await jsonOf<ErrorWire>(put(stage, name, {}))).toMatchObject({ error: { field: "name" } });
     const pictured = await put(stage, "wrong", { request: { ...cat, references: [{ data: inline }] } });
@@ -228,8 +285,8 @@ describe("what is wrong with a schedule is told by its field", () => {
   });
 });
 
-describe("a key", () => {
-  it("has schedules of its own; others see none of them, the operator all", async () => {
+describe("schedules of API keys", () => {
+  it("a key's schedules are visible to that key and the operator only", async () => {
     const [one, two] = [await stage.newKey(), await stage.newKey()];
     expect((await put(stage, "ours", {}, one.headers)).status).toBe(201);
     expect(await jsonOf<ErrorWire>(put(stage, "ours", {}, two.headers))).toMatchObject({
@@ -238,20 +295,20 @@ describe("a key", () => {
     for (const answer of [
       await stage.get("/v1/schedules/ours", two.headers),
       await remove(stage, "ours", two.headers),
-      await run("ours", two.headers),
+      await runSchedule("ours", two.headers),
     ])
       expect(answer.status).toBe(404);
     expect(await jsonOf(stage.get("/v1/schedules", two.headers))).toMatchObject({ data: [] });
     expect(await jsonOf(stage.get("/v1/schedules", one.headers))).toMatchObject({ data: [{ name: "ours" }] });
-    // The operator changes it, and it is still the key's: its generations too.
+    // After a change by the operator, the schedule and its generations still belong to the key.
     expect((await put(stage, "ours", { keep: 2 })).status).toBe(200);
-    const location = (await run("ours")).headers.get("location") ?? "";
-    await idle(stage);
-    const seen = async (headers?: Record<string, string>) => (await stage.get(location, headers)).status;
-    expect([await seen(one.headers), await seen(), await seen(two.headers)]).toEqual([200, 200, 404]);
+    const location = (await runSchedule("ours")).headers.get("location") ?? "";
+    await waitUntilIdle(stage);
+    const statusFor = async (headers?: Record<string, string>) => (await stage.get(location, headers)).status;
+    expect([await statusFor(one.headers), await statusFor(), await statusFor(two.headers)]).toEqual([200, 200, 404]);
   });
 
-  it("that is publishable, or none, has none", async () => {
+  it("a publishable key and a request without a key are refused schedules", async () => {
     const page = await stage.newKey({
       kind: "publishable",
       origins: ["https://a.example"],
@@ -266,23 +323,23 @@ describe("a key", () => {
       expect((await stage.get(path, headers)).status).toBe(403);
   });
 
-  it("may draw by the clock what it may draw by hand", async () => {
+  it("a key's restrictions apply to its schedules", async () => {
     const bound = await stage.newKey({ models: ["gpt-image-2"] });
     const answer = await put(stage, "bound", {}, bound.headers);
     expect([answer.status, await jsonOf(answer)]).toMatchObject([403, { error: { field: "request.model" } }]);
     const small = await stage.newKey({ size: "1K" });
     expect((await put(stage, "bound", { request: { ...cat, size: "4K" } }, small.headers)).status).toBe(403);
     expect((await put(stage, "bound", {}, small.headers)).status).toBe(201);
-    // Not by the operator's hand either.
+    // The restrictions also apply if the operator changes the schedule.
     expect((await put(stage, "bound", { request: { ...cat, size: "4K" } })).status).toBe(403);
   });
 
-  it("may have as many as its bucket takes requests a minute", async () => {
+  it("a key has at most as many schedules as requests per minute", async () => {
     const { headers } = await stage.newKey({ perMinute: 60 });
     const names = Array.from({ length: 60 }, (_, n) => `no-${n}`);
-    const made = await Promise.all(names.map((name) => put(stage, name, {}, headers)));
-    expect(made.every(({ status }) => status === 201)).toBe(true);
-    // Its bucket has another request by then.
+    const created = await Promise.all(names.map((name) => put(stage, name, {}, headers)));
+    expect(created.every(({ status }) => status === 201)).toBe(true);
+    // By then the token bucket has refilled by one request.
     await sleep(1_500);
     const answer = await put(stage, "one-more", {}, headers);
     expect([answer.status, await jsonOf(answer)]).toMatchObject([403, { error: { field: "name" } }]);
@@ -290,127 +347,131 @@ describe("a key", () => {
     expect((await put(stage, "no-1", {}, headers)).status).toBe(200);
   });
 
-  it("that is revoked ends what it began", async () => {
+  it("a revoked key stops its schedules until the operator replaces them", async () => {
     const at = freshHour();
     const { id, headers } = await stage.newKey();
     await put(stage, "ended", {}, headers);
     await event(stage, at);
-    await idle(stage);
+    await waitUntilIdle(stage);
     await stage.call("DELETE", `/v1/keys/${id}`);
     const stopped = await jsonOf<ScheduleWire>(stage.get("/v1/schedules/ended"));
     expect(stopped).toMatchObject({ enabled: true, next: [], stopped: expect.stringContaining("revoked") as string });
-    expect((await history(stage, "ended")).next).toEqual([]);
+    expect((await getHistory(stage, "ended")).next).toEqual([]);
     await event(stage, at + HOUR);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(await drawn(stage, "ended")).toEqual([tickOf(at)]);
     expect(stage.listenhub.seen).toHaveLength(1);
-    expect((await run("ended")).status).toBe(403);
-    expect(said(stage.easel)).toContain(`{"event":"schedule.stopped","schedule":"ended","key":"${id}"}`);
-    // Who puts it anew takes it up, or it would never draw again.
+    expect((await runSchedule("ended")).status).toBe(403);
+    expect(logText(stage.easel)).toContain(`{"event":"schedule.stopped","schedule":"ended","key":"${id}"}`);
+    // The operator's PUT takes the schedule over; otherwise it would stay stopped forever.
     const takenUp = await put(stage, "ended", stopped);
     expect(takenUp.status).toBe(200);
     const again = await jsonOf<ScheduleWire>(takenUp);
-    expect([again.stopped, again.next.length, (await history(stage, "ended")).next.length]).toEqual([null, 5, 5]);
+    expect([again.stopped, again.next.length, (await getHistory(stage, "ended")).next.length]).toEqual([null, 5, 5]);
     await event(stage, at + 2 * HOUR);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(await drawn(stage, "ended")).toEqual([tickOf(at), tickOf(at + 2 * HOUR)]);
   });
 });
 
 describe("POST /v1/schedules/{name}/run", () => {
-  it("with one Idempotency-Key is one tick, also once its picture is pruned", async () => {
+  it("a repeated Idempotency-Key returns the same tick after its picture was pruned", async () => {
     const key = (name: string) => ({ "idempotency-key": name });
     await put(stage, "keyed", { enabled: false, keep: 1 });
-    const first = (await run("keyed", key("one"))).headers.get("easel-generation");
-    await idle(stage);
-    expect((await run("keyed", key("one"))).headers.get("easel-generation")).toBe(first);
-    await run("keyed", key("two"));
-    await idle(stage);
-    const { ticks } = await history(stage, "keyed");
+    const first = (await runSchedule("keyed", key("one"))).headers.get("easel-generation");
+    await waitUntilIdle(stage);
+    expect((await runSchedule("keyed", key("one"))).headers.get("easel-generation")).toBe(first);
+    await runSchedule("keyed", key("two"));
+    await waitUntilIdle(stage);
+    const { ticks } = await getHistory(stage, "keyed");
     expect(ticks.filter(({ status }) => status === "succeeded")).toHaveLength(1);
     const calls = stage.listenhub.seen.length;
-    expect((await run("keyed", key("one"))).headers.get("easel-generation")).toBe(first);
-    await idle(stage);
+    expect((await runSchedule("keyed", key("one"))).headers.get("easel-generation")).toBe(first);
+    await waitUntilIdle(stage);
     expect(stage.listenhub.seen).toHaveLength(calls);
-    expect((await history(stage, "keyed")).ticks).toEqual(ticks);
+    expect((await getHistory(stage, "keyed")).ticks).toEqual(ticks);
   });
 
-  it("draws a text to rotate with its own variables", async () => {
+  it("a manual run fills the variables in a text to rotate", async () => {
     const request = { model: PRO, prompt: "see {{item}}" };
     await put(stage, "turning", { request, rotate: ["no. {{counter}}", "{date} {{ counter }}"] });
-    await run("turning");
-    await idle(stage);
-    await run("turning");
-    await idle(stage);
-    expect(prompts(stage)).toEqual(["see no. 1", "see {date} 2"]);
+    await runSchedule("turning");
+    await waitUntilIdle(stage);
+    await runSchedule("turning");
+    await waitUntilIdle(stage);
+    expect(receivedPrompts(stage)).toEqual(["see no. 1", "see {date} 2"]);
   });
 
-  it("draws at once, beside the clock, and counts", async () => {
+  it("a manual run of a disabled schedule generates immediately and increments the counter", async () => {
     const at = freshHour();
     await put(stage, "running", { enabled: false, request: { model: PRO, prompt: "no. {{counter}}" } });
-    const answer = await run("running");
+    const answer = await runSchedule("running");
     const generation = answer.headers.get("easel-generation") ?? "";
     expect([answer.status, answer.headers.get("location")]).toEqual([202, `/v1/generations/${generation}`]);
     expect((await stage.ended(generation)).status).toBe("succeeded");
-    await idle(stage);
+    await waitUntilIdle(stage);
     await put(stage, "running", { request: { model: PRO, prompt: "no. {{counter}}" } });
     await event(stage, at);
-    await idle(stage);
-    expect(prompts(stage)).toEqual(["no. 1", "no. 2"]);
-    const [, byHand] = (await history(stage, "running")).ticks;
-    expect(byHand).toMatchObject({
+    await waitUntilIdle(stage);
+    expect(receivedPrompts(stage)).toEqual(["no. 1", "no. 2"]);
+    const [, manualTick] = (await getHistory(stage, "running")).ticks;
+    expect(manualTick).toMatchObject({
       generation,
       tick: expect.stringMatching(/T\d\d:\d\d:\d\d\.\d{3}Z$|:\d\dZ$/) as string,
     });
-    expect((await stage.easel.fetch(`/s/running/${byHand?.tick}`)).status).toBe(200);
-    expect((await run("none")).status).toBe(404);
+    expect((await stage.easel.fetch(`/s/running/${manualTick?.tick}`)).status).toBe(200);
+    expect((await runSchedule("none")).status).toBe(404);
   });
 
-  it("many at once are as many pictures, each with a number of its own", async () => {
+  it("concurrent manual runs yield one picture each with distinct numbers", async () => {
     await put(stage, "many", { request: { model: PRO, prompt: "no. {{counter}}" } });
-    await Promise.all(Array.from({ length: 6 }, () => run("many")));
-    await idle(stage);
-    expect(prompts(stage).toSorted()).toEqual([1, 2, 3, 4, 5, 6].map((count) => `no. ${count}`));
+    await Promise.all(Array.from({ length: 6 }, () => runSchedule("many")));
+    await waitUntilIdle(stage);
+    expect(receivedPrompts(stage).toSorted()).toEqual([1, 2, 3, 4, 5, 6].map((count) => `no. ${count}`));
     expect(await drawn(stage, "many")).toHaveLength(6);
   });
 
-  it("with one Idempotency-Key is one picture", async () => {
+  it("concurrent manual runs with one Idempotency-Key yield one picture", async () => {
     await put(stage, "once", {});
     await put(stage, "other", {});
     const headers = { "idempotency-key": "today" };
-    const answers = await Promise.all([run("once", headers), run("once", headers), run("once", headers)]);
-    expect(new Set(answers.map(({ headers }) => headers.get("location"))).size).toBe(1);
-    await idle(stage);
-    expect((await run("once", headers)).headers.get("location")).toBe(answers[0]?.headers.get("location"));
-    expect((await run("other", headers)).status).toBe(422);
-    await idle(stage);
+    const responses = await Promise.all([
+      runSchedule("once", headers),
+      runSchedule("once", headers),
+      runSchedule("once", headers),
+    ]);
+    expect(new Set(responses.map(({ headers }) => headers.get("location"))).size).toBe(1);
+    await waitUntilIdle(stage);
+    expect((await runSchedule("once", headers)).headers.get("location")).toBe(responses[0]?.headers.get("location"));
+    expect((await runSchedule("other", headers)).status).toBe(422);
+    await waitUntilIdle(stage);
     expect(stage.listenhub.seen).toHaveLength(1);
   });
 
-  it("with the Idempotency-Key of one that failed without a charge is another", async () => {
+  it("a manual run with the Idempotency-Key of an uncharged failure generates again", async () => {
     await put(stage, "again", { request: { model: `listenhub/${PRO}`, prompt: "a cat" } });
     const headers = { "idempotency-key": "again" };
     stage.listenhub.next({ status: 401, error: {} });
-    const first = (await run("again", headers)).headers.get("location");
-    await idle(stage);
-    const second = (await run("again", headers)).headers.get("location");
-    await idle(stage);
-    expect([(await run("again", headers)).headers.get("location"), second === first]).toEqual([second, false]);
-    expect((await history(stage, "again")).ticks.map(({ status }) => status)).toEqual(["succeeded", "failed"]);
+    const first = (await runSchedule("again", headers)).headers.get("location");
+    await waitUntilIdle(stage);
+    const second = (await runSchedule("again", headers)).headers.get("location");
+    await waitUntilIdle(stage);
+    expect([(await runSchedule("again", headers)).headers.get("location"), second === first]).toEqual([second, false]);
+    expect((await getHistory(stage, "again")).ticks.map(({ status }) => status)).toEqual(["succeeded", "failed"]);
   });
 });
 
-it("an event for a time before a schedule was made draws nothing", async () => {
+it("an event for a time before a schedule's creation generates nothing", async () => {
   await put(stage, "young", { cron: "0 * * * *" });
   const hour = Math.floor(Date.now() / HOUR) * HOUR;
   const calls = stage.listenhub.seen.length;
   await event(stage, hour - 5 * HOUR);
-  await idle(stage);
+  await waitUntilIdle(stage);
   expect(stage.listenhub.seen).toHaveLength(calls);
-  expect((await history(stage, "young")).ticks).toEqual([]);
+  expect((await getHistory(stage, "young")).ticks).toEqual([]);
 });
 
-it("a tick is one picture", async () => {
+it("a schedule with more than one picture per tick is rejected", async () => {
   const answer = await put(stage, "many", { request: { prompt: "a cat", n: 2 } });
   expect([answer.status, await jsonOf(answer)]).toMatchObject([400, { error: { field: "request.n" } }]);
 });

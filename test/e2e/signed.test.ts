@@ -2,8 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { sign } from "../../docs/sign.mjs";
 import { jpeg, png, until } from "../sim/index.ts";
-import { twoLives } from "./lives.ts";
-import { ADMIN, hashOf, heard, jsonOf, lastBody, PRO, read, said, staged, startStage } from "./stage.ts";
+import { restartBetween } from "./lives.ts";
+import {
+  ADMIN,
+  hashOf,
+  waitForLog,
+  jsonOf,
+  lastBody,
+  PRO,
+  readResponse,
+  logText,
+  staged,
+  startStage,
+} from "./stage.ts";
 
 const KEYS = { main: "a-secret-of-the-tests-with-40-characters", next: "another-secret-of-the-tests-of-40-chars." };
 const PRESETS = {
@@ -23,26 +34,26 @@ const SAFE = {
 const stage = staged({ vars, limits, faulty: true });
 
 type Fields = Record<string, string | number>;
-let last = 0;
-/** A prompt that was never drawn before. */
-const fresh = () => `a cat, number ${++last}`;
-const url = (fields: Fields = { prompt: fresh() }, preset = "hero", kid: keyof typeof KEYS = "main") =>
+let promptCount = 0;
+/** Return a prompt that no earlier test has used. */
+const newPrompt = () => `a cat, number ${++promptCount}`;
+const signedUrl = (fields: Fields = { prompt: newPrompt() }, preset = "hero", kid: keyof typeof KEYS = "main") =>
   sign(preset, fields, kid, KEYS[kid]);
-const view = (path: string, init: RequestInit = {}, at = stage) => at.easel.fetch(path, init);
-const calls = (at = stage) => at.listenhub.seen.length;
-const errorOf = async (answer: Response) => {
-  const { error } = await jsonOf<{ error: { code: string; message: string; field?: string } }>(answer);
+const viewUrl = (path: string, init: RequestInit = {}, target = stage) => target.easel.fetch(path, init);
+const callCount = (target = stage) => target.listenhub.seen.length;
+const errorOf = async (response: Response) => {
+  const { error } = await jsonOf<{ error: { code: string; message: string; field?: string } }>(response);
   return error;
 };
 
-describe("a view", () => {
-  it("draws the picture, and the next ones get the same", async () => {
+describe("GET /i/{preset}", () => {
+  it("the first view of a signed URL generates the picture and later views get the same", async () => {
     const picture = jpeg(5);
     stage.listenhub.next({ pictures: [picture] });
-    const path = url({ prompt: "a lighthouse at dusk" });
-    const answer = await view(path);
-    expect(answer.status).toBe(200);
-    expect(Object.fromEntries(answer.headers)).toMatchObject({
+    const path = signedUrl({ prompt: "a lighthouse at dusk" });
+    const response = await viewUrl(path);
+    expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
       ...SAFE,
       "content-type": "image/jpeg",
       "content-length": String(picture.bytes.length),
@@ -50,95 +61,95 @@ describe("a view", () => {
       "accept-ranges": "bytes",
       etag: expect.stringMatching(/^"[0-9a-f]{32}"$/) as string,
     });
-    expect(await hashOf(answer)).toBe(picture.sha256);
+    expect(await hashOf(response)).toBe(picture.sha256);
     expect(lastBody(stage.listenhub.seen)).toMatchObject({
       prompt: "a lighthouse at dusk, in watercolour",
       imageConfig: { aspectRatio: "16:9" },
     });
     for (let i = 0; i < 3; i++) {
-      const again = await view(path);
-      expect([again.status, again.headers.get("etag")]).toEqual([200, answer.headers.get("etag")]);
+      const again = await viewUrl(path);
+      expect([again.status, again.headers.get("etag")]).toEqual([200, response.headers.get("etag")]);
       expect(await hashOf(again)).toBe(picture.sha256);
     }
-    expect(calls()).toBe(1);
+    expect(callCount()).toBe(1);
   });
 
-  it("is of one picture however the URL is written, whoever signed it, and whenever it ends", async () => {
-    const fields = { prompt: `${fresh()}: it's 100% (a+b)`, seed: 7 };
+  it("a signed URL returns the same picture for every equivalent query, signing key and expiry", async () => {
+    const fields = { prompt: `${newPrompt()}: it's 100% (a+b)`, seed: 7 };
     const end = Math.floor(Date.now() / 1000) + 3_600;
-    const path = url(fields);
+    const path = signedUrl(fields);
     const [, query = ""] = path.split("?");
     const same = [
       path,
       `/i/hero?${query.split("&").toReversed().join("&")}`,
       `/i/hero?${String(new URLSearchParams(query))}`,
-      url(fields, "hero", "next"),
-      url({ ...fields, exp: end }),
-      url({ ...fields, exp: end + 1 }, "hero", "next"),
+      signedUrl(fields, "hero", "next"),
+      signedUrl({ ...fields, exp: end }),
+      signedUrl({ ...fields, exp: end + 1 }, "hero", "next"),
     ];
     const hashes = [];
-    for (const each of same) hashes.push(await hashOf(view(each)));
+    for (const equivalent of same) hashes.push(await hashOf(viewUrl(equivalent)));
     expect(new Set(hashes).size).toBe(1);
-    expect(calls()).toBe(1);
-    // And of others in all else.
-    for (const other of [{ ...fields, seed: 8 }, { prompt: fields.prompt }, { ...fields, prompt: fresh() }])
-      expect((await view(url(other))).status).toBe(200);
-    expect((await view(url({}, "fixed"))).status).toBe(200);
-    expect(calls()).toBe(5);
+    expect(callCount()).toBe(1);
+    // Every other difference yields another picture.
+    for (const other of [{ ...fields, seed: 8 }, { prompt: fields.prompt }, { ...fields, prompt: newPrompt() }])
+      expect((await viewUrl(signedUrl(other))).status).toBe(200);
+    expect((await viewUrl(signedUrl({}, "fixed"))).status).toBe(200);
+    expect(callCount()).toBe(5);
   });
 
-  it("may ask for a part, or whether it is the same", async () => {
+  it("a view supports range and conditional requests", async () => {
     const picture = png({ bytes: 5_000 });
     stage.listenhub.next({ pictures: [picture] });
-    const path = url();
-    const part = await view(path, { headers: { range: "bytes=100-199" } });
+    const path = signedUrl();
+    const part = await viewUrl(path, { headers: { range: "bytes=100-199" } });
     expect([part.status, part.headers.get("content-range")]).toEqual([206, "bytes 100-199/5000"]);
     expect(Buffer.from(await part.arrayBuffer())).toEqual(picture.bytes.subarray(100, 200));
     const etag = part.headers.get("etag") ?? "";
-    const same = await view(path, { headers: { "if-none-match": etag } });
+    const same = await viewUrl(path, { headers: { "if-none-match": etag } });
     expect([same.status, await same.text()]).toEqual([304, ""]);
-    expect((await view(path, { headers: { range: "bytes=9000-" } })).status).toBe(416);
-    expect(calls()).toBe(1);
+    expect((await viewUrl(path, { headers: { range: "bytes=9000-" } })).status).toBe(416);
+    expect(callCount()).toBe(1);
   });
 
-  it("by HEAD draws nothing", async () => {
-    const path = url();
-    const before = await view(path, { method: "HEAD" });
-    expect([before.status, before.headers.get("cache-control"), calls()]).toEqual([404, "no-store", 0]);
-    const bytes = (await (await view(path)).arrayBuffer()).byteLength;
-    const after = await view(path, { method: "HEAD" });
-    expect([after.status, after.headers.get("content-length"), calls()]).toEqual([200, String(bytes), 1]);
-    expect((await view(path.replace("cat", "dog"), { method: "HEAD" })).status).toBe(403);
+  it("HEAD generates nothing", async () => {
+    const path = signedUrl();
+    const before = await viewUrl(path, { method: "HEAD" });
+    expect([before.status, before.headers.get("cache-control"), callCount()]).toEqual([404, "no-store", 0]);
+    const bytes = (await (await viewUrl(path)).arrayBuffer()).byteLength;
+    const after = await viewUrl(path, { method: "HEAD" });
+    expect([after.status, after.headers.get("content-length"), callCount()]).toEqual([200, String(bytes), 1]);
+    expect((await viewUrl(path.replace("cat", "dog"), { method: "HEAD" })).status).toBe(403);
   });
 
-  it("is for every page, also of a client that asks first", async () => {
-    const asked = await view(url(), { method: "OPTIONS", headers: { origin: "https://example.com" } });
-    expect([asked.status, asked.headers.get("access-control-allow-origin")]).toEqual([204, "*"]);
-    expect(calls()).toBe(0);
-    for (const method of ["POST", "PUT", "DELETE"]) expect((await view(url(), { method })).status).toBe(405);
+  it("a view allows every origin, answers a preflight request and rejects other methods", async () => {
+    const preflight = await viewUrl(signedUrl(), { method: "OPTIONS", headers: { origin: "https://example.com" } });
+    expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([204, "*"]);
+    expect(callCount()).toBe(0);
+    for (const method of ["POST", "PUT", "DELETE"]) expect((await viewUrl(signedUrl(), { method })).status).toBe(405);
   });
 
-  it("says nothing of where the picture is for good", async () => {
-    const answer = await view(url());
+  it("a view's headers never contain the generation's id", async () => {
+    const response = await viewUrl(signedUrl());
     const [key = ""] = (await stage.keys("pictures/")).slice(-1);
-    const generations = (await stage.keys("generations/")).map((each) => each.split("/")[1] ?? "");
+    const generations = (await stage.keys("generations/")).map((key) => key.split("/")[1] ?? "");
     expect(key).not.toBe("");
-    for (const id of generations) expect(JSON.stringify([...answer.headers])).not.toContain(id);
+    for (const id of generations) expect(JSON.stringify([...response.headers])).not.toContain(id);
   });
 
-  it("is remembered no longer than its URL lasts", async () => {
-    const path = url({ prompt: fresh(), exp: Math.floor(Date.now() / 1000) + 1_000 });
-    const answer = await view(path);
-    const [, seconds = "0"] = /^public, max-age=(\d+)$/.exec(answer.headers.get("cache-control") ?? "") ?? [];
+  it("a view is cached no longer than until its URL expires", async () => {
+    const path = signedUrl({ prompt: newPrompt(), exp: Math.floor(Date.now() / 1000) + 1_000 });
+    const response = await viewUrl(path);
+    const [, seconds = "0"] = /^public, max-age=(\d+)$/.exec(response.headers.get("cache-control") ?? "") ?? [];
     expect(Number(seconds)).toBeGreaterThan(900);
     expect(Number(seconds)).toBeLessThanOrEqual(1_000);
   });
 });
 
-describe("55. and 58. an altered URL", () => {
-  it("is refused before anything is read or drawn, and its refusal kept by nobody", async () => {
-    const path = url({ prompt: "the altered cat", seed: 1 });
-    expect((await view(path)).status).toBe(200);
+describe("altered URLs [fault 55] [fault 58]", () => {
+  it("an altered URL is rejected before any generation and its error is not cached", async () => {
+    const path = signedUrl({ prompt: "the altered cat", seed: 1 });
+    expect((await viewUrl(path)).status).toBe(200);
     stage.reset();
     const altered = [
       path.replace("altered", "other"),
@@ -160,57 +171,61 @@ describe("55. and 58. an altered URL", () => {
       path.replace("kid=main&", ""),
       path.replace(/&sig=.*/, ""),
       "/i/hero",
-      url({ prompt: "the altered cat", seed: 1, exp: 1_700_000_000 }),
+      signedUrl({ prompt: "the altered cat", seed: 1, exp: 1_700_000_000 }),
     ];
-    for (const each of altered) {
-      const answer = await view(each);
-      expect([each, answer.status]).toEqual([each, 403]);
-      expect(answer.headers.get("cache-control")).toBe("no-store");
-      expect(answer.headers.get("content-type")).toBe("application/json");
-      expect(answer.headers.get("access-control-allow-origin")).toBe("*");
-      expect(await errorOf(answer)).toMatchObject({ code: "forbidden" });
+    for (const alteredPath of altered) {
+      const response = await viewUrl(alteredPath);
+      expect([alteredPath, response.status]).toEqual([alteredPath, 403]);
+      expect(response.headers.get("cache-control")).toBe("no-store");
+      expect(response.headers.get("content-type")).toBe("application/json");
+      expect(response.headers.get("access-control-allow-origin")).toBe("*");
+      expect(await errorOf(response)).toMatchObject({ code: "forbidden" });
     }
-    expect((await view(`${stage.easel.url}/${path}`)).status).toBe(404);
-    // With the picture's own ETag as well.
-    const etag = (await view(path)).headers.get("etag") ?? "";
-    const unsigned = await view(path.replace(/&sig=.*/, ""), { headers: { "if-none-match": etag } });
+    expect((await viewUrl(`${stage.easel.url}/${path}`)).status).toBe(404);
+    // An ETag of the picture does not help without a signature.
+    const etag = (await viewUrl(path)).headers.get("etag") ?? "";
+    const unsigned = await viewUrl(path.replace(/&sig=.*/, ""), { headers: { "if-none-match": etag } });
     expect(unsigned.status).toBe(403);
-    expect(calls()).toBe(0);
+    expect(callCount()).toBe(0);
   });
 
-  it("is refused the same way whether its key was retired or never was, and its picture stays for the others", async () => {
+  it("a retired and an unknown signing key get the same error, and the picture stays for other keys", async () => {
     const fields = { prompt: "the cat of two keys" };
-    const before = await hashOf(view(url(fields)));
+    const before = await hashOf(viewUrl(signedUrl(fields)));
     const retired = await startStage({ vars: { ...vars, SIGNING_KEYS: JSON.stringify({ next: KEYS.next }) }, limits });
     try {
-      const [old, never] = [
-        await view(url(fields), {}, retired),
-        await view(url(fields).replace("kid=main", "kid=never"), {}, retired),
+      const [retiredKey, unknownKey] = [
+        await viewUrl(signedUrl(fields), {}, retired),
+        await viewUrl(signedUrl(fields).replace("kid=main", "kid=never"), {}, retired),
       ];
-      expect([old.status, await errorOf(old)]).toEqual([never.status, await errorOf(never)]);
-      expect((await view(url(fields, "hero", "next"), {}, retired)).status).toBe(200);
+      expect([retiredKey.status, await errorOf(retiredKey)]).toEqual([unknownKey.status, await errorOf(unknownKey)]);
+      expect((await viewUrl(signedUrl(fields, "hero", "next"), {}, retired)).status).toBe(200);
     } finally {
       await retired.stop();
     }
-    expect(await hashOf(view(url(fields, "hero", "next")))).toBe(before);
+    expect(await hashOf(viewUrl(signedUrl(fields, "hero", "next")))).toBe(before);
   });
 
-  it("62. a flood of seeds draws nothing", async () => {
-    const path = url({ prompt: fresh(), seed: 1 });
-    const flood = Array.from({ length: 100 }, (_, i) => view(path.replace("seed=1", `seed=${i + 2}`)));
+  it("a flood of altered seeds generates nothing [fault 62]", async () => {
+    const path = signedUrl({ prompt: newPrompt(), seed: 1 });
+    const flood = Array.from({ length: 100 }, (_, i) => viewUrl(path.replace("seed=1", `seed=${i + 2}`)));
     expect(new Set((await Promise.all(flood)).map(({ status }) => status))).toEqual(new Set([403]));
-    expect(calls()).toBe(0);
+    expect(callCount()).toBe(0);
   });
 
-  it("59. leaves no word of it in a log or an error, nor does a good one", async () => {
-    const path = url({ prompt: "planted-prompt" });
-    const answers = [await view(path), await view(path.replace("sig=", "sig=x")), await view(`${path}&planted-name=1`)];
-    const unknown = await view(url({ prompt: "planted-prompt", other: "planted-value" }));
+  it("neither a valid nor an altered URL leaves its text in logs, errors or R2 [fault 59]", async () => {
+    const path = signedUrl({ prompt: "planted-prompt" });
+    const responses = [
+      await viewUrl(path),
+      await viewUrl(path.replace("sig=", "sig=x")),
+      await viewUrl(`${path}&planted-name=1`),
+    ];
+    const unknown = await viewUrl(signedUrl({ prompt: "planted-prompt", other: "planted-value" }));
     const fault = { times: 1, prefix: "pictures/", message: `failed for ${KEYS.next}` };
     await stage.easel.fault("BUCKET.put", fault);
-    answers.push(await view(url()));
-    await heard(stage.easel, "failed for [redacted]");
-    const told = await Promise.all([...answers.slice(1), unknown].map((answer) => answer.text()));
+    responses.push(await viewUrl(signedUrl()));
+    await waitForLog(stage.easel, "failed for [redacted]");
+    const errorTexts = await Promise.all([...responses.slice(1), unknown].map((response) => response.text()));
     const stored = await Promise.all(
       (await stage.keys()).map(async (key) => {
         const object = await stage.easel.bucket.get(key);
@@ -219,14 +234,14 @@ describe("55. and 58. an altered URL", () => {
       }),
     );
     for (const planted of ["planted-", KEYS.main, KEYS.next, ADMIN]) {
-      expect(told.join()).not.toContain(planted);
-      expect(said(stage.easel)).not.toContain(planted);
+      expect(errorTexts.join()).not.toContain(planted);
+      expect(logText(stage.easel)).not.toContain(planted);
       expect(stored.join()).not.toContain(planted);
     }
   });
 });
 
-describe("what is signed but cannot be drawn", () => {
+describe("signed URLs that cannot be served", () => {
   const cases: [fields: Fields, status: number, field: string, message: string][] = [
     [
       { prompt: "a cat", size: "4K" },
@@ -242,291 +257,295 @@ describe("what is signed but cannot be drawn", () => {
     [{ prompt: "a cat", exp: "soon" }, 400, "exp", "must be a time in seconds"],
     [{ prompt: "a cat", exp: 1_700_000_000 }, 403, "exp", "has expired"],
   ];
-  it.each(cases)("%#: %j is refused, and nothing is remembered of it", async (fields, status, field, message) => {
-    const claims = await stage.keys("claims/");
-    const answer = await view(url(fields));
-    expect(answer.status).toBe(status);
-    const error = await errorOf(answer);
-    expect([error.field, error.message]).toEqual([field, expect.stringContaining(message)]);
-    expect(calls()).toBe(0);
-    expect(await stage.keys("claims/")).toEqual(claims);
+  it.each(cases)(
+    "%#: the signed fields %j are rejected and no claim is stored",
+    async (fields, status, field, message) => {
+      const claims = await stage.keys("claims/");
+      const response = await viewUrl(signedUrl(fields));
+      expect(response.status).toBe(status);
+      const error = await errorOf(response);
+      expect([error.field, error.message]).toEqual([field, expect.stringContaining(message)]);
+      expect(callCount()).toBe(0);
+      expect(await stage.keys("claims/")).toEqual(claims);
+    },
+  );
+
+  it.each(["nobody", "Hero"])("a signed URL of the unknown preset %s returns 404", async (name) => {
+    expect((await viewUrl(signedUrl({ prompt: "a cat" }, name))).status).toBe(404);
   });
 
-  it.each(["nobody", "Hero"])("there is no preset %s", async (name) => {
-    expect((await view(url({ prompt: "a cat" }, name))).status).toBe(404);
-  });
-
-  it("a refusal of the content is told to every view, and asked for once", async () => {
-    const path = url();
+  it("a content refusal is returned to every view after one vendor call", async () => {
+    const path = signedUrl();
     stage.listenhub.next({ finishReason: "IMAGE_SAFETY" });
     for (let i = 0; i < 3; i++) {
-      const answer = await view(path);
-      expect([answer.status, answer.headers.get("cache-control")]).toEqual([422, "no-store"]);
-      expect(await errorOf(answer)).toMatchObject({ code: "content_rejected" });
+      const response = await viewUrl(path);
+      expect([response.status, response.headers.get("cache-control")]).toEqual([422, "no-store"]);
+      expect(await errorOf(response)).toMatchObject({ code: "content_rejected" });
     }
-    expect(calls()).toBe(1);
-    expect((await view(path, { method: "HEAD" })).status).toBe(404);
+    expect(callCount()).toBe(1);
+    expect((await viewUrl(path, { method: "HEAD" })).status).toBe(404);
   });
 
-  it("a failure that passes is gone with the next view", async () => {
-    const path = url();
+  it("a view after a temporary failure generates the picture", async () => {
+    const path = signedUrl();
     stage.listenhub.next({ status: 503, error: {} });
     stage.linkai.next({ status: 503, error: {} });
-    expect((await view(path)).status).toBe(502);
-    expect((await view(path)).status).toBe(200);
+    expect((await viewUrl(path)).status).toBe(502);
+    expect((await viewUrl(path)).status).toBe(200);
   });
 });
 
-describe("a preset", () => {
-  const put = (name: string, body: object) => stage.call("PUT", `/v1/presets/${name}`, body);
+describe("presets of signed URLs", () => {
+  const putPreset = (name: string, body: object) => stage.call("PUT", `/v1/presets/${name}`, body);
 
-  it("that changes leaves what is drawn, until its version changes", async () => {
-    const fields = { prompt: fresh() };
-    await put("style", { prompt: "{prompt} in oil" });
-    const first = await hashOf(view(url(fields, "style")));
-    await put("style", { prompt: "{prompt} in ink" });
-    expect(await hashOf(view(url(fields, "style")))).toBe(first);
-    expect(calls()).toBe(1);
-    // What is new is drawn as it is now.
-    await view(url({ prompt: fresh() }, "style"));
+  it("a changed preset keeps its existing pictures until its version changes", async () => {
+    const fields = { prompt: newPrompt() };
+    await putPreset("style", { prompt: "{prompt} in oil" });
+    const first = await hashOf(viewUrl(signedUrl(fields, "style")));
+    await putPreset("style", { prompt: "{prompt} in ink" });
+    expect(await hashOf(viewUrl(signedUrl(fields, "style")))).toBe(first);
+    expect(callCount()).toBe(1);
+    // A new picture uses the current preset.
+    await viewUrl(signedUrl({ prompt: newPrompt() }, "style"));
     expect(lastBody(stage.listenhub.seen)).toMatchObject({ prompt: expect.stringContaining("in ink") as string });
     stage.listenhub.next({ pictures: [png({ seed: 77 })] });
-    await put("style", { prompt: "{prompt} in ink", version: 2 });
-    expect(await hashOf(view(url(fields, "style")))).not.toBe(first);
-    await put("style", { prompt: "{prompt} in oil" });
-    expect(await hashOf(view(url(fields, "style")))).toBe(first);
-    expect(calls()).toBe(3);
+    await putPreset("style", { prompt: "{prompt} in ink", version: 2 });
+    expect(await hashOf(viewUrl(signedUrl(fields, "style")))).not.toBe(first);
+    await putPreset("style", { prompt: "{prompt} in oil" });
+    expect(await hashOf(viewUrl(signedUrl(fields, "style")))).toBe(first);
+    expect(callCount()).toBe(3);
   });
 
-  it("that was changed elsewhere draws as it is now, though half a minute's memory serves what is drawn", async () => {
-    await put("elsewhere", { prompt: "{prompt} in oil" });
-    await view(url({ prompt: fresh() }, "elsewhere"));
+  it("a new picture uses a preset that another isolate changed, in spite of the cached preset", async () => {
+    await putPreset("elsewhere", { prompt: "{prompt} in oil" });
+    await viewUrl(signedUrl({ prompt: newPrompt() }, "elsewhere"));
     const changed = JSON.stringify({ prompt: "{prompt} in ink", references: [], vary: ["prompt"], version: 5 });
     await stage.easel.bucket.put("presets/elsewhere.json", changed);
-    const path = url({ prompt: fresh() }, "elsewhere");
-    expect((await view(path)).status).toBe(200);
+    const path = signedUrl({ prompt: newPrompt() }, "elsewhere");
+    expect((await viewUrl(path)).status).toBe(200);
     expect(lastBody(stage.listenhub.seen)).toMatchObject({ prompt: expect.stringContaining("in ink") as string });
-    expect((await view(path)).status).toBe(200);
-    expect(calls()).toBe(2);
+    expect((await viewUrl(path)).status).toBe(200);
+    expect(callCount()).toBe(2);
   });
 
-  it("that is deleted takes its pictures out of sight; one of the same name brings them back", async () => {
-    const path = url({ prompt: fresh() }, "passing");
-    await put("passing", { prompt: "{prompt}" });
-    const first = await hashOf(view(path));
+  it("a deleted preset's pictures return 404 until a preset of the same name is created", async () => {
+    const path = signedUrl({ prompt: newPrompt() }, "passing");
+    await putPreset("passing", { prompt: "{prompt}" });
+    const first = await hashOf(viewUrl(path));
     await stage.call("DELETE", "/v1/presets/passing");
-    expect((await view(path)).status).toBe(404);
-    await put("passing", { prompt: "{prompt}" });
-    expect(await hashOf(view(path))).toBe(first);
-    expect(calls()).toBe(1);
+    expect((await viewUrl(path)).status).toBe(404);
+    await putPreset("passing", { prompt: "{prompt}" });
+    expect(await hashOf(viewUrl(path))).toBe(first);
+    expect(callCount()).toBe(1);
   });
 
-  it("that asks for what nobody draws is mended, and the URL works", async () => {
-    const path = url({ prompt: fresh() }, "mended");
-    await put("mended", { prompt: "{prompt}", model: PRO, aspectRatio: "50:1" });
-    expect([(await view(path)).status, calls()]).toEqual([400, 0]);
-    await put("mended", { prompt: "{prompt}", model: PRO, aspectRatio: "1:1" });
-    expect((await view(path)).status).toBe(200);
+  it("a signed URL works after its unsupported preset is fixed", async () => {
+    const path = signedUrl({ prompt: newPrompt() }, "mended");
+    await putPreset("mended", { prompt: "{prompt}", model: PRO, aspectRatio: "50:1" });
+    expect([(await viewUrl(path)).status, callCount()]).toEqual([400, 0]);
+    await putPreset("mended", { prompt: "{prompt}", model: PRO, aspectRatio: "1:1" });
+    expect((await viewUrl(path)).status).toBe(200);
   });
 });
 
-it("a failure of R2 before any vendor is asked is gone with the next view", async () => {
-  const path = url();
+it("a view after a failure of R2 before the vendor call generates the picture", async () => {
+  const path = signedUrl();
   await stage.easel.fault("BUCKET.put", { times: 1, prefix: "generations/" });
-  const first = await view(path);
-  expect([first.status, first.headers.get("retry-after"), calls()]).toEqual([503, "5", 0]);
-  expect((await view(path)).status).toBe(200);
+  const first = await viewUrl(path);
+  expect([first.status, first.headers.get("retry-after"), callCount()]).toEqual([503, "5", 0]);
+  expect((await viewUrl(path)).status).toBe(200);
 });
 
-it("a picture that was deleted is drawn anew, once for all who look", async () => {
-  const path = url();
-  await view(path);
+it("concurrent views of a deleted picture generate it again once", async () => {
+  const path = signedUrl();
+  await viewUrl(path);
   const before = await stage.keys("pictures/");
   await stage.easel.bucket.delete(before);
   stage.listenhub.next({ delayMs: 200, pictures: [png({ seed: 9 })] });
-  const hashes = await Promise.all(Array.from({ length: 10 }, () => hashOf(view(path))));
+  const hashes = await Promise.all(Array.from({ length: 10 }, () => hashOf(viewUrl(path))));
   expect(new Set(hashes)).toEqual(new Set([png({ seed: 9 }).sha256]));
-  expect(calls()).toBe(2);
+  expect(callCount()).toBe(2);
 });
 
-describe("many at once", () => {
+describe("concurrent views", () => {
   it("200 viewers of a new URL make one vendor call and see one picture", async () => {
     const picture = png({ bytes: 100_000, seed: 200 });
     stage.listenhub.next({ delayMs: 1_000, pictures: [picture] });
-    const path = url();
-    const answers = await Promise.all(Array.from({ length: 200 }, () => read(view(path))));
-    expect(calls()).toBe(1);
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    expect(new Set(answers.map(({ sha256 }) => sha256))).toEqual(new Set([picture.sha256]));
+    const path = signedUrl();
+    const responses = await Promise.all(Array.from({ length: 200 }, () => readResponse(viewUrl(path))));
+    expect(callCount()).toBe(1);
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(responses.map(({ sha256 }) => sha256))).toEqual(new Set([picture.sha256]));
   });
 
   it.each([
     [0, 0],
     [0, 300],
-    // All look before it has begun, and again when it is over.
+    // All views check before the generation has begun and again when it has ended.
     [60, 0],
   ])(
-    "nor do they call one after the other when the vendor, asked after %s ms, is busy after %s",
+    "50 views make one call of a busy vendor that is called after %s ms and responds after %s ms",
     async (writeMs, delayMs) => {
       stage.listenhub.always({ status: 503, error: {}, delayMs });
       stage.linkai.always({ status: 503, error: {} });
       await stage.easel.fault("BUCKET.put", { times: 0, delayMs: writeMs, prefix: "generations/" });
-      const path = url();
-      const answers = await Promise.all(Array.from({ length: 50 }, () => read(view(path))));
+      const path = signedUrl();
+      const responses = await Promise.all(Array.from({ length: 50 }, () => readResponse(viewUrl(path))));
       await stage.easel.fault("BUCKET.put", { times: 0 });
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([502]));
-      expect(calls()).toBe(1);
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([502]));
+      expect(callCount()).toBe(1);
     },
   );
 
-  it("each is refused a claim by R2 first, which takes one write a second: all see the picture", async () => {
+  it("all views get the picture although R2 first rejects each claim (one write per second per key)", async () => {
     await stage.easel.fault("BUCKET.put", { times: 20, prefix: "claims/", message: "put: too many requests (10058)" });
-    const path = url();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => read(view(path))));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    expect(calls()).toBe(1);
+    const path = signedUrl();
+    const responses = await Promise.all(Array.from({ length: 20 }, () => readResponse(viewUrl(path))));
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(callCount()).toBe(1);
   });
 
-  it("each is refused the claim of a picture that was deleted, too", async () => {
-    const path = url();
-    await view(path);
+  it("all views get a deleted picture again although R2 first rejects the claims", async () => {
+    const path = signedUrl();
+    await viewUrl(path);
     await stage.easel.bucket.delete(await stage.keys("pictures/"));
     await stage.easel.fault("BUCKET.put", { times: 5, prefix: "claims/", message: "put: too many requests (10058)" });
-    const answers = await Promise.all(Array.from({ length: 40 }, () => read(view(path))));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-    expect(calls()).toBe(2);
+    const responses = await Promise.all(Array.from({ length: 40 }, () => readResponse(viewUrl(path))));
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(callCount()).toBe(2);
   });
 
-  it("a claim that R2 wrote although it said it failed is the writer's own", async () => {
+  it("a claim that R2 stored in spite of an error belongs to its writer", async () => {
     await stage.easel.fault("BUCKET.put", { times: 1, after: true, prefix: "claims/" });
     const from = Date.now();
-    expect((await view(url())).status).toBe(200);
-    expect(calls()).toBe(1);
-    // Somebody else's would be waited for until its lease ended.
+    expect((await viewUrl(signedUrl())).status).toBe(200);
+    expect(callCount()).toBe(1);
+    // A foreign claim would be waited for until its lease ends.
     expect(Date.now() - from).toBeLessThan(25_000);
   });
 });
 
-it("a view whose isolate died is not the last one: the next ones have it drawn, once", async () => {
-  const path = url();
+it("views after a crash of the isolate generate the picture once", async () => {
+  const path = signedUrl();
   const options = { vars, limits: { ...limits, leaseMs: 3_000 } };
-  await twoLives(
+  await restartBetween(
     [options, options],
     async (first) => {
       first.listenhub.next({ hang: true });
-      void view(path, {}, first).catch(() => undefined);
-      await until(() => calls(first) === 1);
+      void viewUrl(path, {}, first).catch(() => undefined);
+      await until(() => callCount(first) === 1);
     },
     async (second) => {
       await sleep(3_200);
-      const answers = await Promise.all(Array.from({ length: 10 }, () => view(path, {}, second)));
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-      expect(calls(second)).toBe(1);
-      // By the queue, which does not end with a visit.
+      const responses = await Promise.all(Array.from({ length: 10 }, () => viewUrl(path, {}, second)));
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(callCount(second)).toBe(1);
+      // The queue generates it, since it does not end with a client's request.
       expect((await second.keys("generations/")).filter((key) => key.endsWith("/queued.json"))).toHaveLength(1);
-      expect((await view(path, {}, second)).status).toBe(200);
-      expect(calls(second)).toBe(1);
+      expect((await viewUrl(path, {}, second)).status).toBe(200);
+      expect(callCount(second)).toBe(1);
     },
   );
 });
 
-describe("limits", () => {
-  it("new pictures have a bucket; who comes second to one, and what is drawn, cost nothing", async () => {
-    const few = await startStage({ vars, limits: { signedPerMinute: 3 } });
+describe("limits of signed URLs", () => {
+  it("only new pictures take a token from the bucket of signed URLs", async () => {
+    const limitedStage = await startStage({ vars, limits: { signedPerMinute: 3 } });
     try {
-      const paths = Array.from({ length: 20 }, () => url());
-      const answers = await Promise.all(paths.map((path) => view(path, {}, few)));
-      const drawn = paths.filter((_, i) => answers[i]?.status === 200);
-      const limited = answers.filter(({ status }) => status === 429);
-      expect([drawn.length, limited.length, calls(few)]).toEqual([3, 17, 3]);
-      for (const answer of limited) {
-        expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-        expect(answer.headers.get("cache-control")).toBe("no-store");
-        expect(await errorOf(answer)).toMatchObject({ code: "rate_limited" });
+      const paths = Array.from({ length: 20 }, () => signedUrl());
+      const responses = await Promise.all(paths.map((path) => viewUrl(path, {}, limitedStage)));
+      const drawn = paths.filter((_, i) => responses[i]?.status === 200);
+      const limited = responses.filter(({ status }) => status === 429);
+      expect([drawn.length, limited.length, callCount(limitedStage)]).toEqual([3, 17, 3]);
+      for (const response of limited) {
+        expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+        expect(response.headers.get("cache-control")).toBe("no-store");
+        expect(await errorOf(response)).toMatchObject({ code: "rate_limited" });
       }
-      for (let i = 0; i < 10; i++) for (const path of drawn) expect((await view(path, {}, few)).status).toBe(200);
-      expect(calls(few)).toBe(3);
+      for (let i = 0; i < 10; i++)
+        for (const path of drawn) expect((await viewUrl(path, {}, limitedStage)).status).toBe(200);
+      expect(callCount(limitedStage)).toBe(3);
     } finally {
-      await few.stop();
+      await limitedStage.stop();
     }
   });
 
-  it("a bucket that is empty is told at once, also where R2 does not let go of the claim yet", async () => {
-    const few = await startStage({ vars, limits: { signedPerMinute: 1 }, faulty: true });
+  it("an empty bucket returns 429 immediately although R2 fails to delete the claim", async () => {
+    const limitedStage = await startStage({ vars, limits: { signedPerMinute: 1 }, faulty: true });
     try {
-      expect((await view(url(), {}, few)).status).toBe(200);
-      const path = url();
-      await few.easel.fault("BUCKET.delete", { times: 1, prefix: "claims/" });
+      expect((await viewUrl(signedUrl(), {}, limitedStage)).status).toBe(200);
+      const path = signedUrl();
+      await limitedStage.easel.fault("BUCKET.delete", { times: 1, prefix: "claims/" });
       const from = Date.now();
-      const answers = [await view(path, {}, few), await view(path, {}, few)];
-      expect(answers.map(({ status }) => status)).toEqual([429, 429]);
+      const responses = [await viewUrl(path, {}, limitedStage), await viewUrl(path, {}, limitedStage)];
+      expect(responses.map(({ status }) => status)).toEqual([429, 429]);
       expect(Date.now() - from).toBeLessThan(25_000);
-      await until(async () => (await few.keys("claims/")).length === 1);
+      await until(async () => (await limitedStage.keys("claims/")).length === 1);
     } finally {
-      await few.stop();
+      await limitedStage.stop();
     }
   });
 
   it("fifty views of one new picture take one token", async () => {
-    const few = await startStage({ vars, limits: { signedPerMinute: 2 } });
+    const limitedStage = await startStage({ vars, limits: { signedPerMinute: 2 } });
     try {
-      for (const path of [url(), url()]) {
-        few.listenhub.next({ delayMs: 200 });
-        const answers = await Promise.all(Array.from({ length: 50 }, () => view(path, {}, few)));
-        expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      for (const path of [signedUrl(), signedUrl()]) {
+        limitedStage.listenhub.next({ delayMs: 200 });
+        const responses = await Promise.all(Array.from({ length: 50 }, () => viewUrl(path, {}, limitedStage)));
+        expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
       }
-      expect((await view(url(), {}, few)).status).toBe(429);
+      expect((await viewUrl(signedUrl(), {}, limitedStage)).status).toBe(429);
     } finally {
-      await few.stop();
+      await limitedStage.stop();
     }
   });
 
-  it("who waits too long is told when to come again, and then it is there", async () => {
-    const short = await startStage({ vars, limits: { ...limits, signedWaitMs: 300 } });
+  it("a view that waits too long returns 503 with retry-after and a later view gets the picture", async () => {
+    const shortStage = await startStage({ vars, limits: { ...limits, signedWaitMs: 300 } });
     try {
-      const path = url();
+      const path = signedUrl();
       const vendor = Promise.withResolvers<void>();
-      short.listenhub.next({ after: vendor.promise });
-      const first = view(path, {}, short);
-      await until(() => calls(short) === 1);
-      const second = await view(path, {}, short);
+      shortStage.listenhub.next({ after: vendor.promise });
+      const first = viewUrl(path, {}, shortStage);
+      await until(() => callCount(shortStage) === 1);
+      const second = await viewUrl(path, {}, shortStage);
       expect([second.status, second.headers.get("cache-control")]).toEqual([503, "no-store"]);
       expect(Number(second.headers.get("retry-after"))).toBeGreaterThan(0);
       expect(await errorOf(second)).toMatchObject({ message: "This picture is still being drawn." });
       vendor.resolve();
       expect((await first).status).toBe(200);
-      expect((await view(path, {}, short)).status).toBe(200);
-      expect(calls(short)).toBe(1);
+      expect((await viewUrl(path, {}, shortStage)).status).toBe(200);
+      expect(callCount(shortStage)).toBe(1);
     } finally {
-      await short.stop();
+      await shortStage.stop();
     }
   });
 
-  it("a failure is forgotten after a while", async () => {
-    const soon = await startStage({ vars, limits: { ...limits, signedFailureMs: 2_000 } });
+  it("a stored failure expires and later views generate the picture once", async () => {
+    const shortStage = await startStage({ vars, limits: { ...limits, signedFailureMs: 2_000 } });
     try {
-      const path = url();
-      soon.listenhub.next({ finishReason: "IMAGE_SAFETY" });
-      expect((await view(path, {}, soon)).status).toBe(422);
+      const path = signedUrl();
+      shortStage.listenhub.next({ finishReason: "IMAGE_SAFETY" });
+      expect((await viewUrl(path, {}, shortStage)).status).toBe(422);
       await sleep(2_100);
-      const answers = await Promise.all(Array.from({ length: 10 }, () => view(path, {}, soon)));
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-      expect(calls(soon)).toBe(2);
+      const responses = await Promise.all(Array.from({ length: 10 }, () => viewUrl(path, {}, shortStage)));
+      expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(callCount(shortStage)).toBe(2);
     } finally {
-      await soon.stop();
+      await shortStage.stop();
     }
   });
 });
 
-it("without keys nothing is signed, and the answer says what to do", async () => {
-  const bare = await startStage({ vars: { PRESETS: vars.PRESETS } });
+it("a signed URL without SIGNING_KEYS returns 403 and names the missing var", async () => {
+  const stageWithoutKeys = await startStage({ vars: { PRESETS: vars.PRESETS } });
   try {
-    const answer = await view(url(), {}, bare);
-    expect([answer.status, await errorOf(answer)]).toEqual([
+    const response = await viewUrl(signedUrl(), {}, stageWithoutKeys);
+    expect([response.status, await errorOf(response)]).toEqual([
       403,
       { code: "forbidden", message: expect.stringContaining("SIGNING_KEYS is not set") as string },
     ]);
   } finally {
-    await bare.stop();
+    await stageWithoutKeys.stop();
   }
 });

@@ -10,68 +10,68 @@ import vectors from "../fixtures/signatures.json" with { type: "json" };
 const ROOT = join(import.meta.dirname, "../..");
 const URLS = vectors.signed.map(({ url }) => url);
 const secretOf = (kid: string) => (vectors.keys as Record<string, string>)[kid] ?? "";
-const text = (path: string) => readFileSync(join(ROOT, path), "utf8");
+const readText = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
-describe("what build scripts copy", () => {
-  it("signs in JavaScript", () => {
+describe("signing code for build scripts", () => {
+  it("docs/sign.mjs signs the fixtures' URLs", () => {
     const signed = vectors.signed.map(({ preset, fields, kid }) =>
       sign(preset, fields as Record<string, string | number>, kid, secretOf(kid)),
     );
     expect(signed).toEqual(URLS);
   });
 
-  it("signs in Python", () => {
+  it("docs/sign.py signs the fixtures' URLs", () => {
     const program = `import json, sys
 sys.path.insert(0, ${JSON.stringify(join(ROOT, "docs"))})
 sys.dont_write_bytecode = True
 from sign import sign
 given = json.load(open(${JSON.stringify(join(ROOT, "test/fixtures/signatures.json"))}, encoding="utf-8"))
 print(json.dumps([sign(v["preset"], v["fields"], v["kid"], given["keys"][v["kid"]]) for v in given["signed"]]))`;
-    const run = spawnSync("python3", ["-c", program], { encoding: "utf8" });
-    // Where there is no Python, the file must be the one that passed where there was.
-    if (run.error === undefined) expect([run.stderr, JSON.parse(run.stdout || "[]")]).toEqual(["", URLS]);
-    else console.warn(`docs/sign.py was compared, not run: ${run.error.message}`);
-    expect(createHash("sha256").update(text("docs/sign.py")).digest("hex")).toBe(vectors.python);
+    const python = spawnSync("python3", ["-c", program], { encoding: "utf8" });
+    // Without Python, compare the file's hash with the version that passed with Python.
+    if (python.error === undefined) expect([python.stderr, JSON.parse(python.stdout || "[]")]).toEqual(["", URLS]);
+    else console.warn(`docs/sign.py was compared, not run: ${python.error.message}`);
+    expect(createHash("sha256").update(readText("docs/sign.py")).digest("hex")).toBe(vectors.python);
   });
 
-  it("is what docs/signing.md shows", () => {
-    const page = text("docs/signing.md");
-    for (const file of ["docs/sign.mjs", "docs/sign.py"]) expect(page).toContain(text(file).trimEnd());
+  it("docs/signing.md contains both signing files unchanged", () => {
+    const page = readText("docs/signing.md");
+    for (const file of ["docs/sign.mjs", "docs/sign.py"]) expect(page).toContain(readText(file).trimEnd());
   });
 });
 
 describe("npm run sign", () => {
-  // Another folder, since a developer's own .dev.vars is none of a test's business.
+  // Run in a copy of the project, so that a developer's .dev.vars has no effect.
   const folder = mkdtempSync(join(tmpdir(), "easel-sign-"));
   for (const name of ["docs", "src", "node_modules", "package.json"]) symlinkSync(join(ROOT, name), join(folder, name));
-  // The presets that there are, as `npm start` has them.
-  const own =
+  // The presets as `npm start` reads them.
+  const presets =
     '[vars.PRESETS.hero]\nvary = ["prompt", "seed", "height", "aspectRatio"]\n[vars.PRESETS.logo]\nprompt = "a"\nvary = []\n';
-  writeFileSync(join(folder, "wrangler.toml"), `${text("wrangler.toml")}\n${own}`);
-  const scripts = spawnSync("cp", ["-R", join(ROOT, "scripts"), folder]);
+  writeFileSync(join(folder, "wrangler.toml"), `${readText("wrangler.toml")}\n${presets}`);
+  const copiedScripts = spawnSync("cp", ["-R", join(ROOT, "scripts"), folder]);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const run = (args: string[], env: Record<string, string> = {}) => {
+  const runSign = (args: string[], env: Record<string, string> = {}) => {
     const { PATH = "" } = process.env;
     const node = spawnSync(process.execPath, [join(folder, "scripts/sign.ts"), ...args], {
       encoding: "utf8",
       env: { PATH, ...env },
     });
-    return { status: node.status, out: node.stdout.trimEnd(), said: node.stderr };
+    return { status: node.status, out: node.stdout.trimEnd(), stderr: node.stderr };
   };
   const SIGNING_KEYS = JSON.stringify(vectors.keys);
 
-  it("prints the URL alone, by the first key and for npm start unless told", () => {
-    expect(scripts.status).toBe(0);
+  it("the command prints only the URL, by default with the first key and for npm start", () => {
+    expect(copiedScripts.status).toBe(0);
     const [first] = URLS;
-    expect(run(["hero", "--prompt", "a lighthouse at dusk"], { SIGNING_KEYS })).toEqual({
+    expect(runSign(["hero", "--prompt", "a lighthouse at dusk"], { SIGNING_KEYS })).toEqual({
       status: 0,
       out: `http://localhost:8787${first}`,
-      said: "",
+      stderr: "",
     });
     const args = ["hero", "--prompt", "a cat", "--kid", "next", "--base", "https://img.example.com/"];
-    expect(run(args, { SIGNING_KEYS }).out).toBe(`https://img.example.com${URLS[2]}`);
-    expect(run(["hero", "--prompt", "a lighthouse at dusk", "--port", "9000"], { SIGNING_KEYS }).out).toBe(
+    expect(runSign(args, { SIGNING_KEYS }).out).toBe(`https://img.example.com${URLS[2]}`);
+    expect(runSign(["hero", "--prompt", "a lighthouse at dusk", "--port", "9000"], { SIGNING_KEYS }).out).toBe(
       `http://localhost:9000${first}`,
     );
     const all = [
@@ -86,35 +86,35 @@ describe("npm run sign", () => {
       "--exp",
       "4102444800",
     ];
-    expect(run(all, { SIGNING_KEYS }).out).toBe(`http://localhost:8787${URLS[1]}`);
+    expect(runSign(all, { SIGNING_KEYS }).out).toBe(`http://localhost:8787${URLS[1]}`);
   });
 
   it.each([
     ["30d", 30 * 86_400],
     ["12h", 12 * 3_600],
     ["2w", 14 * 86_400],
-  ])("--exp %s", (exp, seconds) => {
-    const { out } = run(["logo", "--exp", exp], { SIGNING_KEYS });
+  ])("--exp %s sets the expiry relative to now", (exp, seconds) => {
+    const { out } = runSign(["logo", "--exp", exp], { SIGNING_KEYS });
     const end = Number(new URL(out).searchParams.get("exp"));
     expect(Math.abs(end - Date.now() / 1000 - seconds)).toBeLessThan(30);
   });
 
-  it("reads the keys that npm start wrote", () => {
-    const { said } = run(["logo"]);
-    expect(said).toContain("There are no SIGNING_KEYS yet: the first `npm start` writes some into .dev.vars.");
+  it("the command reads the keys that npm start wrote to .dev.vars", () => {
+    const { stderr } = runSign(["logo"]);
+    expect(stderr).toContain("There are no SIGNING_KEYS yet: the first `npm start` writes some into .dev.vars.");
     const file = join(folder, ".dev.vars");
     writeFileSync(file, "ADMIN_TOKEN=x\n");
-    const { said: advice, status } = run(["logo"]);
+    const { stderr: advice, status } = runSign(["logo"]);
     expect(status).toBe(1);
-    // What it says to do, done.
+    // Run the command that the advice shows.
     const command = advice.split("\n").find((line) => line.startsWith("printf ")) ?? "";
     expect(spawnSync("sh", ["-c", command], { cwd: folder }).status).toBe(0);
-    expect(run(["logo"])).toMatchObject({ status: 0, said: "" });
-    // The environment counts for more.
-    expect(run(["hero", "--prompt", "a cat", "--kid", "next"], { SIGNING_KEYS }).out).toContain(URLS[2]);
+    expect(runSign(["logo"])).toMatchObject({ status: 0, stderr: "" });
+    // The environment overrides .dev.vars.
+    expect(runSign(["hero", "--prompt", "a cat", "--kid", "next"], { SIGNING_KEYS }).out).toContain(URLS[2]);
   });
 
-  const wrong: [args: string[], said: string][] = [
+  const invalidArguments: [args: string[], stderr: string][] = [
     [[], ""],
     [["Hero"], "Hero is no preset's name"],
     [["hero", "a", "cat"], "a is one word too many: a prompt goes into quotes."],
@@ -140,32 +140,32 @@ describe("npm run sign", () => {
       "--size cannot be set with the preset hero; what may be set is prompt,",
     ],
   ];
-  it.each(wrong)("%j is refused in words", (args, expected) => {
-    const { status, said, out } = run(args, { SIGNING_KEYS });
-    expect([status, said]).toEqual([1, expect.stringContaining(expected)]);
+  it.each(invalidArguments)("the arguments %j are rejected with an explanation", (args, expected) => {
+    const { status, stderr, out } = runSign(args, { SIGNING_KEYS });
+    expect([status, stderr]).toEqual([1, expect.stringContaining(expected)]);
     if (args.length > 0) expect(out).toBe("");
   });
 
-  it("warns of a preset that is not in PRESETS, and of none where the gateway is elsewhere", () => {
+  it("the command warns of a preset outside PRESETS unless --base names another gateway", () => {
     const status = 0;
-    const said = expect.stringContaining(
+    const stderr = expect.stringContaining(
       "landscap is not in PRESETS: unless PUT /v1/presets/landscap made it",
     ) as string;
-    expect(run(["landscap", "--prompt", "a cat"], { SIGNING_KEYS })).toMatchObject({ status, said });
-    const elsewhere = ["--base", "https://img.example.com"];
-    expect(run(["landscap", ...elsewhere], { SIGNING_KEYS })).toMatchObject({ status, said: "" });
-    expect(run(["landscape", ...elsewhere], { SIGNING_KEYS })).toMatchObject({ status, said: "" });
-    // Of .dev.vars, they are all there is.
+    expect(runSign(["landscap", "--prompt", "a cat"], { SIGNING_KEYS })).toMatchObject({ status, stderr });
+    const otherGateway = ["--base", "https://img.example.com"];
+    expect(runSign(["landscap", ...otherGateway], { SIGNING_KEYS })).toMatchObject({ status, stderr: "" });
+    expect(runSign(["landscape", ...otherGateway], { SIGNING_KEYS })).toMatchObject({ status, stderr: "" });
+    // PRESETS of .dev.vars replaces the presets of wrangler.toml.
     writeFileSync(join(folder, ".dev.vars"), 'PRESETS={"landscap":{"vary":["prompt","size"]}}\n');
-    expect(run(["landscap", "--prompt", "a cat"], { SIGNING_KEYS })).toMatchObject({ status, said: "" });
+    expect(runSign(["landscap", "--prompt", "a cat"], { SIGNING_KEYS })).toMatchObject({ status, stderr: "" });
     writeFileSync(join(folder, ".dev.vars"), 'PRESETS={"landscap":{"size":"8K"}}\n');
     const broken = expect.stringMatching(/^PRESETS\.landscap: size .+\n$/) as string;
-    expect(run(["landscap"], { SIGNING_KEYS })).toMatchObject({ status: 1, said: broken });
+    expect(runSign(["landscap"], { SIGNING_KEYS })).toMatchObject({ status: 1, stderr: broken });
     rmSync(join(folder, ".dev.vars"));
   });
 
-  it("warns of a secret that can be guessed, and repeats none", () => {
-    expect(run(["logo"], { SIGNING_KEYS: '{"main":"planted"}' }).said).toContain("short enough to be guessed");
-    expect(run(["hero"], { SIGNING_KEYS: "planted" }).said).not.toContain("planted");
+  it("the command warns of a short secret and never prints a secret", () => {
+    expect(runSign(["logo"], { SIGNING_KEYS: '{"main":"planted"}' }).stderr).toContain("short enough to be guessed");
+    expect(runSign(["hero"], { SIGNING_KEYS: "planted" }).stderr).not.toContain("planted");
   });
 });

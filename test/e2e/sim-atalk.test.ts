@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import answers from "../fixtures/atalk/answers.json" with { type: "json" };
+import documentedResponses from "../fixtures/atalk/answers.json" with { type: "json" };
 import errors from "../fixtures/atalk/errors.json" with { type: "json" };
 import requests from "../fixtures/atalk/requests.json" with { type: "json" };
 import { png, sha256, startAtalk, webp } from "../sim/index.ts";
@@ -15,7 +15,7 @@ afterAll(() => atalk.stop());
 const FLUX = { model: "flux-2-pro", prompt: "a cat" };
 const GEMINI = { model: "gemini-2.5-flash-image", prompt: "a cat" };
 const base64 = (picture: { bytes: Buffer }) => picture.bytes.toString("base64");
-const ask = (body: unknown, authorization = "at-key") =>
+const postToAtalk = (body: unknown, authorization = "at-key") =>
   fetch(`${atalk.origin}/images/generate`, {
     method: "POST",
     headers: { authorization, "content-type": "application/json" },
@@ -23,25 +23,25 @@ const ask = (body: unknown, authorization = "at-key") =>
   });
 
 describe("the simulated atalk", () => {
-  it.each(Object.entries(requests))("takes %s", async (_, body) => {
-    expect(await (await ask(body)).json()).toMatchObject({ code: 0 });
+  it.each(Object.entries(requests))("the simulator accepts the documented request: %s", async (_, body) => {
+    expect(await (await postToAtalk(body)).json()).toMatchObject({ code: 0 });
     expect(atalk.seen[0]?.body).toEqual(body);
   });
 
-  it("answers as the document shows, by URL or in base64", async () => {
-    const [byUrl, inBase64] = Object.values(answers);
+  it("the simulator responds like the document, with a URL or base64", async () => {
+    const [byUrl, inBase64] = Object.values(documentedResponses);
     const [picture] = [png({ bytes: 3_000 })];
     atalk.always({ pictures: [picture] });
-    const flux = (await (await ask(FLUX)).json()) as typeof byUrl;
-    const [shown] = flux?.data ?? [];
+    const flux = (await (await postToAtalk(FLUX)).json()) as typeof byUrl;
+    const [item] = flux?.data ?? [];
     expect(flux).toEqual({
       ...byUrl,
-      data: [{ ...byUrl?.data[0], image: shown?.image, revised_prompt: "A cute kitten" }],
+      data: [{ ...byUrl?.data[0], image: item?.image, revised_prompt: "A cute kitten" }],
     });
-    const downloaded = await (await fetch(shown?.image ?? "")).arrayBuffer();
+    const downloaded = await (await fetch(item?.image ?? "")).arrayBuffer();
     expect(sha256(new Uint8Array(downloaded))).toBe(picture.sha256);
     const data = [{ ...inBase64?.data[0], image: base64(picture) }];
-    expect(await (await ask(GEMINI)).json()).toEqual({ ...inBase64, data });
+    expect(await (await postToAtalk(GEMINI)).json()).toEqual({ ...inBase64, data });
   });
 
   it.each<[body: unknown, status?: number]>([
@@ -67,19 +67,19 @@ describe("the simulated atalk", () => {
     [{ ...FLUX, input_image: `data:image/webp;base64,${base64(webp())}` }],
     [{ ...FLUX, input_image: `${base64(webp())} ` }],
     [{ ...FLUX, input_image: base64(png({ bytes: 20_000_001 })) }],
-  ])("refuses what the document does not have (%#)", async (body, status = 400) => {
-    const answer = await ask(body);
-    expect([answer.status, await answer.json()]).toEqual([status, { code: -1, msg: expect.any(String) as string }]);
+  ])("the simulator rejects a request that the document does not allow (%#)", async (body, status = 400) => {
+    const response = await postToAtalk(body);
+    expect([response.status, await response.json()]).toEqual([status, { code: -1, msg: expect.any(String) as string }]);
     expect(atalk.seen[0]?.refused).toBeTypeOf("string");
   });
 
-  it("has the document's words for its errors", async () => {
-    expect(await (await ask({ ...FLUX, aspect_ratio: "4:3" })).json()).toEqual(errors.aspect_ratio);
-    expect(await (await ask(FLUX, "Bearer wrong")).json()).toEqual(errors.key);
+  it("the simulator's errors have the document's messages", async () => {
+    expect(await (await postToAtalk({ ...FLUX, aspect_ratio: "4:3" })).json()).toEqual(errors.aspect_ratio);
+    expect(await (await postToAtalk(FLUX, "Bearer wrong")).json()).toEqual(errors.key);
   });
 
-  it("takes its key with Bearer and without", async () => {
-    const status = async (key: string) => (await ask(FLUX, key)).status;
+  it("the simulator accepts its key with and without Bearer", async () => {
+    const status = async (key: string) => (await postToAtalk(FLUX, key)).status;
     const keys = ["at-key", "Bearer at-key", "", "x", "Basic at-key", "bearer"];
     expect(await Promise.all(keys.map(status))).toEqual([200, 200, 401, 401, 401, 401]);
   });

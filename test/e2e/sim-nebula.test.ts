@@ -12,19 +12,19 @@ afterAll(() => nebula.stop());
 async function post(body: object, key = "nb-key"): Promise<{ status: number; body: unknown }> {
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   const url = `${nebula.origin}/v1/images/generations`;
-  const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
-  return { status: answer.status, body: await answer.json() };
+  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+  return { status: response.status, body: await response.json() };
 }
 
 const dataUri = ({ bytes, type }: Picture, as: string = type) => `data:${as};base64,${bytes.toString("base64")}`;
-const user = (...parts: unknown[]) => ({ role: "user", parts });
-const ask = (more: object) => ({ model: "gemini-2.5-flash-image-preview", ...more });
-const text = { text: "a cat" };
+const userTurn = (...parts: unknown[]) => ({ role: "user", parts });
+const requestWith = (more: object) => ({ model: "gemini-2.5-flash-image-preview", ...more });
+const textPart = { text: "a cat" };
 
-describe("ai-nebula", () => {
-  it("takes a prompt, contents or both, and answers in its envelope", async () => {
+describe("the simulated ai-nebula", () => {
+  it("the simulator accepts a prompt, contents or both and responds in its envelope", async () => {
     const photo = jpeg(1);
-    const contents = [user(text, { image: dataUri(photo) })];
+    const contents = [userTurn(textPart, { image: dataUri(photo) })];
     for (const more of [
       { prompt: "a cat" },
       { contents },
@@ -32,7 +32,7 @@ describe("ai-nebula", () => {
     ]) {
       const picture = png({ seed: 5 });
       nebula.next({ pictures: [picture] });
-      expect(await post(ask(more))).toEqual({
+      expect(await post(requestWith(more))).toEqual({
         status: 200,
         body: {
           code: 200,
@@ -45,7 +45,7 @@ describe("ai-nebula", () => {
       });
     }
     const image = { sha256: photo.sha256, bytes: photo.bytes.length, type: "image/jpeg" };
-    expect(nebula.seen[1]?.body).toEqual(ask({ contents: [user(text, { image })] }));
+    expect(nebula.seen[1]?.body).toEqual(requestWith({ contents: [userTurn(textPart, { image })] }));
   });
 
   it.each<[string, object]>([
@@ -55,20 +55,20 @@ describe("ai-nebula", () => {
     ["an unknown model", { prompt: "a cat", model: "gemini-2.5-flash" }],
     ["an unknown format", { prompt: "a cat", response_format: "base64" }],
     ["no turns", { contents: [] }],
-    ["a turn without parts", { contents: [user()] }],
-    ["a turn with more fields", { contents: [{ ...user(text), name: "me" }] }],
-    ["an unknown role", { contents: [{ role: "assistant", parts: [text] }, user(text)] }],
-    ["the model's turn as the last", { contents: [user(text), { role: "model", parts: [text] }] }],
-    ["a last turn without a text", { contents: [user({ image: dataUri(png()) })] }],
-    ["text and image in one part", { contents: [user({ ...text, image: dataUri(png()) })] }],
-    ["an unknown part", { contents: [user(text, { inlineData: {} })] }],
-    ["a URL", { contents: [user(text, { image: "https://example.com/a.png" })] }],
-    ["bare base64", { contents: [user(text, { image: png().bytes.toString("base64") })] }],
-    ["another type", { contents: [user(text, { image: dataUri(png(), "image/jpeg") })] }],
-    ["broken base64", { contents: [user(text, { image: dataUri(png()).slice(0, -1) })] }],
-    ["over 7 MB", { contents: [user(text, { image: dataUri(png({ bytes: 7 * 1024 * 1024 + 1 })) })] }],
-  ])("refuses %s", async (_, more) => {
-    const { status, body } = await post(ask(more));
+    ["a turn without parts", { contents: [userTurn()] }],
+    ["a turn with more fields", { contents: [{ ...userTurn(textPart), name: "me" }] }],
+    ["an unknown role", { contents: [{ role: "assistant", parts: [textPart] }, userTurn(textPart)] }],
+    ["the model's turn as the last", { contents: [userTurn(textPart), { role: "model", parts: [textPart] }] }],
+    ["a last turn without a text", { contents: [userTurn({ image: dataUri(png()) })] }],
+    ["text and image in one part", { contents: [userTurn({ ...textPart, image: dataUri(png()) })] }],
+    ["an unknown part", { contents: [userTurn(textPart, { inlineData: {} })] }],
+    ["a URL", { contents: [userTurn(textPart, { image: "https://example.com/a.png" })] }],
+    ["bare base64", { contents: [userTurn(textPart, { image: png().bytes.toString("base64") })] }],
+    ["another type", { contents: [userTurn(textPart, { image: dataUri(png(), "image/jpeg") })] }],
+    ["broken base64", { contents: [userTurn(textPart, { image: dataUri(png()).slice(0, -1) })] }],
+    ["over 7 MB", { contents: [userTurn(textPart, { image: dataUri(png({ bytes: 7 * 1024 * 1024 + 1 })) })] }],
+  ])("the simulator rejects %s", async (_, more) => {
+    const { status, body } = await post(requestWith(more));
     expect({ status, body }).toEqual({
       status: 400,
       body: { code: 400, msg: expect.any(String) as string, data: null },
@@ -76,10 +76,10 @@ describe("ai-nebula", () => {
     expect(nebula.seen[0]?.refused).not.toMatch(/simulator failed/);
   });
 
-  it("refuses a wrong key, and says a scripted error in a 200", async () => {
-    expect(await post(ask({ prompt: "a cat" }), "wrong")).toMatchObject({ status: 401, body: { code: 401 } });
+  it("the simulator rejects a wrong key and returns a configured error with status 200", async () => {
+    expect(await post(requestWith({ prompt: "a cat" }), "wrong")).toMatchObject({ status: 401, body: { code: 401 } });
     nebula.next({ status: 200, error: { code: 429, message: "slow down" } });
-    expect(await post(ask({ prompt: "a cat" }))).toEqual({
+    expect(await post(requestWith({ prompt: "a cat" }))).toEqual({
       status: 200,
       body: { code: 429, msg: "slow down", data: null },
     });

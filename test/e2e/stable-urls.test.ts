@@ -1,27 +1,38 @@
 import { describe, expect, it } from "vitest";
 import { png } from "../sim/index.ts";
-import { hashOf, jsonOf, PRO, said } from "./stage.ts";
-import { clocked, drawn, event, freshHour, history, HOUR, idle, MINUTE, put, tickOf } from "./ticking.ts";
+import { hashOf, jsonOf, PRO, logText } from "./stage.ts";
+import {
+  useScheduleStage,
+  drawn,
+  event,
+  freshHour,
+  getHistory,
+  HOUR,
+  waitUntilIdle,
+  MINUTE,
+  put,
+  tickOf,
+} from "./ticking.ts";
 
-const stage = clocked();
+const stage = useScheduleStage();
 
 const get = (path: string, headers: Record<string, string> = {}) => stage.easel.fetch(path, { headers });
 
-/** Draws a tick: a picture of its own. */
-async function tick(at: number, seed: number): Promise<void> {
+/** Run a tick whose picture is determined by `seed`. */
+async function runTick(at: number, seed: number): Promise<void> {
   stage.listenhub.next({ pictures: [png({ seed, bytes: 5_000 })] });
   await event(stage, at);
-  await idle(stage);
+  await waitUntilIdle(stage);
 }
 
 describe("GET /s/{name}", () => {
-  it("is the latest picture, for everybody", async () => {
+  it("/s/{name} serves the latest picture without authentication", async () => {
     const at = freshHour();
     await event(stage, at - MINUTE);
     await put(stage, "latest", {});
     const none = await get("/s/latest");
     expect([none.status, none.headers.get("cache-control")]).toEqual([404, "no-store"]);
-    await tick(at, 1);
+    await runTick(at, 1);
     const first = await get("/s/latest");
     expect(first.status).toBe(200);
     expect(Object.fromEntries(first.headers)).toMatchObject({
@@ -40,7 +51,7 @@ describe("GET /s/{name}", () => {
     expect((await get("/s/latest", { range: "bytes=0-9" })).status).toBe(206);
     const head = await stage.easel.fetch("/s/latest", { method: "HEAD" });
     expect([head.status, Number(head.headers.get("content-length"))]).toEqual([200, 5_000]);
-    await tick(at + HOUR, 2);
+    await runTick(at + HOUR, 2);
     const second = await get("/s/latest", { "if-none-match": etag });
     expect(second.status).toBe(200);
     expect(await hashOf(second)).not.toBe(before);
@@ -52,18 +63,18 @@ describe("GET /s/{name}", () => {
     for (const path of [`/s/${long}`, `/s/${long}.json`, `/s/${long}/${tickOf(at)}`, "/s/A", "/s/a.b", "/s/%00.json"])
       expect([path, (await get(path)).status]).toEqual([path, 404]);
     expect(await (await get(`/s/${long}.json`)).text()).toBe(await (await get("/s/none.json")).text());
-    expect(said(stage.easel)).not.toContain(long);
+    expect(logText(stage.easel)).not.toContain(long);
     const preflight = await stage.easel.fetch("/s/latest", { method: "OPTIONS" });
     expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([204, "*"]);
   });
 
-  it("is kept no longer than until the next tick", async () => {
+  it("the latest picture is cached no longer than until the next tick", async () => {
     await put(stage, "soon", { cron: "* * * * *" });
     await event(stage, Date.now());
-    await idle(stage);
+    await waitUntilIdle(stage);
     const left = () => (MINUTE - (Date.now() % MINUTE)) / 1000;
     let [before, seconds, after] = [0, 0, 1];
-    // Not across the end of a minute.
+    // Repeat a measurement that crosses the end of a minute.
     while (after > before) {
       before = left();
       const { headers } = await get("/s/soon");
@@ -74,28 +85,28 @@ describe("GET /s/{name}", () => {
     expect(seconds).toBeGreaterThan(after - 1);
   });
 
-  it("stays that of the latest tick, whichever is drawn last", async () => {
+  it("the latest picture belongs to the latest tick even if an earlier tick is generated later", async () => {
     const at = freshHour();
     await put(stage, "order", {});
-    await tick(at + HOUR, 1);
+    await runTick(at + HOUR, 1);
     const latest = (await get("/s/order")).headers.get("etag");
-    await tick(at, 2);
+    await runTick(at, 2);
     expect((await get("/s/order")).headers.get("etag")).toBe(latest);
     expect(await drawn(stage, "order")).toContain(tickOf(at));
   });
 });
 
 describe("GET /s/{name}.json", () => {
-  it("tells what became of each tick, the latest first, and nothing of what was asked or by whom", async () => {
+  it("the history lists every tick's outcome, the latest first, without the request or its owner", async () => {
     const at = freshHour();
     await put(stage, "told", { cron: "*/10 * * * *", request: { model: PRO, prompt: "a secret cat" } });
     for (let n = 0; n < 5; n++) await event(stage, at + n * 10 * MINUTE);
-    await idle(stage);
-    const answer = await get("/s/told.json?limit=2");
-    expect(answer.headers.get("access-control-allow-origin")).toBe("*");
-    const text = await answer.text();
+    await waitUntilIdle(stage);
+    const response = await get("/s/told.json?limit=2");
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    const text = await response.text();
     for (const word of ["secret", "admin", "prompt", "principal"]) expect(text).not.toContain(word);
-    const page = JSON.parse(text) as Awaited<ReturnType<typeof history>>;
+    const page = JSON.parse(text) as Awaited<ReturnType<typeof getHistory>>;
     expect(page).toMatchObject({
       name: "told",
       cron: "*/10 * * * *",
@@ -105,7 +116,7 @@ describe("GET /s/{name}.json", () => {
     expect(page.next).toHaveLength(5);
     expect(page.ticks.map(({ tick }) => tick)).toEqual([tickOf(at + 40 * MINUTE), tickOf(at + 30 * MINUTE)]);
     expect((await get(new URL(page.ticks[0]?.url ?? "").pathname)).status).toBe(200);
-    const rest = await history(stage, "told", `?limit=3&before=${page.more}`);
+    const rest = await getHistory(stage, "told", `?limit=3&before=${page.more}`);
     expect(rest.ticks.map(({ tick }) => tick)).toEqual([20, 10, 0].map((minute) => tickOf(at + minute * MINUTE)));
     for (const query of ["?limit=0", "?limit=101", "?limit=x", "?before=yesterday"])
       expect(await jsonOf(get(`/s/told.json${query}`))).toMatchObject({ error: { code: "invalid_request" } });
@@ -113,51 +124,51 @@ describe("GET /s/{name}.json", () => {
   });
 });
 
-describe("keep", () => {
-  it("has the latest pictures, and only what the schedule itself drew goes", async () => {
+describe("the field keep", () => {
+  it("keep limits a schedule's pictures and deletes no other pictures", async () => {
     const at = freshHour();
     const earlier = (await stage.keys("pictures/")).length;
-    const byHand = await stage.draw();
+    const manual = await stage.draw();
     await put(stage, "other", {});
-    await tick(at, 1);
+    await runTick(at, 1);
     await put(stage, "pruned", { keep: 2 });
-    for (let n = 1; n <= 4; n++) await tick(at + n * HOUR, n);
+    for (let n = 1; n <= 4; n++) await runTick(at + n * HOUR, n);
     const [kept, others] = [await drawn(stage, "pruned"), await drawn(stage, "other")];
     expect(kept).toEqual([tickOf(at + 3 * HOUR), tickOf(at + 4 * HOUR)]);
     expect(others).toHaveLength(5);
-    expect((await stage.get(`/images/${byHand.id}/0`)).status).toBe(200);
-    // By hand, of the other one, and two.
+    expect((await stage.get(`/images/${manual.id}/0`)).status).toBe(200);
+    // One manual picture, five of the other schedule and two kept ones.
     expect(await stage.keys("pictures/")).toHaveLength(earlier + 1 + 5 + 2);
     expect((await get(`/s/pruned/${tickOf(at + HOUR)}`)).status).toBe(404);
-    expect((await history(stage, "pruned")).ticks.map(({ tick }) => tick)).toEqual(kept.toReversed());
+    expect((await getHistory(stage, "pruned")).ticks.map(({ tick }) => tick)).toEqual(kept.toReversed());
   });
 
-  it("draws nothing again that is gone, however late its event comes", async () => {
+  it("a pruned tick is not generated again by a late event", async () => {
     const at = freshHour();
     await put(stage, "gone", { keep: 1 });
-    await tick(at, 1);
-    const [first] = (await history(stage, "gone")).ticks;
-    await tick(at + HOUR, 2);
+    await runTick(at, 1);
+    const [first] = (await getHistory(stage, "gone")).ticks;
+    await runTick(at + HOUR, 2);
     expect((await stage.get(`/v1/generations/${first?.generation}`)).status).toBe(404);
     expect((await get(`/images/${first?.generation}/0`)).status).toBe(404);
     await event(stage, at);
     await event(stage, at + 2 * MINUTE);
-    await idle(stage);
+    await waitUntilIdle(stage);
     expect(stage.listenhub.seen).toHaveLength(2);
     expect(await drawn(stage, "gone")).toEqual([tickOf(at + HOUR)]);
   });
 
-  it("forgets after a day what is gone, and what failed before it", async () => {
+  it("records of pruned and earlier failed ticks are deleted after a day", async () => {
     const at = freshHour();
     await put(stage, "forgotten", { keep: 1 });
-    await tick(at, 1);
+    await runTick(at, 1);
     stage.listenhub.next({ finishReason: "IMAGE_SAFETY" });
     await event(stage, at + HOUR);
-    await idle(stage);
-    const [failed] = (await history(stage, "forgotten")).ticks;
-    await tick(at + 2 * HOUR, 2);
+    await waitUntilIdle(stage);
+    const [failed] = (await getHistory(stage, "forgotten")).ticks;
+    await runTick(at + 2 * HOUR, 2);
     expect((await stage.get(`/v1/generations/${failed?.generation}`)).status).toBe(200);
-    await tick(at + 27 * HOUR, 3);
+    await runTick(at + 27 * HOUR, 3);
     expect((await stage.get(`/v1/generations/${failed?.generation}`)).status).toBe(404);
     expect((await stage.keys("ticks/")).filter((key) => key.includes("/claims/"))).toHaveLength(1);
     expect(await stage.keys("generations/")).not.toContainEqual(expect.stringContaining(failed?.generation ?? "-"));

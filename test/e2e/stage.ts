@@ -10,11 +10,11 @@ export const LINKAI_KEY = "la-key-of-the-operator";
 export const PRO = "gemini-3-pro-image-preview";
 export const FLASH = "gemini-3.1-flash-image-preview";
 
-/** Where ListenHub's dialect is served, and a minimal request that its document allows. */
+/** The path of ListenHub's dialect, and a minimal request that its document allows. */
 export const LISTENHUB_PATH = "/openapi/v1/images/generation";
 export const CAT = { provider: "google", prompt: "a cat" };
 
-/** A generation's record, as clients get it. */
+/** A generation's record as clients receive it. */
 export interface RecordWire {
   id: string;
   status: string;
@@ -31,22 +31,22 @@ export interface RecordWire {
   finishedAt: string | null;
 }
 
-/** An answer, read to its end. */
-export interface Answered {
+/** A response with its body read to the end. */
+export interface ReadResponse {
   status: number;
   headers: Headers;
   body: Buffer;
   sha256: string;
-  /** The generation's id. */
+  /** The generation's id, from the header `easel-generation`. */
   id: string;
-  /** The body, parsed when it is asked for. */
+  /** The body as JSON, parsed on access. */
   readonly json: Record<string, unknown>;
 }
 
 export const VENDORS = ["listenhub", "xty", "atalk", "linkai", "nebula"] as const;
 export type VendorName = (typeof VENDORS)[number];
 
-/** A model that each vendor's document has. */
+/** One model per vendor that the vendor's document lists. */
 export const MODELS: Record<VendorName, string> = {
   listenhub: PRO,
   xty: PRO,
@@ -55,7 +55,7 @@ export const MODELS: Record<VendorName, string> = {
   nebula: "gemini-2.5-flash-image",
 };
 
-/** Easel in front of simulated vendors. */
+/** An Easel worker in front of simulated vendors. */
 export interface Stage {
   easel: Easel;
   listenhub: Sim<ListenHubBehaviour>;
@@ -63,34 +63,34 @@ export interface Stage {
   atalk: Atalk;
   linkai: LinkAI;
   nebula: Nebula;
-  /** Asks with the admin's key, unless the headers have another: JSON, or text, bytes and streams as they are. */
+  /** Send a request with the admin token unless `headers` has another; objects become JSON, text, bytes and streams stay. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   get(path: string, headers?: Record<string, string>): Promise<Response>;
-  /** POSTs in ListenHub's dialect; `how` is what ListenHub does next. */
-  ask(body: unknown, how?: ListenHubBehaviour): Promise<Response>;
-  /** The same, read to its end; rejects where the body breaks off. `CAT` unless told. */
-  draw(body?: unknown, how?: ListenHubBehaviour): Promise<Answered>;
-  /** Makes an API key: its id, and the header of who has it. */
+  /** POST in ListenHub's dialect; `how` sets the next behaviour of the simulated ListenHub. */
+  postListenHub(body: unknown, how?: ListenHubBehaviour): Promise<Response>;
+  /** Like `ask`, but read the body to its end; rejects if the body is truncated. The default request is `CAT`. */
+  draw(body?: unknown, how?: ListenHubBehaviour): Promise<ReadResponse>;
+  /** Create an API key; return its id and the headers that authenticate with it. */
   newKey(terms?: object): Promise<{ id: string; headers: { authorization: string } }>;
   record(id: string): Promise<RecordWire>;
-  /** The record once the generation has ended. */
+  /** Wait until the generation has ended, then return its record. */
   ended(id: string): Promise<RecordWire>;
-  /** Keys in R2 that begin so. */
+  /** List the keys in R2 that start with `prefix`. */
   keys(prefix?: string): Promise<string[]>;
-  /** SHA-256 of a stored object, or undefined. */
-  stored(key: string): Promise<string | undefined>;
-  /** What every vendor saw and was told is forgotten. */
+  /** Return the SHA-256 of a stored object, or undefined if it does not exist. */
+  storedHash(key: string): Promise<string | undefined>;
+  /** Clear the recorded requests and configured behaviour of every simulated vendor. */
   reset(): void;
   stop(): Promise<void>;
 }
 
 export interface StageOptions extends EaselOptions {
-  /** Vendors that Easel has a key for; ListenHub and LinkAI unless told. */
+  /** Vendors that Easel has a key for; default: ListenHub and LinkAI. */
   vendors?: VendorName[];
-  /** Limits that differ from the gateway's own; the token buckets are out of the way unless told. */
+  /** Overrides of LIMITS; by default the token buckets are too large to matter. */
   limits?: Record<string, number>;
-  /** LinkAI's CDN on a host of its own, which is then trusted. */
+  /** Serve LinkAI's CDN on a separate host and add it to TRUSTED_HOSTS. */
   cdnElsewhere?: boolean;
 }
 
@@ -145,7 +145,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
   const post: Stage["post"] = (path, body, headers) => call("POST", path, body, headers);
   const get: Stage["get"] = (path, headers) => call("GET", path, undefined, headers);
-  const ask: Stage["ask"] = (body, how) => {
+  const ask: Stage["postListenHub"] = (body, how) => {
     if (how !== undefined) listenhub.next(how);
     return post(LISTENHUB_PATH, body);
   };
@@ -156,8 +156,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     call,
     post,
     get,
-    ask,
-    draw: (body = CAT, how) => read(ask(body, how)),
+    postListenHub: ask,
+    draw: (body = CAT, how) => readResponse(ask(body, how)),
     newKey: async (terms = {}) => {
       const { id, key } = await jsonOf<{ id: string; key: string }>(post("/v1/keys", terms));
       return { id, headers: { authorization: `Bearer ${key}` } };
@@ -168,7 +168,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       return record(id);
     },
     keys: async (prefix = "") => (await easel.bucket.list({ prefix })).objects.map(({ key }) => key),
-    stored: async (key) => {
+    storedHash: async (key) => {
       const object = await easel.bucket.get(key);
       return object === null ? undefined : sha256(new Uint8Array(await object.arrayBuffer()));
     },
@@ -180,7 +180,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
 }
 
-/** The stage of one file's tests: no vendor knows in one test of another, and all is gone after them. */
+/** Start one stage for a test file: vendors are reset before each test and everything stops after the last. */
 export function staged(options?: StageOptions): Stage {
   const stage = {} as Stage;
   beforeAll(async () => {
@@ -191,9 +191,9 @@ export function staged(options?: StageOptions): Stage {
   return stage;
 }
 
-/** Reads an answer to its end; rejects where it breaks off. */
-export async function read(answer: Response | Promise<Response>): Promise<Answered> {
-  const response = await answer;
+/** Read a response to its end; rejects if the body is truncated. */
+export async function readResponse(pending: Response | Promise<Response>): Promise<ReadResponse> {
+  const response = await pending;
   const body = Buffer.from(await response.arrayBuffer());
   const { status, headers } = response;
   return {
@@ -208,32 +208,32 @@ export async function read(answer: Response | Promise<Response>): Promise<Answer
   };
 }
 
-/** An answer's JSON, whatever its shape is said to be. */
-export async function jsonOf<T = Record<string, unknown>>(answer: Response | Promise<Response>): Promise<T> {
-  return (await (await answer).json()) as T;
+/** Return a response's JSON, typed as `T` without validation. */
+export async function jsonOf<T = Record<string, unknown>>(response: Response | Promise<Response>): Promise<T> {
+  return (await (await response).json()) as T;
 }
 
-/** SHA-256 of an answer's body. */
-export async function hashOf(answer: Response | Promise<Response>): Promise<string> {
-  return sha256(new Uint8Array(await (await answer).arrayBuffer()));
+/** Return the SHA-256 of a response's body. */
+export async function hashOf(response: Response | Promise<Response>): Promise<string> {
+  return sha256(new Uint8Array(await (await response).arrayBuffer()));
 }
 
-/** What `easel-warnings` holds. */
-export function warningsOf(answer: Response): string[] {
-  return JSON.parse(answer.headers.get("easel-warnings") ?? "[]") as string[];
+/** Return the warnings in the header `easel-warnings`. */
+export function warningsOf(response: Response): string[] {
+  return JSON.parse(response.headers.get("easel-warnings") ?? "[]") as string[];
 }
 
-/** The body of the last of the requests that a vendor saw. */
+/** Return the body of the last request that a vendor received. */
 export function lastBody(seen: Sim<object>["seen"]): Record<string, unknown> {
   return seen.at(-1)?.body as Record<string, unknown>;
 }
 
-/** What the Worker has said so far, as one text. */
-export function said(easel: Easel): string {
+/** Return all log messages of the Worker so far as one text. */
+export function logText(easel: Easel): string {
   return easel.logs.map(({ message }) => message).join("\n");
 }
 
-/** Resolves once the Worker has said `text`: what it says comes after its answer. */
-export function heard(easel: Easel, text: string): Promise<void> {
-  return until(() => said(easel).includes(text));
+/** Wait until the Worker has logged `text`; logs may arrive after the response. */
+export function waitForLog(easel: Easel, text: string): Promise<void> {
+  return until(() => logText(easel).includes(text));
 }

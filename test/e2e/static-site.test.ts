@@ -1,4 +1,4 @@
-// examples/static-site as somebody would use it: built in a copy, served by a web server, seen in a real Chromium.
+// Test examples/static-site as an operator would use it: build a copy, serve it by a web server, open it in Chromium.
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { visit } from "../web/visit.ts";
 const EXAMPLE = join(import.meta.dirname, "../../examples/static-site");
 const TYPES: Record<string, string> = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript" };
 
-/** The first of them signs. */
+/** The build signs with the first key. */
 const SIGNING_KEYS = JSON.stringify({ [KID]: SECRET, next: "of-no-use-yet" });
 
 const s = stand();
@@ -20,7 +20,7 @@ let copy: string;
 const build = (env: Record<string, string>) =>
   promisify(execFile)(process.execPath, [join(copy, "build.mjs")], { env: { PATH: process.env["PATH"], ...env } });
 
-/** Puts dist/ on the site. */
+/** Publish dist/ on the test site. */
 async function publish(folder: string): Promise<void> {
   for (const name of await readdir(join(copy, "dist"))) {
     const type = TYPES[extname(name)];
@@ -38,18 +38,18 @@ beforeAll(async () => {
 afterAll(() => rm(copy, { recursive: true, force: true }));
 
 const PICTURES = ["A lighthouse at dusk", "Spring", "Summer", "Autumn", "Winter"];
-const open = (options = {}) => visit(s.browser, `${s.site.origin}/index.html`, options);
+const openPage = (options = {}) => visit(s.browser, `${s.site.origin}/index.html`, options);
 
-it("has no secret in what it builds", async () => {
-  const built = await Promise.all(
+it("the built site contains no secret", async () => {
+  const files = await Promise.all(
     (await readdir(join(copy, "dist"))).map((name) => readFile(join(copy, "dist", name), "utf8")),
   );
-  expect(built.join("")).not.toContain(SECRET);
-  expect(built.join("")).not.toContain("{{");
+  expect(files.join("")).not.toContain(SECRET);
+  expect(files.join("")).not.toContain("{{");
 });
 
-it("shows every picture, in a page that never moves", async () => {
-  const v = await open();
+it("the page shows every picture without layout shifts", async () => {
+  const v = await openPage();
   for (const name of PICTURES) {
     const image = v.page.getByRole("img", { name });
     await image.scrollIntoViewIfNeeded();
@@ -71,9 +71,9 @@ it("shows every picture, in a page that never moves", async () => {
   await v.close();
 });
 
-it("shows the same pictures to the next visitor, who has no script", async () => {
-  const before = await drawn();
-  const v = await open({ javaScriptEnabled: false, viewport: { width: 900, height: 2000 } });
+it("the page shows the same pictures to a visitor without JavaScript", async () => {
+  const before = await storedPictureCount();
+  const v = await openPage({ javaScriptEnabled: false, viewport: { width: 900, height: 2000 } });
   for (const name of PICTURES) {
     const image = v.page.getByRole("img", { name });
     const width = () => image.evaluate((element) => (element as unknown as { naturalWidth: number }).naturalWidth);
@@ -81,11 +81,11 @@ it("shows the same pictures to the next visitor, who has no script", async () =>
   }
   expect(await v.page.getByRole("textbox").count()).toBe(0);
   await v.screenshot("static-site-no-script");
-  expect(await drawn()).toBe(before);
+  expect(await storedPictureCount()).toBe(before);
   await v.close();
 });
 
-it("built without a key, shows no part that needs one", async () => {
+it("a page that is built without an API key hides the parts that need one", async () => {
   await build({ EASEL_URL: s.easel.url, SIGNING_KEYS });
   await publish("/keyless");
   const v = await visit(s.browser, `${s.site.origin}/keyless/index.html`);
@@ -96,8 +96,8 @@ it("built without a key, shows no part that needs one", async () => {
 });
 
 describe("the build", () => {
-  /** A page's text once it is built. */
-  async function built(text: string, env: Record<string, string> = {}): Promise<string> {
+  /** Build a page with this text and return the built text. */
+  async function buildPage(text: string, env: Record<string, string> = {}): Promise<string> {
     await writeFile(join(copy, "site/page.html"), text);
     await build({ EASEL_URL: s.easel.url, SIGNING_KEYS, ...env });
     return readFile(join(copy, "dist/page.html"), "utf8");
@@ -117,16 +117,18 @@ describe("the build", () => {
     ["prompt=a pier &amp; a boat&amp;size=1K", { prompt: "a pier & a boat", size: "1K" }],
     ["prompt=a lighthouse\n    at dusk ", { prompt: "a lighthouse at dusk" }],
     ["", {}],
-  ])("reads %j as it is written", async (query, fields) => {
-    expect(await built(`<img src='{{hero?${query}}}'> {{ EASEL_URL }}`)).toBe(
+  ])("the build signs the query %j unchanged", async (query, fields) => {
+    expect(await buildPage(`<img src='{{hero?${query}}}'> {{ EASEL_URL }}`)).toBe(
       `<img src='${signed(fields)}'> ${s.easel.url}`,
     );
   });
-  it("and the gateway too", async () => {
-    const [, src = ""] = /"(.*)"/.exec(await built('<img src="{{hero?prompt=C++ & the keeper\'s 50%}}">')) ?? [];
-    const answer = await s.easel.fetch(src.replaceAll("&amp;", "&").replaceAll("&#39;", "'").slice(s.easel.url.length));
-    expect(answer.status).toBe(200);
-    await answer.body?.cancel();
+  it("the gateway accepts a URL that the build signed", async () => {
+    const [, src = ""] = /"(.*)"/.exec(await buildPage('<img src="{{hero?prompt=C++ & the keeper\'s 50%}}">')) ?? [];
+    const response = await s.easel.fetch(
+      src.replaceAll("&amp;", "&").replaceAll("&#39;", "'").slice(s.easel.url.length),
+    );
+    expect(response.status).toBe(200);
+    await response.body?.cancel();
   });
   it.each([
     ["{{constructor}}", /must be EASEL_URL, EASEL_KEY or a picture, preset\?prompt=…/],
@@ -139,14 +141,14 @@ describe("the build", () => {
     ["{{hero?a lighthouse}}", /a lighthouse must be field=value/],
     ["{{hero?prompt=x&prompt=y}}", /prompt is there twice/],
     ["{{hero?prompt=}}", /prompt is empty/],
-  ])("%s: says where, and what there is", async (placeholder, says) => {
+  ])("the invalid placeholder %s is reported with its file and the allowed names", async (placeholder, message) => {
     const before = await readdir(join(copy, "dist"));
-    const failed = await built(`<p>${placeholder}`).catch((error: { code: number; stderr: string }) => error);
-    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(says) as string });
+    const failed = await buildPage(`<p>${placeholder}`).catch((error: { code: number; stderr: string }) => error);
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(message) as string });
     const { stderr } = failed as { stderr: string };
     expect(stderr).toContain(`site/page.html: ${placeholder}: `);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
-    // What was built before is not half gone.
+    // A failed build leaves the previous build complete.
     expect(await readdir(join(copy, "dist"))).toEqual(before);
   });
   it.each([
@@ -159,14 +161,14 @@ describe("the build", () => {
     [{ SIGNING_KEYS: '["x"]' }, /^SIGNING_KEYS must be/],
     [{ SIGNING_KEYS: '{"main":1}' }, /^SIGNING_KEYS must be/],
     [{ SIGNING_KEYS: "{}" }, /^SIGNING_KEYS must be/],
-  ])("%j is told in one line", async (env, says) => {
-    const failed = built("", env);
-    await expect(failed).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(says) as string });
+  ])("the invalid environment %j is reported in one line", async (env, message) => {
+    const failed = buildPage("", env);
+    await expect(failed).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(message) as string });
     await failed.catch(({ stderr }: { stderr: string }) => expect(stderr.trimEnd().split("\n")).toHaveLength(1));
   });
 });
 
-/** How many pictures are stored. */
-async function drawn(): Promise<number> {
+/** Return the number of stored pictures. */
+async function storedPictureCount(): Promise<number> {
   return (await s.easel.bucket.list({ prefix: "pictures/" })).objects.length;
 }

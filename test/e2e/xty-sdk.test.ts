@@ -4,7 +4,7 @@ import { jpeg, png, sha256, startXty } from "../sim/index.ts";
 import type { Xty, XtyBehaviour } from "../sim/index.ts";
 import { ADMIN, FLASH, hashOf, lastBody, startStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
-import { refused } from "./refused.ts";
+import { apiErrorOf } from "./refused.ts";
 
 const KEY = "xty-key-of-the-operator";
 let stage: Stage;
@@ -148,7 +148,7 @@ it.each(cases)("the vendor's %s, tried once, streamed or not", async (_, how, ty
   for (const stream of [false, true]) {
     xty.reset();
     xty.next(failing);
-    const error = await refused(chat("/v1", { maxRetries: 2 }).create({ ...CAT, stream }));
+    const error = await apiErrorOf(chat("/v1", { maxRetries: 2 }).create({ ...CAT, stream }));
     expect(error).toBeInstanceOf(type);
     expect(error).toMatchObject({ ...expected, requestID: expect.any(String) as string });
     expect(xty.generations()).toHaveLength(1);
@@ -158,19 +158,19 @@ it.each(cases)("the vendor's %s, tried once, streamed or not", async (_, how, ty
 it("an error after the stream began is an error in it", async () => {
   xty.next({ status: 400, error: { message: "as the test says" }, delayMs: 1_500 });
   const stream = await chat().create({ ...CAT, stream: true });
-  const error = await refused(all(stream));
+  const error = await apiErrorOf(all(stream));
   expect(error.message).toContain("as the test says");
 });
 
 it("our own refusals", async () => {
-  const key = await refused(chat("/v1", { apiKey: "sk-wrong" }).create(CAT));
+  const key = await apiErrorOf(chat("/v1", { apiKey: "sk-wrong" }).create(CAT));
   expect(key).toBeInstanceOf(OpenAI.AuthenticationError);
   expect(key).toMatchObject({ code: "invalid_api_key" });
-  const model = await refused(chat().create({ ...CAT, model: "gpt-9" }));
+  const model = await apiErrorOf(chat().create({ ...CAT, model: "gpt-9" }));
   expect(model).toBeInstanceOf(OpenAI.NotFoundError);
   expect(model).toMatchObject({ code: "model_not_found", param: "model" });
   const ratio = { ...CAT, extra_body: { google: { image_config: { aspect_ratio: "1:4" } } } };
-  expect(await refused(chat().create(ratio))).toMatchObject({
+  expect(await apiErrorOf(chat().create(ratio))).toMatchObject({
     status: 400,
     param: "extra_body.google.image_config.aspect_ratio",
     message: expect.stringMatching(
@@ -178,6 +178,6 @@ it("our own refusals", async () => {
     ) as string,
   });
   const tool = { ...CAT, messages: [{ role: "tool" as const, content: "5", tool_call_id: "t" }] };
-  expect(await refused(chat().create(tool))).toMatchObject({ status: 400, param: "messages[0].role" });
+  expect(await apiErrorOf(chat().create(tool))).toMatchObject({ status: 400, param: "messages[0].role" });
   expect(xty.seen).toEqual([]);
 });
