@@ -1,36 +1,16 @@
-import type { Env } from "../env.ts";
+import * as z from "zod/mini";
 import type { Principal } from "../access/authenticate.ts";
 import { invalidReason } from "../access/keys.ts";
-import { findKey } from "../store/api-keys.ts";
-import type { ScheduleSummary, Schedule } from "../store/schedules.ts";
-import * as z from "zod/mini";
+import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { isObject } from "../json.ts";
+import { findKey } from "../store/api-keys.ts";
+import type { Schedule, ScheduleSummary } from "../store/schedules.ts";
 import { optional, parseWire } from "../vendors/request-schema.ts";
 import { validateCron } from "./cron-syntax.ts";
-import { jsonObject } from "./request.ts";
 import { nextTimes } from "./cron-times.ts";
-import { similarZones, canonicalZone } from "./timezone.ts";
-
-type HasPrincipal = Pick<ScheduleSummary, "principal">;
-
-/**
- * Return the principal that a schedule generates for; undefined if its key is no longer valid, which stops the
- * schedule.
- */
-export async function ownerOf({ principal }: HasPrincipal, { KV }: Pick<Env, "KV">): Promise<Principal | undefined> {
-  if (principal === "admin") return { id: principal, kind: "admin" };
-  const now = Date.now();
-  const key = await findKey(KV, principal, now);
-  return key === null || invalidReason(key, now) !== undefined ? undefined : { id: principal, kind: key.kind, key };
-}
-
-/**
- * Check whether a schedule is stopped because its key is no longer valid. If keys cannot be read, it counts as running.
- */
-export async function isStopped(schedule: HasPrincipal, env: Pick<Env, "KV">): Promise<boolean> {
-  return (await ownerOf(schedule, env).catch(() => schedule)) === undefined;
-}
+import { jsonObject } from "./request.ts";
+import { canonicalZone, similarZones } from "./timezone.ts";
 
 const DEFAULT_ZONE = "UTC";
 /** The number of future times in a response. */
@@ -118,4 +98,24 @@ function withoutReadOnlyFields(wire: unknown): unknown {
 
 function rejectField(field: string, message: string): never {
   throw new GatewayError("invalid_request", message, { field });
+}
+
+type HasPrincipal = Pick<ScheduleSummary, "principal">;
+
+/**
+ * Return the principal that a schedule generates for; undefined if its key is no longer valid, which stops the
+ * schedule.
+ */
+export async function ownerOf({ principal }: HasPrincipal, { KV }: Pick<Env, "KV">): Promise<Principal | undefined> {
+  if (principal === "admin") return { id: principal, kind: "admin" };
+  const now = Date.now();
+  const key = await findKey(KV, principal, now);
+  return key === null || invalidReason(key, now) !== undefined ? undefined : { id: principal, kind: key.kind, key };
+}
+
+/**
+ * Check whether a schedule is stopped because its key is no longer valid. If keys cannot be read, it counts as running.
+ */
+export async function isStopped(schedule: HasPrincipal, env: Pick<Env, "KV">): Promise<boolean> {
+  return (await ownerOf(schedule, env).catch(() => schedule)) === undefined;
 }

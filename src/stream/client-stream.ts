@@ -1,3 +1,5 @@
+import { settlesWithin } from "../concurrency.ts";
+
 /** Temporary storage for bytes that a client reads too slowly. */
 export interface Spill {
   write(chunk: Uint8Array): Promise<void> | void;
@@ -111,12 +113,6 @@ export class ClientStream {
 
   private async clientKeepsUp(): Promise<boolean> {
     if (this.pending === undefined || this.disconnected) return !this.disconnected;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const stalled = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), this.options.stallMs);
-    });
-    const inTime = await Promise.race([this.pending.then(() => true), stalled]);
-    clearTimeout(timer);
-    return inTime && !this.disconnected;
+    return (await settlesWithin(this.pending, this.options.stallMs)) && !this.disconnected;
   }
 }
