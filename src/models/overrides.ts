@@ -30,8 +30,8 @@ const NAME = /^[^\s/]+$/;
 const RATIO = /^[1-9]\d*:[1-9]\d*$/;
 const ratio = z.string().check(z.regex(RATIO, "must be a ratio, as in 16:9"));
 const tier = z.enum(TIERS);
-const text = z.string().check(z.minLength(1, "must not be empty"));
-const whole = z.int().check(z.minimum(1));
+const nonEmptyText = z.string().check(z.minLength(1, "must not be empty"));
+const positiveInt = z.int().check(z.minimum(1));
 const flag = z.pipe(
   z.nullable(z.boolean()),
   z.transform((value) => (value === true ? true : null)),
@@ -43,38 +43,43 @@ const byRatio = z
   .check(z.refine((table) => Object.keys(table).every((key) => RATIO.test(key)), "must be by ratio, as in 16:9"));
 
 function byTier<T extends z.ZodMiniType>(value: T) {
-  const known = (key: string) => TIERS.some((each) => each === key);
+  const isTier = (key: string) => TIERS.some((each) => each === key);
   const message = `must be by tier: ${TIERS.join(", ")}`;
-  return z.record(z.string(), value).check(z.refine((table) => Object.keys(table).every(known), message));
+  return z.record(z.string(), value).check(z.refine((table) => Object.keys(table).every(isTier), message));
 }
 
 /** Every field of a spec; those it may be without take `null`. */
-const fields = {
-  wireName: text,
-  maker: z.nullable(text),
+const specFields = {
+  wireName: nonEmptyText,
+  maker: z.nullable(nonEmptyText),
   ratios: z.array(ratio),
   sizes: z.array(tier),
   defaultSize: z.nullable(tier),
   defaultRatio: z.nullable(ratio),
   pixels: z.nullable(byTier(byRatio)),
   dimensions: z.nullable(
-    z.strictObject({ multipleOf: whole, min: whole, max: whole, maxPixels: z.exactOptional(whole) }),
+    z.strictObject({
+      multipleOf: positiveInt,
+      min: positiveInt,
+      max: positiveInt,
+      maxPixels: z.exactOptional(positiveInt),
+    }),
   ),
   references: z.int().check(z.minimum(0)),
-  referenceBytes: z.nullable(whole),
+  referenceBytes: z.nullable(positiveInt),
   referenceSchemes: z.array(z.enum(["https", "http", "gs"])),
   prefersUrls: flag,
   turns: flag,
   mask: flag,
-  qualities: z.array(text),
+  qualities: z.array(nonEmptyText),
   formats: z.array(z.enum(OUTPUT_FORMATS)),
   seed: z.boolean(),
-  n: whole,
+  n: positiveInt,
   output: z.enum(["base64", "url"]),
-  urlSeconds: z.nullable(whole),
+  urlSeconds: z.nullable(positiveInt),
   price: z.nullable(
     z.strictObject({
-      currency: text,
+      currency: nonEmptyText,
       amount: z.union([amount, byTier(amount)], "must be a number, or numbers by tier"),
     }),
   ),
@@ -83,20 +88,20 @@ const fields = {
 
 const overrideWire = z.partial(
   z.strictObject({
-    like: text,
+    like: nonEmptyText,
     aliases: z.array(z.string().check(z.regex(NAME, "must be a name without spaces and slashes"))),
-    ...fields,
+    ...specFields,
   }),
 );
 
 /** Reads the var MODELS. Throws an Error with the path at fault and what is allowed there. */
 export function parseOverrides(json: string | undefined, providers: readonly Provider[]): OverrideEntry[] {
   if (json === undefined) return [];
-  return members(parseVar("MODELS", json), "MODELS").flatMap(([vendor, models]) => {
+  return entriesOf(parseVar("MODELS", json), "MODELS").flatMap(([vendor, models]) => {
     const provider = providers.find(({ name }) => name === vendor);
     if (provider === undefined)
       throw new Error(`MODELS.${vendor} is no vendor; there are ${providers.map(({ name }) => name).join(", ")}`);
-    return members(models, `MODELS.${vendor}`).map(([model, value]) => {
+    return entriesOf(models, `MODELS.${vendor}`).map(([model, value]) => {
       const path = `MODELS.${vendor}.${model}`;
       if (!NAME.test(model)) throw new Error(`${path} is not a name without spaces and slashes`);
       return { provider, model, path, override: value === null ? null : parseOverride(value, path) };
@@ -104,13 +109,13 @@ export function parseOverrides(json: string | undefined, providers: readonly Pro
   });
 }
 
-function members(value: unknown, path: string): [string, unknown][] {
+function entriesOf(value: unknown, path: string): [string, unknown][] {
   if (isObject(value)) return Object.entries(value);
   throw new Error(`${path} must be an object`);
 }
 
 function parseOverride(value: unknown, path: string): ModelOverride {
-  members(value, path);
+  entriesOf(value, path);
   try {
     const { like, aliases = [], ...changes } = parseWire(overrideWire, value);
     return { like, aliases, changes };

@@ -29,13 +29,13 @@ const registries = new WeakMap<object, ModelRegistry>();
 /** The registry of these config, built once an isolate. Throws an Error with the var's path where it is wrong. */
 export function registryOf(config: Pick<Config, "models">): ModelRegistry {
   let registry = registries.get(config);
-  if (registry === undefined) registries.set(config, (registry = build(config.models)));
+  if (registry === undefined) registries.set(config, (registry = buildRegistry(config.models)));
   return registry;
 }
 
-function build(models: string | undefined): ModelRegistry {
-  const draft = asShipped();
-  for (const change of parseOverrides(models, providers)) apply(draft, change);
+function buildRegistry(models: string | undefined): ModelRegistry {
+  const draft = shippedDraft();
+  for (const change of parseOverrides(models, providers)) applyOverride(draft, change);
   const { entries, names, tables } = draft;
   return {
     models: [...entries.keys()],
@@ -48,7 +48,7 @@ function build(models: string | undefined): ModelRegistry {
   };
 }
 
-function asShipped(): Draft {
+function shippedDraft(): Draft {
   const all = [...providers, fallback];
   const entries = new Map<string, CatalogEntry>(Object.entries(CATALOG));
   // A model that only its vendor knows, as the sandbox's own, has no other names.
@@ -60,15 +60,16 @@ function asShipped(): Draft {
   return { entries, names, tables };
 }
 
-function apply({ entries, names, tables }: Draft, { provider, model, path, override }: OverrideEntry): void {
-  const meant = names.get(model) ?? model;
-  if (meant !== model) throw new Error(`${path} is another name of ${meant}, which is to be written here`);
+function applyOverride({ entries, names, tables }: Draft, { provider, model, path, override }: OverrideEntry): void {
+  const canonicalName = names.get(model) ?? model;
+  if (canonicalName !== model)
+    throw new Error(`${path} is another name of ${canonicalName}, which is to be written here`);
   const table = tables.get(provider.name);
   if (override === null) {
     if (table?.delete(model) !== true) throw new Error(`${path} is not there; ${listModels(provider)}`);
     return;
   }
-  const spec = changed(provider, model, override, path);
+  const spec = overriddenSpec(provider, model, override, path);
   table?.set(model, spec);
   const entry = entries.get(model) ?? { aliases: [], ...(spec.pixels && { pixels: spec.pixels }) };
   entries.set(model, { ...entry, aliases: [...new Set([...entry.aliases, ...override.aliases])] });
@@ -81,7 +82,7 @@ function apply({ entries, names, tables }: Draft, { provider, model, path, overr
 }
 
 /** The vendor's own spec, or a copy of that of a model it is like, with the changes. */
-function changed(provider: Provider, model: string, { like, changes }: ModelOverride, path: string): ModelSpec {
+function overriddenSpec(provider: Provider, model: string, { like, changes }: ModelOverride, path: string): ModelSpec {
   const name = like ?? model;
   const base = Object.hasOwn(provider.models, name) ? provider.models[name] : undefined;
   if (base === undefined) {
@@ -90,15 +91,17 @@ function changed(provider: Provider, model: string, { like, changes }: ModelOver
   }
   // A copy has its own name on the wire, and is there to be used.
   const start = like === undefined ? base : { ...base, wireName: model, off: false };
-  const said = Object.entries({ ...start, ...changes }).filter(([, value]) => value !== null && value !== undefined);
-  const spec = Object.fromEntries(said) as unknown as ModelSpec;
-  const wrong = validateSpec(spec) ?? unsendable(provider, spec);
-  if (wrong !== undefined) throw new Error(`${path}: ${wrong}`);
+  const setFields = Object.entries({ ...start, ...changes }).filter(
+    ([, value]) => value !== null && value !== undefined,
+  );
+  const spec = Object.fromEntries(setFields) as unknown as ModelSpec;
+  const problem = validateSpec(spec) ?? validateSendable(provider, spec);
+  if (problem !== undefined) throw new Error(`${path}: ${problem}`);
   return spec;
 }
 
 /** A wish that none of the vendor's models takes has no field in its requests: it would be lost without a word. */
-function unsendable({ name, models }: Provider, spec: ModelSpec): string | undefined {
+function validateSendable({ name, models }: Provider, spec: ModelSpec): string | undefined {
   const shipped = Object.values(models);
   const lists = (["sizes", "ratios", "qualities", "formats"] as const).filter((field) => spec[field].length > 0);
   const field =

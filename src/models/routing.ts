@@ -34,23 +34,23 @@ function checkStep(step: unknown, path: string, vendors: readonly string[]): voi
  * away. `random` gives numbers from 0 to below 1.
  */
 export function order(vendors: readonly string[], steps: readonly Step[] = [], random: () => number): string[] {
-  const named = steps.flatMap((step) => (typeof step === "string" ? [step] : shuffled(step, random)));
-  const never = steps.flatMap((step) =>
+  const named = steps.flatMap((step) => (typeof step === "string" ? [step] : weightedShuffle(step, random)));
+  const excluded = steps.flatMap((step) =>
     typeof step === "string" ? [] : Object.keys(step).filter((name) => step[name] === 0),
   );
-  const wanted = [...new Set([...named, ...vendors])];
-  return wanted.filter((name) => vendors.includes(name) && (!never.includes(name) || named.includes(name)));
+  const ordered = [...new Set([...named, ...vendors])];
+  return ordered.filter((name) => vendors.includes(name) && (!excluded.includes(name) || named.includes(name)));
 }
 
 /** The names in random order: each place goes to one of those left, in proportion to its weight. */
-function shuffled(weights: Readonly<Record<string, number>>, random: () => number): string[] {
-  const left = Object.entries(weights).filter(([, weight]) => weight > 0);
+function weightedShuffle(weights: Readonly<Record<string, number>>, random: () => number): string[] {
+  const remaining = Object.entries(weights).filter(([, weight]) => weight > 0);
   const names: string[] = [];
-  while (left.length > 0) {
-    let at = random() * left.reduce((sum, [, weight]) => sum + weight, 0);
-    const chosen = left.findIndex(([, weight]) => (at -= weight) < 0);
-    const [taken] = left.splice(chosen < 0 ? left.length - 1 : chosen, 1);
-    if (taken !== undefined) names.push(taken[0]);
+  while (remaining.length > 0) {
+    let point = random() * remaining.reduce((sum, [, weight]) => sum + weight, 0);
+    const index = remaining.findIndex(([, weight]) => (point -= weight) < 0);
+    const [picked] = remaining.splice(index < 0 ? remaining.length - 1 : index, 1);
+    if (picked !== undefined) names.push(picked[0]);
   }
   return names;
 }

@@ -8,10 +8,10 @@ const PRIVATE_NAME =
  * has already turned decimal, octal, hex and mapped spellings into plain ones. A name that resolves to a private address
  * is for the platform to refuse (compatibility flag global_fetch_strictly_public).
  */
-export function mayFetch(url: URL, trusted: ReadonlySet<string>, own?: string): boolean {
+export function mayFetch(url: URL, trusted: ReadonlySet<string>, ownOrigin?: string): boolean {
   if (url.username !== "" || url.password !== "") return false;
   if (url.protocol !== "https:" && url.protocol !== "http:") return false;
-  if (trusted.has(url.host) || trusted.has(url.hostname) || url.origin === own) return true;
+  if (trusted.has(url.host) || trusted.has(url.hostname) || url.origin === ownOrigin) return true;
   return url.protocol === "https:" && isPublicName(url.hostname);
 }
 

@@ -4,11 +4,11 @@ import { GatewayError } from "../errors.ts";
 export class Deadline {
   private readonly controller = new AbortController();
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
-  private readonly who: string;
+  private readonly vendor: string;
 
-  constructor(who: string, wholeMs: number) {
-    this.who = who;
-    this.phase("finish its answer", wholeMs);
+  constructor(vendor: string, totalMs: number) {
+    this.vendor = vendor;
+    this.phase("finish its answer", totalMs);
   }
 
   get signal(): AbortSignal {
@@ -35,7 +35,7 @@ export class Deadline {
     this.controller.abort(
       new GatewayError(
         "vendor_timeout",
-        `${this.who} did not ${what} within ${ms / 1000} s; it may still charge for the picture.`,
+        `${this.vendor} did not ${what} within ${ms / 1000} s; it may still charge for the picture.`,
       ),
     );
   }

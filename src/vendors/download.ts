@@ -22,21 +22,21 @@ export interface FetchOptions {
   limits: Limits;
   /** Hosts, and an origin, that may be fetched from although they are not public. */
   trusted: ReadonlySet<string>;
-  own?: string | undefined;
+  ownOrigin?: string | undefined;
   /** In place of the network. */
-  answer?: ((request: Request) => Promise<Response>) | undefined;
+  localFetch?: ((request: Request) => Promise<Response>) | undefined;
 }
 
 /** The body behind a URL of somebody else's, fetched hop by hop and without any credential. Throws Unfetched. */
-export async function fetchPublicUrl(address: string, following: FetchOptions): Promise<ReadableStream<Uint8Array>> {
-  const { limits, trusted, own } = following;
+export async function fetchPublicUrl(address: string, options: FetchOptions): Promise<ReadableStream<Uint8Array>> {
+  const { limits, trusted, ownOrigin: own } = options;
   let url = URL.parse(address);
   for (let hop = 0; hop <= limits.redirects; hop++) {
     if (url === null) throw new DownloadError("it leads to no URL");
     if (!mayFetch(url, trusted, own)) {
       throw new DownloadError(`it leads to ${url.protocol}//${url.host}, and only public https hosts are fetched from`);
     }
-    const { status, headers, body } = await open(url, following);
+    const { status, headers, body } = await fetchHop(url, options);
     if (status === 200 && body !== null) return body;
     void body?.cancel();
     const location = headers.get("location");
@@ -61,8 +61,8 @@ export async function download(
       signal,
       limits,
       trusted,
-      own: new URL(baseUrl).origin,
-      answer: provider.localFetch,
+      ownOrigin: new URL(baseUrl).origin,
+      localFetch: provider.localFetch,
     });
   } catch (error) {
     if (!(error instanceof DownloadError)) throw error;
@@ -71,7 +71,7 @@ export async function download(
   }
 }
 
-async function open(url: URL, { signal, answer = fetch }: FetchOptions): Promise<Response> {
+async function fetchHop(url: URL, { signal, localFetch: answer = fetch }: FetchOptions): Promise<Response> {
   const headers = { accept: "image/*", "accept-encoding": "identity", "user-agent": "easel" };
   try {
     return await answer(new Request(url, { headers, redirect: "manual", signal }));

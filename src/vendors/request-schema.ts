@@ -36,18 +36,18 @@ export const shapeFields = {
 
 /** Reads a client's JSON by a schema; throws invalid_request that names the field and what is allowed there. */
 export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {
-  const parsed = safely(schema, wire);
+  const parsed = safeParse(schema, wire);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   if (issue === undefined) throw new GatewayError("invalid_request", "The body is not valid.");
-  if (issue.code === "unrecognized_keys") throw unrecognized(schema, issue);
+  if (issue.code === "unrecognized_keys") throw unrecognizedField(schema, issue);
   const field = fieldName(issue.path);
-  const message = `${field === "" ? "The body" : field} ${explain(issue, valueAt(wire, issue.path))}.`;
+  const message = `${field === "" ? "The body" : field} ${describeIssue(issue, valueAt(wire, issue.path))}.`;
   throw new GatewayError("invalid_request", message, { field: field === "" ? undefined : field });
 }
 
 /** Zod keeps an issue for each entry that is wrong, and breaks where there are too many of them. */
-function safely<T>(schema: z.ZodMiniType<T>, wire: unknown) {
+function safeParse<T>(schema: z.ZodMiniType<T>, wire: unknown) {
   try {
     return schema.safeParse(wire);
   } catch (error) {
@@ -59,7 +59,7 @@ function safely<T>(schema: z.ZodMiniType<T>, wire: unknown) {
 /** `a.b[2].c` of a path. */
 function fieldName(path: readonly PropertyKey[]): string {
   return path
-    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${short(String(key))}`))
+    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${shorten(String(key))}`))
     .join("");
 }
 
@@ -67,7 +67,7 @@ function valueAt(wire: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce((value, key) => (value as Record<PropertyKey, unknown>)[key], wire);
 }
 
-function explain(issue: z.core.$ZodIssue, value: unknown): string {
+function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.message !== "Invalid input") return issue.message;
   switch (issue.code) {
     case "invalid_type":
@@ -88,7 +88,7 @@ function withArticle(type: string): string {
   return `${/^[aeio]/.test(type) ? "an" : "a"} ${type}`;
 }
 
-function unrecognized(schema: z.ZodMiniType, { path, keys }: z.core.$ZodIssueUnrecognizedKeys): GatewayError {
+function unrecognizedField(schema: z.ZodMiniType, { path, keys }: z.core.$ZodIssueUnrecognizedKeys): GatewayError {
   const field = fieldName([...path, keys[0] ?? ""]);
   const known = path.length === 0 && schema instanceof z.ZodMiniObject ? Object.keys(schema.shape) : [];
   const allowed = known.length === 0 ? "" : `; the fields are ${known.join(", ")}`;
@@ -96,22 +96,22 @@ function unrecognized(schema: z.ZodMiniType, { path, keys }: z.core.$ZodIssueUnr
 }
 
 /** A name of the client's own making, short enough for a message or a header. */
-function short(name: string): string {
+function shorten(name: string): string {
   return name.length > 40 ? `${name.slice(0, 40)}...` : name;
 }
 
 /** Warnings of one request about unknown fields; the client chooses how many it sends, and headers have an end. */
-const MOST_UNKNOWN = 10;
+const MAX_UNKNOWN = 10;
 
 /** A warning for each member of `wire`, which `schema` has read, that the schema does not know and that says something. */
 export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = ""): string[] {
-  const members = Object.entries((wire ?? {}) as Record<string, unknown>);
-  const unknown = members.filter(([key, value]) => value !== null && !Object.hasOwn(schema.shape, key));
-  const more = unknown.length - MOST_UNKNOWN;
+  const entries = Object.entries((wire ?? {}) as Record<string, unknown>);
+  const unknown = entries.filter(([key, value]) => value !== null && !Object.hasOwn(schema.shape, key));
+  const omitted = unknown.length - MAX_UNKNOWN;
   const warnings = unknown
-    .slice(0, MOST_UNKNOWN)
-    .map(([key]) => `${prefix}${short(key)} is not a field here and was ignored`);
-  return more > 0 ? [...warnings, `${more} more fields were ignored`] : warnings;
+    .slice(0, MAX_UNKNOWN)
+    .map(([key]) => `${prefix}${shorten(key)} is not a field here and was ignored`);
+  return omitted > 0 ? [...warnings, `${omitted} more fields were ignored`] : warnings;
 }
 
 /** A vendor's own table of models. */

@@ -16,13 +16,13 @@ export interface Endpoint {
 
 /** Sends a provider's request with its credential. No redirect is followed: it would carry the key elsewhere. */
 export async function send(
-  target: Endpoint,
-  outgoing: VendorRequest,
+  endpoint: Endpoint,
+  vendorRequest: VendorRequest,
   open: Open,
   deadline: Deadline,
   limits: Limits,
 ): Promise<Response> {
-  const { provider, baseUrl, credential, bareKey } = target;
+  const { provider, baseUrl, credential, bareKey } = endpoint;
   const headers = new Headers({
     "content-type": "application/json",
     accept: "application/json",
@@ -30,15 +30,15 @@ export async function send(
     "user-agent": "easel",
   });
   if (credential !== undefined) headers.set("authorization", bareKey ? credential : `Bearer ${credential}`);
-  const request = new Request(baseUrl + outgoing.path, {
+  const request = new Request(baseUrl + vendorRequest.path, {
     method: "POST",
     headers,
-    body: splice(outgoing.body, open),
+    body: splice(vendorRequest.body, open),
     redirect: "manual",
     signal: deadline.signal,
   });
-  const answered = deadline.phase("answer", limits.headersMs);
-  const response = await sendOrFail(provider, request, deadline).finally(answered);
+  const endHeadersPhase = deadline.phase("answer", limits.headersMs);
+  const response = await sendOrFail(provider, request, deadline).finally(endHeadersPhase);
   if (response.status >= 300 && response.status < 400) {
     void response.body?.cancel();
     throw new GatewayError(
@@ -68,7 +68,7 @@ export async function isReachable({ baseUrl }: Endpoint): Promise<boolean> {
 }
 
 async function sendOrFail(provider: Provider, request: Request, deadline: Deadline): Promise<Response> {
-  const from = Date.now();
+  const startedAt = Date.now();
   try {
     return await (provider.localFetch?.(request) ?? fetch(request));
   } catch (error) {
@@ -76,7 +76,7 @@ async function sendOrFail(provider: Provider, request: Request, deadline: Deadli
     throw new GatewayError("vendor_error", `${provider.name} could not be reached, or hung up before it answered.`, {
       cause: error,
       // Nobody draws within this time: who is lost by then may be asked whether it is there at all.
-      connectionLost: Date.now() - from < LOST_EARLY_MS,
+      connectionLost: Date.now() - startedAt < LOST_EARLY_MS,
     });
   }
 }

@@ -7,7 +7,7 @@ export type { VendorErrorKind };
 const REJECTED = Object.keys(REASONS).filter((reason) => REASONS[reason] === "content_rejected");
 
 /** What words tell: the reasons above in capitals, as relays repeat them, then phrases. */
-const WORDS: readonly (readonly [VendorErrorKind, RegExp])[] = [
+const TEXT_PATTERNS: readonly (readonly [VendorErrorKind, RegExp])[] = [
   ["content_rejected", new RegExp(`\\b(?:${REJECTED.join("|")})\\b`)],
   ["no_image", /\b(?:NO_IMAGE|IMAGE_OTHER)\b/],
   ...PHRASES,
@@ -24,21 +24,21 @@ export interface VendorErrorInput {
   status: number;
   /** A number or a word inside the answer that stands for the error. */
   code?: number | string | undefined;
-  said?: string | undefined;
+  message?: string | undefined;
   /** What this vendor's document, or its SDK, says of its own codes and statuses. */
-  own?: Readonly<Record<number, VendorErrorKind>>;
+  kinds?: Readonly<Record<number, VendorErrorKind>>;
 }
 
 /** The canonical error for a vendor's refusal; of status, code and words the most telling one counts. */
 export function vendorError(vendor: string, answer: VendorErrorInput): GatewayError {
   // A code for success says nothing of an error.
-  const refused = Number(answer.code) === 0 ? { ...answer, code: undefined } : answer;
-  const meaning = kindOf(refused);
-  const { code, retryable = false, canFailover = false } = ERROR_KINDS[meaning];
-  const who = meaning === "key" ? `${vendor} refused the gateway's own key` : vendor;
-  const after = meaning === "unclear" ? " (it may still charge for the picture)" : "";
-  const detail = { vendorStatus: refused.status, retryable, canFailover };
-  return new GatewayError(code, `${who}: ${reasonFor(refused)}${after}`, detail);
+  const input = Number(answer.code) === 0 ? { ...answer, code: undefined } : answer;
+  const kind = kindOf(input);
+  const { code, retryable = false, canFailover = false } = ERROR_KINDS[kind];
+  const subject = kind === "key" ? `${vendor} refused the gateway's own key` : vendor;
+  const chargeNote = kind === "unclear" ? " (it may still charge for the picture)" : "";
+  const detail = { vendorStatus: input.status, retryable, canFailover };
+  return new GatewayError(code, `${subject}: ${reasonFor(input)}${chargeNote}`, detail);
 }
 
 /** The canonical error for an answer without a picture; `reasons` are why it ended, where the answer says. */
@@ -47,11 +47,11 @@ export function noImageError(vendor: string, reasons: readonly string[], said?: 
   // Models also refuse in prose.
   const isRejected = meanings.includes("content_rejected") || classifyText(said ?? "") === "content_rejected";
   const meaning = isRejected ? "content_rejected" : (meanings[0] ?? "no_image");
-  const why = [...reasons, said].filter((part) => part !== undefined && part !== "").join("; ");
-  const because = why === "" ? "" : ` (${why})`;
+  const reason = [...reasons, said].filter((part) => part !== undefined && part !== "").join("; ");
+  const suffix = reason === "" ? "" : ` (${reason})`;
   const message = isRejected
-    ? `The request was refused by the model's content rules${because}.`
-    : `${vendor} answered without a picture${because}.`;
+    ? `The request was refused by the model's content rules${suffix}.`
+    : `${vendor} answered without a picture${suffix}.`;
   return new GatewayError(ERROR_KINDS[meaning].code, message, { vendorStatus: 200 });
 }
 
@@ -60,16 +60,17 @@ export function kindOfReason(reason: string): VendorErrorKind | undefined {
   return REASONS[reason.toUpperCase()];
 }
 
-function kindOf({ status, code, said, own = {} }: VendorErrorInput): VendorErrorKind {
+function kindOf({ status, code, message: said, kinds: own = {} }: VendorErrorInput): VendorErrorKind {
   const word = typeof code === "string" ? classifyText(code) : undefined;
   // A word that stands for the error was chosen for it.
   if (word !== undefined && !WEAK_FROM_TEXT.has(word)) return word;
-  const number = Number(code ?? Number.NaN);
-  const outside = own[status] ?? kindOfStatus(status, code === undefined && said === undefined);
-  const first = strong(own[number]) ?? strong(outside) ?? own[number] ?? STATUSES[number] ?? outside;
-  const told = classifyText(`${word === undefined ? "" : code} ${said ?? ""}`);
-  if (told === undefined || !WEAK_FROM_STATUS.has(first)) return first;
-  return WEAK_FROM_TEXT.has(told) && first !== "failed" && first !== "busy" ? first : told;
+  const numericCode = Number(code ?? Number.NaN);
+  const fromStatus = own[status] ?? kindOfStatus(status, code === undefined && said === undefined);
+  const strongest =
+    ifStrong(own[numericCode]) ?? ifStrong(fromStatus) ?? own[numericCode] ?? STATUSES[numericCode] ?? fromStatus;
+  const fromText = classifyText(`${word === undefined ? "" : code} ${said ?? ""}`);
+  if (fromText === undefined || !WEAK_FROM_STATUS.has(strongest)) return strongest;
+  return WEAK_FROM_TEXT.has(fromText) && strongest !== "failed" && strongest !== "busy" ? strongest : fromText;
 }
 
 /** A status without a document's word on it; a server that failed and says nothing may be anybody. */
@@ -78,16 +79,16 @@ function kindOfStatus(status: number, isSilent: boolean): VendorErrorKind {
   return meaning === "failed" && status >= 500 && isSilent ? "unclear" : meaning;
 }
 
-const strong = (meaning: VendorErrorKind | undefined) =>
+const ifStrong = (meaning: VendorErrorKind | undefined) =>
   meaning === undefined || WEAK_FROM_STATUS.has(meaning) ? undefined : meaning;
 
 /** What a text tells, by its beginning. */
 export function classifyText(text: string): VendorErrorKind | undefined {
-  return WORDS.find(([, pattern]) => pattern.test(text.slice(0, 1000)))?.[0];
+  return TEXT_PATTERNS.find(([, pattern]) => pattern.test(text.slice(0, 1000)))?.[0];
 }
 
 /** The vendor's reason, in its words. */
-function reasonFor({ status, code, said }: VendorErrorInput): string {
+function reasonFor({ status, code, message: said }: VendorErrorInput): string {
   const word = typeof code === "string" && Number.isNaN(Number(code)) ? code : undefined;
   if (said === undefined) return word ?? (status === 200 && code !== undefined ? `code ${code}` : `status ${status}`);
   return word === undefined || classifyText(word) === undefined || said.includes(word) ? said : `${said} (${word})`;

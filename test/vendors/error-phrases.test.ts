@@ -185,7 +185,7 @@ const NOTHING = [
   "Unexpected token < in JSON",
 ];
 
-const said = (text: string, status: number) => vendorError("somebody", { status, code: -1, said: text });
+const said = (text: string, status: number) => vendorError("somebody", { status, code: -1, message: text });
 const rows = (table: Record<string, string[]>) =>
   Object.entries(table).flatMap(([meaning, texts]) => texts.map((text) => [meaning, text] as const));
 
@@ -251,8 +251,8 @@ describe("a megabyte of words is read at once", () => {
     const long = piece.repeat(Math.ceil(1_000_000 / piece.length));
     const from = performance.now();
     for (const status of [200, 400, 500]) {
-      vendorError("somebody", { status, said: long });
-      vendorError("somebody", { status, code: long, said: long });
+      vendorError("somebody", { status, message: long });
+      vendorError("somebody", { status, code: long, message: long });
     }
     noImageError("somebody", [long, long], long);
     expect(performance.now() - from).toBeLessThan(1_000);

@@ -32,28 +32,28 @@ export const dialect: Dialect = {
   paths: ["/v1/generations"],
 
   decode(wire, pictures, headers) {
-    const { preset, ...said } = parseWire(requestWire, wire);
-    const { prompt = "", references = [], mask, turns, ...asked } = said;
+    const { preset, ...body } = parseWire(requestWire, wire);
+    const { prompt = "", references = [], mask, turns, ...shape } = body;
     if (prompt === "" && preset === undefined)
       throw new GatewayError("invalid_request", "prompt is required.", { field: "prompt" });
-    const read = (list: readonly ReferenceWire[], field: string) =>
-      list.map((each, index) => readOne(each, pictures, `${field}[${index}]`));
+    const readAll = (list: readonly ReferenceWire[], field: string) =>
+      list.map((each, index) => readReferenceWire(each, pictures, `${field}[${index}]`));
     return {
       request: {
-        ...asked,
+        ...shape,
         prompt,
-        model: asked.model ?? DEFAULT_MODEL,
-        n: asked.n ?? 1,
+        model: shape.model ?? DEFAULT_MODEL,
+        n: shape.n ?? 1,
         turns: turns?.map((turn, index) => ({
           ...turn,
-          references: read(turn.references ?? [], `turns[${index}].references`),
+          references: readAll(turn.references ?? [], `turns[${index}].references`),
         })),
-        references: read(references, "references"),
-        mask: mask === undefined ? undefined : readOne(mask, pictures, "mask"),
+        references: readAll(references, "references"),
+        mask: mask === undefined ? undefined : readReferenceWire(mask, pictures, "mask"),
       },
       warnings: [],
       responseFormat: prefersPicture(headers.get("accept")) ? "picture" : "url",
-      ...(preset !== undefined && { preset: { name: preset, setFields: namesOf(said) } }),
+      ...(preset !== undefined && { preset: { name: preset, setFields: setFieldNames(body) } }),
     };
   },
 
@@ -65,11 +65,11 @@ export const dialect: Dialect = {
 };
 
 /** The fields that say something. */
-function namesOf(said: object): string[] {
+function setFieldNames(said: object): string[] {
   return Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : name));
 }
 
-function readOne(reference: ReferenceWire, pictures: readonly StoredPicture[], field: string): Reference {
+function readReferenceWire(reference: ReferenceWire, pictures: readonly StoredPicture[], field: string): Reference {
   if (typeof reference === "string") return readReference(reference, pictures, field, SCHEMES);
   if ("url" in reference) return readReference(reference.url, pictures, `${field}.url`, SCHEMES);
   return readPicture(reference.data, pictures, `${field}.data`);

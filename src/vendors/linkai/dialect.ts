@@ -47,36 +47,36 @@ export const dialect: Dialect = {
   fields: { aspectRatio: "aspect_ratio", references: "images", width: "size", height: "size" },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
+    const parsed = parseWire(requestWire, wire);
     const warnings = unknownFields(requestWire, wire);
-    const own = documentedSpec(TABLE, asked.model);
-    let { size } = asked;
+    const spec = documentedSpec(TABLE, parsed.model);
+    let { size } = parsed;
     // 模型不支持的字段会被自动忽略, whatever their value; pixels still tell a ratio.
-    if (size !== undefined && own?.sizes.length === 0 && parsePixels(size) === undefined) {
-      warnings.push(`size was ignored: ${asked.model} does not take it`);
+    if (size !== undefined && spec?.sizes.length === 0 && parsePixels(size) === undefined) {
+      warnings.push(`size was ignored: ${parsed.model} does not take it`);
       size = undefined;
     }
     const request: ImageRequest = {
-      model: asked.model,
-      prompt: asked.prompt,
+      model: parsed.model,
+      prompt: parsed.prompt,
       n: 1,
-      ...readSize(size, own?.sizes ?? TIERS),
-      aspectRatio: AUTO_RATIOS.includes(asked.aspect_ratio ?? "") ? undefined : asked.aspect_ratio,
-      quality: asked.quality,
+      ...readSize(size, spec?.sizes ?? TIERS),
+      aspectRatio: AUTO_RATIOS.includes(parsed.aspect_ratio ?? "") ? undefined : parsed.aspect_ratio,
+      quality: parsed.quality,
       references: [
-        ...readReferences(asked.images ?? [], pictures, "images", SCHEMES),
-        ...readReferences([asked.image_url ?? []].flat(), pictures, "image_url", SCHEMES),
+        ...readReferences(parsed.images ?? [], pictures, "images", SCHEMES),
+        ...readReferences([parsed.image_url ?? []].flat(), pictures, "image_url", SCHEMES),
       ],
     };
-    const assumed: ("size" | "aspectRatio")[] = [];
+    const defaulted: ("size" | "aspectRatio")[] = [];
     if (request.width === undefined) {
-      if (request.size === undefined) assumed.push("size");
-      if (asked.aspect_ratio === undefined) assumed.push("aspectRatio");
-      request.size ??= own?.defaultSize;
-      if (asked.aspect_ratio === undefined) request.aspectRatio = own?.defaultRatio;
+      if (request.size === undefined) defaulted.push("size");
+      if (parsed.aspect_ratio === undefined) defaulted.push("aspectRatio");
+      request.size ??= spec?.defaultSize;
+      if (parsed.aspect_ratio === undefined) request.aspectRatio = spec?.defaultRatio;
     }
     const fitted = fitToDocument(TABLE, request);
-    return { request: fitted.request, warnings: [...warnings, ...fitted.warnings], defaulted: assumed };
+    return { request: fitted.request, warnings: [...warnings, ...fitted.warnings], defaulted };
   },
 
   encode(record) {

@@ -1,4 +1,4 @@
-import { imageSourceIn, code, list, object, errorMessageIn } from "../response-fields.ts";
+import { imageSourceIn, asCode, asList, asObject, errorMessageIn } from "../response-fields.ts";
 import { writeReference } from "../reference-fields.ts";
 import { type VendorErrorKind, vendorError, noImageError } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
@@ -35,15 +35,20 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answer = object(wire);
+    const answer = asObject(wire);
     const error = answer["error"] ?? undefined;
-    const { code: own, type } = object(error);
-    const said = errorMessageIn(answer);
+    const { code: errorCode, type } = asObject(error);
+    const message = errorMessageIn(answer);
     if (status !== 200 || error !== undefined)
-      throw vendorError("linkai", { status, code: code(own) ?? code(type), said, own: STATUSES });
+      throw vendorError("linkai", {
+        status,
+        code: asCode(errorCode) ?? asCode(type),
+        message,
+        kinds: STATUSES,
+      });
     // The document promises `url`; the vendor's own client also reads `b64_json`.
-    const images = list(answer["data"]).flatMap((item) => imageSourceIn(item) ?? []);
+    const images = asList(answer["data"]).flatMap((item) => imageSourceIn(item) ?? []);
     if (images.length > 0) return { images };
-    throw noImageError("linkai", [], said);
+    throw noImageError("linkai", [], message);
   },
 };

@@ -1,7 +1,7 @@
 import type { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { placeholderIndex, InlineImage, type Wire } from "../../image/wire.ts";
-import { list, object, errorMessageIn, text } from "../response-fields.ts";
+import { asList, asObject, errorMessageIn, asText } from "../response-fields.ts";
 import { type VendorErrorKind, kindOfReason, vendorError, noImageError } from "../vendor-errors.ts";
 import type { ImageSource, VendorResult, Provider } from "../vendor.ts";
 import { models, undocumented } from "./models.ts";
@@ -40,9 +40,9 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answers = Array.isArray(wire) ? wire.map(object) : [object(wire)];
-    const refused = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
-    if (refused !== undefined) throw errorOf(status, refused);
+    const answers = Array.isArray(wire) ? wire.map(asObject) : [asObject(wire)];
+    const errorAnswer = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
+    if (errorAnswer !== undefined) throw errorIn(status, errorAnswer);
     return picturesIn(answers);
   },
 };
@@ -63,49 +63,49 @@ function isError(answer: Record<string, unknown>): boolean {
   return Number(answer["code"] ?? 0) !== 0 || (answer["error"] ?? undefined) !== undefined;
 }
 
-function errorOf(status: number, answer: Record<string, unknown>): GatewayError {
+function errorIn(status: number, answer: Record<string, unknown>): GatewayError {
   // Google's own errors have the status for a code.
-  const code = Number(answer["code"] ?? object(answer["error"])["code"] ?? 0);
+  const code = Number(answer["code"] ?? asObject(answer["error"])["code"] ?? 0);
   return vendorError("listenhub", {
     status,
     code: code === 0 ? undefined : code,
-    said: errorMessageIn(answer),
-    own: ERRORS,
+    message: errorMessageIn(answer),
+    kinds: ERRORS,
   });
 }
 
 function picturesIn(answers: Record<string, unknown>[]): VendorResult {
   const finals: ImageSource[] = [];
   const drafts: ImageSource[] = [];
-  const words: string[] = [];
+  const texts: string[] = [];
   const reasons: string[] = [];
-  const explained: string[] = [];
+  const explanations: string[] = [];
   let usage: Record<string, unknown> | undefined;
   for (const answer of answers) {
-    const feedback = object(answer["promptFeedback"]);
-    const blocked = text(feedback["blockReason"]);
+    const feedback = asObject(answer["promptFeedback"]);
+    const blocked = asText(feedback["blockReason"]);
     // A prompt that is blocked for OTHER, or for what nobody has heard of yet, is blocked all the same.
     if (blocked !== undefined) reasons.push("PROMPT_BLOCKED", blocked);
-    explained.push(text(feedback["blockReasonMessage"]) ?? "");
-    if (answer["usageMetadata"] !== undefined) usage = object(answer["usageMetadata"]);
-    for (const candidate of list(answer["candidates"]).map(object)) {
-      const reason = text(candidate["finishReason"]);
+    explanations.push(asText(feedback["blockReasonMessage"]) ?? "");
+    if (answer["usageMetadata"] !== undefined) usage = asObject(answer["usageMetadata"]);
+    for (const candidate of asList(answer["candidates"]).map(asObject)) {
+      const reason = asText(candidate["finishReason"]);
       if (reason !== undefined) reasons.push(reason);
-      explained.push(text(candidate["finishMessage"]) ?? "");
-      for (const part of list(object(candidate["content"])["parts"]).map(object)) {
-        const data = text(object(part["inlineData"] ?? part["inline_data"])["data"]);
+      explanations.push(asText(candidate["finishMessage"]) ?? "");
+      for (const part of asList(asObject(candidate["content"])["parts"]).map(asObject)) {
+        const data = asText(asObject(part["inlineData"] ?? part["inline_data"])["data"]);
         const index = data === undefined ? undefined : placeholderIndex(data);
         if (index !== undefined) (part["thought"] === true ? drafts : finals).push({ hoisted: index });
-        else if (part["thought"] !== true) words.push(text(part["text"]) ?? "");
+        else if (part["thought"] !== true) texts.push(asText(part["text"]) ?? "");
       }
     }
   }
-  const joined = (parts: readonly string[]) => parts.filter((part) => part !== "").join("\n");
-  const said = joined(words);
-  if (finals.length > 0) return { images: finals, text: said === "" ? undefined : said, usage };
-  const last = drafts.at(-1);
+  const joinLines = (parts: readonly string[]) => parts.filter((part) => part !== "").join("\n");
+  const text = joinLines(texts);
+  if (finals.length > 0) return { images: finals, text: text === "" ? undefined : text, usage };
+  const lastDraft = drafts.at(-1);
   // Seen: a final picture marked as thought. Of a refused answer it is a draft.
-  if (last !== undefined && !reasons.some((reason) => kindOfReason(reason) === "content_rejected"))
-    return { images: [last], text: said === "" ? undefined : said, usage };
-  throw noImageError("listenhub", reasons, joined([...explained, said]));
+  if (lastDraft !== undefined && !reasons.some((reason) => kindOfReason(reason) === "content_rejected"))
+    return { images: [lastDraft], text: text === "" ? undefined : text, usage };
+  throw noImageError("listenhub", reasons, joinLines([...explanations, text]));
 }

@@ -39,26 +39,29 @@ export const dialect: Dialect = {
   },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
+    const parsed = parseWire(requestWire, wire);
     const { prompt, references, turns, fields } = readContents(
-      asked.contents ?? [],
+      parsed.contents ?? [],
       pictures,
       "contents",
-      asked.prompt,
+      parsed.prompt,
     );
-    const beside = [...flat("image", asked.image, pictures), ...flat("images", asked.images, pictures)];
+    const imageFields = [
+      ...readOneOrMore("image", parsed.image, pictures),
+      ...readOneOrMore("images", parsed.images, pictures),
+    ];
     return {
       request: {
-        model: asked.model,
+        model: parsed.model,
         prompt,
-        n: asked.n ?? 1,
-        ...readShape(asked.size),
-        references: [...references, ...beside],
+        n: parsed.n ?? 1,
+        ...readShape(parsed.size),
+        references: [...references, ...imageFields],
         turns,
       },
       warnings: unknownFields(requestWire, wire),
       fields,
-      responseFormat: asked.response_format === "b64_json" ? "base64" : "url",
+      responseFormat: parsed.response_format === "b64_json" ? "base64" : "url",
     };
   },
 
@@ -83,7 +86,11 @@ function envelope<T>(code: number, msg: string, data: T) {
 }
 
 /** References of a field that has one or a list. */
-function flat(field: string, value: string | string[] | undefined, pictures: readonly StoredPicture[]): Reference[] {
+function readOneOrMore(
+  field: string,
+  value: string | string[] | undefined,
+  pictures: readonly StoredPicture[],
+): Reference[] {
   return readReferences(value === undefined ? [] : [value].flat(), pictures, field);
 }
 

@@ -1,9 +1,9 @@
 import { encodeOpenAIError } from "../openai-errors.ts";
 import type { Dialect } from "../vendor.ts";
-import { completed, encode } from "./dialect-response.ts";
-import { readAsked, readEdit } from "./dialect-request.ts";
+import { completedEvents, encode } from "./dialect-response.ts";
+import { readRequest, readEditRequest } from "./dialect-request.ts";
 
-const fail = encodeOpenAIError("image_generation_user_error", "moderation_blocked");
+const encodeError = encodeOpenAIError("image_generation_user_error", "moderation_blocked");
 
 const fields = {
   aspectRatio: "aspect_ratio",
@@ -19,10 +19,10 @@ export const generations: Dialect = {
   name: "openai",
   paths: ["/v1/images/generations"],
   fields,
-  decode: readAsked,
+  decode: readRequest,
   encode,
-  events: (record, asked) => completed("image_generation.completed", record, asked),
-  encodeError: fail,
+  events: (record, asked) => completedEvents("image_generation.completed", record, asked),
+  encodeError,
 };
 
 /** The same by words and pictures, which come in a form or in JSON. */
@@ -30,8 +30,8 @@ export const edits: Dialect = {
   name: "openai",
   paths: ["/v1/images/edits"],
   fields: { ...fields, references: "image" },
-  decode: readEdit,
+  decode: readEditRequest,
   encode,
-  events: (record, asked) => completed("image_edit.completed", record, asked),
-  encodeError: fail,
+  events: (record, asked) => completedEvents("image_edit.completed", record, asked),
+  encodeError,
 };

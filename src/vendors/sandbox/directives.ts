@@ -22,10 +22,10 @@ export const DIRECTIVES = [
 const FAIL_STATUSES = [400, 402, 429, 500, 503] as const;
 export type FailStatus = (typeof FAIL_STATUSES)[number];
 
-const SLOWEST_MS = 60_000;
+const MAX_SLOW_MS = 60_000;
 
 /** What a prompt's directives ask for, and the prompt without them. */
-export interface Directed {
+export interface Directives {
   prompt: string;
   slowMs: number;
   outcome: "draw" | "refuse" | "empty" | "text" | { fail: FailStatus };
@@ -33,37 +33,37 @@ export interface Directed {
 }
 
 /** Reads a prompt's directives; of several outcomes the first counts. Throws invalid_request on an unknown one. */
-export function directed(text: string): Directed {
-  const found: Directed = { prompt: "", slowMs: 0, outcome: "draw", broken: false };
-  const outcome = (value: Directed["outcome"]) => {
+export function directed(text: string): Directives {
+  const found: Directives = { prompt: "", slowMs: 0, outcome: "draw", broken: false };
+  const outcome = (value: Directives["outcome"]) => {
     if (found.outcome === "draw") found.outcome = value;
   };
   // What nothing closes is no directive, and is not looked at from each of its beginnings.
   const end = text.lastIndexOf("]") + 1;
   const rest = text.slice(0, end).replace(/\[\s*sandbox\s*:([^\]]*)\]/gi, (directive: string, inside: string) => {
     const [name = "", value, ...more] = inside.split(":").map((part) => part.trim().toLowerCase());
-    if (more.length > 0) throw unknown(directive);
+    if (more.length > 0) throw unknownDirective(directive);
     if (name === "slow" && value !== undefined && /^\d+$/.test(value)) {
-      found.slowMs = Math.min(SLOWEST_MS, Number(value));
+      found.slowMs = Math.min(MAX_SLOW_MS, Number(value));
     } else if (name === "fail") {
       const status = FAIL_STATUSES.find((known) => `${known}` === (value ?? "500"));
-      if (status === undefined) throw unknown(directive);
+      if (status === undefined) throw unknownDirective(directive);
       outcome({ fail: status });
     } else if (value !== undefined) {
-      throw unknown(directive);
+      throw unknownDirective(directive);
     } else if (name === "refuse" || name === "empty" || name === "text") {
       outcome(name);
     } else if (name === "broken") {
       found.broken = true;
     } else {
-      throw unknown(directive);
+      throw unknownDirective(directive);
     }
     return " ";
   });
   return { ...found, prompt: (rest + text.slice(end)).replace(/\s+/g, " ").trim() };
 }
 
-function unknown(directive: string): GatewayError {
+function unknownDirective(directive: string): GatewayError {
   const message = `prompt: ${directive.slice(0, 60)} is not known; known are ${DIRECTIVES.join(" ")}`;
   return new GatewayError("invalid_request", message, { field: "prompt" });
 }

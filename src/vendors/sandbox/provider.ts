@@ -3,10 +3,10 @@ import { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { pixelsOf } from "../../image/size.ts";
 import type { VendorResult, Provider } from "../vendor.ts";
-import { answer } from "./server.ts";
+import { handleRequest } from "./server.ts";
 import { hash } from "./landscape/random.ts";
 import { models } from "./models.ts";
-import { Answer, type DrawBody, Failed } from "./wire.ts";
+import { Answer, type DrawBody, ErrorAnswer } from "./wire.ts";
 
 /** The sandbox as called: nothing leaves the process, `answer` stands in for the network. */
 export const provider: Provider = {
@@ -24,23 +24,23 @@ export const provider: Provider = {
       // Without a seed the same request still draws the same picture: an answer that can be tested against.
       seed: request.seed ?? 0,
       n: request.n,
-      references: trace(request.references),
+      references: hashReferences(request.references),
     } satisfies DrawBody;
     return { path: "/draw", body };
   },
   decode(status, wire, headers): VendorResult {
-    if (status !== 200) throw failure(status, wire, headers);
+    if (status !== 200) throw errorOf(status, wire, headers);
     const { data } = z.safeParse(Answer, wire);
     const images = (data?.pictures ?? []).map(({ url }) => ({ url }));
     if (images.length > 0) return { images, text: data?.text };
-    const said = data?.text ? `: ${data.text}` : ".";
-    throw new GatewayError("no_image", `The sandbox answered without a picture${said}`, { vendorStatus: status });
+    const reason = data?.text ? `: ${data.text}` : ".";
+    throw new GatewayError("no_image", `The sandbox answered without a picture${reason}`, { vendorStatus: status });
   },
-  localFetch: answer,
+  localFetch: handleRequest,
 };
 
 /** A number for a set of references. Their bytes are not read: a stored one is known by its measures, not by its key. */
-function trace(references: Reference[]): number {
+function hashReferences(references: Reference[]): number {
   if (references.length === 0) return 0;
   const known = references.map((one) => {
     if ("url" in one) return one.url;
@@ -50,8 +50,8 @@ function trace(references: Reference[]): number {
   return hash(JSON.stringify(known));
 }
 
-function failure(status: number, wire: unknown, headers: Headers): GatewayError {
-  const { data } = z.safeParse(Failed, wire);
+function errorOf(status: number, wire: unknown, headers: Headers): GatewayError {
+  const { data } = z.safeParse(ErrorAnswer, wire);
   const message = data?.error.message ?? `The sandbox answered ${status}.`;
   const detail = { vendorStatus: status };
   if (data?.error.code === "content_rejected") return new GatewayError("content_rejected", message, detail);

@@ -59,6 +59,6 @@ export const Answer = z.object({
 export type Answer = z.infer<typeof Answer>;
 
 /** What either path answers when it fails. */
-export const Failed = z.object({
+export const ErrorAnswer = z.object({
   error: z.object({ code: z.optional(z.string()), message: z.optional(z.string()) }),
 });

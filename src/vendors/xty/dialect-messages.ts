@@ -6,7 +6,7 @@ import { readMessage } from "./message-pictures.ts";
 import type { MessageWire, PartWire } from "./wire.ts";
 
 /** Where in the body something is, and the pictures that were in the body. */
-interface Place {
+interface Location {
   field: string;
   pictures: readonly StoredPicture[];
 }
@@ -28,14 +28,15 @@ export function readMessages(messages: readonly MessageWire[], pictures: readonl
     else system.push(systemText(message, place));
   });
   const [message] = messages.slice(-1);
-  const at = `messages[${messages.length - 1}]`;
-  if (message?.role !== "user") throw invalidField(`${at}.role`, "must be user: the last message says what to draw");
+  const lastField = `messages[${messages.length - 1}]`;
+  if (message?.role !== "user")
+    throw invalidField(`${lastField}.role`, "must be user: the last message says what to draw");
   const last = turns.pop()?.turn;
-  if (last?.text === undefined) throw invalidField(`${at}.content`, "must have text: it says what to draw");
+  if (last?.text === undefined) throw invalidField(`${lastField}.content`, "must have text: it says what to draw");
   const earlier = turns.filter(({ turn }) => turn.text !== undefined || turn.references.length > 0);
   const names = [
     ...earlier.map(({ field }, index) => [`turns[${index}]`, field]),
-    ...shownIn(message).map((name, index) => [`references[${index}]`, `${at}.${name}`]),
+    ...pictureFieldsIn(message).map((name, index) => [`references[${index}]`, `${lastField}.${name}`]),
   ];
   return {
     request: {
@@ -48,56 +49,56 @@ export function readMessages(messages: readonly MessageWire[], pictures: readonl
 }
 
 /** Where a message has its pictures. */
-function shownIn({ content }: MessageWire): string[] {
+function pictureFieldsIn({ content }: MessageWire): string[] {
   if (!Array.isArray(content)) return [];
   return content.flatMap(({ type, image_url: image }, index) =>
     type === "image_url" ? `content[${index}].image_url${typeof image === "string" ? "" : ".url"}` : [],
   );
 }
 
-function systemText(message: MessageWire, place: Place): string {
+function systemText(message: MessageWire, place: Location): string {
   const { text = "", references } = userTurn(message, place);
   if (references.length > 0) throw invalidField(`${place.field}.content`, "must be text in a system message");
   return text;
 }
 
-function userTurn({ content }: MessageWire, { field, pictures }: Place): Turn {
+function userTurn({ content }: MessageWire, { field, pictures }: Location): Turn {
   if (typeof content === "string")
-    return { role: "user", text: spoken(content, `${field}.content`, pictures), references: [] };
+    return { role: "user", text: plainText(content, `${field}.content`, pictures), references: [] };
   const texts: string[] = [];
   const references: Reference[] = [];
   (content ?? []).forEach((part, index) => {
     const at = { field: `${field}.content[${index}]`, pictures };
-    if (part.type === "image_url") references.push(shown(part, at));
-    else if (part.type === "text") texts.push(said(part, at));
+    if (part.type === "image_url") references.push(partReference(part, at));
+    else if (part.type === "text") texts.push(partText(part, at));
     else throw invalidField(`${at.field}.type`, "must be one of text, image_url");
   });
   const text = texts.join("\n");
   return { role: "user", text: /\S/.test(text) ? text : undefined, references };
 }
 
-function said({ text }: PartWire, { field, pictures }: Place): string {
+function partText({ text }: PartWire, { field, pictures }: Location): string {
   if (text === undefined) throw invalidField(`${field}.text`, "is required in a part of type text");
-  return spoken(text, `${field}.text`, pictures) ?? "";
+  return plainText(text, `${field}.text`, pictures) ?? "";
 }
 
 /** A text with something in it, and no picture: what stands in a picture's place means nothing to a vendor. */
-function spoken(text: string, field: string, pictures: readonly StoredPicture[]): string | undefined {
+function plainText(text: string, field: string, pictures: readonly StoredPicture[]): string | undefined {
   if (pictures.some((_, index) => text.includes(placeholder(index))))
     throw invalidField(field, 'must be text: a picture is a part, {type: "image_url", image_url: {url}}');
   return /\S/.test(text) ? text : undefined;
 }
 
-function shown({ image_url: image }: PartWire, { field, pictures }: Place): Reference {
+function partReference({ image_url: image }: PartWire, { field, pictures }: Location): Reference {
   if (image === undefined) throw invalidField(`${field}.image_url`, "is required in a part of type image_url");
   if (typeof image === "string") return readReference(image, pictures, `${field}.image_url`);
   return readReference(image.url, pictures, `${field}.image_url.url`);
 }
 
 /** What an answer of ours, or of another relay, said and showed: clients send it back as it was. */
-function modelTurn(message: MessageWire, { field, pictures }: Place): Turn {
-  const { pictures: carriers, text } = readMessage(message);
-  const references = carriers.map((carrier) =>
+function modelTurn(message: MessageWire, { field, pictures }: Location): Turn {
+  const { pictures: sources, text } = readMessage(message);
+  const references = sources.map((carrier) =>
     readReference("url" in carrier ? carrier.url : placeholder(carrier.hoisted), pictures, `${field}.content`),
   );
   return { role: "model", text, references };

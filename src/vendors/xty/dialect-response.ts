@@ -3,7 +3,7 @@ import { dataUri, type Event, type Wire } from "../../image/wire.ts";
 import type { ParsedRequest } from "../vendor.ts";
 
 /** What was asked, and what a stream's end depends on. */
-export interface ChatAsked extends ParsedRequest {
+export interface ParsedChat extends ParsedRequest {
   includeUsage?: boolean | undefined;
 }
 
@@ -13,28 +13,28 @@ type Picture = GenerationRecord["images"][number];
 const USAGE = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 
 /** 成功响应: a choice for each picture, which today's chat clients look for in `images`. */
-export function completion(record: GenerationRecord, asked: ChatAsked): Wire {
+export function completion(record: GenerationRecord, asked: ParsedChat): Wire {
   return {
-    ...head("chat.completion", record, asked),
+    ...envelope("chat.completion", record, asked),
     choices: record.images.map((picture, index) => ({
       index,
       finish_reason: "stop",
-      message: { role: "assistant", content: sentence(picture, index), images: shown(picture, asked) },
+      message: { role: "assistant", content: sentence(picture, index), images: imagesWire(picture, asked) },
     })),
     usage: USAGE,
   };
 }
 
 /** The same as chunks of a stream, choice by choice. */
-export function chunks(record: GenerationRecord, asked: ChatAsked): Event[] {
-  const common = head("chat.completion.chunk", record, asked);
+export function chunks(record: GenerationRecord, asked: ParsedChat): Event[] {
+  const common = envelope("chat.completion.chunk", record, asked);
   // Only who asked for usage gets a chunk without choices: others read `choices[0]` of every one.
   const usage = asked.includeUsage === true ? { usage: null } : {};
-  const each = record.images.flatMap((picture, index) =>
+  const events = record.images.flatMap((picture, index) =>
     [
       { role: "assistant", content: "" },
       { content: sentence(picture, index) },
-      { images: shown(picture, asked) },
+      { images: imagesWire(picture, asked) },
       {},
     ].map((delta, step) => ({
       ...common,
@@ -43,12 +43,12 @@ export function chunks(record: GenerationRecord, asked: ChatAsked): Event[] {
     })),
   );
   const last = asked.includeUsage === true ? [{ ...common, choices: [], usage: USAGE }] : [];
-  return [...each, ...last, "[DONE]"].map((data) => ({ data }));
+  return [...events, ...last, "[DONE]"].map((data) => ({ data }));
 }
 
-function head(object: string, record: GenerationRecord, asked: ChatAsked) {
-  const at = Date.parse(record.createdAt);
-  return { id: `gemini-${at}`, object, created: Math.floor(at / 1000), model: asked.request.model };
+function envelope(object: string, record: GenerationRecord, asked: ParsedChat) {
+  const createdMs = Date.parse(record.createdAt);
+  return { id: `gemini-${createdMs}`, object, created: Math.floor(createdMs / 1000), model: asked.request.model };
 }
 
 /** The document's own sentence; its picture was lost on the page, and chat shows pictures as markdown. */
@@ -56,7 +56,7 @@ function sentence({ url }: Picture, index: number): string {
   return `这是第 ${index + 1} 张图片:\n\n![image](${url})`;
 }
 
-function shown(picture: Picture, { responseFormat }: ChatAsked): Wire {
+function imagesWire(picture: Picture, { responseFormat }: ParsedChat): Wire {
   const url = responseFormat === "base64" ? dataUri(picture) : picture.url;
   return [{ type: "image_url", image_url: { url }, index: 0 }];
 }

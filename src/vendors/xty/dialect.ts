@@ -2,7 +2,7 @@ import { type ImageRequest, referencesOf } from "../../image/request.ts";
 import { encodeOpenAIError } from "../openai-errors.ts";
 import { fitToDocument, parseWire, documentedSpec, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
-import { type ChatAsked, chunks, completion } from "./dialect-response.ts";
+import { type ParsedChat, chunks, completion } from "./dialect-response.ts";
 import { readConfig } from "./dialect-config.ts";
 import { readMessages } from "./dialect-messages.ts";
 import { models } from "./models.ts";
@@ -31,27 +31,27 @@ export const dialect: Dialect = {
   },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
-    const own = documentedSpec(TABLE, asked.model);
-    const { size, aspectRatio, warnings } = readConfig(wire, own);
-    const { request: conversation, fields } = readMessages(asked.messages, pictures);
-    const { turns, ...said } = conversation;
+    const parsed = parseWire(requestWire, wire);
+    const spec = documentedSpec(TABLE, parsed.model);
+    const { size, aspectRatio, warnings } = readConfig(wire, spec);
+    const { request: conversation, fields } = readMessages(parsed.messages, pictures);
+    const { turns, ...content } = conversation;
     const request: ImageRequest = {
-      model: asked.model,
-      n: asked.n ?? 1,
-      ...said,
+      model: parsed.model,
+      n: parsed.n ?? 1,
+      ...content,
       size,
       aspectRatio,
-      seed: asked.seed,
+      seed: parsed.seed,
     };
     // 若未提供输入图片,则生成 1:1 的方图, and of 1K as in the table; with one, 保持输出图片与输入图片尺寸一致.
-    const assumed: ("size" | "aspectRatio")[] = [];
+    const defaulted: ("size" | "aspectRatio")[] = [];
     // Whoever is to draw it: the shape is what a client of this document expects.
-    const known = documentedSpec(TABLE, asked.model.slice(asked.model.indexOf("/") + 1));
-    if (known !== undefined && referencesOf({ ...request, turns }).length === 0) {
-      if (size === undefined) assumed.push("size");
-      if (aspectRatio === undefined) assumed.push("aspectRatio");
-      request.size ??= known.defaultSize;
+    const shapeSpec = documentedSpec(TABLE, parsed.model.slice(parsed.model.indexOf("/") + 1));
+    if (shapeSpec !== undefined && referencesOf({ ...request, turns }).length === 0) {
+      if (size === undefined) defaulted.push("size");
+      if (aspectRatio === undefined) defaulted.push("aspectRatio");
+      request.size ??= shapeSpec.defaultSize;
       request.aspectRatio ??= "1:1";
     }
     // Turns are no part of the vendor's table: whoever draws takes them or has them in its prompt.
@@ -60,12 +60,12 @@ export const dialect: Dialect = {
       request: { ...fitted.request, turns },
       warnings: [...unknownFields(knownWire, wire), ...warnings, ...fitted.warnings],
       // Chat clients that ask for pictures by `modalities` (OpenRouter's) read data URIs only.
-      responseFormat: asked.modalities?.includes("image") === true ? "base64" : "url",
-      stream: asked.stream,
+      responseFormat: parsed.modalities?.includes("image") === true ? "base64" : "url",
+      stream: parsed.stream,
       fields,
-      defaulted: assumed,
-      includeUsage: asked.stream_options?.include_usage,
-    } satisfies ChatAsked;
+      defaulted,
+      includeUsage: parsed.stream_options?.include_usage,
+    } satisfies ParsedChat;
   },
 
   encode: completion,

@@ -1,7 +1,7 @@
 import { placeholderIndex } from "../../image/wire.ts";
 import { parseUrl } from "../reference-fields.ts";
 import type { ImageSource } from "../vendor.ts";
-import { list, object, text } from "../response-fields.ts";
+import { asList, asObject, asText } from "../response-fields.ts";
 
 // Texts come from a vendor and may be long: they are searched forwards, never by a pattern that could go back.
 
@@ -9,31 +9,32 @@ import { list, object, text } from "../response-fields.ts";
 interface Found {
   from: number;
   to: number;
-  carrier: ImageSource;
+  source: ImageSource;
 }
 
 /** The pictures in a text, in the first form that has any, and the text without them. */
 export function readText(text: string): { pictures: ImageSource[]; rest: string } {
-  const found = [whole, markdown, dataUris, links].map((form) => form(text)).find(({ length }) => length > 0) ?? [];
+  const found =
+    [wholeText, markdownImages, dataUris, links].map((form) => form(text)).find(({ length }) => length > 0) ?? [];
   const ends = [0, ...found.map(({ to }) => to)];
   const rest = ends.map((end, index) => text.slice(end, found[index]?.from)).join("");
-  return { pictures: found.map(({ carrier }) => carrier), rest };
+  return { pictures: found.map(({ source: carrier }) => carrier), rest };
 }
 
 /** The picture that a text stands for as a whole: base64, a data URI or a link. */
-function carrierBehind(text: string): ImageSource | undefined {
+function sourceInText(text: string): ImageSource | undefined {
   const index = placeholderIndex(text);
   if (index !== undefined) return { hoisted: index };
   return /^\s*https?:\/\/\S+\s*$/i.test(text) ? { url: text.trim() } : undefined;
 }
 
-function whole(text: string): Found[] {
-  const carrier = carrierBehind(text);
-  return carrier === undefined ? [] : [{ from: 0, to: text.length, carrier }];
+function wholeText(text: string): Found[] {
+  const carrier = sourceInText(text);
+  return carrier === undefined ? [] : [{ from: 0, to: text.length, source: carrier }];
 }
 
 /** `![image](https://…)`, `![image](data:image/png;base64,…)` */
-function markdown(text: string): Found[] {
+function markdownImages(text: string): Found[] {
   const found: Found[] = [];
   for (let at = 0; ;) {
     const open = text.indexOf("![", at);
@@ -42,8 +43,8 @@ function markdown(text: string): Found[] {
     const from = text.lastIndexOf("![", middle);
     const start = middle + 2;
     at = endOfTarget(text, start);
-    const carrier = carrierBehind(text.slice(start, at));
-    if (carrier !== undefined) found.push({ from, to: text[at] === ")" ? at + 1 : at, carrier });
+    const carrier = sourceInText(text.slice(start, at));
+    if (carrier !== undefined) found.push({ from, to: text[at] === ")" ? at + 1 : at, source: carrier });
   }
 }
 
@@ -73,7 +74,7 @@ function dataUris(text: string): Found[] {
     const head = text.slice(Math.max(0, at - HEAD), at).lastIndexOf("data:");
     const from = head < 0 ? at : Math.max(0, at - HEAD) + head;
     const index = placeholderIndex(text.slice(at + MARK.length - "hoisted:".length, to));
-    if (index !== undefined) found.push({ from, to, carrier: { hoisted: index } });
+    if (index !== undefined) found.push({ from, to, source: { hoisted: index } });
     at = text.indexOf(MARK, to);
   }
   return found;
@@ -98,14 +99,14 @@ function links(text: string): Found[] {
     const link = text.slice(from, to).replace(ENDING, "");
     const path = begins ? parseUrl(link)?.pathname : undefined;
     if (path !== undefined && /^https?:/.test(link) && /\.(?:png|jpe?g|webp)$/i.test(path))
-      found.push({ from, to: from + link.length, carrier: { url: link } });
+      found.push({ from, to: from + link.length, source: { url: link } });
     from = text.indexOf("http", to);
   }
   return found;
 }
 
 /** What a chat message says, and shows. */
-export interface Said {
+export interface MessageContent {
   /** In the first of its forms that has any: the same picture may be in several. */
   pictures: ImageSource[];
   /** Without its pictures, and without the sentence that the document puts before each. */
@@ -120,32 +121,32 @@ const CAPTION = /这是第 ?\d{1,4} ?张图片[:\uff1a]?/g;
  * or texts; `image[]` of {data}; `image_b64_json`; `multi_mod_content[]` of {inline_data: {data}}; `content` as a list of
  * {image_url} or {image: {base64}}; as one link or base64; and as a text with pictures in it.
  */
-export function readMessage(message: Record<string, unknown>): Said {
+export function readMessage(message: Record<string, unknown>): MessageContent {
   const { content: raw, multi_mod_content: parts } = message;
   const content = typeof raw === "string" ? raw.replace(CAPTION, "").trim() : raw;
-  const words = typeof content === "string" ? [content] : [...list(parts), ...list(content)].map(wordsOf);
-  const { pictures, rest } = readText(words.filter((word) => word !== "").join("\n"));
-  const forms = [message["images"], message["image"], message["image_b64_json"], parts, content].map(carriersIn);
-  return { pictures: distinct(forms.find(({ length }) => length > 0) ?? pictures), text: text(rest) };
+  const texts = typeof content === "string" ? [content] : [...asList(parts), ...asList(content)].map(textOf);
+  const { pictures, rest } = readText(texts.filter((word) => word !== "").join("\n"));
+  const forms = [message["images"], message["image"], message["image_b64_json"], parts, content].map(imageSourcesIn);
+  return { pictures: distinct(forms.find(({ length }) => length > 0) ?? pictures), text: asText(rest) };
 }
 
-function wordsOf(part: unknown): string {
-  return (text(object(part)["text"]) ?? "").replace(CAPTION, "").trim();
+function textOf(part: unknown): string {
+  return (asText(asObject(part)["text"]) ?? "").replace(CAPTION, "").trim();
 }
 
 /** Pictures of one item or of a list of them. */
-export function carriersIn(value: unknown): ImageSource[] {
-  return (Array.isArray(value) ? value : [value]).flatMap((item) => carrierOf(item) ?? []);
+export function imageSourcesIn(value: unknown): ImageSource[] {
+  return (Array.isArray(value) ? value : [value]).flatMap((item) => sourceInItem(item) ?? []);
 }
 
 /** Where an item may have its picture, at any depth; base64 before a URL, which has to be fetched. */
 const KEYS = ["b64_json", "base64", "inline_data", "inlineData", "data", "image_url", "url", "image"] as const;
 
-function carrierOf(item: unknown): ImageSource | undefined {
-  if (typeof item === "string") return carrierBehind(item);
-  const members = object(item);
+function sourceInItem(item: unknown): ImageSource | undefined {
+  if (typeof item === "string") return sourceInText(item);
+  const members = asObject(item);
   for (const key of KEYS) {
-    const found = Object.hasOwn(members, key) ? carrierOf(members[key]) : undefined;
+    const found = Object.hasOwn(members, key) ? sourceInItem(members[key]) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;

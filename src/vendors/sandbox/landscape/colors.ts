@@ -21,33 +21,33 @@ function hex(code = ""): Color {
 }
 
 /** `words` in the order of the interface. */
-function light(words: string, dim: number): Light {
+function parseLight(words: string, dim: number): Light {
   const at = (index: number) => hex(words.split(" ")[index]);
   return { sky: [at(0), at(1), at(2), at(3)], disc: at(4), glow: at(5), cloud: at(6), shade: at(7), dim };
 }
 
 export const LIGHTS: Record<Scene["time"], readonly [Light, ...Light[]]> = {
   day: [
-    light("#2f7cc8 #67aee4 #acd8f0 #e8f4ee #fffdf0 #fff6dc #ffffff #1d4560", 0.22),
-    light("#3f9ab4 #86cacd #c8e6d6 #fbf1d6 #fffbe8 #fff3cf #fffaf0 #1e4a55", 0.24),
-    light("#5f9fd0 #a3c8dd #e2e6d8 #ffe9bd #fffbe6 #ffedc0 #fff6e6 #35405e", 0.26),
-    light("#5478cf #93b0ec #ccd8f6 #faeee6 #fffcf2 #fff2e2 #ffffff #2b3566", 0.22),
+    parseLight("#2f7cc8 #67aee4 #acd8f0 #e8f4ee #fffdf0 #fff6dc #ffffff #1d4560", 0.22),
+    parseLight("#3f9ab4 #86cacd #c8e6d6 #fbf1d6 #fffbe8 #fff3cf #fffaf0 #1e4a55", 0.24),
+    parseLight("#5f9fd0 #a3c8dd #e2e6d8 #ffe9bd #fffbe6 #ffedc0 #fff6e6 #35405e", 0.26),
+    parseLight("#5478cf #93b0ec #ccd8f6 #faeee6 #fffcf2 #fff2e2 #ffffff #2b3566", 0.22),
   ],
   dawn: [
-    light("#5668a8 #a294ca #eeb3b6 #ffe1bf #fff6dd #ffe2b8 #ffd9cf #2c2a5a", 0.42),
-    light("#5688b0 #a0bfcc #f0d3bd #ffebca #fffaea #ffeac4 #fff0e2 #27405c", 0.38),
-    light("#6459a0 #b389bc #f2a5a6 #ffd7ae #fff3d6 #ffd9a8 #ffcbc0 #33255c", 0.45),
+    parseLight("#5668a8 #a294ca #eeb3b6 #ffe1bf #fff6dd #ffe2b8 #ffd9cf #2c2a5a", 0.42),
+    parseLight("#5688b0 #a0bfcc #f0d3bd #ffebca #fffaea #ffeac4 #fff0e2 #27405c", 0.38),
+    parseLight("#6459a0 #b389bc #f2a5a6 #ffd7ae #fff3d6 #ffd9a8 #ffcbc0 #33255c", 0.45),
   ],
   sunset: [
-    light("#28295f #763d7c #de675f #ffc06b #fff0c0 #ffcf7d #f08a78 #241846", 0.68),
-    light("#1f3962 #6a5986 #e58a66 #ffd38a #fff3cc #ffdd98 #efa083 #1d2447", 0.66),
-    light("#40234e #9c3e60 #ed7950 #ffd27a #fff0bf #ffd584 #f39272 #2a1436", 0.7),
-    light("#2c3e78 #8868a6 #f0989a #ffdfb0 #fff6da #ffe3b4 #f7b3a8 #262650", 0.62),
+    parseLight("#28295f #763d7c #de675f #ffc06b #fff0c0 #ffcf7d #f08a78 #241846", 0.68),
+    parseLight("#1f3962 #6a5986 #e58a66 #ffd38a #fff3cc #ffdd98 #efa083 #1d2447", 0.66),
+    parseLight("#40234e #9c3e60 #ed7950 #ffd27a #fff0bf #ffd584 #f39272 #2a1436", 0.7),
+    parseLight("#2c3e78 #8868a6 #f0989a #ffdfb0 #fff6da #ffe3b4 #f7b3a8 #262650", 0.62),
   ],
   night: [
-    light("#060a20 #0e1a3e #1e3464 #40608f #fdf8e6 #8fa9d8 #41598c #070d22", 0.8),
-    light("#0a0820 #1a153e #382963 #68508a #fff3dc #a893d0 #54447c #0d0a26", 0.8),
-    light("#041720 #0a2c38 #154c57 #3f8384 #f6f8e4 #86c2bd #2f6a70 #04141c", 0.8),
+    parseLight("#060a20 #0e1a3e #1e3464 #40608f #fdf8e6 #8fa9d8 #41598c #070d22", 0.8),
+    parseLight("#0a0820 #1a153e #382963 #68508a #fff3dc #a893d0 #54447c #0d0a26", 0.8),
+    parseLight("#041720 #0a2c38 #154c57 #3f8384 #f6f8e4 #86c2bd #2f6a70 #04141c", 0.8),
   ],
 };
 

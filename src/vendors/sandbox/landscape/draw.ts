@@ -3,14 +3,14 @@ import type { Painted } from "./land.ts";
 import type { PaintRow } from "./png.ts";
 import { random } from "./random.ts";
 import type { Scene } from "./scene.ts";
-import { compose } from "./setting.ts";
+import { composeSetting } from "./setting.ts";
 import { sky, specks } from "./sky.ts";
 import { terrain } from "./terrain.ts";
 import { sailboat, water } from "./water.ts";
 
 /** A landscape of a scene, to be painted row by row; what it holds meanwhile grows with the width alone. */
-export function draw(scene: Scene): PaintRow {
-  const setting = compose(scene);
+export function drawScene(scene: Scene): PaintRow {
+  const setting = composeSetting(scene);
   const { width, height, key, place, snow, wet, horizon } = setting;
   const { back, front } = terrain(setting);
   const heavens = sky(setting);

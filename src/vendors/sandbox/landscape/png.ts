@@ -21,15 +21,15 @@ const LEVEL = 4;
  */
 export function png(width: number, height: number, paint: PaintRow, breakAt = Infinity): ReadableStream<Uint8Array> {
   const stride = width * 3;
-  const most = Math.min(height, Math.ceil(BAND_BYTES / (stride + 1)));
-  const buffer = new Uint8Array(most * (stride + 1));
+  const bandRows = Math.min(height, Math.ceil(BAND_BYTES / (stride + 1)));
+  const buffer = new Uint8Array(bandRows * (stride + 1));
   const row = new Uint8ClampedArray(stride);
-  const last = Math.min(height, Math.ceil(height * breakAt));
+  const rowCount = Math.min(height, Math.ceil(height * breakAt));
   let checksum = 1;
   let y = 0;
 
-  const band = (): Uint8Array => {
-    const rows = Math.min(most, last - y);
+  const paintBand = (): Uint8Array => {
+    const rows = Math.min(bandRows, rowCount - y);
     const bytes = buffer.subarray(0, rows * (stride + 1));
     for (let at = 0, end = y + rows; y < end; y++) {
       paint(y, row);
@@ -44,18 +44,18 @@ export function png(width: number, height: number, paint: PaintRow, breakAt = In
   return new ReadableStream({
     type: "bytes",
     pull(controller) {
-      if (y >= last) throw new Error("The sandbox broke this picture off, as the prompt asked.");
+      if (y >= rowCount) throw new Error("The sandbox broke this picture off, as the prompt asked.");
       const head = y === 0 ? [SIGNATURE, chunk("IHDR", [uint32(width), uint32(height), RGB8])] : [];
       const start = y === 0 ? [ZLIB_HEADER] : [];
-      const bytes = band();
+      const bytes = paintBand();
       checksum = adler32(bytes, checksum);
       if (y < height) {
         const packed = deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, level: LEVEL });
-        return controller.enqueue(join([...head, chunk("IDAT", [...start, packed])]));
+        return controller.enqueue(concat([...head, chunk("IDAT", [...start, packed])]));
       }
       const packed = deflateRawSync(bytes, { level: LEVEL });
       const data = chunk("IDAT", [...start, packed, uint32(checksum)]);
-      controller.enqueue(join([...head, data, chunk("IEND", [])]));
+      controller.enqueue(concat([...head, data, chunk("IEND", [])]));
       controller.close();
       controller.byobRequest?.respond(0);
     },
@@ -83,8 +83,8 @@ function adler32(bytes: Uint8Array, from: number): number {
 
 /** Length, type, data and the checksum of the last two (www.w3.org/TR/png-3/#5Chunk-layout). */
 function chunk(type: string, data: Uint8Array[]): Uint8Array {
-  const body = join([new TextEncoder().encode(type), ...data]);
-  return join([uint32(body.length - 4), body, uint32(crc32(body))]);
+  const body = concat([new TextEncoder().encode(type), ...data]);
+  return concat([uint32(body.length - 4), body, uint32(crc32(body))]);
 }
 
 function uint32(value: number): Uint8Array {
@@ -92,6 +92,6 @@ function uint32(value: number): Uint8Array {
 }
 
 /** A copy of its own, since a byte stream takes the buffer behind what it is given. */
-function join(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+function concat(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.concat(parts));
 }

@@ -19,7 +19,7 @@ export interface Setting extends Scene {
 }
 
 /** Chooses light, colours, and where the horizon and the sun are. */
-export function compose(scene: Scene): Setting {
+export function composeSetting(scene: Scene): Setting {
   const { width, height, key, time, place } = scene;
   const rng = random(`${key}/composition`);
   const light = rng.pick(LIGHTS[time]);

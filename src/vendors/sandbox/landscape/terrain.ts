@@ -80,16 +80,16 @@ const SKETCHES: Record<Scene["place"], Sketch[]> = {
 };
 
 /** From here on a range stands on this side of the water. */
-const HITHER = 0.75;
+const NEAR_SHORE = 0.75;
 
 /** The land of a scene, far to near: what stands behind the water, or the horizon, and what stands before it. */
 export function terrain(setting: Setting): { back: Painted[]; front: Painted[] } {
   const { width, height: rows, unit, horizon, place, wet } = setting;
-  const built = ({ shape, height, ...sketch }: Sketch): Painted[] => {
+  const buildRange = ({ shape, height, ...sketch }: Sketch): Painted[] => {
     const { near } = sketch;
     const key = `${setting.key}/land/${near}`;
     const line = shape(key, width / unit);
-    const beyond = wet && near < HITHER;
+    const beyond = wet && near < NEAR_SHORE;
     // Ranges on one shore share their foot: the nearer ones are low, or they would hide the others.
     const tall = height * random(`${key}/height`).between(0.85, 1.15) * (beyond ? 1.2 * (1 - near) : 1);
     const foot = beyond ? horizon + 1 : horizon + (rows - horizon) * near * 1.02;
@@ -99,7 +99,7 @@ export function terrain(setting: Setting): { back: Painted[]; front: Painted[] }
   };
   const sketches = SKETCHES[place];
   return {
-    back: sketches.filter(({ near }) => near < HITHER).flatMap(built),
-    front: sketches.filter(({ near }) => near >= HITHER).flatMap(built),
+    back: sketches.filter(({ near }) => near < NEAR_SHORE).flatMap(buildRange),
+    front: sketches.filter(({ near }) => near >= NEAR_SHORE).flatMap(buildRange),
   };
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { fingerprint } from "../../../../src/vendors/sandbox/landscape/random.ts";
-import { envision } from "../../../../src/vendors/sandbox/landscape/scene.ts";
+import { readScene } from "../../../../src/vendors/sandbox/landscape/scene.ts";
 
 function seen(prompt: string) {
-  return envision(prompt, fingerprint(prompt));
+  return readScene(prompt, fingerprint(prompt));
 }
 
 describe("what a prompt shows", () => {

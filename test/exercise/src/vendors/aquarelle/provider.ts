@@ -1,6 +1,6 @@
 import type { Reference } from "../../image/request.ts";
 import { placeholderIndex, InlineImage, type Wire } from "../../image/wire.ts";
-import { list, object, text } from "../response-fields.ts";
+import { asList, asObject, asText } from "../response-fields.ts";
 import { type VendorErrorKind, vendorError, noImageError } from "../vendor-errors.ts";
 import type { ImageSource, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
@@ -36,12 +36,12 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answer = object(wire);
-    const why = object(answer["why"]);
-    const said = text(why["words"]);
+    const answer = asObject(wire);
+    const why = asObject(answer["why"]);
+    const said = asText(why["words"]);
     if (status !== 200 || answer["ok"] === false)
-      throw vendorError("aquarelle", { status, code: STATUS_OF.get(why["kind"]), said, own: STATUSES });
-    const images = list(answer["sheets"]).flatMap((sheet) => carrier(text(object(sheet)["data"])) ?? []);
+      throw vendorError("aquarelle", { status, code: STATUS_OF.get(why["kind"]), message: said, kinds: STATUSES });
+    const images = asList(answer["sheets"]).flatMap((sheet) => carrier(asText(asObject(sheet)["data"])) ?? []);
     if (images.length > 0) return { images };
     throw noImageError("aquarelle", [], said);
   },
