@@ -1,23 +1,24 @@
-/** What words can tell of a refusal. */
+/** The kinds of error that a text can reveal. */
 type TextKind =
   | "content_rejected"
   | "insufficient_credit"
-  | "key"
+  | "auth"
   | "model_not_found"
   | "rate_limited"
   | "no_image"
   | "failed"
   | "busy"
   | "invalid_request"
-  | "unclear";
+  | "unknown";
 
-/** One pattern of several; every repetition in them is bounded, because they see what a vendor sends. */
+/** Join several patterns into one. Every repetition is bounded, because the patterns run on text from a vendor. */
 const anyOf = (...parts: RegExp[]) => new RegExp(parts.map(({ source }) => source).join("|"), "is");
 
 /**
- * Phrases in a message or a code, the first that fits counts: of OpenAI, Google, Azure, Ark, BFL, of relays of the new-api kind,
- * and of the vendors' documents. No single words: `safety_tolerance`, 内容审核级别, `moderation` and `api_key` are fields as
- * well, letters are case-sensitive (大小写敏感), and what is refused for its size is not refused for its content.
+ * Phrases in an error message or code; the first match counts. They come from OpenAI, Google, Azure, Ark, BFL, relays of
+ * the new-api family, and the vendors' documents. Single words are not enough: `safety_tolerance`, 内容审核级别,
+ * `moderation` and `api_key` are also field names, 大小写敏感 means "case-sensitive", and a picture that is rejected for its
+ * size is not rejected for its content.
  */
 export const PHRASES: readonly (readonly [TextKind, RegExp])[] = [
   [
@@ -49,9 +50,9 @@ export const PHRASES: readonly (readonly [TextKind, RegExp])[] = [
     ),
   ],
   [
-    "key",
+    "auth",
     anyOf(
-      // Not where it is about a field of the request.
+      // Unless the message is about a field of the request.
       /^(?!.*(?:\bfields?\b|\bparam|\bargument|参数|字段)).*?(?:(?:invalid|incorrect|wrong|expired|missing|no)[ _]api[ _-]?key|api[ _-]?key.{0,12}(?:invalid|not valid|expired|incorrect|wrong|missing|revoked|disabled|无效|过期|错误|不正确|失效))/,
       /(?:invalid|expired|incorrect)[ _](?:access[ _])?token\b(?! (?:at|in|count|limit))|unauthori[sz]ed|authentication(?:_error| (?:failed|error|required))/,
       /鉴权失败|认证失败|(?:无效|错误|过期)的?(?:令牌|密钥)|(?:令牌|密钥).{0,8}(?:无效|过期|错误|不可用|不存在|禁用)/,
@@ -80,7 +81,7 @@ export const PHRASES: readonly (readonly [TextKind, RegExp])[] = [
       /no images? (?:(?:was|were|is|has been) )?(?:generated|returned|produced|created)|[未没]有?能?(?:生成|返回).{0,4}图/,
     ),
   ],
-  // Google's for a gateway in the wrong country: not the caller's fault, and others may be elsewhere.
+  // Google rejects a gateway in an unsupported country: not the client's error, and other vendors may be in other countries.
   ["failed", /user location|(?:country|region|territory) (?:is )?not supported/i],
   [
     "busy",
@@ -93,5 +94,5 @@ export const PHRASES: readonly (readonly [TextKind, RegExp])[] = [
       /must be (?:one of|an? |at |between|less|greater)|参数.{0,16}(?:错误|无效|不正确|不合法|有误|缺失)|(?:错误|无效|非法|缺少).{0,8}参数/,
     ),
   ],
-  ["unclear", /timed? ?out|deadline[ _]exceeded|超时/i],
+  ["unknown", /timed? ?out|deadline[ _]exceeded|超时/i],
 ];

@@ -15,10 +15,10 @@ const OUTCOMES: Record<string, [code: string, retryable: boolean, canFailover: b
   model: ["model_not_found", false, true],
   credit: ["insufficient_credit", false, true],
   rate: ["rate_limited", true, true],
-  key: ["vendor_error", false, true],
+  auth: ["vendor_error", false, true],
   failed: ["vendor_error", false, true],
   busy: ["vendor_error", true, true],
-  unclear: ["vendor_error", false, false],
+  unknown: ["vendor_error", false, false],
 };
 const expected = (outcome: string) => {
   const [code, retryable, canFailover] = OUTCOMES[outcome] ?? ["no such outcome"];
@@ -62,13 +62,13 @@ const WORDS = "as the test says";
 const BY_STATUS = `
        listenhub  xty        atalk      linkai     nebula
   400  invalid    invalid    invalid    invalid    invalid
-  401  key        key        key        key        key
+  401  auth       auth       auth       auth       auth
   402  credit     credit     credit     model      credit
   403  failed     failed     failed     failed     failed
   404  failed     failed     failed     failed     failed
   405  failed     failed     failed     failed     failed
   406  failed     failed     failed     credit     failed
-  408  unclear    unclear    unclear    unclear    unclear
+  408  unknown    unknown    unknown    unknown    unknown
   409  failed     failed     failed     moderated  failed
   413  large      large      large      large      large
   415  invalid    invalid    invalid    invalid    invalid
@@ -77,14 +77,14 @@ const BY_STATUS = `
   451  moderated  moderated  moderated  moderated  moderated
   500  busy       failed     busy       failed     failed
   501  failed     failed     failed     failed     failed
-  502  unclear    unclear    unclear    unclear    unclear
+  502  unknown    unknown    unknown    unknown    unknown
   503  busy       busy       busy       busy       busy
-  504  unclear    unclear    unclear    unclear    unclear
-  520  unclear    unclear    unclear    unclear    unclear
+  504  unknown    unknown    unknown    unknown    unknown
+  520  unknown    unknown    unknown    unknown    unknown
   521  busy       busy       busy       busy       busy
   522  busy       busy       busy       busy       busy
   523  busy       busy       busy       busy       busy
-  524  unclear    unclear    unclear    unclear    unclear
+  524  unknown    unknown    unknown    unknown    unknown
   525  busy       busy       busy       busy       busy
   526  busy       busy       busy       busy       busy
   529  failed     failed     failed     failed     failed
@@ -93,9 +93,9 @@ const BY_STATUS = `
 /** Where a page of HTML, or nothing, is another matter than the vendor's own words: it may be a proxy's. */
 const BY_STATUS_ALONE = `
        listenhub  xty        atalk      linkai     nebula
-  500  busy       unclear    busy       unclear    unclear
-  501  unclear    unclear    unclear    unclear    unclear
-  529  unclear    unclear    unclear    unclear    unclear
+  500  busy       unknown    busy       unknown    unknown
+  501  unknown    unknown    unknown    unknown    unknown
+  529  unknown    unknown    unknown    unknown    unknown
 `;
 
 describe("statuses", () => {
@@ -107,8 +107,8 @@ describe("statuses", () => {
   it.each(cells(BY_STATUS))("%s of %s is %s", (status, vendor, outcome) => {
     const error = refusedBy(vendor, Number(status), inShape(vendor, WORDS));
     expect(error).toMatchObject({ ...expected(outcome), vendorStatus: Number(status) });
-    const who = outcome === "key" ? `${vendor} refused the gateway's own key` : vendor;
-    const after = outcome === "unclear" ? " (it may still charge for the picture)" : "";
+    const who = outcome === "auth" ? `${vendor} refused the gateway's own key` : vendor;
+    const after = outcome === "unknown" ? " (it may still charge for the picture)" : "";
     expect(error).toMatchObject({ message: `${who}: ${WORDS}${after}` });
   });
 
@@ -133,7 +133,7 @@ const BY_CODE = `
   1      failed     failed     failed     failed     failed
   12345  failed     failed     failed     failed     failed
   400    invalid    invalid    invalid    invalid    invalid
-  401    key        key        key        key        key
+  401    auth       auth       auth       auth       auth
   402    credit     credit     credit     model      credit
   403    failed     failed     failed     failed     failed
   404    failed     failed     failed     failed     failed
@@ -144,14 +144,14 @@ const BY_CODE = `
   429    rate       rate       rate       rate       rate
   451    moderated  moderated  moderated  moderated  moderated
   500    busy       failed     busy       failed     failed
-  502    unclear    unclear    unclear    unclear    unclear
+  502    unknown    unknown    unknown    unknown    unknown
   503    busy       busy       busy       busy       busy
-  504    unclear    unclear    unclear    unclear    unclear
+  504    unknown    unknown    unknown    unknown    unknown
 `;
 /** With any status that says little. */
 const LISTENHUB_CODES = `
          200      400      403      500
-  21007  key      key      key      key
+  21007  auth     auth     auth     auth
   26004  credit   credit   credit   credit
   29003  invalid  invalid  invalid  invalid
   29998  rate     rate     rate     rate
@@ -171,8 +171,8 @@ const BY_WORD = `
   insufficient_user_quota            credit     credit     credit     credit     credit
   pre_consume_token_quota_failed     credit     credit     credit     credit     credit
   AccountOverdueError                credit     credit     credit     credit     credit
-  invalid_api_key                    key        key        key        key        key
-  authentication_error               key        key        key        key        key
+  invalid_api_key                    auth       auth       auth       auth       auth
+  authentication_error               auth       auth       auth       auth       auth
   model_not_found                    model      model      model      model      model
   rate_limit_exceeded                rate       rate       rate       rate       rate
   QuotaExceeded                      rate       rate       rate       rate       rate
@@ -234,8 +234,8 @@ const BY_REASON = `
   IMAGE_OTHER                empty      moderated  empty      empty
   OTHER                      empty      moderated  empty      failed
   STOP                       empty      -          empty      failed
-  MAX_TOKENS                 unclear    -          unclear    failed
-  LENGTH                     unclear    -          unclear    failed
+  MAX_TOKENS                 unknown    -          unknown    failed
+  LENGTH                     unknown    -          unknown    failed
   LANGUAGE                   empty      -          empty      failed
   MALFORMED_FUNCTION_CALL    empty      -          empty      failed
   UNEXPECTED_TOOL_CALL       empty      -          empty      failed
@@ -297,7 +297,7 @@ describe("reasons why a model ended without a picture", () => {
     const of = (...reasons: string[]) => ({ candidates: reasons.map((finishReason) => ({ finishReason })) });
     expect(refusedBy("listenhub", 200, of("STOP", "MAX_TOKENS", "SAFETY"))).toMatchObject(expected("moderated"));
     expect(refusedBy("listenhub", 200, of("TOMORROW", "STOP", "MAX_TOKENS"))).toMatchObject(expected("empty"));
-    expect(refusedBy("listenhub", 200, of("TOMORROW", "MAX_TOKENS", "STOP"))).toMatchObject(expected("unclear"));
+    expect(refusedBy("listenhub", 200, of("TOMORROW", "MAX_TOKENS", "STOP"))).toMatchObject(expected("unknown"));
   });
 
   it("tells what the model says of it", () => {
@@ -362,14 +362,14 @@ describe("of status, code and words the most telling counts", () => {
     // A definite status stands, whatever the words.
     [{ status: 429, message: "You exceeded your quota: insufficient balance" }, "rate"],
     [{ status: 402, message: "model x not found" }, "credit"],
-    [{ status: 504, message: "Request Moderated" }, "unclear"],
-    [{ status: 502, code: 429, message: "too many requests" }, "unclear"],
+    [{ status: 504, message: "Request Moderated" }, "unknown"],
+    [{ status: 502, code: 429, message: "too many requests" }, "unknown"],
     [{ status: 413, code: 400, message: "Invalid parameter" }, "large"],
     // What the vendor's document says of a status stands too, unless it is a status for anything.
     [{ status: 402, message: "余额不足", kinds: own }, "model"],
     [{ status: 500, message: "生成失败", kinds: own }, "busy"],
     [{ status: 500, message: "内容审核不通过", kinds: own }, "moderated"],
-    [{ status: 500, message: "生成超时", kinds: own }, "unclear"],
+    [{ status: 500, message: "生成超时", kinds: own }, "unknown"],
     [{ status: 500, code: 26004, message: "Request Moderated", kinds: own }, "credit"],
     [{ status: 429, code: 29003, kinds: own }, "rate"],
     [{ status: 429, code: 26004, kinds: own }, "credit"],
@@ -383,17 +383,17 @@ describe("of status, code and words the most telling counts", () => {
     [{ status: 401, code: -1, message: "该令牌额度已用尽" }, "credit"],
     // Words that a status contradicts.
     [{ status: 400, message: "downloading images[0] timed out" }, "invalid"],
-    [{ status: 401, message: "the server is overloaded" }, "key"],
-    [{ status: 401, message: "Invalid parameter: authorization" }, "key"],
-    [{ status: 400, message: "API key not valid. Please pass a valid API key." }, "key"],
+    [{ status: 401, message: "the server is overloaded" }, "auth"],
+    [{ status: 401, message: "Invalid parameter: authorization" }, "auth"],
+    [{ status: 400, message: "API key not valid. Please pass a valid API key." }, "auth"],
     [{ status: 400, message: "User location is not supported for the API use." }, "failed"],
     [{ status: 400, message: "Country, region, or territory not supported" }, "failed"],
     [{ status: 500, message: "Invalid aspect_ratio parameter." }, "invalid"],
-    [{ status: 503, message: "upstream request timed out" }, "unclear"],
+    [{ status: 503, message: "upstream request timed out" }, "unknown"],
     [{ status: 503, message: "No available channel for model x" }, "model"],
     [{ status: 200, message: "系统繁忙,请稍后再试" }, "busy"],
     // Nothing but a number.
-    [{ status: 599 }, "unclear"],
+    [{ status: 599 }, "unknown"],
     [{ status: 599, code: "oops" }, "failed"],
     [{ status: 200, code: Number.NaN }, "failed"],
     [{ status: 200, code: "" }, "failed"],

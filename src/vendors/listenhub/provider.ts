@@ -7,9 +7,9 @@ import type { ImageSource, VendorResult, Provider } from "../vendor.ts";
 import { models, undocumented } from "./models.ts";
 import { CODES } from "./wire.ts";
 
-/** Codes of the error body, as the vendor's SDK knows them; they come with any status, 200 too. */
+/** Codes of the error body, from the vendor's SDK. They come with any status, including 200. */
 const ERRORS: Readonly<Record<number, VendorErrorKind>> = {
-  [CODES.key]: "key",
+  [CODES.key]: "auth",
   [CODES.credit]: "insufficient_credit",
   [CODES.parameters]: "invalid_request",
   [CODES.busy]: "rate_limited",
@@ -18,7 +18,7 @@ const ERRORS: Readonly<Record<number, VendorErrorKind>> = {
   500: "busy",
 };
 
-/** ListenHub as called: vendor-docs "AI 生图"; its answer is the Gemini API's JSON as it is. */
+/** ListenHub's format as the gateway calls it. Source: vendor-docs, "AI 生图". Its response is the Gemini API's JSON, unchanged. */
 export const provider: Provider = {
   name: "listenhub",
   baseUrl: "https://api.marswave.ai/openapi",
@@ -53,10 +53,10 @@ function referenceWire(reference: Reference): Wire {
   return { fileData: { fileUri: reference.url, mimeType: reference.type ?? mimeOf(reference.url) } };
 }
 
-/** The documents want a type beside each URL; a name's ending is all there is to tell it by. */
+/** Guess a URL's MIME type by its file extension; the document requires a type with each URL. */
 function mimeOf(url: string): string {
-  const ending = /\.(png|webp)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase();
-  return ending === undefined ? "image/jpeg" : `image/${ending}`;
+  const extension = /\.(png|webp)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase();
+  return extension === undefined ? "image/jpeg" : `image/${extension}`;
 }
 
 function isError(answer: Record<string, unknown>): boolean {
@@ -64,7 +64,7 @@ function isError(answer: Record<string, unknown>): boolean {
 }
 
 function errorIn(status: number, answer: Record<string, unknown>): GatewayError {
-  // Google's own errors have the status for a code.
+  // Google's own errors have the HTTP status as their code.
   const code = Number(answer["code"] ?? asObject(answer["error"])["code"] ?? 0);
   return vendorError("listenhub", {
     status,
@@ -84,7 +84,7 @@ function picturesIn(answers: Record<string, unknown>[]): VendorResult {
   for (const answer of answers) {
     const feedback = asObject(answer["promptFeedback"]);
     const blocked = asText(feedback["blockReason"]);
-    // A prompt that is blocked for OTHER, or for what nobody has heard of yet, is blocked all the same.
+    // A prompt with any blockReason, OTHER and unknown ones included, is blocked.
     if (blocked !== undefined) reasons.push("PROMPT_BLOCKED", blocked);
     explanations.push(asText(feedback["blockReasonMessage"]) ?? "");
     if (answer["usageMetadata"] !== undefined) usage = asObject(answer["usageMetadata"]);
@@ -104,7 +104,7 @@ function picturesIn(answers: Record<string, unknown>[]): VendorResult {
   const text = joinLines(texts);
   if (finals.length > 0) return { images: finals, text: text === "" ? undefined : text, usage };
   const lastDraft = drafts.at(-1);
-  // Seen: a final picture marked as thought. Of a refused answer it is a draft.
+  // Seen: a final picture marked as thought. In a response with a refusal it is a draft.
   if (lastDraft !== undefined && !reasons.some((reason) => kindOfReason(reason) === "content_rejected"))
     return { images: [lastDraft], text: text === "" ? undefined : text, usage };
   throw noImageError("listenhub", reasons, joinLines([...explanations, text]));
