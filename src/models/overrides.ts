@@ -7,25 +7,25 @@ import { parseVar } from "../limits.ts";
 import { parseWire } from "../vendors/request-schema.ts";
 import type { Provider } from "../vendors/vendor.ts";
 
-/** What the var MODELS says of one model at one vendor. */
+/** The entry of the var MODELS for one model of one vendor. */
 export interface ModelOverride {
-  /** The model of this vendor whose spec this one begins with. */
+  /** The model of this vendor whose spec is copied first. */
   like?: string | undefined;
   aliases: string[];
-  /** Fields that replace those of the vendor's spec; `null` takes one away. */
+  /** Fields that replace those of the vendor's spec; `null` removes a field. */
   changes: { [K in keyof ModelSpec]?: ModelSpec[K] | null | undefined };
 }
 
-/** By vendor and model; `null` takes the model away from that vendor. */
+/** An override with its vendor and model; `null` removes the model from that vendor. */
 export interface OverrideEntry {
   provider: Provider;
   model: string;
-  /** Where in the var it says so. */
+  /** The entry's path in the var, for error messages. */
   path: string;
   override: ModelOverride | null;
 }
 
-/** A slash would pin a vendor. */
+/** Model names have no slash: it would pin a vendor. */
 const NAME = /^[^\s/]+$/;
 const RATIO = /^[1-9]\d*:[1-9]\d*$/;
 const ratio = z.string().check(z.regex(RATIO, "must be a ratio, as in 16:9"));
@@ -43,12 +43,12 @@ const byRatio = z
   .check(z.refine((table) => Object.keys(table).every((key) => RATIO.test(key)), "must be by ratio, as in 16:9"));
 
 function byTier<T extends z.ZodMiniType>(value: T) {
-  const isTier = (key: string) => TIERS.some((each) => each === key);
+  const isTier = (key: string) => TIERS.some((name) => name === key);
   const message = `must be by tier: ${TIERS.join(", ")}`;
   return z.record(z.string(), value).check(z.refine((table) => Object.keys(table).every(isTier), message));
 }
 
-/** Every field of a spec; those it may be without take `null`. */
+/** Every field of a spec; optional fields accept `null`. */
 const specFields = {
   wireName: nonEmptyText,
   maker: z.nullable(nonEmptyText),
@@ -94,7 +94,7 @@ const overrideWire = z.partial(
   }),
 );
 
-/** Reads the var MODELS. Throws an Error with the path at fault and what is allowed there. */
+/** Parse the var MODELS. Throws an Error that names the invalid path and what is allowed there. */
 export function parseOverrides(json: string | undefined, providers: readonly Provider[]): OverrideEntry[] {
   if (json === undefined) return [];
   return entriesOf(parseVar("MODELS", json), "MODELS").flatMap(([vendor, models]) => {

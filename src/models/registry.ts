@@ -5,19 +5,19 @@ import { fallback, providers } from "../vendors/index.ts";
 import type { Provider } from "../vendors/vendor.ts";
 import { type ModelOverride, type OverrideEntry, parseOverrides } from "./overrides.ts";
 
-/** Every model at every vendor: what the vendors' folders say, and what the var MODELS changes of it. */
+/** Every model of every vendor: the specs in the vendors' folders, with the changes of the var MODELS. */
 export interface ModelRegistry {
-  /** Canonical names of every model there is, drawn here or not. */
+  /** Canonical names of all known models, whether or not a configured vendor serves them. */
   models: readonly string[];
-  /** The canonical name behind a name or alias, without a vendor before it; undefined where nobody knows it. */
+  /** The canonical name of a model name or alias without a vendor prefix; undefined if it is unknown. */
   canonical(name: string): string | undefined;
-  /** What is known of a canonical model whoever serves it. */
+  /** The catalog entry of a canonical model, which is the same for every vendor. */
   entryOf(model: string): CatalogEntry;
-  /** What a vendor can do with a canonical model; undefined where it does not have it, or it is off. */
+  /** A vendor's spec of a canonical model; undefined if the vendor does not have the model, or it is off. */
   specOf(provider: Provider, model: string): ModelSpec | undefined;
 }
 
-/** The registry while it is built: by canonical model, by name, and by vendor and canonical model. */
+/** The registry under construction: by canonical model, by name, and by vendor and canonical model. */
 interface Draft {
   entries: Map<string, CatalogEntry>;
   names: Map<string, string>;
@@ -26,7 +26,7 @@ interface Draft {
 
 const registries = new WeakMap<object, ModelRegistry>();
 
-/** The registry of these config, built once an isolate. Throws an Error with the var's path where it is wrong. */
+/** Return the registry of a config, built once per isolate. Throws an Error with the invalid path in the var. */
 export function registryOf(config: Pick<Config, "models">): ModelRegistry {
   let registry = registries.get(config);
   if (registry === undefined) registries.set(config, (registry = buildRegistry(config.models)));
@@ -51,7 +51,7 @@ function buildRegistry(models: string | undefined): ModelRegistry {
 function shippedDraft(): Draft {
   const all = [...providers, fallback];
   const entries = new Map<string, CatalogEntry>(Object.entries(CATALOG));
-  // A model that only its vendor knows, as the sandbox's own, has no other names.
+  // A model that is not in the catalog, such as the sandbox's own, has no aliases.
   for (const model of all.flatMap((provider) => Object.keys(provider.models)))
     if (!entries.has(model)) entries.set(model, { aliases: [] });
   const names = new Map<string, string>();
@@ -81,7 +81,7 @@ function applyOverride({ entries, names, tables }: Draft, { provider, model, pat
   });
 }
 
-/** The vendor's own spec, or a copy of that of a model it is like, with the changes. */
+/** Apply an override to the vendor's own spec, or to a copy of the spec of the `like` model. */
 function overriddenSpec(provider: Provider, model: string, { like, changes }: ModelOverride, path: string): ModelSpec {
   const name = like ?? model;
   const base = Object.hasOwn(provider.models, name) ? provider.models[name] : undefined;
@@ -89,7 +89,7 @@ function overriddenSpec(provider: Provider, model: string, { like, changes }: Mo
     const where = like === undefined ? `${path} is new, which needs "like"` : `${path}.like must be another`;
     throw new Error(`${where}; ${listModels(provider)}`);
   }
-  // A copy has its own name on the wire, and is there to be used.
+  // A copy has its own wire name, and is on even if the original is off.
   const start = like === undefined ? base : { ...base, wireName: model, off: false };
   const setFields = Object.entries({ ...start, ...changes }).filter(
     ([, value]) => value !== null && value !== undefined,
@@ -100,14 +100,17 @@ function overriddenSpec(provider: Provider, model: string, { like, changes }: Mo
   return spec;
 }
 
-/** A wish that none of the vendor's models takes has no field in its requests: it would be lost without a word. */
+/**
+ * Return a message if a spec has an option that none of the vendor's shipped models has: the vendor's requests have no field
+ * for it, so it would be dropped silently.
+ */
 function validateSendable({ name, models }: Provider, spec: ModelSpec): string | undefined {
   const shipped = Object.values(models);
   const lists = (["sizes", "ratios", "qualities", "formats"] as const).filter((field) => spec[field].length > 0);
   const field =
-    lists.find((each) => shipped.every((model) => model[each].length === 0)) ??
+    lists.find((option) => shipped.every((model) => model[option].length === 0)) ??
     (["seed", "mask", "turns", "dimensions"] as const).find(
-      (each) => Boolean(spec[each]) && !shipped.some((model) => Boolean(model[each])),
+      (option) => Boolean(spec[option]) && !shipped.some((model) => Boolean(model[option])),
     ) ??
     (spec.n > Math.max(...shipped.map(({ n }) => n)) ? "n" : undefined);
   return field === undefined ? undefined : `${field} cannot be sent to ${name}`;

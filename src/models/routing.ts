@@ -1,12 +1,12 @@
 import { isObject } from "../image/wire.ts";
 import { parseVar } from "../limits.ts";
 
-/** Who is asked next: one vendor, or several with weights, of which one is drawn first and the others after it. */
+/** The next vendor to call, or several vendors with weights, which are called in a weighted random order. */
 export type Step = string | Readonly<Record<string, number>>;
-/** Model as in `GET /v1/models`, or `*` for any other → its steps. */
+/** Model name as in `GET /v1/models`, or `*` for every other model → its steps. */
 export type Routing = Readonly<Record<string, readonly Step[]>>;
 
-/** Reads the var `ROUTING`. Throws, with the path and what is allowed, where it cannot mean anything. */
+/** Parse the var `ROUTING`. Throws an Error that names the invalid path and what is allowed there. */
 export function parseRouting(text: string | undefined, vendors: readonly string[]): Routing {
   if (text === undefined) return {};
   const routing = parseVar("ROUTING", text);
@@ -30,8 +30,8 @@ function checkStep(step: unknown, path: string, vendors: readonly string[]): voi
 }
 
 /**
- * `vendors` in the order in which a model's steps have them, the rest after them as they were; a weight of 0 takes one
- * away. `random` gives numbers from 0 to below 1.
+ * Sort `vendors` by a model's steps; vendors that no step names follow in their given order. A weight of 0 removes a vendor.
+ * `random` returns numbers from 0 to below 1.
  */
 export function order(vendors: readonly string[], steps: readonly Step[] = [], random: () => number): string[] {
   const named = steps.flatMap((step) => (typeof step === "string" ? [step] : weightedShuffle(step, random)));
@@ -42,7 +42,7 @@ export function order(vendors: readonly string[], steps: readonly Step[] = [], r
   return ordered.filter((name) => vendors.includes(name) && (!excluded.includes(name) || named.includes(name)));
 }
 
-/** The names in random order: each place goes to one of those left, in proportion to its weight. */
+/** Shuffle the names: each place goes to one of the remaining names, with a probability proportional to its weight. */
 function weightedShuffle(weights: Readonly<Record<string, number>>, random: () => number): string[] {
   const remaining = Object.entries(weights).filter(([, weight]) => weight > 0);
   const names: string[] = [];
