@@ -8,7 +8,7 @@ import { hash } from "./landscape/random.ts";
 import { models } from "./models.ts";
 import { Answer, type DrawBody, ErrorAnswer } from "./wire.ts";
 
-/** The sandbox as called: nothing leaves the process, `answer` stands in for the network. */
+/** The sandbox as the gateway calls it: nothing leaves the process, `handleRequest` replaces the network. */
 export const provider: Provider = {
   name: "sandbox",
   baseUrl: "https://sandbox.invalid",
@@ -16,12 +16,12 @@ export const provider: Provider = {
   encode(request, { pixels, defaultSize, defaultRatio }) {
     const body = {
       prompt: request.prompt,
-      // Not the spec's name: each model that the sandbox stands in for has its own hand.
+      // Not the spec's wire name: the sandbox generates another picture for each model that it replaces.
       model: request.model,
       ...(request.width !== undefined && request.height !== undefined
         ? { width: request.width, height: request.height }
         : pixelsOf(pixels, defaultSize ?? "1K", request.aspectRatio ?? defaultRatio ?? "1:1", 1)),
-      // Without a seed the same request still draws the same picture: an answer that can be tested against.
+      // Without a seed, the same request still generates the same picture, so that clients can test with it.
       seed: request.seed ?? 0,
       n: request.n,
       references: hashReferences(request.references),
@@ -39,15 +39,15 @@ export const provider: Provider = {
   localFetch: handleRequest,
 };
 
-/** A number for a set of references. Their bytes are not read: a stored one is known by its measures, not by its key. */
+/** Hash a set of references. Bytes are not read: a stored picture is identified by type, size and bytes, not by its key. */
 function hashReferences(references: Reference[]): number {
   if (references.length === 0) return 0;
-  const known = references.map((one) => {
-    if ("url" in one) return one.url;
-    const { type, width, height, bytes } = one.picture;
+  const identities = references.map((reference) => {
+    if ("url" in reference) return reference.url;
+    const { type, width, height, bytes } = reference.picture;
     return [type, width, height, bytes];
   });
-  return hash(JSON.stringify(known));
+  return hash(JSON.stringify(identities));
 }
 
 function errorOf(status: number, wire: unknown, headers: Headers): GatewayError {

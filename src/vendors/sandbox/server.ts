@@ -17,7 +17,7 @@ const FAILURES: Record<FailStatus, { code: string; message: string }> = {
   503: { code: "vendor_error", message: "The sandbox is not there just now, as the prompt asked." },
 };
 
-/** Answers in place of the network: `POST …/draw` with URLs of pictures, `GET …/picture` with one of them as a PNG. */
+/** Serve the sandbox's requests instead of the network: `POST …/draw` returns picture URLs, `GET …/picture` one of them as a PNG. */
 export async function handleRequest(request: Request): Promise<Response> {
   const url = new URL(request.url);
   try {
@@ -77,7 +77,7 @@ function errorAnswer(status: number, code: string, message: string, headers: Rec
   return Response.json({ error: { code, message } }, { status, headers });
 }
 
-/** Waits, unless the request is given up first. */
+/** Wait for `ms`; rejects if the request is aborted first. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);

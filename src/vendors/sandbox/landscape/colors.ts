@@ -3,14 +3,14 @@ import type { Scene } from "./scene.ts";
 /** Red, green and blue, 0 to 255. */
 export type Color = readonly [number, number, number];
 
-/** What lights a scene, and the colours it lends to everything. */
+/** The light of a scene, with the colours that it gives to everything. */
 export interface Light {
   /** The sky from the zenith down to the horizon. */
   sky: readonly [Color, Color, Color, Color];
   disc: Color;
   glow: Color;
   cloud: Color;
-  /** The colour things take on in shadow, and how much of it, 0 to 1. */
+  /** The colour of shadows, and its strength, 0 to 1. */
   shade: Color;
   dim: number;
 }
@@ -20,10 +20,17 @@ function hex(code = ""): Color {
   return [n >> 16, (n >> 8) & 255, n & 255];
 }
 
-/** `words` in the order of the interface. */
-function parseLight(words: string, dim: number): Light {
-  const at = (index: number) => hex(words.split(" ")[index]);
-  return { sky: [at(0), at(1), at(2), at(3)], disc: at(4), glow: at(5), cloud: at(6), shade: at(7), dim };
+/** Parse a light from hex colours in the order of the interface. */
+function parseLight(codes: string, dim: number): Light {
+  const color = (index: number) => hex(codes.split(" ")[index]);
+  return {
+    sky: [color(0), color(1), color(2), color(3)],
+    disc: color(4),
+    glow: color(5),
+    cloud: color(6),
+    shade: color(7),
+    dim,
+  };
 }
 
 export const LIGHTS: Record<Scene["time"], readonly [Light, ...Light[]]> = {
@@ -61,34 +68,34 @@ export const LANDS: Record<Scene["place"], readonly [Color, ...Color[]]> = {
 
 export const SNOW = hex("#e6f0fc");
 
-/** The plain sky's colour: `t` is 0 at the zenith and 1 at the horizon. */
+/** The colour of the clear sky: `t` is 0 at the zenith and 1 at the horizon. */
 export function skyAt(light: Light, t: number): Color {
   const [a, b, c, d] = light.sky;
   if (t < 0.4) return mix(a, b, t / 0.4);
   return t < 0.74 ? mix(b, c, (t - 0.4) / 0.34) : mix(c, d, (t - 0.74) / 0.26);
 }
 
-/** Between two colours; `t` outside of 0 to 1 counts as the nearer end. */
+/** Interpolate between two colours; `t` is clamped to 0 to 1. */
 export function mix([r, g, b]: Color, [r2, g2, b2]: Color, t: number): Color {
   const k = Math.min(1, Math.max(0, t));
   return [r + (r2 - r) * k, g + (g2 - g) * k, b + (b2 - b) * k];
 }
 
-/** `mix` of two colours in 64 steps made beforehand, for what is asked pixel by pixel. */
+/** Compute `mix` of two colours in 64 steps in advance, for use at every pixel. */
 export function ramp(a: Color, b: Color): (t: number) => Color {
   const steps = Array.from({ length: 65 }, (_, i) => mix(a, b, i / 64));
   return (t) => steps[Math.max(0, Math.round(t * 64))] ?? b;
 }
 
-/** A colour under a light of another. */
+/** Multiply a colour by the colour of a light. */
 export function scale(a: Color, b: Color): Color {
   return [(a[0] * b[0]) / 255, (a[1] * b[1]) / 255, (a[2] * b[2]) / 255];
 }
 
-/** Paints row `y` into three numbers (red, green, blue; 0 to 255) a pixel, over what is there. */
+/** Paint row `y` over a line's content: three numbers per pixel (red, green, blue; 0 to 255). */
 export type PaintLine = (y: number, line: Float32Array) => void;
 
-/** Blends a colour over pixel `x` of a line. */
+/** Blend a colour over pixel `x` of a line. */
 export function blend(line: Float32Array, x: number, [r, g, b]: Color, alpha: number): void {
   const i = x * 3;
   const under = 1 - alpha;

@@ -1,10 +1,10 @@
 import { random } from "./random.ts";
 
-/** All that a picture is drawn from. It travels in the picture's URL; the prompt does not. */
+/** All input of a picture. It is in the picture's URL; the prompt is not. */
 export interface Scene {
   width: number;
   height: number;
-  /** Decides everything that the fields below leave open. */
+  /** The random key for everything that the fields below leave open. */
   key: string;
   time: (typeof TIMES)[number];
   place: (typeof PLACES)[number];
@@ -43,8 +43,8 @@ const SNOW = /\b(snow(y|ing|fall)?|winter|ic[ey]|frozen|arctic|christmas)\b|雪|
 const LAKE = /\b(lakes?|rivers?|pond|reflections?|water)\b|湖|河|江|水(面|边|中|上|波)|池塘/i;
 
 /**
- * What a prompt asks to see. What its words leave open follows from its fingerprint: one prompt is one kind of scene,
- * and the seed varies its composition.
+ * Read a scene from a prompt's words. What they leave open follows from the prompt's fingerprint: one prompt always gives
+ * the same kind of scene, and the seed varies its composition.
  */
 export function readScene(prompt: string, fingerprint: string): Omit<Scene, "width" | "height" | "key"> {
   const rng = random(`${fingerprint}/scene`);
@@ -52,7 +52,7 @@ export function readScene(prompt: string, fingerprint: string): Omit<Scene, "wid
   const anyPlace = rng.pick(["hills", "mountains", "mountains", "forest", "desert", "sea"] as const);
   const snow = SNOW.test(prompt);
   const wet = LAKE.test(prompt);
-  // Nobody thinks of dunes at the word snow, or of the sea at the word lake.
+  // Dunes do not fit a prompt with snow, nor does the sea fit a prompt with a lake.
   const fitting = snow || wet ? (anyPlace === "forest" || anyPlace === "hills" ? anyPlace : "mountains") : anyPlace;
   const place = firstMatch(PLACE_WORDS, prompt) ?? fitting;
   const time = firstMatch(TIME_WORDS, prompt) ?? anyTime;
