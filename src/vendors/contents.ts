@@ -7,7 +7,7 @@ import { optional } from "./request-schema.ts";
 
 const PART = "text or image, as in {text} and {image}";
 
-/** Clients of other formats write other parts, as `inlineData`: refused by name, or the picture would be missing. */
+/** A part of a turn. Parts of other formats, such as `inlineData`, are rejected by name: else their picture would be lost. */
 const partWire = z
   .looseObject({ text: optional(z.string()), image: optional(z.string()) })
   .check(({ value, issues }) => {
@@ -19,13 +19,14 @@ const partWire = z
     } else if (present.length === 0) issues.push({ code: "custom", input: value, message: `must have ${PART}` });
   });
 
-/** The turns of a conversation: `contents`, the last of which is what is asked for. */
+/** The turns of a conversation in `contents`; the last one is the request itself. */
 export const contentsWire = z.array(z.object({ role: z.enum(["user", "model"]), parts: z.array(partWire) }));
 type Contents = z.infer<typeof contentsWire>;
 
 /**
- * What is asked for by `contents`, by `prompt`, or by both: a prompt beside contents is the user's newest word. Throws
- * invalid_request that names `field[i]`, or prompt where nothing is asked for. `fields` says where each reference stood.
+ * Read the prompt, references and turns from `contents`, from `prompt`, or from both: a prompt next to contents belongs to
+ * the user's last turn. Throws invalid_request for `field[i]`, or for `prompt` if both are empty. `fields` maps each
+ * reference to its place in the body.
  */
 export function readContents(
   contents: Contents,
@@ -56,11 +57,11 @@ export function readContents(
 
 function readTurn({ role, parts }: Contents[number], pictures: readonly StoredPicture[], field: string): Turn {
   const texts = parts.map((part) => part.text ?? "");
-  // A picture in it was lifted out, and what stands in its place means nothing to a vendor.
-  const partWithPicture = texts.findIndex((each) => pictures.some((_, index) => each.includes(placeholder(index))));
+  // A picture inside a text was hoisted out; the placeholder that replaced it means nothing to a vendor.
+  const partWithPicture = texts.findIndex((part) => pictures.some((_, index) => part.includes(placeholder(index))));
   if (partWithPicture >= 0)
     throw invalidContents(`${field}.parts[${partWithPicture}].text`, "must be text, without pictures");
-  const text = texts.filter((each) => /\S/.test(each)).join("\n");
+  const text = texts.filter((part) => /\S/.test(part)).join("\n");
   const references = parts.flatMap(({ image }, index) =>
     image === undefined ? [] : readReference(image, pictures, `${field}.parts[${index}].image`, ["https", "http"]),
   );
@@ -68,7 +69,7 @@ function readTurn({ role, parts }: Contents[number], pictures: readonly StoredPi
   return { role, text: text === "" ? undefined : text, references };
 }
 
-/** Clients that must send a prompt repeat in it what the last turn says, or leave that turn's text out. */
+/** Add the prompt to the last turn. Clients that must send a prompt either repeat the last turn's text in it or omit that text. */
 function appendPrompt(turns: Turn[], prompt: string): void {
   const last = turns.at(-1);
   if (last?.role !== "user") turns.push({ role: "user", text: prompt, references: [] });

@@ -2,10 +2,10 @@ import { type GatewayError, invalidField } from "../errors.ts";
 import { type Reference, REFERENCE_TYPES, type StoredPicture } from "../image/request.ts";
 import { dataUri, placeholderIndex, type Wire } from "../image/wire.ts";
 
-/** Schemes of the URLs that are fetched here where a vendor does not. */
+/** Schemes of the URLs that the gateway can fetch if the vendor does not. */
 const WEB_SCHEMES: readonly string[] = ["https", "http"];
 
-/** A list of texts, each a reference of `readReference`; errors name `field[index]`. */
+/** Read a list of texts as references, like `readReference`; errors name `field[index]`. */
 export function readReferences(
   texts: readonly string[],
   pictures: readonly StoredPicture[],
@@ -15,7 +15,7 @@ export function readReferences(
   return texts.map((text, index) => readReference(text, pictures, `${field}[${index}]`, schemes));
 }
 
-/** The reference behind a text: a hoisted picture, or a URL of one of `schemes`. Throws invalid_request for `field`. */
+/** Read a text as a reference: a hoisted picture, or a URL with one of `schemes`. Throws invalid_request for `field`. */
 export function readReference(
   text: string,
   pictures: readonly StoredPicture[],
@@ -28,20 +28,20 @@ export function readReference(
   throw referenceError(`${INLINE_PICTURE}, or ${describeUrl(schemes)}`, field, picture);
 }
 
-/** The same where only a picture is allowed. */
+/** Read a text as a reference that must be a hoisted picture. Throws invalid_request for `field`. */
 export function readPicture(text: string, pictures: readonly StoredPicture[], field: string): Reference {
   const picture = hoistedPicture(text, pictures);
   if (picture !== undefined && isAllowedType(picture)) return { picture };
   throw referenceError(INLINE_PICTURE, field, picture);
 }
 
-/** The same where only a URL is allowed; `type` is the MIME type that the client gives it. */
+/** Read a text as a reference that must be a URL; `type` is the MIME type that the client declares. Throws invalid_request. */
 export function readUrl(text: string, field: string, schemes: readonly string[], type?: string): Reference {
   if (isUrl(text, schemes)) return { url: text, type };
   throw referenceError(describeUrl(schemes), field);
 }
 
-/** The other way round: a reference as a URL, or as a data URI. */
+/** Write a reference as its URL, or as a data URI. */
 export function writeReference(reference: Reference): Wire {
   return "url" in reference ? reference.url : dataUri(reference.picture);
 }
@@ -57,12 +57,12 @@ function hoistedPicture(text: string, pictures: readonly StoredPicture[]): Store
   return index === undefined ? undefined : pictures[index];
 }
 
-/** A name has 253 characters at most; to read one takes a time that grows with its square. */
+/** A host name has at most 253 characters; the time to parse one grows with the square of its length. */
 const MAX_HOST_CHARS = 300;
 
-/** A URL; null where it is none. */
+/** Parse a URL; returns null if the text is not a URL or its host is too long. */
 export function parseUrl(text: string): URL | null {
-  // As URLs are read: without line breaks, and with any number of slashes, either way round.
+  // As the URL parser reads it: line breaks are ignored, and there may be any number of slashes or backslashes.
   const [, host = ""] = /^[^a-z]*[a-z][a-z0-9+.-]*:[/\\]*([^/?#\\]*)/i.exec(text.replace(/[\t\n\r]/g, "")) ?? [];
   return host.length > MAX_HOST_CHARS ? null : URL.parse(text);
 }

@@ -1,34 +1,34 @@
 import { placeholderIndex, isObject } from "../image/wire.ts";
 import type { ImageSource } from "./vendor.ts";
 
-// What vendors send, read loosely: whatever a value is, what is asked for or what is empty in its place.
+// Lenient readers for vendors' JSON: each returns the value if it has the expected type, else an empty value.
 
-/** The object, or an empty one. */
+/** The object, or an empty object. */
 export function asObject(value: unknown): Record<string, unknown> {
   return isObject(value) ? value : {};
 }
 
-/** The list, or an empty one. */
+/** The list, or an empty list. */
 export function asList(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The text without the space around it; undefined for none and for an empty one. */
+/** The text without surrounding white space; undefined if it is empty or no text. */
 export function asText(value: unknown): string | undefined {
   return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
 }
 
-/** A code, which is a number or a word. */
+/** An error code: a number or a text. */
 export function asCode(value: unknown): number | string | undefined {
   return typeof value === "number" ? value : asText(value);
 }
 
-/** What an answer says of itself, most of all of what went wrong, wherever vendors have been seen to put that. */
+/** The message in a response, usually an error's, from any of the places where vendors have been seen to put it. */
 export function errorMessageIn({ error, message, msg }: Record<string, unknown>): string | undefined {
   return asText(asObject(error)["message"]) ?? asText(message) ?? asText(msg) ?? asText(error);
 }
 
-/** The picture that a text stands for: one that was hoisted, else whatever is behind the URL that it then is. */
+/** The picture that a text represents: a hoisted picture, or else the text as a URL. */
 export function imageSource(value: unknown): ImageSource | undefined {
   const url = asText(value);
   const index = placeholderIndex(url ?? "");
@@ -36,7 +36,7 @@ export function imageSource(value: unknown): ImageSource | undefined {
   return url === undefined ? undefined : { url };
 }
 
-/** The picture of an item with `b64_json` and `url`, one of which may be empty; base64 needs no second call. */
+/** The picture of an item with `b64_json` and `url`, one of which may be empty. Base64 is preferred: it needs no download. */
 export function imageSourceIn(item: unknown): ImageSource | undefined {
   const { b64_json: base64, url } = asObject(item);
   const inline = imageSource(base64);

@@ -4,17 +4,17 @@ import { type Open, splice } from "../stream/splice.ts";
 import type { Deadline } from "./deadline.ts";
 import type { VendorRequest, Provider } from "./vendor.ts";
 
-/** A provider as this deployment reaches it. */
+/** A provider with this deployment's base URL and credential. */
 export interface Endpoint {
   provider: Provider;
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   baseUrl: string;
   credential: string | undefined;
-  /** Whether the key goes into the header as it is, without `Bearer`. */
+  /** Whether the Authorization header has the key alone, without `Bearer`. */
   bareKey: boolean;
 }
 
-/** Sends a provider's request with its credential. No redirect is followed: it would carry the key elsewhere. */
+/** Send a provider's request with its credential. Redirects are not followed: they could send the key to another host. */
 export async function send(
   endpoint: Endpoint,
   vendorRequest: VendorRequest,
@@ -50,12 +50,12 @@ export async function send(
   return response;
 }
 
-/** A connection that is refused is refused sooner. */
+/** A refused connection fails faster than this. */
 const LOST_EARLY_MS = 2_000;
-/** How long a vendor may take to show that it is there. */
+/** Time limit of a reachability probe. */
 const PROBE_MS = 3_000;
 
-/** Whether the vendor's host answers anything at all; no key is sent, and nothing is asked for. */
+/** Check whether the vendor's host responds at all, with a HEAD request that carries no key. */
 export async function isReachable({ baseUrl }: Endpoint): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(PROBE_MS);
@@ -75,13 +75,13 @@ async function sendOrFail(provider: Provider, request: Request, deadline: Deadli
     if (deadline.signal.aborted) throw deadline.signal.reason;
     throw new GatewayError("vendor_error", `${provider.name} could not be reached, or hung up before it answered.`, {
       cause: error,
-      // Nobody draws within this time: who is lost by then may be asked whether it is there at all.
+      // No vendor generates a picture this fast: a connection lost this early is worth a probe.
       connectionLost: Date.now() - startedAt < LOST_EARLY_MS,
     });
   }
 }
 
-/** Seconds in a Retry-After header, given in seconds or as a date, kept between 1 and 300; undefined if it says nothing. */
+/** Read a Retry-After header, in seconds or as a date, as 1 to 300 seconds; undefined if it is missing or not valid. */
 export function retryAfterSeconds(headers: Headers, now: number): number | undefined {
   const value = headers.get("retry-after")?.trim();
   if (value === undefined || value === "") return undefined;

@@ -10,7 +10,7 @@ import { INPUT_IMAGES, nearestSide, type RequestWire, requestWire } from "./wire
 
 const TABLE = { vendor: "atalk", models };
 
-/** Reads a client's body; throws invalid_request. */
+/** Decode a client's body. Throws invalid_request. */
 export function decode(wire: unknown, pictures: readonly StoredPicture[]): ParsedRequest {
   const parsed = parseWire(requestWire, wire);
   rejectExtraImages(wire as object);
@@ -24,15 +24,15 @@ export function decode(wire: unknown, pictures: readonly StoredPicture[]): Parse
       parsed.aspect_ratio ?? (parsed.width === undefined && parsed.height === undefined ? DEFAULT_RATIO : undefined),
     ...sidesOf(parsed),
     seed: parsed.seed,
-    // Not its default jpeg: whoever draws something else need not be told so by clients that never asked.
+    // The documented default, jpeg, is not filled in: clients that set no format accept any other one.
     outputFormat: parsed.output_format,
     references: INPUT_IMAGES.flatMap((field) => readImage(parsed[field], pictures, field) ?? []),
   };
   const warnings = unknownFields(requestWire, wire);
   const { safety_tolerance } = parsed;
-  /** A model of its own that the Flux fields are not for. */
+  /** The wire name, if it is one of atalk's own models that does not take the Flux fields. */
   const nonFluxModel = spec === undefined || isFlux(spec.wireName) ? undefined : spec.wireName;
-  // Pixels alone still tell a ratio, which fitOwn finds.
+  // Pixels without aspect_ratio still give a ratio, which fitToDocument derives.
   if (nonFluxModel !== undefined && parsed.width !== undefined && parsed.aspect_ratio !== undefined) {
     warnings.push(`width and height were left out: ${nonFluxModel} does not take them here`);
     delete request.width;
@@ -47,12 +47,12 @@ export function decode(wire: unknown, pictures: readonly StoredPicture[]): Parse
     request: fitted.request,
     warnings: [...warnings, ...fitted.warnings],
     defaulted: parsed.aspect_ratio === undefined ? ["aspectRatio"] : [],
-    // There may be gaps: the second reference may be input_image_3.
+    // The fields may have gaps: the second reference may be input_image_3.
     fields: Object.fromEntries(names.map((name, index) => [`references[${index}]`, name])),
   };
 }
 
-/** 根据 aspect_ratio 自动计算: the side that is left out follows from the other one and the ratio. */
+/** 根据 aspect_ratio 自动计算: compute a missing side from the other one and the ratio. */
 function sidesOf({ width, height, aspect_ratio = DEFAULT_RATIO }: RequestWire): Pick<ImageRequest, "width" | "height"> {
   const ratio = parseRatio(aspect_ratio);
   if ((width === undefined) === (height === undefined) || ratio === undefined) return { width, height };
@@ -66,7 +66,7 @@ function reject(field: string, message: string): never {
   throw new GatewayError("invalid_request", message, { field });
 }
 
-/** 最多支持 8 张图片: a ninth would be left out without a word. */
+/** 最多支持 8 张图片: reject a ninth, which would be dropped silently. */
 function rejectExtraImages(wire: object): void {
   const known: readonly string[] = INPUT_IMAGES;
   const extra = Object.entries(wire).find(
@@ -75,9 +75,9 @@ function rejectExtraImages(wire: object): void {
   if (extra !== undefined) reject(extra, `${extra} is not a field here; there are at most 8: ${known.join(", ")}.`);
 }
 
-function checkRatio({ aspect_ratio }: RequestWire, own: ModelSpec | undefined): void {
-  // Another vendor's model may have other ratios, and says so itself.
-  if (own !== undefined && aspect_ratio !== undefined && !RATIOS.includes(aspect_ratio))
+function checkRatio({ aspect_ratio }: RequestWire, spec: ModelSpec | undefined): void {
+  // A model of another vendor may have other ratios, which are checked later.
+  if (spec !== undefined && aspect_ratio !== undefined && !RATIOS.includes(aspect_ratio))
     reject("aspect_ratio", `Invalid aspect_ratio parameter. Supported ratios: ${RATIOS.join(", ")}`);
 }
 

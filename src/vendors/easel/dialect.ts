@@ -8,8 +8,8 @@ import type { Dialect } from "../vendor.ts";
 import { type ReferenceWire, requestWire } from "./wire.ts";
 
 /**
- * Whether an `Accept` header asks for a picture rather than for JSON: of the ranges that either could answer, the one
- * with the highest weight is an image's, or the first of equals. Without any, JSON is meant.
+ * Check whether an `Accept` header prefers a picture to JSON: of all matching ranges, the one with the highest weight (the
+ * first of equals) is an image type. Without a matching range, JSON is preferred.
  */
 export function prefersPicture(accept: string | null): boolean {
   let best = { picture: false, weight: 0 };
@@ -26,7 +26,7 @@ export function prefersPicture(accept: string | null): boolean {
 
 const SCHEMES = ["https", "http", "gs"];
 
-/** Our own dialect: the canonical request in, the record out, or with `Accept: image/*` the first picture itself. */
+/** The gateway's own dialect: the canonical request in, the record out, or the first picture itself with `Accept: image/*`. */
 export const dialect: Dialect = {
   name: "easel",
   paths: ["/v1/generations"],
@@ -36,8 +36,8 @@ export const dialect: Dialect = {
     const { prompt = "", references = [], mask, turns, ...shape } = body;
     if (prompt === "" && preset === undefined)
       throw new GatewayError("invalid_request", "prompt is required.", { field: "prompt" });
-    const readAll = (list: readonly ReferenceWire[], field: string) =>
-      list.map((each, index) => readReferenceWire(each, pictures, `${field}[${index}]`));
+    const readAll = (wires: readonly ReferenceWire[], field: string) =>
+      wires.map((reference, index) => readReferenceWire(reference, pictures, `${field}[${index}]`));
     return {
       request: {
         ...shape,
@@ -64,9 +64,9 @@ export const dialect: Dialect = {
   },
 };
 
-/** The fields that say something. */
-function setFieldNames(said: object): string[] {
-  return Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : name));
+/** The names of the fields that are set. */
+function setFieldNames(body: object): string[] {
+  return Object.entries(body).flatMap(([name, value]) => (value === undefined ? [] : name));
 }
 
 function readReferenceWire(reference: ReferenceWire, pictures: readonly StoredPicture[], field: string): Reference {

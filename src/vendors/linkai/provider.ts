@@ -4,7 +4,7 @@ import { type VendorErrorKind, vendorError, noImageError } from "../vendor-error
 import type { Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
-/** 错误响应: what this vendor's statuses mean where the usual meaning is another. */
+/** 错误响应: statuses whose meaning at this vendor differs from the usual one. */
 const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   402: "model_not_found",
   406: "insufficient_credit",
@@ -13,7 +13,7 @@ const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   503: "busy",
 };
 
-/** LinkAI as called: vendor-docs, "图像生成接口". */
+/** LinkAI's format as the gateway calls it. Source: vendor-docs, "图像生成接口". */
 export const provider: Provider = {
   name: "linkai",
   baseUrl: "https://api.link-ai.tech",

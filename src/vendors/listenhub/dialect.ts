@@ -9,7 +9,7 @@ import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, imageConfigWire, type ReferenceWire
 
 const TABLE = { vendor: "listenhub", models };
 
-/** The documented statuses are 400, 402, 429 and 500; 401 is what its SDK knows for a wrong key. */
+/** The documented statuses are 400, 402, 429 and 500; the vendor's SDK also knows 401 for an invalid key. */
 const FAILURES: Record<ErrorCode, [status: number, code: number]> = {
   invalid_request: [400, CODES.parameters],
   model_not_found: [400, CODES.parameters],
@@ -26,7 +26,7 @@ const FAILURES: Record<ErrorCode, [status: number, code: number]> = {
   internal: [500, 500],
 };
 
-/** ListenHub as served: vendor-docs, "AI 生图". */
+/** ListenHub's format as the gateway serves it. Source: vendor-docs, "AI 生图". */
 export const dialect: Dialect = {
   name: "listenhub",
   paths: ["/openapi/v1/images/generation", "/v1/images/generation"],
@@ -76,7 +76,7 @@ export const dialect: Dialect = {
   },
 };
 
-/** The vendor refuses a picture that is not of the type it is said to be, so it is told the real one. */
+/** Warn about each declared type that is wrong. The vendor rejects such a picture, so it gets the real type. */
 function typeWarnings({ inlineData }: ReferenceWire, index: number, references: readonly Reference[]): string[] {
   const reference = references[index];
   if (!inlineData || reference === undefined || !("picture" in reference)) return [];

@@ -6,7 +6,7 @@ import { parseWire, readSize, unknownFields } from "../request-schema.ts";
 import type { ParsedRequest } from "../vendor.ts";
 import { DEFAULT_MODEL, type PictureWire, promptWire, type RequestWire, requestWire, UNAVAILABLE } from "./wire.ts";
 
-/** Fields that are not text; a form has nothing else. */
+/** Fields that are numbers in JSON; a form sends every field as text. */
 const NUMBERS: readonly string[] = ["n", "seed", "output_compression", "partial_images"];
 const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map([
   ["true", true],
@@ -14,8 +14,8 @@ const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map([
 ]);
 
 /**
- * A form's fields as JSON would have them, for the schema to judge. An empty field asks for nothing, and `null` is what
- * OpenAI's SDK tells its users to write for that.
+ * Convert a form's text fields to the types that JSON would have, so that the schema can check them. An empty field counts
+ * as absent, and so does `null`, which OpenAI's SDK documents for that.
  */
 function typedForm(form: unknown): unknown {
   return Object.fromEntries(
@@ -30,7 +30,7 @@ function typedValue(name: string, value: unknown): unknown {
   return NUMBERS.includes(name) && /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value;
 }
 
-/** What a client asks for at either path, by JSON or by a form. Throws invalid_request. */
+/** Decode a client's request at either path, from JSON or from a form. Throws invalid_request. */
 export function readRequest(body: unknown, pictures: StoredPicture[], headers: Headers): ParsedRequest {
   const isForm = /^\s*multipart\//i.test(headers.get("content-type") ?? "");
   const wire = isForm ? typedForm(body) : body;
@@ -67,11 +67,11 @@ export function readRequest(body: unknown, pictures: StoredPicture[], headers: H
   return { request, warnings, responseFormat: format === "url" ? "url" : "base64", stream, fields };
 }
 
-/** The same where something must be there to be changed. */
+/** Decode an edit, which must have at least one picture. Throws invalid_request. */
 export function readEditRequest(body: unknown, pictures: StoredPicture[], headers: Headers): ParsedRequest {
-  const asked = readRequest(body, pictures, headers);
-  const { references, turns = [] } = asked.request;
-  if (references.length > 0 || turns.some((turn) => turn.references.length > 0)) return asked;
+  const parsed = readRequest(body, pictures, headers);
+  const { references, turns = [] } = parsed.request;
+  if (references.length > 0 || turns.some((turn) => turn.references.length > 0)) return parsed;
   throw invalidField("image", "is required: a PNG, JPEG or WebP picture, or several");
 }
 
@@ -84,24 +84,24 @@ function readPrompt(
   return { prompt: parseWire(promptWire, wire).prompt, references: [], turns: undefined, fields: {} };
 }
 
-/** The pictures of both fields, and what the client calls each. */
+/** The pictures of both fields, each with the client's name for it. */
 function imageFieldsOf({ image = [], images = [] }: RequestWire): { text: string; field: string }[] {
-  const list = (name: string, items: PictureWire[]) =>
+  const itemsOf = (name: string, items: PictureWire[]) =>
     items.map((item, index) => ({ text: urlOf(item), field: `${name}[${index}]` }));
-  const own = Array.isArray(image) ? list("image", image) : [{ text: urlOf(image), field: "image" }];
-  return [...own, ...list("images", images)];
+  const single = Array.isArray(image) ? itemsOf("image", image) : [{ text: urlOf(image), field: "image" }];
+  return [...single, ...itemsOf("images", images)];
 }
 
 function urlOf(item: PictureWire): string {
   return typeof item === "string" ? item : item.image_url;
 }
 
-/** A client's own word is cut short: it goes into a header. */
+/** Write a warning about a dropped field. The client's value is shortened, because warnings go into a header. */
 function dropWarning(field: string, value: string | number, why: string): string {
   return `${field} ${String(value).slice(0, 40)} was left out: ${why}`;
 }
 
-/** OpenAI's own gpt-image models answer base64 unless told otherwise. */
+/** Check for OpenAI's gpt-image models, which return base64 by default. */
 function isGptImage(model: string): boolean {
   return /(?:^|\/)gpt-image/.test(model);
 }

@@ -3,7 +3,7 @@ import { asList, asObject } from "../response-fields.ts";
 import type { GenerationRecord } from "../../image/record.ts";
 import type { ParsedRequest } from "../vendor.ts";
 
-/** Tokens in the words of OpenAI's images API, of its chat API, and of the Gemini API; undefined where none are told. */
+/** Write token usage, from the fields of OpenAI's images API, its chat API or the Gemini API; undefined if there are none. */
 function usageWire(usage: Record<string, unknown> | undefined): Wire {
   const vendorUsage = asObject(usage);
   const firstNumber = (...names: string[]) =>
@@ -21,22 +21,22 @@ function usageWire(usage: Record<string, unknown> | undefined): Wire {
   };
 }
 
-/** Tokens of the pictures that were sent, as OpenAI (input_tokens_details) or the Gemini API (promptTokensDetails) tells. */
-function imageTokens(told: Record<string, unknown>): number {
-  const own = asObject(told["input_tokens_details"])["image_tokens"];
-  const modal = asList(told["promptTokensDetails"]).map(asObject);
-  const other = modal.find(({ modality }) => modality === "IMAGE")?.["tokenCount"];
-  return [own, other].find((value) => typeof value === "number") ?? 0;
+/** Tokens of the input pictures, from OpenAI's input_tokens_details or the Gemini API's promptTokensDetails. */
+function imageTokens(vendorUsage: Record<string, unknown>): number {
+  const openai = asObject(vendorUsage["input_tokens_details"])["image_tokens"];
+  const modalities = asList(vendorUsage["promptTokensDetails"]).map(asObject);
+  const gemini = modalities.find(({ modality }) => modality === "IMAGE")?.["tokenCount"];
+  return [openai, gemini].find((value) => typeof value === "number") ?? 0;
 }
 
-/** The words that events may have for it. */
+/** The values of `quality` in events. */
 const QUALITIES = ["low", "medium", "high", "xhigh", "max"];
 
-/** ImagesResponse of openai-node: pictures by URL, or in base64. */
+/** Encode a record as ImagesResponse of openai-node: pictures by URL, or in base64. */
 export function encode(record: GenerationRecord, { responseFormat }: ParsedRequest): Wire {
   return {
     created: unixSeconds(record.createdAt),
-    // Never both, and never an empty one beside the other: SDKs take the first they find.
+    // Only one of the two fields, and no empty one: SDKs take the first that they find.
     data: record.images.map((image) =>
       responseFormat === "base64" ? { b64_json: new InlineImage(image) } : { url: image.url },
     ),
@@ -45,8 +45,9 @@ export function encode(record: GenerationRecord, { responseFormat }: ParsedReque
 }
 
 /**
- * ImageGenCompletedEvent and ImageEditCompletedEvent of openai-node, one for each picture; no vendor here gives drafts, and
- * no such stream has an end mark. What was used stands in the first, so that the sum is right.
+ * Encode a record as ImageGenCompletedEvent or ImageEditCompletedEvent of openai-node, one event per picture. There are no
+ * drafts, because no vendor here sends them, and these streams have no end mark. Only the first event has the usage, so that
+ * the sum is correct.
  */
 export function completedEvents(
   type: "image_generation.completed" | "image_edit.completed",

@@ -14,24 +14,24 @@ const fields = {
   outputFormat: "output_format",
 };
 
-/** OpenAI's images API as served: pictures by words; also takes the extra fields of the vendors that share its path. */
+/** OpenAI's images API as the gateway serves it: pictures from a prompt, with the extra fields of vendors on the same path. */
 export const generations: Dialect = {
   name: "openai",
   paths: ["/v1/images/generations"],
   fields,
   decode: readRequest,
   encode,
-  events: (record, asked) => completedEvents("image_generation.completed", record, asked),
+  events: (record, parsed) => completedEvents("image_generation.completed", record, parsed),
   encodeError,
 };
 
-/** The same by words and pictures, which come in a form or in JSON. */
+/** OpenAI's edits: pictures from a prompt and pictures, in a form or in JSON. */
 export const edits: Dialect = {
   name: "openai",
   paths: ["/v1/images/edits"],
   fields: { ...fields, references: "image" },
   decode: readEditRequest,
   encode,
-  events: (record, asked) => completedEvents("image_edit.completed", record, asked),
+  events: (record, parsed) => completedEvents("image_edit.completed", record, parsed),
   encodeError,
 };

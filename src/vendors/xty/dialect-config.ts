@@ -8,8 +8,8 @@ import { extraBodyWire, googleWire, imageConfigWire } from "./wire.ts";
 
 const DOCUMENTED_PATH = ["extra_body", "google", "image_config"];
 /**
- * Where clients put image_config, the first that there is: as documented; from an SDK that sends extra_body as it is and was
- * given the nested form; with extra_body merged into the body; and as OpenRouter's clients have it.
+ * The paths of image_config in clients' bodies; the first that exists counts. In order: as documented; from an SDK that sends
+ * extra_body unchanged and got the nested form; with extra_body merged into the body; and as OpenRouter's clients send it.
  */
 const CONFIG_PATHS = [
   DOCUMENTED_PATH,
@@ -20,20 +20,20 @@ const CONFIG_PATHS = [
   ["image_config"],
 ];
 
-/** A value inside the body; undefined where there is none. */
-const valueAt = (wire: unknown, place: readonly string[]) =>
-  place.reduce<unknown>((value, key) => asObject(value)[key], wire) ?? undefined;
+/** The value at a path in the body; undefined if there is none. */
+const valueAt = (wire: unknown, path: readonly string[]) =>
+  path.reduce<unknown>((value, key) => asObject(value)[key], wire) ?? undefined;
 
-/** The shape asked for, in a body that the schema has read; and what around it is no field. Throws invalid_request. */
+/** Read the requested shape from a body that the schema has checked, with warnings about unknown fields. Throws invalid_request. */
 export function readConfig(
   wire: unknown,
   spec: ModelSpec | undefined,
 ): Pick<ImageRequest, "size" | "aspectRatio"> & { warnings: string[] } {
-  const place = CONFIG_PATHS.find((each) => valueAt(wire, each) !== undefined) ?? DOCUMENTED_PATH;
-  const config = asObject(valueAt(wire, place));
-  const prefix = `${place.join(".")}.`;
+  const path = CONFIG_PATHS.find((candidate) => valueAt(wire, candidate) !== undefined) ?? DOCUMENTED_PATH;
+  const config = asObject(valueAt(wire, path));
+  const prefix = `${path.join(".")}.`;
   const requested = asText(config["image_size"]);
-  // 建议使用大写: lower case is taken as well.
+  // 建议使用大写: upper case is recommended, so lower case is accepted too.
   const size = requested === undefined ? undefined : canonicalTier(requested);
   if (requested !== undefined && size === undefined) {
     const allowed = spec === undefined || spec.sizes.length === 0 ? TIERS : spec.sizes;

@@ -5,27 +5,30 @@ import { readReference } from "../reference-fields.ts";
 import { readMessage } from "./message-pictures.ts";
 import type { MessageWire, PartWire } from "./wire.ts";
 
-/** Where in the body something is, and the pictures that were in the body. */
+/** A position in the body, with the pictures that were hoisted out of the body. */
 interface Location {
   field: string;
   pictures: readonly StoredPicture[];
 }
 
-/** A conversation, and what its body calls each of its turns and references. */
+/** A conversation, with the field in the body for each of its turns and references. */
 interface Conversation {
   request: Pick<ImageRequest, "prompt" | "references" | "turns">;
   fields: Record<string, string>;
 }
 
-/** What the system says goes before the prompt, which is the last message; those before it are turns. Throws invalid_request. */
+/**
+ * Read a conversation: the last message is the prompt, system messages are put before it, and earlier messages are turns.
+ * Throws invalid_request.
+ */
 export function readMessages(messages: readonly MessageWire[], pictures: readonly StoredPicture[]): Conversation {
   const system: string[] = [];
   const turns: { turn: Turn; field: string }[] = [];
   messages.forEach((message, index) => {
-    const place = { field: `messages[${index}]`, pictures };
-    if (message.role === "assistant") turns.push({ turn: modelTurn(message, place), field: place.field });
-    else if (message.role === "user") turns.push({ turn: userTurn(message, place), field: place.field });
-    else system.push(systemText(message, place));
+    const location = { field: `messages[${index}]`, pictures };
+    if (message.role === "assistant") turns.push({ turn: modelTurn(message, location), field: location.field });
+    else if (message.role === "user") turns.push({ turn: userTurn(message, location), field: location.field });
+    else system.push(systemText(message, location));
   });
   const [message] = messages.slice(-1);
   const lastField = `messages[${messages.length - 1}]`;
@@ -48,7 +51,7 @@ export function readMessages(messages: readonly MessageWire[], pictures: readonl
   };
 }
 
-/** Where a message has its pictures. */
+/** The fields of a message's pictures. */
 function pictureFieldsIn({ content }: MessageWire): string[] {
   if (!Array.isArray(content)) return [];
   return content.flatMap(({ type, image_url: image }, index) =>
@@ -56,9 +59,9 @@ function pictureFieldsIn({ content }: MessageWire): string[] {
   );
 }
 
-function systemText(message: MessageWire, place: Location): string {
-  const { text = "", references } = userTurn(message, place);
-  if (references.length > 0) throw invalidField(`${place.field}.content`, "must be text in a system message");
+function systemText(message: MessageWire, location: Location): string {
+  const { text = "", references } = userTurn(message, location);
+  if (references.length > 0) throw invalidField(`${location.field}.content`, "must be text in a system message");
   return text;
 }
 
@@ -68,10 +71,10 @@ function userTurn({ content }: MessageWire, { field, pictures }: Location): Turn
   const texts: string[] = [];
   const references: Reference[] = [];
   (content ?? []).forEach((part, index) => {
-    const at = { field: `${field}.content[${index}]`, pictures };
-    if (part.type === "image_url") references.push(partReference(part, at));
-    else if (part.type === "text") texts.push(partText(part, at));
-    else throw invalidField(`${at.field}.type`, "must be one of text, image_url");
+    const location = { field: `${field}.content[${index}]`, pictures };
+    if (part.type === "image_url") references.push(partReference(part, location));
+    else if (part.type === "text") texts.push(partText(part, location));
+    else throw invalidField(`${location.field}.type`, "must be one of text, image_url");
   });
   const text = texts.join("\n");
   return { role: "user", text: /\S/.test(text) ? text : undefined, references };
@@ -82,7 +85,7 @@ function partText({ text }: PartWire, { field, pictures }: Location): string {
   return plainText(text, `${field}.text`, pictures) ?? "";
 }
 
-/** A text with something in it, and no picture: what stands in a picture's place means nothing to a vendor. */
+/** Check a text for pictures, whose placeholders mean nothing to a vendor. Returns undefined for a blank text. */
 function plainText(text: string, field: string, pictures: readonly StoredPicture[]): string | undefined {
   if (pictures.some((_, index) => text.includes(placeholder(index))))
     throw invalidField(field, 'must be text: a picture is a part, {type: "image_url", image_url: {url}}');
@@ -95,11 +98,11 @@ function partReference({ image_url: image }: PartWire, { field, pictures }: Loca
   return readReference(image.url, pictures, `${field}.image_url.url`);
 }
 
-/** What an answer of ours, or of another relay, said and showed: clients send it back as it was. */
+/** Read an earlier response of this gateway or of another relay, which clients send back unchanged. */
 function modelTurn(message: MessageWire, { field, pictures }: Location): Turn {
   const { pictures: sources, text } = readMessage(message);
-  const references = sources.map((carrier) =>
-    readReference("url" in carrier ? carrier.url : placeholder(carrier.hoisted), pictures, `${field}.content`),
+  const references = sources.map((source) =>
+    readReference("url" in source ? source.url : placeholder(source.hoisted), pictures, `${field}.content`),
   );
   return { role: "model", text, references };
 }

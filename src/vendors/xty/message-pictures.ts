@@ -3,25 +3,25 @@ import { parseUrl } from "../reference-fields.ts";
 import type { ImageSource } from "../vendor.ts";
 import { asList, asObject, asText } from "../response-fields.ts";
 
-// Texts come from a vendor and may be long: they are searched forwards, never by a pattern that could go back.
+// Texts come from a vendor and may be long: they are searched forwards only, never with a pattern that could backtrack.
 
-/** A picture in a text, and the characters that stand for it. */
+/** A picture in a text, and the range of characters that represents it. */
 interface Found {
   from: number;
   to: number;
   source: ImageSource;
 }
 
-/** The pictures in a text, in the first form that has any, and the text without them. */
+/** Find the pictures in a text, in the first form that has any. Returns them, and the text without them. */
 export function readText(text: string): { pictures: ImageSource[]; rest: string } {
   const found =
     [wholeText, markdownImages, dataUris, links].map((form) => form(text)).find(({ length }) => length > 0) ?? [];
   const ends = [0, ...found.map(({ to }) => to)];
   const rest = ends.map((end, index) => text.slice(end, found[index]?.from)).join("");
-  return { pictures: found.map(({ source: carrier }) => carrier), rest };
+  return { pictures: found.map(({ source }) => source), rest };
 }
 
-/** The picture that a text stands for as a whole: base64, a data URI or a link. */
+/** The picture that a whole text represents: base64, a data URI or a link. */
 function sourceInText(text: string): ImageSource | undefined {
   const index = placeholderIndex(text);
   if (index !== undefined) return { hoisted: index };
@@ -29,8 +29,8 @@ function sourceInText(text: string): ImageSource | undefined {
 }
 
 function wholeText(text: string): Found[] {
-  const carrier = sourceInText(text);
-  return carrier === undefined ? [] : [{ from: 0, to: text.length, source: carrier }];
+  const source = sourceInText(text);
+  return source === undefined ? [] : [{ from: 0, to: text.length, source }];
 }
 
 /** `![image](https://…)`, `![image](data:image/png;base64,…)` */
@@ -43,12 +43,12 @@ function markdownImages(text: string): Found[] {
     const from = text.lastIndexOf("![", middle);
     const start = middle + 2;
     at = endOfTarget(text, start);
-    const carrier = sourceInText(text.slice(start, at));
-    if (carrier !== undefined) found.push({ from, to: text[at] === ")" ? at + 1 : at, source: carrier });
+    const source = sourceInText(text.slice(start, at));
+    if (source !== undefined) found.push({ from, to: text[at] === ")" ? at + 1 : at, source });
   }
 }
 
-/** Where a link's target ends that begins at `start`: at white space or at the bracket that closes it. */
+/** Find the end of a link's target that begins at `start`: at white space or at the closing bracket. */
 function endOfTarget(text: string, start: number): number {
   let at = start;
   while (text[at] === " ") at++;
@@ -62,10 +62,10 @@ function endOfTarget(text: string, start: number): number {
 }
 
 const MARK = ";base64,hoisted:";
-/** A data URI's beginning, `data:image/png` and parameters, is no longer. */
+/** Maximum length of a data URI's beginning: `data:image/png` and parameters. */
 const HEAD = 64;
 
-/** `data:image/png;base64,…` anywhere. */
+/** `data:image/png;base64,…` anywhere in the text. */
 function dataUris(text: string): Found[] {
   const found: Found[] = [];
   for (let at = text.indexOf(MARK); at >= 0;) {
@@ -82,14 +82,14 @@ function dataUris(text: string): Found[] {
 
 const isDigit = (c: number) => c >= 0x30 && c <= 0x39;
 
-/** What a link inside a text may follow, in Chinese too: HTML's quoted attributes are none. */
+/** Characters that may come before a link in a text, Chinese ones included. Quotes are not among them: HTML attributes. */
 const BEFORE = /[\s(<:,\uff1a\uff0c]/;
-/** What no link holds. */
+/** Characters that end a link. */
 const AFTER = /[\s"'<>()[\]{}|\\^`\u3000-\u303f\uff01-\uff20]/;
-/** The end of a sentence is not that of its link. */
+/** Punctuation after a link belongs to the sentence, not to the link. */
 const ENDING = /[.,;:!?]$/;
 
-/** Links whose path ends as a picture's does. */
+/** Find the links whose path has a picture's file extension. */
 function links(text: string): Found[] {
   const found: Found[] = [];
   for (let from = text.indexOf("http"); from >= 0;) {
@@ -105,11 +105,11 @@ function links(text: string): Found[] {
   return found;
 }
 
-/** What a chat message says, and shows. */
+/** The pictures and the text of a chat message. */
 export interface MessageContent {
-  /** In the first of its forms that has any: the same picture may be in several. */
+  /** From the first form that has any: the same picture may be in several forms. */
   pictures: ImageSource[];
-  /** Without its pictures, and without the sentence that the document puts before each. */
+  /** Without the pictures, and without the sentence that the document puts before each picture. */
   text?: string | undefined;
 }
 
@@ -117,7 +117,7 @@ export interface MessageContent {
 const CAPTION = /这是第 ?\d{1,4} ?张图片[:\uff1a]?/g;
 
 /**
- * Reads a message as the many relays of this family write it. Seen: `images[]` of {image_url: {url}}, {url}, {b64_json}
+ * Read a message in the forms of the many relays of this family. Seen: `images[]` of {image_url: {url}}, {url}, {b64_json}
  * or texts; `image[]` of {data}; `image_b64_json`; `multi_mod_content[]` of {inline_data: {data}}; `content` as a list of
  * {image_url} or {image: {base64}}; as one link or base64; and as a text with pictures in it.
  */
@@ -134,12 +134,12 @@ function textOf(part: unknown): string {
   return (asText(asObject(part)["text"]) ?? "").replace(CAPTION, "").trim();
 }
 
-/** Pictures of one item or of a list of them. */
+/** The pictures of one item or of a list of items. */
 export function imageSourcesIn(value: unknown): ImageSource[] {
   return (Array.isArray(value) ? value : [value]).flatMap((item) => sourceInItem(item) ?? []);
 }
 
-/** Where an item may have its picture, at any depth; base64 before a URL, which has to be fetched. */
+/** The keys under which an item may have its picture, at any depth. Base64 comes before a URL, which must be fetched. */
 const KEYS = ["b64_json", "base64", "inline_data", "inlineData", "data", "image_url", "url", "image"] as const;
 
 function sourceInItem(item: unknown): ImageSource | undefined {
@@ -152,6 +152,6 @@ function sourceInItem(item: unknown): ImageSource | undefined {
   return undefined;
 }
 
-function distinct(carriers: readonly ImageSource[]): ImageSource[] {
-  return [...new Map(carriers.map((carrier) => ["url" in carrier ? carrier.url : carrier.hoisted, carrier])).values()];
+function distinct(sources: readonly ImageSource[]): ImageSource[] {
+  return [...new Map(sources.map((source) => ["url" in source ? source.url : source.hoisted, source])).values()];
 }

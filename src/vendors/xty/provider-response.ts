@@ -3,12 +3,12 @@ import type { VendorErrorInput } from "../vendor-errors.ts";
 import type { ImageSource, VendorResult } from "../vendor.ts";
 import { imageSourcesIn, readMessage, type MessageContent } from "./message-pictures.ts";
 
-/** What is in an answer; `reasons` say why it ended where it has no picture. */
+/** A decoded response; `reasons` are its end reasons, for a response without a picture. */
 export interface ParsedAnswer extends VendorResult {
   reasons: string[];
 }
 
-/** The error that an answer is: `{error: {message, type, param, code}}`, with any status, or a relay's own. */
+/** Read an error, `{error: {message, type, param, code}}` with any status or a relay's own form; undefined if there is none. */
 export function readError(status: number, wire: unknown): Pick<VendorErrorInput, "code" | "message"> | undefined {
   const answers = answersIn(wire);
   const answer = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
@@ -20,13 +20,13 @@ export function readError(status: number, wire: unknown): Pick<VendorErrorInput,
   };
 }
 
-/** Finds the pictures, of which `n` were asked for, wherever such relays put them. */
+/** Decode a response to a request for `n` pictures, and find the pictures in all places that such relays use. */
 export function readAnswer(wire: unknown, n: number): ParsedAnswer {
   const answers = answersIn(wire);
   const choices = choicesOf(answers);
   const images = finalPictures(choices, n);
   return {
-    // Some answer as OpenAI's images API does.
+    // Some relays respond in the format of OpenAI's images API.
     images: images.length > 0 ? images : answers.flatMap(({ data }) => imageSourcesIn(data)),
     text: asText(choices.flatMap((choice) => choice.text ?? []).join("\n")),
     usage: answers.map(({ usage }) => asObject(usage)).findLast((usage) => Object.keys(usage).length > 0),
@@ -34,7 +34,7 @@ export function readAnswer(wire: unknown, n: number): ParsedAnswer {
   };
 }
 
-/** A relay that streams unasked answers a list of chunks. */
+/** The objects of a response: a list of chunks from a relay that streams although the request did not, else a single one. */
 function answersIn(wire: unknown): Record<string, unknown>[] {
   return Array.isArray(wire) ? wire.map(asObject) : [asObject(wire)];
 }
@@ -51,22 +51,22 @@ interface Choice extends MessageContent {
 
 function choicesOf(answers: readonly Record<string, unknown>[]): Choice[] {
   const pieces = answers.flatMap(({ choices }) => asList(choices).map(asObject));
-  // In one whole answer each is a choice of its own, whatever its index says.
+  // In a response that is not in chunks, every entry is a choice of its own, whatever its index is.
   const choices =
     answers.length === 1 ? pieces.map((piece) => [piece]) : Map.groupBy(pieces, ({ index }) => index).values();
-  return Array.from(choices, (each) => {
-    const message = mergeChunks(each.map(({ message, delta }) => asObject(message ?? delta)));
-    const reasons = each.flatMap(({ finish_reason: reason }) => asText(reason) ?? []);
+  return Array.from(choices, (chunks) => {
+    const message = mergeChunks(chunks.map(({ message, delta }) => asObject(message ?? delta)));
+    const reasons = chunks.flatMap(({ finish_reason: reason }) => asText(reason) ?? []);
     return { ...readMessage(message), reasons: asText(message["refusal"]) ? [...reasons, "content_filter"] : reasons };
   });
 }
 
-/** A message of its chunks. */
+/** Merge the chunks of one message. */
 function mergeChunks(pieces: readonly Record<string, unknown>[]): Record<string, unknown> {
   const [only] = pieces;
   if (pieces.length === 1 && only !== undefined) return only;
   const contents = pieces.map(({ content }) => content);
-  const texts = contents.map((each) => (typeof each === "string" ? each : ""));
+  const texts = contents.map((content) => (typeof content === "string" ? content : ""));
   const content = contents.some(Array.isArray) ? contents.flat() : texts.join("");
   const merged: Record<string, unknown> = {};
   for (const piece of pieces) Object.assign(merged, piece);
@@ -74,8 +74,8 @@ function mergeChunks(pieces: readonly Record<string, unknown>[]): Record<string,
 }
 
 /**
- * Drafts come along with the final pictures, and before them: of each choice the last one counts, and others only where
- * there are fewer choices than were asked for.
+ * Select the final pictures. Drafts come in the same response, before the final picture: of each choice the last picture
+ * counts, and earlier ones only if there are fewer choices than the `n` requested pictures.
  */
 function finalPictures(choices: readonly Choice[], n: number): ImageSource[] {
   let spare = Math.max(0, n - choices.length);

@@ -4,7 +4,7 @@ import type { Provider } from "../vendor.ts";
 import { readAnswer, readError } from "./provider-response.ts";
 import { models } from "./models.ts";
 
-/** xty as called: vendor-docs, "图像API接口". */
+/** The format of xty as the gateway calls it. Source: vendor-docs, "图像API接口". */
 export const provider: Provider = {
   name: "xty",
   baseUrl: "https://api.xty.app",
@@ -13,7 +13,10 @@ export const provider: Provider = {
   encode({ prompt, references, n, aspectRatio, size }, spec) {
     const config = { aspect_ratio: aspectRatio, image_size: size };
     const hasConfig = aspectRatio !== undefined || size !== undefined;
-    const pictures = references.map((each) => ({ type: "image_url", image_url: { url: writeReference(each) } }));
+    const pictures = references.map((reference) => ({
+      type: "image_url",
+      image_url: { url: writeReference(reference) },
+    }));
     return {
       path: "/v1/chat/completions",
       body: {
