@@ -15,13 +15,13 @@ const listenhub = provider("listenhub");
 const linkai = provider("linkai");
 
 /** The registry with the var MODELS as an object, or a text as it is. */
-function registry(models?: unknown) {
+function registryWith(models?: unknown) {
   const text = typeof models === "string" ? models : JSON.stringify(models);
   return registryOf({ models: text });
 }
 
 describe("without the var", () => {
-  const { models, canonical, entryOf, specOf } = registry();
+  const { models, canonical, entryOf, specOf } = registryWith();
   it("is what the vendors' folders say", () => {
     for (const each of providers)
       for (const [model, spec] of Object.entries(each.models)) {
@@ -54,7 +54,7 @@ describe("without the var", () => {
 describe("the var MODELS", () => {
   it("changes what it names, and nothing else", () => {
     const price = { currency: "CNY", amount: 0.2 };
-    const { specOf } = registry({ linkai: { [PRO]: { wireName: "gemini-3-pro-image", references: 6, price } } });
+    const { specOf } = registryWith({ linkai: { [PRO]: { wireName: "gemini-3-pro-image", references: 6, price } } });
     expect(specOf(linkai, PRO)).toEqual({
       ...linkai.models[PRO],
       wireName: "gemini-3-pro-image",
@@ -66,7 +66,7 @@ describe("the var MODELS", () => {
   });
 
   it("takes a field away, or a whole model", () => {
-    const { specOf, canonical } = registry({
+    const { specOf, canonical } = registryWith({
       linkai: { "gpt-image-2": { defaultRatio: null, pixels: null }, [PRO]: null },
       listenhub: { [PRO]: { prefersUrls: false } },
     });
@@ -79,15 +79,15 @@ describe("the var MODELS", () => {
   });
 
   it("switches a model on and off", () => {
-    const off = registry({ linkai: { "gpt-image-2": { off: true } } });
+    const off = registryWith({ linkai: { "gpt-image-2": { off: true } } });
     expect(off.specOf(linkai, "gpt-image-2")).toBeUndefined();
-    expect(registry().specOf(listenhub, "gpt-image-2")).toBeUndefined();
-    const on = registry({ listenhub: { "gpt-image-2": { off: false } } });
+    expect(registryWith().specOf(listenhub, "gpt-image-2")).toBeUndefined();
+    const on = registryWith({ listenhub: { "gpt-image-2": { off: false } } });
     expect(on.specOf(listenhub, "gpt-image-2")).toMatchObject({ wireName: "gpt-image-2", maker: "openai" });
   });
 
   it("adds a model that is like another", () => {
-    const { models, canonical, entryOf, specOf } = registry({
+    const { models, canonical, entryOf, specOf } = registryWith({
       listenhub: {
         "gemini-nano-banana-2.1": { like: FLASH, references: 10, aliases: ["nano-banana-2.1"] },
         "gpt-image-3": { like: "gpt-image-2", wireName: "gpt-image-3-beta" },
@@ -107,17 +107,17 @@ describe("the var MODELS", () => {
     expect(specOf(linkai, "gemini-nano-banana-2.1")?.references).toBe(3);
     // What it is like may be off; who adds a model wants it.
     expect(specOf(listenhub, "gpt-image-3")).toMatchObject({ wireName: "gpt-image-3-beta", maker: "openai" });
-    expect(registry().canonical("nano-banana-2.1")).toBeUndefined();
+    expect(registryWith().canonical("nano-banana-2.1")).toBeUndefined();
   });
 
   it("gives a model that is known to a vendor that lacked it, and further names", () => {
-    const { models, canonical, entryOf, specOf } = registry({
+    const { models, canonical, entryOf, specOf } = registryWith({
       linkai: { "flux-2-pro": { like: "doubao-seedream-4.5", aliases: ["flux-pro-1.2"] } },
     });
     expect(specOf(linkai, "flux-2-pro")).toMatchObject({ wireName: "flux-2-pro", sizes: ["2K", "4K"] });
     expect(canonical("flux-pro-1.2")).toBe("flux-2-pro");
     expect(entryOf("flux-2-pro")).toEqual({ aliases: ["flux-pro-1.2"] });
-    expect(models).toEqual(registry().models);
+    expect(models).toEqual(registryWith().models);
   });
 });
 
@@ -125,7 +125,7 @@ describe("a model that is not in its vendor's document", () => {
   const request = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
 
   it("is told the vendor as that vendor's own words have it", () => {
-    const spec = registry({ listenhub: { "gpt-image-2": { off: false } } }).specOf(listenhub, "gpt-image-2");
+    const spec = registryWith({ listenhub: { "gpt-image-2": { off: false } } }).specOf(listenhub, "gpt-image-2");
     const body = spec && listenhub.encode(request, spec).body;
     expect(body).toMatchObject({ provider: "openai", model: "gpt-image-2" });
   });
@@ -141,40 +141,46 @@ describe("a model that is not in its vendor's document", () => {
 });
 
 describe("a wrong var says where, and what is allowed", () => {
-  const at = (changes: unknown) => ({ linkai: { "gpt-image-2": changes } });
+  const linkaiOverride = (changes: unknown) => ({ linkai: { "gpt-image-2": changes } });
   it.each<[unknown, string]>([
     ["{", "MODELS must be JSON"],
     ["[]", "MODELS must be an object"],
     [{ linkai: "off" }, "MODELS.linkai must be an object"],
     [{ flux: {} }, "MODELS.flux is no vendor; there are listenhub, "],
     [{ sandbox: { sandbox: { n: 1 } } }, "MODELS.sandbox is no vendor"],
-    [at("off"), "MODELS.linkai.gpt-image-2 must be an object"],
+    [linkaiOverride("off"), "MODELS.linkai.gpt-image-2 must be an object"],
     [
-      at({ colour: 1 }),
+      linkaiOverride({ colour: 1 }),
       "MODELS.linkai.gpt-image-2: colour is not a field here; the fields are like, aliases, wireName, maker, ratios",
     ],
-    [at({ sizes: ["5K"] }), "sizes[0] must be one of 512, 1K, 2K, 3K, 4K"],
-    [at({ ratios: "16:9" }), "ratios must be an array"],
-    [at({ ratios: ["wide"] }), "ratios[0] must be a ratio, as in 16:9"],
-    [at({ wireName: null }), "wireName must be a string"],
-    [at({ n: 0 }), "n must be at least 1"],
-    [at({ references: -1 }), "references must be at least 0"],
-    [at({ pixels: { "5K": {} } }), "pixels must be by tier: 512, 1K, 2K, 3K, 4K"],
-    [at({ pixels: { "1K": { wide: "2x1" } } }), "pixels.1K must be by ratio, as in 16:9"],
-    [at({ pixels: { "1K": { "1:1": "1024" } } }), "pixels.1K.1:1 must be pixels, as in 1024x1024"],
-    [at({ price: { currency: "CNY", amount: "0.2" } }), "price.amount must be a number, or numbers by tier"],
-    [at({ price: { amount: 1 } }), "price.currency is required"],
-    [at({ output: "file" }), "output must be one of base64, url"],
-    [at({ dimensions: { multipleOf: 16, min: 64 } }), "dimensions.max is required"],
-    [at({ dimensions: { multipleOf: 16, min: 64, max: 32 } }), "dimensions.min 64 is more than dimensions.max 32"],
-    [at({ sizes: ["1K"] }), "MODELS.linkai.gpt-image-2: defaultSize 2K is not among sizes: 1K"],
-    [at({ defaultRatio: "3:4" }), "defaultRatio 3:4 is not among ratios: 1:1, 3:2"],
-    [at({ aliases: ["a/b"] }), "aliases[0] must be a name without spaces and slashes"],
+    [linkaiOverride({ sizes: ["5K"] }), "sizes[0] must be one of 512, 1K, 2K, 3K, 4K"],
+    [linkaiOverride({ ratios: "16:9" }), "ratios must be an array"],
+    [linkaiOverride({ ratios: ["wide"] }), "ratios[0] must be a ratio, as in 16:9"],
+    [linkaiOverride({ wireName: null }), "wireName must be a string"],
+    [linkaiOverride({ n: 0 }), "n must be at least 1"],
+    [linkaiOverride({ references: -1 }), "references must be at least 0"],
+    [linkaiOverride({ pixels: { "5K": {} } }), "pixels must be by tier: 512, 1K, 2K, 3K, 4K"],
+    [linkaiOverride({ pixels: { "1K": { wide: "2x1" } } }), "pixels.1K must be by ratio, as in 16:9"],
+    [linkaiOverride({ pixels: { "1K": { "1:1": "1024" } } }), "pixels.1K.1:1 must be pixels, as in 1024x1024"],
     [
-      at({ aliases: ["x", "nano-banana"] }),
+      linkaiOverride({ price: { currency: "CNY", amount: "0.2" } }),
+      "price.amount must be a number, or numbers by tier",
+    ],
+    [linkaiOverride({ price: { amount: 1 } }), "price.currency is required"],
+    [linkaiOverride({ output: "file" }), "output must be one of base64, url"],
+    [linkaiOverride({ dimensions: { multipleOf: 16, min: 64 } }), "dimensions.max is required"],
+    [
+      linkaiOverride({ dimensions: { multipleOf: 16, min: 64, max: 32 } }),
+      "dimensions.min 64 is more than dimensions.max 32",
+    ],
+    [linkaiOverride({ sizes: ["1K"] }), "MODELS.linkai.gpt-image-2: defaultSize 2K is not among sizes: 1K"],
+    [linkaiOverride({ defaultRatio: "3:4" }), "defaultRatio 3:4 is not among ratios: 1:1, 3:2"],
+    [linkaiOverride({ aliases: ["a/b"] }), "aliases[0] must be a name without spaces and slashes"],
+    [
+      linkaiOverride({ aliases: ["x", "nano-banana"] }),
       "MODELS.linkai.gpt-image-2.aliases[1]: nano-banana already means gemini-2.5-flash-image",
     ],
-    [at({ aliases: [PRO] }), `aliases[0]: ${PRO} already means ${PRO}`],
+    [linkaiOverride({ aliases: [PRO] }), `aliases[0]: ${PRO} already means ${PRO}`],
     [{ linkai: { "a b": { like: PRO } } }, "MODELS.linkai.a b is not a name without spaces and slashes"],
     [{ linkai: { "gemini-3-pro-image": {} } }, `MODELS.linkai.gemini-3-pro-image is another name of ${PRO}`],
     [{ linkai: { new: { n: 2 } } }, 'MODELS.linkai.new is new, which needs "like"; linkai has gpt-image-2, '],
@@ -182,6 +188,6 @@ describe("a wrong var says where, and what is allowed", () => {
     [{ linkai: { new: { like: "constructor" } } }, "MODELS.linkai.new.like must be another; linkai has gpt-image-2, "],
     [{ linkai: { new: null } }, "MODELS.linkai.new is not there; linkai has gpt-image-2, "],
   ])("%j", (models, message) => {
-    expect(() => registry(models)).toThrow(message);
+    expect(() => registryWith(models)).toThrow(message);
   });
 });

@@ -3,23 +3,23 @@ import { order, parseRouting } from "../../src/models/routing.ts";
 import { prng } from "../access/prng.ts";
 
 const VENDORS = ["a", "b", "c"];
-const never = () => {
+const unexpectedRandom = () => {
   throw new Error("nothing is left to chance");
 };
 
 describe("the order of vendors", () => {
   it("is their own where nothing is said", () => {
-    expect(order(VENDORS, undefined, never)).toEqual(VENDORS);
+    expect(order(VENDORS, undefined, unexpectedRandom)).toEqual(VENDORS);
   });
 
   it("is that of the steps, the rest after them", () => {
-    expect(order(VENDORS, ["c"], never)).toEqual(["c", "a", "b"]);
-    expect(order(VENDORS, ["c", "b", "c", "not here"], never)).toEqual(["c", "b", "a"]);
+    expect(order(VENDORS, ["c"], unexpectedRandom)).toEqual(["c", "a", "b"]);
+    expect(order(VENDORS, ["c", "b", "c", "not here"], unexpectedRandom)).toEqual(["c", "b", "a"]);
   });
 
   it("leaves out who has no weight, unless another step names it", () => {
-    expect(order(VENDORS, [{ b: 0 }], never)).toEqual(["a", "c"]);
-    expect(order(VENDORS, [{ b: 0 }, "b"], never)).toEqual(["b", "a", "c"]);
+    expect(order(VENDORS, [{ b: 0 }], unexpectedRandom)).toEqual(["a", "c"]);
+    expect(order(VENDORS, [{ b: 0 }, "b"], unexpectedRandom)).toEqual(["b", "a", "c"]);
   });
 
   it("draws the first of a weighted step in proportion, and the others after it", () => {

@@ -8,7 +8,7 @@ import type { Picture } from "./pictures.ts";
 import type { Seen } from "./record.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
 /** How atalk answers one valid request; without anything, one small picture: Flux's by URL, Gemini's in base64. */
@@ -34,7 +34,7 @@ export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Pro
   const cdn = new Cdn();
   // One for each request, since the answer depends on the model that was asked for.
   const rules = (): Vendor<AtalkBehaviour> => {
-    let asked: { model: Json | undefined; family: Family } = { model: undefined, family: "flux" };
+    let request: { model: Json | undefined; family: Family } = { model: undefined, family: "flux" };
     return {
       path: "/images/generate",
       key,
@@ -44,11 +44,11 @@ export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Pro
       errorStatus: 200,
       check: (wire) => {
         const { body, family } = checkAtalk(wire);
-        asked = { model: body.model, family };
+        request = { model: body.model, family };
         return { body };
       },
       success: (how) => {
-        const { model, family } = asked;
+        const { model, family } = request;
         const pictures = how.pictures ?? [family === "flux" ? jpeg() : png()];
         const data = pictures.map((picture) =>
           family === "flux"
@@ -75,7 +75,7 @@ export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Pro
     };
   };
   const vendor = await serve<AtalkBehaviour>((exchange) =>
-    isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, rules()),
+    isDownload(exchange.seen) ? cdn.download(exchange) : handleExchange(exchange, rules()),
   );
   return {
     ...vendor,

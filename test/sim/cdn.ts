@@ -35,21 +35,22 @@ export class Cdn {
 
   /** Answers one download; 404 for what was never drawn. */
   async download({ response, seen }: Exchange<object>): Promise<void> {
-    const note = (so: object): object => Object.assign(seen, so);
+    const report = (so: object): object => Object.assign(seen, so);
     const [, name = "", hop = "0"] = PATH.exec(seen.path) ?? [];
     const found = this.pictures.get(name);
-    if (found === undefined) return deliver(response, Buffer.from("not found"), "text/plain", { status: 404 }, note);
+    if (found === undefined) return deliver(response, Buffer.from("not found"), "text/plain", { status: 404 }, report);
 
     const { picture, how } = found;
-    const away = typeof how.redirect === "string" ? how.redirect : undefined;
-    const onward = Number(hop) < Number(how.redirect) ? `${seen.path.split("?")[0]}?hop=${Number(hop) + 1}` : undefined;
-    const location = away ?? onward;
+    const redirectUrl = typeof how.redirect === "string" ? how.redirect : undefined;
+    const nextHop =
+      Number(hop) < Number(how.redirect) ? `${seen.path.split("?")[0]}?hop=${Number(hop) + 1}` : undefined;
+    const location = redirectUrl ?? nextHop;
     if (location !== undefined) {
       const moved = { status: how.status ?? 302, headers: { location } };
-      return deliver(response, Buffer.from("moved"), "text/plain", moved, note);
+      return deliver(response, Buffer.from("moved"), "text/plain", moved, report);
     }
     const status = how.redirect === undefined ? (how.status ?? 200) : 200;
     const body = Buffer.from(how.body ?? picture.bytes);
-    await deliver(response, body, how.type ?? picture.type, { contentLength: "exact", ...how, status }, note);
+    await deliver(response, body, how.type ?? picture.type, { contentLength: "exact", ...how, status }, report);
   }
 }

@@ -13,7 +13,7 @@ export function encodeBody(body: Buffer, encoding: ContentEncoding): { name: str
     return { name: "br", bytes: brotliCompressSync(body, { params }) };
   }
   if (encoding === "zstd") return { name: "zstd", bytes: zstdCompressSync(body) };
-  if (encoding === "gzip-bomb") return { name: "gzip", bytes: bomb(body) };
+  if (encoding === "gzip-bomb") return { name: "gzip", bytes: gzipBomb(body) };
   const bytes = gzipSync(body, { level: 1 });
   // A whole reserved block type in the middle: no decoder can go on.
   bytes.fill(0xff, Math.max(10, bytes.length >> 1), Math.max(20, (bytes.length >> 1) + 64));
@@ -21,7 +21,7 @@ export function encodeBody(body: Buffer, encoding: ContentEncoding): { name: str
 }
 
 /** The body, with a gigabyte of "A" put into the middle of it: inside the base64, where there is any. */
-function bomb(body: Buffer): Buffer {
+function gzipBomb(body: Buffer): Buffer {
   const flush = { finishFlush: constants.Z_FULL_FLUSH };
   const middle = body.length >> 1;
   const block = Buffer.alloc(1 << 20, "A");

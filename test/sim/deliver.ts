@@ -45,39 +45,39 @@ export async function deliver(
   body: Buffer,
   type: string,
   how: Delivery,
-  note: (so: Delivered) => void,
+  report: (so: Delivered) => void,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   if (how.hang) return;
   if (how.delayMs !== undefined && !(await pause(how.delayMs, gone.signal))) return;
-  if (how.reset === "before-headers") return breakOff(response, "reset");
+  if (how.reset === "before-headers") return breakConnection(response, "reset");
 
   const status = how.status ?? 200;
   const packed = how.encoding === undefined ? undefined : encodeBody(body, how.encoding);
   const whole = packed?.bytes ?? body;
   const bytes = how.cutAt === undefined ? whole : whole.subarray(0, how.cutAt);
   head(response, whole.length, status, how, { "content-type": type, ...encodingHeader(packed?.name), ...how.headers });
-  note({ status, sent: 0 });
+  report({ status, sent: 0 });
 
   const end = typeof how.reset === "number" ? Math.min(how.reset, bytes.length) : bytes.length;
   const step = how.drip ? 1 : (how.chunk ?? 65_536);
   const pauseMs = how.drip ? 1_000 : how.pauseMs;
   for (let at = 0; at < end && !gone.signal.aborted; at += step) {
     const part = bytes.subarray(at, Math.min(at + step, end));
-    if (!response.write(part)) await drained(response, gone.signal);
-    note({ status, sent: at + part.length });
+    if (!response.write(part)) await untilDrained(response, gone.signal);
+    report({ status, sent: at + part.length });
     if (pauseMs !== undefined && !(await pause(pauseMs, gone.signal))) return;
   }
   if (gone.signal.aborted) return;
   if (typeof how.reset === "number") {
     // Let what was written leave the socket, or the reset overtakes it.
     await pause(20, gone.signal);
-    return breakOff(response, "reset");
+    return breakConnection(response, "reset");
   }
   // A promised body that is not there: only the end of the connection can tell.
   const short = how.contentLength === "too-long" || (how.contentLength === "exact" && bytes.length < whole.length);
-  if (short || how.noLastChunk) return breakOff(response, "end");
+  if (short || how.noLastChunk) return breakConnection(response, "end");
   response.end();
 }
 
@@ -98,7 +98,7 @@ function head(
   response.flushHeaders();
 }
 
-function breakOff(response: ServerResponse, how: "reset" | "end"): void {
+function breakConnection(response: ServerResponse, how: "reset" | "end"): void {
   OWN_END.add(response);
   if (how === "reset") response.socket?.resetAndDestroy();
   else response.socket?.end();
@@ -113,7 +113,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   return sleep(ms, true, { signal }).catch(() => false);
 }
 
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+function untilDrained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     response.once("drain", resolve);

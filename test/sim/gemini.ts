@@ -53,14 +53,14 @@ export function writeGemini(answer: GeminiAnswer): Buffer {
 
   const space = answer.pretty ? 2 : 0;
   const filled = (value: JsonObject | JsonObject[]): string => fill(JSON.stringify(value, null, space), slots);
-  const chunks = events(before, after, answer);
+  const chunks = responseChunks(before, after, answer);
   if (answer.framing === "sse")
     return Buffer.from(chunks.map((chunk) => `data: ${fill(JSON.stringify(chunk), slots)}\n\n`).join(""));
   if (answer.framing === "array") return Buffer.from(filled(chunks));
-  return Buffer.from(filled(whole(before, after, answer)));
+  return Buffer.from(filled(responseObject(before, after, answer)));
 }
 
-function whole(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject {
+function responseObject(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject {
   const groups =
     answer.candidates === "each"
       ? after.map((one, i) => (i === 0 ? [...before, one] : [one]))
@@ -74,10 +74,10 @@ function whole(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer):
 }
 
 /** The same, as a stream of answers tells it: a part each, then the reason why it ended. */
-function events(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject[] {
+function responseChunks(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject[] {
   const parts = [...before, ...after];
   const chunks: JsonObject[] = parts.map((one) => ({ candidates: [candidate([one], 0)], ...SIBLINGS }));
-  const last = whole([], [], { ...answer, candidates: "one", finishReason: answer.finishReason ?? "STOP" });
+  const last = responseObject([], [], { ...answer, candidates: "one", finishReason: answer.finishReason ?? "STOP" });
   return [...chunks, last];
 }
 

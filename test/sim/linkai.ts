@@ -7,7 +7,7 @@ import type { Picture } from "./pictures.ts";
 import type { Seen } from "./record.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
 /** How LinkAI answers one valid request; without anything, one small PNG. */
@@ -58,7 +58,7 @@ export async function startLinkAI(options: { key?: string; cdnElsewhere?: boolea
     }),
   };
   const vendor = await serve<LinkAIBehaviour>((exchange) =>
-    !cdnElsewhere && isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, rules),
+    !cdnElsewhere && isDownload(exchange.seen) ? cdn.download(exchange) : handleExchange(exchange, rules),
   );
   const host = cdnElsewhere ? await serve((exchange) => cdn.download(exchange), "127.0.0.2") : vendor;
   const both = [...new Set([vendor, host])];

@@ -5,7 +5,7 @@ import { jpeg } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
 /** How ListenHub answers one valid request; without anything, a small JPEG. */
@@ -25,7 +25,7 @@ export async function startListenHub({ key = "lh-key" }: { key?: string } = {}):
     errorStatus: 500,
     check: (body) => ({ body: checkListenHub(body) }),
     success: (how) => ({
-      body: writeGemini({ ...how, pictures: how.pictures ?? usual(how) }),
+      body: writeGemini({ ...how, pictures: how.pictures ?? defaultPictures(how) }),
       type: how.framing === "sse" ? "text/event-stream" : "application/json",
     }),
     failure: (status, message, { error }) => ({
@@ -34,11 +34,11 @@ export async function startListenHub({ key = "lh-key" }: { key?: string } = {}):
       request_id: "req_7f3a",
     }),
   };
-  return serve<ListenHubBehaviour>((exchange) => converse(exchange, vendor));
+  return serve<ListenHubBehaviour>((exchange) => handleExchange(exchange, vendor));
 }
 
 /** Whoever asks for drafts, text, a reason or feedback alone says so by an empty list, or by a reason. */
-function usual(how: ListenHubBehaviour): Picture[] {
+function defaultPictures(how: ListenHubBehaviour): Picture[] {
   const refused = how.promptFeedback !== undefined || (how.finishReason ?? "STOP") !== "STOP";
   return refused ? [] : [jpeg()];
 }

@@ -23,26 +23,26 @@ export function checkNebula(body: Json | undefined): JsonObject {
   // The document marks neither as required, and its samples have one of them each.
   if (body.prompt !== undefined || body.contents === undefined) text(body.prompt, "prompt");
   if (body.contents === undefined) return body;
-  const turns = filled(body.contents, "contents");
+  const turns = nonEmptyList(body.contents, "contents");
   const contents = turns.map((turn, i) => readTurn(turn, `contents[${i}]`));
   const last = contents.at(-1);
-  if (last?.role !== "user" || !last.said) throw new Refusal(400, "the last turn must be the user's, with a text");
+  if (last?.role !== "user" || !last.hasText) throw new Refusal(400, "the last turn must be the user's, with a text");
   return { ...body, contents: contents.map(({ role, parts }) => ({ role, parts })) };
 }
 
-function filled(value: Json | undefined, name: string): Json[] {
+function nonEmptyList(value: Json | undefined, name: string): Json[] {
   if (!Array.isArray(value) || value.length === 0)
     throw new Refusal(400, `${name} must be a list with something in it`);
   return value;
 }
 
-function readTurn(turn: Json, name: string): { role: Json; parts: Json[]; said: boolean } {
+function readTurn(turn: Json, name: string): { role: Json; parts: Json[]; hasText: boolean } {
   if (!isObject(turn)) throw new Refusal(400, `${name} must be an object`);
   onlyKeys(turn, ["role", "parts"], `${name}.`);
   const role = text(turn.role, `${name}.role`);
   oneOf(role, ["user", "model"], `${name}.role`);
-  const parts = filled(turn.parts, `${name}.parts`).map((part, i) => readPart(part, `${name}.parts[${i}]`));
-  return { role, parts, said: parts.some((part) => part.text !== undefined) };
+  const parts = nonEmptyList(turn.parts, `${name}.parts`).map((part, i) => readPart(part, `${name}.parts[${i}]`));
+  return { role, parts, hasText: parts.some((part) => part.text !== undefined) };
 }
 
 function readPart(part: Json, name: string): JsonObject {

@@ -5,7 +5,7 @@ import type { Picture } from "./pictures.ts";
 import type { Seen } from "./record.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
 /** How ai-nebula answers one valid request; without anything, one small PNG as `b64_json`. */
@@ -45,7 +45,7 @@ export async function startNebula({ key = "nb-key" }: { key?: string } = {}): Pr
     failure: (status, message, { error }) => ({ code: error?.code ?? status, msg: message, data: null }),
   };
   const sim = await serve<NebulaBehaviour>((exchange) =>
-    isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, vendor),
+    isDownload(exchange.seen) ? cdn.download(exchange) : handleExchange(exchange, vendor),
   );
   return { ...sim, generations: () => sim.seen.filter((seen) => !isDownload(seen)) };
 }

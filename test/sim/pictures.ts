@@ -49,11 +49,12 @@ export function png(options: { bytes?: number; width?: number; height?: number; 
   if (fits) for (let row = 0; row < height; row++) pixels[row * (1 + width * 3)] = 0;
   const data = deflateSync(pixels, { level: fits ? 0 : 9 });
 
-  const left = room - data.length;
-  if (left !== 0 && left < CHUNK_BYTES) throw new RangeError(`no ${width}x${height} PNG has exactly ${bytes} bytes`);
-  const padding = left === 0 ? [] : [chunk("noIz", noise(left - CHUNK_BYTES, seed + 1))];
+  const unused = room - data.length;
+  if (unused !== 0 && unused < CHUNK_BYTES)
+    throw new RangeError(`no ${width}x${height} PNG has exactly ${bytes} bytes`);
+  const padding = unused === 0 ? [] : [chunk("noIz", noise(unused - CHUNK_BYTES, seed + 1))];
   const parts = [SIGNATURE, chunk("IHDR", head), ...padding, chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))];
-  return { ...described(Buffer.concat(parts), width, height), type: "image/png", extension: "png" };
+  return { ...withFacts(Buffer.concat(parts), width, height), type: "image/png", extension: "png" };
 }
 
 /** A valid 24x16 JPEG of 304 bytes; `seed` tells it from another by a comment segment. */
@@ -61,12 +62,12 @@ export function jpeg(seed?: number): Picture {
   const bytes = Buffer.from(JPEG, "base64");
   const comment = Buffer.concat([Buffer.from("fffe000a", "hex"), noise(8, seed ?? 0)]);
   const marked = seed === undefined ? bytes : Buffer.concat([bytes.subarray(0, 2), comment, bytes.subarray(2)]);
-  return { ...described(marked, 24, 16), type: "image/jpeg", extension: "jpg" };
+  return { ...withFacts(marked, 24, 16), type: "image/jpeg", extension: "jpg" };
 }
 
 /** A valid 24x16 lossy WebP of 102 bytes. */
 export function webp(): Picture {
-  return { ...described(Buffer.from(WEBP, "base64"), 24, 16), type: "image/webp", extension: "webp" };
+  return { ...withFacts(Buffer.from(WEBP, "base64"), 24, 16), type: "image/webp", extension: "webp" };
 }
 
 /** The type that a file's first bytes tell, or undefined. */
@@ -77,7 +78,7 @@ export function typeOf(bytes: Buffer): Picture["type"] | undefined {
   return undefined;
 }
 
-function described(bytes: Buffer, width: number, height: number) {
+function withFacts(bytes: Buffer, width: number, height: number) {
   return { bytes, width, height, sha256: sha256(bytes) };
 }
 

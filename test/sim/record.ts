@@ -28,7 +28,7 @@ export interface Seen {
 }
 
 /** Starts the record of a request; its end is written when the connection tells. */
-export function record(request: IncomingMessage, response: ServerResponse): Seen {
+export function startRecord(request: IncomingMessage, response: ServerResponse): Seen {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) headers[name] = String(value);
   const seen: Seen = {
@@ -41,14 +41,14 @@ export function record(request: IncomingMessage, response: ServerResponse): Seen
     sent: 0,
     aborted: false,
   };
-  const over = (aborted: boolean): void => {
+  const end = (aborted: boolean): void => {
     if (seen.endedAt !== undefined) return;
     seen.endedAt = Date.now();
     seen.aborted = aborted;
   };
-  response.once("finish", () => over(false));
+  response.once("finish", () => end(false));
   // What the simulator itself cuts (reset, a body short of its length) destroys or ends the socket first.
-  response.once("close", () => over(!response.writableFinished && !OWN_END.has(response)));
+  response.once("close", () => end(!response.writableFinished && !OWN_END.has(response)));
   return seen;
 }
 

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { readBody, record } from "./record.ts";
+import { readBody, startRecord } from "./record.ts";
 import type { Seen } from "./record.ts";
 
 /** A simulated vendor: what it saw, and the script of what it will answer. */
@@ -40,13 +40,13 @@ export async function serve<Behaviour extends object>(
 ): Promise<Sim<Behaviour>> {
   const seen: Seen[] = [];
   const script: Behaviour[] = [];
-  let usual: Behaviour | undefined;
+  let fallback: Behaviour | undefined;
 
   const server = createServer((request, response) => {
     response.socket?.setNoDelay(true);
-    const entry = record(request, response);
+    const entry = startRecord(request, response);
     seen.push(entry);
-    const behaviour = (): Partial<Behaviour> => script.shift() ?? usual ?? {};
+    const behaviour = (): Partial<Behaviour> => script.shift() ?? fallback ?? {};
     const run = async (): Promise<void> => {
       const body = await readBody(request, entry);
       if (body !== undefined) await handle({ request, response, seen: entry, body, behaviour });
@@ -68,12 +68,12 @@ export async function serve<Behaviour extends object>(
     host,
     seen,
     next: (...behaviours) => void script.push(...behaviours),
-    always: (behaviour) => void (usual = behaviour),
+    always: (behaviour) => void (fallback = behaviour),
     settled: (timeoutMs = 10_000) => until(() => seen.every((entry) => entry.endedAt !== undefined), timeoutMs),
     reset: () => {
       seen.length = 0;
       script.length = 0;
-      usual = undefined;
+      fallback = undefined;
     },
     stop: () =>
       new Promise((resolve) => {

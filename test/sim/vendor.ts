@@ -35,19 +35,19 @@ export interface Vendor<Behaviour extends VendorBehaviour> {
 }
 
 /** Refuses a request in the vendor's words, or answers it as the script says. */
-export async function converse<Behaviour extends VendorBehaviour>(
+export async function handleExchange<Behaviour extends VendorBehaviour>(
   exchange: Exchange<Behaviour>,
   vendor: Vendor<Behaviour>,
 ): Promise<void> {
-  const refusal = admit(exchange, vendor);
+  const refusal = checkRequest(exchange, vendor);
   const refused: VendorBehaviour | undefined = refusal && {
     status: refusal.status,
     error: { message: refusal.message },
   };
-  return answer(exchange, vendor, (refused ?? exchange.behaviour()) as Behaviour);
+  return respond(exchange, vendor, (refused ?? exchange.behaviour()) as Behaviour);
 }
 
-function admit<Behaviour extends VendorBehaviour>(
+function checkRequest<Behaviour extends VendorBehaviour>(
   { request, seen, body }: Exchange<Behaviour>,
   { path, key, bareKey = false, words, check }: Vendor<Behaviour>,
 ): Refusal | undefined {
@@ -69,7 +69,7 @@ function admit<Behaviour extends VendorBehaviour>(
   }
 }
 
-async function answer<Behaviour extends VendorBehaviour>(
+async function respond<Behaviour extends VendorBehaviour>(
   { response, seen }: Exchange<Behaviour>,
   vendor: Vendor<Behaviour>,
   how: Behaviour,
@@ -77,9 +77,9 @@ async function answer<Behaviour extends VendorBehaviour>(
   const failed = how.error !== undefined || how.echoKey === true;
   const status = how.status ?? (failed ? vendor.errorStatus : 200);
   const message = how.error?.message ?? vendor.words.failed;
-  const said = how.echoKey ? `${message} (Authorization: ${seen.headers.authorization})` : message;
+  const text = how.echoKey ? `${message} (Authorization: ${seen.headers.authorization})` : message;
   const { body, type } = failed
-    ? { body: JSON.stringify(vendor.failure(status, said, how)), type: "application/json" }
+    ? { body: JSON.stringify(vendor.failure(status, text, how)), type: "application/json" }
     : vendor.success(how);
   const bytes = Buffer.from(how.body ?? body);
   await deliver(response, bytes, how.type ?? type, { ...how, status }, (so) => Object.assign(seen, so));

@@ -3,7 +3,7 @@ import { mayFetch } from "../../src/vendors/allowed-hosts.ts";
 
 const TRUSTED = new Set(["127.0.0.1:8080", "cdn.lan"]);
 const OWN = "http://127.0.0.1:9000";
-const may = (url: string) => mayFetch(new URL(url), TRUSTED, OWN);
+const isAllowed = (url: string) => mayFetch(new URL(url), TRUSTED, OWN);
 
 it.each([
   "https://example.com/a.png",
@@ -15,18 +15,18 @@ it.each([
   "https://example.com\\@127.0.0.1/a.png",
   "https://@example.com/a.png",
 ])("fetches from %s", (url) => {
-  expect(may(url)).toBe(true);
+  expect(isAllowed(url)).toBe(true);
 });
 
 it("fetches from what the operator trusts, and from the vendor's own origin, also without TLS", () => {
-  expect(may("http://127.0.0.1:8080/a.png")).toBe(true);
-  expect(may("http://cdn.lan/a.png")).toBe(true);
-  expect(may("http://cdn.lan:81/a.png")).toBe(true);
-  expect(may(`${OWN}/a.png`)).toBe(true);
+  expect(isAllowed("http://127.0.0.1:8080/a.png")).toBe(true);
+  expect(isAllowed("http://cdn.lan/a.png")).toBe(true);
+  expect(isAllowed("http://cdn.lan:81/a.png")).toBe(true);
+  expect(isAllowed(`${OWN}/a.png`)).toBe(true);
 });
 
 /** docs/faults.md 56: one row a spelling. */
-const REFUSED: [what: string, urls: string[]][] = [
+const BLOCKED: [what: string, urls: string[]][] = [
   ["plain http", ["http://example.com/a.png"]],
   [
     "other schemes",
@@ -155,8 +155,8 @@ it.each([
   expect(URL.parse(url)).toBeNull();
 });
 
-describe.each(REFUSED)("refuses %s", (_, urls) => {
+describe.each(BLOCKED)("refuses %s", (_, urls) => {
   it.each(urls)("%s", (url) => {
-    expect(may(url)).toBe(false);
+    expect(isAllowed(url)).toBe(false);
   });
 });

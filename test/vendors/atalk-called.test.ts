@@ -6,27 +6,31 @@ import type { Provider } from "../../src/vendors/vendor.ts";
 import answers from "../fixtures/atalk/answers.json" with { type: "json" };
 import errors from "../fixtures/atalk/errors.json" with { type: "json" };
 import { thrownBy } from "./junk.ts";
-import { ASKED } from "./specimens.ts";
+import { SAMPLE_REQUEST } from "./specimens.ts";
 
 const provider = atalk.provider as Provider;
 
 describe("atalk as called", () => {
   const spec = (model: string) => provider.models[model] as ModelSpec;
-  const sent = (request: Partial<ImageRequest>, model = "flux-2-pro") =>
+  const encodedBody = (request: Partial<ImageRequest>, model = "flux-2-pro") =>
     provider.encode({ model, prompt: "a cat", n: 1, references: [], ...request }, spec(model)).body as object;
 
   it("sends pixels, and the safety tolerance to Flux only", () => {
-    expect(sent({ width: 1280, height: 720 })).toMatchObject({ width: 1280, height: 720, aspect_ratio: undefined });
+    expect(encodedBody({ width: 1280, height: 720 })).toMatchObject({
+      width: 1280,
+      height: 720,
+      aspect_ratio: undefined,
+    });
     const providerOptions = { atalk: { safety_tolerance: 5 }, other: { safety_tolerance: 1 } };
-    expect(sent({ providerOptions })).toMatchObject({ safety_tolerance: 5 });
-    expect(sent({ providerOptions }, "gemini-2.5-flash-image")).toMatchObject({ safety_tolerance: undefined });
-    expect(sent({ providerOptions: { other: { safety_tolerance: 9 } } })).toMatchObject({
+    expect(encodedBody({ providerOptions })).toMatchObject({ safety_tolerance: 5 });
+    expect(encodedBody({ providerOptions }, "gemini-2.5-flash-image")).toMatchObject({ safety_tolerance: undefined });
+    expect(encodedBody({ providerOptions: { other: { safety_tolerance: 9 } } })).toMatchObject({
       safety_tolerance: undefined,
     });
   });
 
   it.each([6, -1, 2.5, "3", true, {}])("refuses a safety tolerance of %j", (safety_tolerance) => {
-    expect(thrownBy(() => sent({ providerOptions: { atalk: { safety_tolerance } } }))).toMatchObject({
+    expect(thrownBy(() => encodedBody({ providerOptions: { atalk: { safety_tolerance } } }))).toMatchObject({
       code: "invalid_request",
       field: "safety_tolerance",
     });
@@ -34,7 +38,7 @@ describe("atalk as called", () => {
 
   it("reads the cost, and the usage as it is", () => {
     const [url, base64] = Object.values(answers);
-    const read = (wire: unknown) => provider.decode(200, wire, new Headers(), ASKED.request);
+    const read = (wire: unknown) => provider.decode(200, wire, new Headers(), SAMPLE_REQUEST.request);
     expect(read(url)).toEqual({
       images: [{ url: "https://example.com/generated-image.png" }],
       usage: { cost: 0.04, images_generated: 1, images_failed: 0 },
@@ -73,7 +77,9 @@ describe("atalk as called", () => {
     [200, { code: 0, data: [{ type: "url", image: null }] }, { code: "no_image" }],
     [200, {}, { code: "no_image" }],
   ])("understands %i %j", (status, wire, expected) => {
-    expect(thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request))).toMatchObject(expected);
+    expect(thrownBy(() => provider.decode(status, wire, new Headers(), SAMPLE_REQUEST.request))).toMatchObject(
+      expected,
+    );
   });
 
   it("takes a picture for what it is, whatever its type says", () => {
@@ -81,7 +87,7 @@ describe("atalk as called", () => {
       { type: "base64", image: "https://example.com/cat.png" },
       { type: "url", image: "data:image/png;base64,hoisted:0" },
     ];
-    expect(provider.decode(200, { code: 0, data }, new Headers(), ASKED.request).images).toEqual([
+    expect(provider.decode(200, { code: 0, data }, new Headers(), SAMPLE_REQUEST.request).images).toEqual([
       { url: "https://example.com/cat.png" },
       { hoisted: 0 },
     ]);

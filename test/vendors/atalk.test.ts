@@ -9,8 +9,8 @@ import errors from "../fixtures/atalk/errors.json" with { type: "json" };
 import requests from "../fixtures/atalk/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
 import { thrownBy } from "./junk.ts";
-import { overTheWire, Shelf } from "./over-the-wire.ts";
-import { ASKED, decode, drawn, INLINE, shown } from "./specimens.ts";
+import { sendAndReceive, PictureStore } from "./over-the-wire.ts";
+import { SAMPLE_REQUEST, decodeFixture, sampleRecord, INLINE, referenceName } from "./specimens.ts";
 
 const dialect = atalk.dialect as Dialect;
 const flux = { model: "flux-2-pro", prompt: "a cat" };
@@ -57,7 +57,7 @@ describe("atalk", () => {
   });
 
   describe("as served", () => {
-    const read = (wire: object): ParsedRequest => decode(dialect, wire, new Shelf());
+    const decode = (wire: object): ParsedRequest => decodeFixture(dialect, wire, new PictureStore());
 
     it.each<[asked: object, request: Partial<ImageRequest>, warnings?: string[]]>([
       [flux, { aspectRatio: "1:1" }],
@@ -105,7 +105,7 @@ describe("atalk", () => {
       [{ model: "gpt-image-2", prompt: "a cat", aspect_ratio: "4:3" }, { aspectRatio: "4:3" }],
     ])("%j", (asked, request, warnings = []) => {
       const { model, prompt } = asked as typeof flux;
-      expect(read(asked)).toMatchObject({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
+      expect(decode(asked)).toMatchObject({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
     });
 
     it.each<[more: object, field: string, message: RegExp | string]>([
@@ -141,7 +141,7 @@ describe("atalk", () => {
       ],
       [{ input_image_8: ["x"] }, "input_image_8", /^input_image_8 must be a string/],
     ])("refuses %j", (more, field, message) => {
-      const error = thrownBy(() => read({ ...flux, ...more }));
+      const error = thrownBy(() => decode({ ...flux, ...more }));
       expect(error).toMatchObject({ code: "invalid_request", field });
       expect((error as Error).message).toMatch(message);
     });
@@ -149,7 +149,7 @@ describe("atalk", () => {
     it("takes references in any of the eight fields, in order, raw or as data URI", () => {
       const base64 = INLINE.toBase64();
       const url = (n: number) => `https://example.com/${n}.png`;
-      const { request } = read({
+      const { request } = decode({
         ...flux,
         input_image_8: url(8),
         input_image_3: `data:image/png;base64,${base64}`,
@@ -157,7 +157,7 @@ describe("atalk", () => {
         input_image_5: url(5),
         input_image_4: null,
       });
-      expect(request.references.map(shown)).toEqual(["inline", "inline", url(5), url(8)]);
+      expect(request.references.map(referenceName)).toEqual(["inline", "inline", url(5), url(8)]);
     });
 
     it.each([
@@ -181,15 +181,16 @@ describe("atalk", () => {
       expect(dialect.fields).toMatchObject({ "references[0]": "input_image", "references[7]": "input_image_8" });
     });
 
-    const answered = async (model: string, more: Partial<GenerationRecord> = {}) => {
-      const shelf = new Shelf();
-      const record = { ...drawn(shelf), model: "flux-2-pro", ...more };
-      const asked = { request: { ...ASKED.request, model, n: 1 }, warnings: [] };
-      return (await overTheWire(dialect.encode({ ...record, images: record.images.slice(0, 1) }, asked), shelf)).wire;
+    const encodeFor = async (model: string, more: Partial<GenerationRecord> = {}) => {
+      const store = new PictureStore();
+      const record = { ...sampleRecord(store), model: "flux-2-pro", ...more };
+      const asked = { request: { ...SAMPLE_REQUEST.request, model, n: 1 }, warnings: [] };
+      return (await sendAndReceive(dialect.encode({ ...record, images: record.images.slice(0, 1) }, asked), store))
+        .wire;
     };
 
     it.each(["flux-2-pro", "atalk/flux-1.1-pro", "gpt-image-2"])("%s is answered by URL", async (model) => {
-      expect(await answered(model)).toEqual({
+      expect(await encodeFor(model)).toEqual({
         code: 0,
         data: [{ type: "url", image: "https://easel.example/images/id/0", mimeType: null, revised_prompt: null }],
         model: "flux-2-pro",
@@ -201,7 +202,7 @@ describe("atalk", () => {
     it.each(["gemini-2.5-flash-image", "atalk/gemini-2.5-flash-image", "nano-banana", "gemini-3-pro-image-preview"])(
       "%s is answered in base64",
       async (model) => {
-        expect(await answered(model, { model: "gemini-2.5-flash-image" })).toMatchObject({
+        expect(await encodeFor(model, { model: "gemini-2.5-flash-image" })).toMatchObject({
           data: [{ type: "base64", image: "hoisted:0", mimeType: "image/png", revised_prompt: null }],
           provider: "gemini",
         });
@@ -216,17 +217,17 @@ describe("atalk", () => {
         ],
       });
       const usage = { images_generated: 1, images_failed: 0 };
-      expect(await answered("flux-2-pro", costs("CNY"))).toMatchObject({ usage: { cost: 0.25, ...usage } });
-      expect(await answered("flux-2-pro", costs("CNY", "CNY"))).toMatchObject({ usage: { cost: 0.5 } });
-      expect(await answered("flux-2-pro", costs("CNY", "USD"))).toMatchObject({ usage });
+      expect(await encodeFor("flux-2-pro", costs("CNY"))).toMatchObject({ usage: { cost: 0.25, ...usage } });
+      expect(await encodeFor("flux-2-pro", costs("CNY", "CNY"))).toMatchObject({ usage: { cost: 0.5 } });
+      expect(await encodeFor("flux-2-pro", costs("CNY", "USD"))).toMatchObject({ usage });
       for (const more of [costs(), costs("USD"), costs("CNY", "credits")])
-        expect(((await answered("flux-2-pro", more)) as { usage: object }).usage).toEqual(usage);
+        expect(((await encodeFor("flux-2-pro", more)) as { usage: object }).usage).toEqual(usage);
     });
 
     it("counts the pictures that were not made", () => {
-      const record = drawn(new Shelf());
+      const record = sampleRecord(new PictureStore());
       const usage = (n: number, images = record.images) =>
-        dialect.encode({ ...record, images }, { ...ASKED, request: { ...ASKED.request, n } });
+        dialect.encode({ ...record, images }, { ...SAMPLE_REQUEST, request: { ...SAMPLE_REQUEST.request, n } });
       expect(usage(2, [])).toMatchObject({ data: [], usage: { images_generated: 0, images_failed: 2 } });
       expect(usage(1)).toMatchObject({ usage: { images_generated: 2, images_failed: 0 } });
     });

@@ -1,6 +1,6 @@
 import { describe } from "vitest";
 import { dialectContract } from "./dialect-contract.ts";
-import { loop } from "./loop-contract.ts";
+import { loopContract } from "./loop-contract.ts";
 import { providerContract } from "./provider-contract.ts";
 import type { Subject } from "./subject.ts";
 
@@ -17,6 +17,6 @@ export function contract(subject: Subject): void {
     providerContract(provider, subject);
   });
   describe.each(loops)("both in a loop", ({ dialect, provider }) => {
-    loop(dialect, provider, subject);
+    loopContract(dialect, provider, subject);
   });
 }

@@ -3,8 +3,8 @@ import { GatewayError } from "../../src/errors.ts";
 import { referencesOf } from "../../src/image/request.ts";
 import type { Dialect } from "../../src/vendors/vendor.ts";
 import { freeze, JUNK, pathsIn, replaced, thrownBy } from "./junk.ts";
-import { arrive, overTheWire, Shelf } from "./over-the-wire.ts";
-import { ASKED, bytesOf, CODES, decode, drawn, INLINE, shown } from "./specimens.ts";
+import { receive, sendAndReceive, PictureStore } from "./over-the-wire.ts";
+import { SAMPLE_REQUEST, bytesOf, CODES, decodeFixture, sampleRecord, INLINE, referenceName } from "./specimens.ts";
 import type { Meaning, Subject } from "./subject.ts";
 
 /** What every dialect does with requests, and says of failures and pictures. */
@@ -15,37 +15,39 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
 
   it.each(Object.entries(requests))("reads %s", (name, wire) => {
     const { request, references = [], turns, warnings = [], responseFormat } = meanings[name] as Meaning;
-    const shelf = new Shelf();
-    const asked = decode(dialect, wire, shelf);
+    const store = new PictureStore();
+    const parsed = decodeFixture(dialect, wire, store);
     expect({
-      ...asked.request,
-      references: asked.request.references.map(shown),
-      turns: asked.request.turns?.map((turn) => ({ ...turn, references: turn.references.map(shown) })),
+      ...parsed.request,
+      references: parsed.request.references.map(referenceName),
+      turns: parsed.request.turns?.map((turn) => ({ ...turn, references: turn.references.map(referenceName) })),
     }).toEqual({ n: 1, ...request, references, turns });
-    expect(asked.warnings).toEqual(warnings);
-    expect(asked.responseFormat).toBe(responseFormat);
-    for (const reference of referencesOf(asked.request)) {
-      if ("picture" in reference) expect(shelf.get(reference.picture)).toEqual(INLINE);
+    expect(parsed.warnings).toEqual(warnings);
+    expect(parsed.responseFormat).toBe(responseFormat);
+    for (const reference of referencesOf(parsed.request)) {
+      if ("picture" in reference) expect(store.get(reference.picture)).toEqual(INLINE);
     }
   });
 
   it.each(Object.entries(requests))("reads %s the same with null for what is left out", (_, wire) => {
     const known = Object.keys(Object.assign({}, ...Object.values(requests)) as object);
     const nulls = Object.fromEntries(known.filter((key) => !(key in wire)).map((key) => [key, null]));
-    const [plain, withNulls] = [wire, { ...nulls, ...wire }].map((each) => decode(dialect, each, new Shelf()));
+    const [plain, withNulls] = [wire, { ...nulls, ...wire }].map((each) =>
+      decodeFixture(dialect, each, new PictureStore()),
+    );
     expect(withNulls).toEqual(plain);
   });
 
   it.each(Object.entries(requests))("takes %s without changing it", (_, wire) => {
-    const { wire: whole, pictures } = arrive(bytesOf(wire), new Shelf());
-    dialect.decode(freeze(whole), freeze(pictures), new Headers());
+    const { wire: skeleton, pictures } = receive(bytesOf(wire), new PictureStore());
+    dialect.decode(freeze(skeleton), freeze(pictures), new Headers());
   });
 
   it.each(Object.entries(requests))("refuses junk anywhere in %s with a field's name", (_, wire) => {
-    const { wire: whole, pictures } = arrive(bytesOf(wire), new Shelf());
-    for (const path of pathsIn(whole)) {
+    const { wire: skeleton, pictures } = receive(bytesOf(wire), new PictureStore());
+    for (const path of pathsIn(skeleton)) {
       for (const junk of JUNK) {
-        const error = thrownBy(() => dialect.decode(replaced(whole, path, junk), pictures, new Headers()));
+        const error = thrownBy(() => dialect.decode(replaced(skeleton, path, junk), pictures, new Headers()));
         if (error === undefined) continue;
         expect([path, junk, error]).toEqual([path, junk, expect.any(GatewayError)]);
         const { code, field, message } = error as GatewayError;
@@ -68,10 +70,10 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
       expect(error).toMatchObject({ code: "invalid_request", field });
     }
     for (const wire of Object.values(requests)) {
-      const { wire: whole, pictures } = arrive(bytesOf(wire), new Shelf());
+      const { wire: skeleton, pictures } = receive(bytesOf(wire), new PictureStore());
       if (pictures.length === 0) continue;
       const gifs = pictures.map((picture) => ({ ...picture, type: "image/gif" }));
-      const error = thrownBy(() => dialect.decode(whole, gifs, new Headers()));
+      const error = thrownBy(() => dialect.decode(skeleton, gifs, new Headers()));
       expect(error).toMatchObject({ code: "invalid_request", message: expect.stringContaining("image/gif") as string });
     }
   });
@@ -97,9 +99,12 @@ export function dialectContract(dialect: Dialect, { requests, meanings, statuses
 
   it("answers every picture, in order", async () => {
     for (const as of ["url", "base64"] as const) {
-      const shelf = new Shelf();
-      const record = drawn(shelf);
-      const { wire, pictures } = await overTheWire(dialect.encode(record, { ...ASKED, responseFormat: as }), shelf);
+      const store = new PictureStore();
+      const record = sampleRecord(store);
+      const { wire, pictures } = await sendAndReceive(
+        dialect.encode(record, { ...SAMPLE_REQUEST, responseFormat: as }),
+        store,
+      );
       const text = JSON.stringify(wire);
       const [first = "", second = ""] =
         pictures.length > 0 ? ["hoisted:0", "hoisted:1"] : record.images.map(({ url }) => url);

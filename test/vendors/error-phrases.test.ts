@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { vendorError, noImageError } from "../../src/vendors/vendor-errors.ts";
 
 /** Messages as vendors, relays and their models write them, and what each is where no status tells: with 200 or 500. */
-const TOLD: Record<string, string[]> = {
+const MESSAGES: Record<string, string[]> = {
   content_rejected: [
     // The vendors' documents.
     "内容审核不通过,提示词或参考图中可能包含敏感内容",
@@ -185,14 +185,14 @@ const NOTHING = [
   "Unexpected token < in JSON",
 ];
 
-const said = (text: string, status: number) => vendorError("somebody", { status, code: -1, message: text });
+const errorFor = (text: string, status: number) => vendorError("somebody", { status, code: -1, message: text });
 const rows = (table: Record<string, string[]>) =>
   Object.entries(table).flatMap(([meaning, texts]) => texts.map((text) => [meaning, text] as const));
 
 describe("phrases", () => {
-  it.each(rows(TOLD))("%s: %s", (meaning, text) => {
+  it.each(rows(MESSAGES))("%s: %s", (meaning, text) => {
     for (const status of [200, 400, 500]) {
-      const { code, message } = said(text, status);
+      const { code, message } = errorFor(text, status);
       expect([status, code]).toEqual([status, meaning === "key" ? "vendor_error" : meaning]);
       expect(message.startsWith("somebody refused the gateway's own key: ")).toBe(meaning === "key");
       expect(message).toContain(text);
@@ -200,30 +200,30 @@ describe("phrases", () => {
   });
 
   it.each(INVALID)("invalid_request: %s", (text) => {
-    for (const status of [200, 400, 500]) expect(said(text, status).code).toBe("invalid_request");
+    for (const status of [200, 400, 500]) expect(errorFor(text, status).code).toBe("invalid_request");
   });
 
   it.each(rows({ busy: BUSY, unclear: UNCLEAR }))("%s: %s", (meaning, text) => {
     for (const status of [200, 500])
-      expect(said(text, status)).toMatchObject({ code: "vendor_error", retryable: meaning === "busy" });
-    expect(said(text, 200).canFailover).toBe(meaning === "busy");
-    expect(said(text, 400).code).toBe("invalid_request");
+      expect(errorFor(text, status)).toMatchObject({ code: "vendor_error", retryable: meaning === "busy" });
+    expect(errorFor(text, 200).canFailover).toBe(meaning === "busy");
+    expect(errorFor(text, 400).code).toBe("invalid_request");
   });
 
   it.each(NOTHING)("nothing: %s", (text) => {
-    expect(said(text, 400).code).toBe("invalid_request");
+    expect(errorFor(text, 400).code).toBe("invalid_request");
     for (const status of [200, 500])
-      expect(said(text, status)).toMatchObject({ code: "vendor_error", retryable: false, canFailover: true });
-    expect(said(text, 200).message).toBe(`somebody: ${text}`);
+      expect(errorFor(text, status)).toMatchObject({ code: "vendor_error", retryable: false, canFailover: true });
+    expect(errorFor(text, 200).message).toBe(`somebody: ${text}`);
     expect(noImageError("somebody", [], text).code).toBe("no_image");
   });
 
   it("are found in either case, and across lines", () => {
-    expect(said("YOUR REQUEST WAS\nMODERATED.\nrequest moderated", 200).code).toBe("content_rejected");
-    expect(said("violates\nour usage\npolicies", 200).code).toBe("content_rejected");
+    expect(errorFor("YOUR REQUEST WAS\nMODERATED.\nrequest moderated", 200).code).toBe("content_rejected");
+    expect(errorFor("violates\nour usage\npolicies", 200).code).toBe("content_rejected");
     // Reasons in capitals are reasons, safety in a sentence is none.
-    expect(said("ended with SAFETY", 200).code).toBe("content_rejected");
-    expect(said("ended with safety", 200).code).toBe("vendor_error");
+    expect(errorFor("ended with SAFETY", 200).code).toBe("content_rejected");
+    expect(errorFor("ended with safety", 200).code).toBe("vendor_error");
   });
 });
 

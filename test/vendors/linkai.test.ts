@@ -4,7 +4,7 @@ import answers from "../fixtures/linkai/answers.json" with { type: "json" };
 import errors from "../fixtures/linkai/errors.json" with { type: "json" };
 import requests from "../fixtures/linkai/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
-import { ASKED } from "./specimens.ts";
+import { SAMPLE_REQUEST } from "./specimens.ts";
 
 const CDN = "https://cdn.link-ai.tech/user/generate/eaf7c477-2fe5-4420-8c23-df2a27a55593.png";
 const gpt = { model: "gpt-image-2", size: "2K", aspectRatio: "16:9" } as const;
@@ -64,7 +64,7 @@ describe("LinkAI", () => {
 
   it("understands the document's error, also in a 200", () => {
     const decode = (status: number) => () =>
-      linkai.provider?.decode(status, errors["402"], new Headers(), ASKED.request);
+      linkai.provider?.decode(status, errors["402"], new Headers(), SAMPLE_REQUEST.request);
     expect(decode(402)).toThrow(
       expect.objectContaining({ code: "model_not_found", message: "linkai: 模型不存在或用户无权限使用: xxx" }) as Error,
     );
@@ -74,7 +74,7 @@ describe("LinkAI", () => {
   it("may be asked again only where the document says that the call failed", () => {
     const retryable = (status: number) => {
       try {
-        linkai.provider?.decode(status, { error: { message: "接口调用异常" } }, new Headers(), ASKED.request);
+        linkai.provider?.decode(status, { error: { message: "接口调用异常" } }, new Headers(), SAMPLE_REQUEST.request);
       } catch (error) {
         return (error as { retryable: boolean }).retryable;
       }

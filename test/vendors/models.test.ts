@@ -80,7 +80,7 @@ function priceOf(value: unknown): ModelSpec["price"] {
   return { currency: unit.replace("_per_image", ""), amount };
 }
 
-function purpose(vendor: string, model: string, column: string): string | undefined {
+function reasonFor(vendor: string, model: string, column: string): string | undefined {
   return ON_PURPOSE.find(([v, m, c]) => v === vendor && (m === model || m === "*") && c === column)?.[3];
 }
 
@@ -141,7 +141,7 @@ describe("every vendor's table", () => {
 describe("what is known of the vendors", () => {
   it.each(rows)("%s: %s", (vendor, name, row) => {
     const unexplained = differences(vendor, name, row).filter(
-      ({ column }) => purpose(vendor, name, String(column)) === undefined,
+      ({ column }) => reasonFor(vendor, name, String(column)) === undefined,
     );
     expect(unexplained).toEqual([]);
   });
@@ -161,12 +161,12 @@ describe("what is known of the vendors", () => {
 
   it("is departed from only where that is said", () => {
     const here = ON_PURPOSE.filter(([vendor]) => providers.some(({ name }) => name === vendor));
-    const idle = here.filter(([vendor, model, column]) =>
+    const unused = here.filter(([vendor, model, column]) =>
       rows
         .filter(([v, name]) => v === vendor && (model === "*" || model === name))
         .every(([v, name, row]) => !differences(v, name, row).some((difference) => difference["column"] === column)),
     );
-    expect(idle).toEqual([]);
+    expect(unused).toEqual([]);
   });
 });
 

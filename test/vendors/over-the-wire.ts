@@ -6,7 +6,7 @@ import { Hoist } from "../../src/stream/hoist.ts";
 import { splice } from "../../src/stream/splice.ts";
 
 /** Pictures in place of R2: bytes by key. */
-export class Shelf {
+export class PictureStore {
   private readonly bytes = new Map<string, Uint8Array>();
 
   put(bytes: Uint8Array): StoredPicture {
@@ -22,19 +22,19 @@ export class Shelf {
 }
 
 /** A wire value as the other side gets it: small JSON, and the pictures that were in it. */
-export interface Arrived {
+export interface Received {
   wire: unknown;
   pictures: StoredPicture[];
 }
 
 /** Writes a wire value as JSON, its pictures as base64, and reads it as it is read from the network. */
-export async function overTheWire(wire: Wire, shelf: Shelf): Promise<Arrived> {
-  const body = splice(wire, async (picture) => new Blob([shelf.get(picture)]).stream());
-  return arrive(new Uint8Array(await new Response(body).arrayBuffer()), shelf);
+export async function sendAndReceive(wire: Wire, store: PictureStore): Promise<Received> {
+  const body = splice(wire, async (picture) => new Blob([store.get(picture)]).stream());
+  return receive(new Uint8Array(await new Response(body).arrayBuffer()), store);
 }
 
 /** Reads JSON bytes as they are read from the network. */
-export function arrive(json: Uint8Array, shelf: Shelf): Arrived {
+export function receive(json: Uint8Array, store: PictureStore): Received {
   const sinks: Uint8Array[][] = [];
   const hoist = new Hoist({
     open: () => {
@@ -51,5 +51,5 @@ export function arrive(json: Uint8Array, shelf: Shelf): Arrived {
   });
   hoist.push(json);
   const wire = parseDocuments(hoist.end());
-  return { wire, pictures: sinks.map((parts) => shelf.put(new Uint8Array(Buffer.concat(parts)))) };
+  return { wire, pictures: sinks.map((parts) => store.put(new Uint8Array(Buffer.concat(parts)))) };
 }

@@ -4,7 +4,7 @@ import { vendorError } from "../../src/vendors/vendor-errors.ts";
 import { vendors } from "../../src/vendors/index.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";
 import { thrownBy } from "./junk.ts";
-import { ASKED } from "./specimens.ts";
+import { SAMPLE_REQUEST } from "./specimens.ts";
 
 /** What is written in the tables below, in full: the code, whether it may be tried again, whether another may be asked. */
 const OUTCOMES: Record<string, [code: string, retryable: boolean, canFailover: boolean]> = {
@@ -40,9 +40,9 @@ function cells(table: string): [row: string, column: string, outcome: string][] 
 }
 
 const providers = vendors.flatMap(({ provider }) => provider ?? []);
-function refusedBy(vendor: string, status: number, wire: unknown): unknown {
+function errorFrom(vendor: string, status: number, wire: unknown): unknown {
   const provider = providers.find(({ name }) => name === vendor) as Provider;
-  return thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request));
+  return thrownBy(() => provider.decode(status, wire, new Headers(), SAMPLE_REQUEST.request));
 }
 
 /** An error in each vendor's own shape. */
@@ -54,7 +54,7 @@ const SHAPES: Record<string, (message: string | undefined, code?: number | strin
   nebula: (message, code) => ({ code, msg: message, data: null }),
 };
 const VENDORS = Object.keys(SHAPES);
-const inShape = (vendor: string, message: string | undefined, code?: number | string) =>
+const errorWire = (vendor: string, message: string | undefined, code?: number | string) =>
   (SHAPES[vendor] as (typeof SHAPES)[string])(message, code);
 /** Words that tell nothing. */
 const WORDS = "as the test says";
@@ -105,7 +105,7 @@ describe("statuses", () => {
   });
 
   it.each(cells(BY_STATUS))("%s of %s is %s", (status, vendor, outcome) => {
-    const error = refusedBy(vendor, Number(status), inShape(vendor, WORDS));
+    const error = errorFrom(vendor, Number(status), errorWire(vendor, WORDS));
     expect(error).toMatchObject({ ...expected(outcome), vendorStatus: Number(status) });
     const who = outcome === "auth" ? `${vendor} refused the gateway's own key` : vendor;
     const after = outcome === "unknown" ? " (it may still charge for the picture)" : "";
@@ -113,17 +113,20 @@ describe("statuses", () => {
   });
 
   const alone = new Map(cells(BY_STATUS_ALONE).map(([status, vendor, outcome]) => [status + vendor, outcome]));
-  const bare = cells(BY_STATUS).map(
+  const withoutText = cells(BY_STATUS).map(
     ([status, vendor, outcome]) => [status, vendor, alone.get(status + vendor) ?? outcome] as const,
   );
-  it.each(bare)("%s of %s with a page of HTML, nothing, or JSON of nobody's, is %s", (status, vendor, outcome) => {
-    for (const wire of [undefined, null, {}, [], "<html>", { detail: WORDS }]) {
-      const error = refusedBy(vendor, Number(status), wire);
-      const message = expect.stringContaining(`status ${status}`) as string;
-      // One who answers {} in the shape of its document has no words for it.
-      expect([wire, error]).toMatchObject([wire, { ...expected(outcome), message }]);
-    }
-  });
+  it.each(withoutText)(
+    "%s of %s with a page of HTML, nothing, or JSON of nobody's, is %s",
+    (status, vendor, outcome) => {
+      for (const wire of [undefined, null, {}, [], "<html>", { detail: WORDS }]) {
+        const error = errorFrom(vendor, Number(status), wire);
+        const message = expect.stringContaining(`status ${status}`) as string;
+        // One who answers {} in the shape of its document has no words for it.
+        expect([wire, error]).toMatchObject([wire, { ...expected(outcome), message }]);
+      }
+    },
+  );
 });
 
 /** In an answer with 200. */
@@ -186,30 +189,30 @@ const BY_WORD = `
 
 describe("codes in the answer", () => {
   it.each(cells(BY_CODE))("%s of %s is %s", (code, vendor, outcome) => {
-    const wires = [inShape(vendor, WORDS, Number(code)), inShape(vendor, undefined, Number(code))];
-    for (const wire of wires) expect(refusedBy(vendor, 200, wire)).toMatchObject(expected(outcome));
-    expect(refusedBy(vendor, 200, wires[1])).toMatchObject({ message: expect.stringContaining(code) as string });
+    const wires = [errorWire(vendor, WORDS, Number(code)), errorWire(vendor, undefined, Number(code))];
+    for (const wire of wires) expect(errorFrom(vendor, 200, wire)).toMatchObject(expected(outcome));
+    expect(errorFrom(vendor, 200, wires[1])).toMatchObject({ message: expect.stringContaining(code) as string });
   });
 
   it.each(cells(LISTENHUB_CODES))("ListenHub's %s with status %s is %s", (code, status, outcome) => {
     for (const message of [WORDS, undefined])
-      expect(refusedBy("listenhub", Number(status), inShape("listenhub", message, Number(code)))).toMatchObject(
+      expect(errorFrom("listenhub", Number(status), errorWire("listenhub", message, Number(code)))).toMatchObject(
         expected(outcome),
       );
   });
 
   it.each(cells(BY_WORD))("%s with status %s is %s", (code, status, outcome) => {
     for (const vendor of ["xty", "linkai", "nebula"]) {
-      const error = refusedBy(vendor, Number(status), inShape(vendor, WORDS, code));
+      const error = errorFrom(vendor, Number(status), errorWire(vendor, WORDS, code));
       expect([vendor, error]).toMatchObject([vendor, expected(outcome)]);
       if (outcome === "moderated") expect(error).toMatchObject({ message: `${vendor}: ${WORDS} (${code})` });
     }
-    const own = refusedBy("atalk", Number(status), inShape("atalk", WORDS, code));
+    const own = errorFrom("atalk", Number(status), errorWire("atalk", WORDS, code));
     // Its own 500 may be tried again.
     expect(own).toMatchObject(expected(status === "500" && outcome === "failed" ? "busy" : outcome));
     // Others write it as a type.
     for (const vendor of ["xty", "linkai", "nebula"])
-      expect(refusedBy(vendor, Number(status), { error: { message: WORDS, type: code } })).toMatchObject(
+      expect(errorFrom(vendor, Number(status), { error: { message: WORDS, type: code } })).toMatchObject(
         expected(outcome),
       );
   });
@@ -248,7 +251,7 @@ const BY_REASON = `
 
 describe("reasons why a model ended without a picture", () => {
   const draft = { inlineData: { mimeType: "image/png", data: "hoisted:0" }, thought: true };
-  const answered: Record<string, (reason: string) => [vendor: string, wire: unknown][]> = {
+  const responsesWith: Record<string, (reason: string) => [vendor: string, wire: unknown][]> = {
     finish: (reason) => [
       ["listenhub", { candidates: [{ finishReason: reason, index: 0 }] }],
       [
@@ -272,49 +275,49 @@ describe("reasons why a model ended without a picture", () => {
     expect(Object.keys(REASONS).filter((reason) => !lines.has(reason))).toEqual([]);
   });
 
-  const [told, written] = [true, false].map((isWords) =>
+  const [inTexts, inFields] = [true, false].map((isWords) =>
     cells(BY_REASON).filter(([, at]) => (at === "words") === isWords),
   );
-  it.each(written ?? [])("%s as %s is %s", (reason, column, outcome) => {
-    for (const [vendor, wire] of answered[column]?.(reason) ?? []) {
+  it.each(inFields ?? [])("%s as %s is %s", (reason, column, outcome) => {
+    for (const [vendor, wire] of responsesWith[column]?.(reason) ?? []) {
       // After an answer of 200 nobody knows what is charged.
-      const error = refusedBy(vendor, 200, wire);
+      const error = errorFrom(vendor, 200, wire);
       expect(error).toMatchObject({ ...expected(outcome), canFailover: false, vendorStatus: 200 });
       expect((error as Error).message.toUpperCase()).toContain(reason.toUpperCase());
     }
   });
 
-  it.each(told ?? [])("%s in a vendor's %s is %s", (reason, _, outcome) => {
+  it.each(inTexts ?? [])("%s in a vendor's %s is %s", (reason, _, outcome) => {
     for (const vendor of VENDORS) {
-      const error = refusedBy(vendor, 200, inShape(vendor, `生成失败: ${reason}.`, 1));
+      const error = errorFrom(vendor, 200, errorWire(vendor, `生成失败: ${reason}.`, 1));
       expect([vendor, error]).toMatchObject([vendor, expected(outcome)]);
       if (outcome === "failed") continue;
-      expect(refusedBy(vendor, 500, inShape(vendor, `生成失败: ${reason}.`))).toMatchObject(expected(outcome));
+      expect(errorFrom(vendor, 500, errorWire(vendor, `生成失败: ${reason}.`))).toMatchObject(expected(outcome));
     }
   });
 
   it("counts a refusal among others, and else the first", () => {
     const of = (...reasons: string[]) => ({ candidates: reasons.map((finishReason) => ({ finishReason })) });
-    expect(refusedBy("listenhub", 200, of("STOP", "MAX_TOKENS", "SAFETY"))).toMatchObject(expected("moderated"));
-    expect(refusedBy("listenhub", 200, of("TOMORROW", "STOP", "MAX_TOKENS"))).toMatchObject(expected("empty"));
-    expect(refusedBy("listenhub", 200, of("TOMORROW", "MAX_TOKENS", "STOP"))).toMatchObject(expected("unknown"));
+    expect(errorFrom("listenhub", 200, of("STOP", "MAX_TOKENS", "SAFETY"))).toMatchObject(expected("moderated"));
+    expect(errorFrom("listenhub", 200, of("TOMORROW", "STOP", "MAX_TOKENS"))).toMatchObject(expected("empty"));
+    expect(errorFrom("listenhub", 200, of("TOMORROW", "MAX_TOKENS", "STOP"))).toMatchObject(expected("unknown"));
   });
 
   it("tells what the model says of it", () => {
     const finishMessage = "Unable to show the generated image. Try rephrasing the prompt.";
     const wire = { candidates: [{ content: {}, finishReason: "IMAGE_OTHER", finishMessage }] };
-    expect(refusedBy("listenhub", 200, wire)).toMatchObject({
+    expect(errorFrom("listenhub", 200, wire)).toMatchObject({
       code: "no_image",
       message: `listenhub answered without a picture (IMAGE_OTHER; ${finishMessage}).`,
     });
     const violates = "It violated Google's Generative AI Prohibited Use policy.";
     const rejected = { candidates: [{ finishReason: "IMAGE_OTHER", finishMessage: violates }] };
-    expect(refusedBy("listenhub", 200, rejected)).toMatchObject({
+    expect(errorFrom("listenhub", 200, rejected)).toMatchObject({
       code: "content_rejected",
       message: `The request was refused by the model's content rules (IMAGE_OTHER; ${violates}).`,
     });
     const blockReasonMessage = "The prompt could not be submitted.";
-    expect(refusedBy("listenhub", 200, { promptFeedback: { blockReason: "OTHER", blockReasonMessage } })).toMatchObject(
+    expect(errorFrom("listenhub", 200, { promptFeedback: { blockReason: "OTHER", blockReasonMessage } })).toMatchObject(
       { message: expect.stringContaining(`OTHER; ${blockReasonMessage}`) as string },
     );
   });
@@ -341,7 +344,7 @@ describe("answers with 200 and no picture", () => {
   it.each(cases.flatMap((each) => VENDORS.map((vendor) => [...each, vendor] as const)))(
     "%j is %s, of %s",
     (said, outcome, vendor) => {
-      const error = refusedBy(vendor, 200, EMPTY[vendor]?.(said));
+      const error = errorFrom(vendor, 200, EMPTY[vendor]?.(said));
       expect(error).toMatchObject({ ...expected(outcome), vendorStatus: 200 });
       expect((error as Error).message).toContain(said ?? "without a picture");
     },
@@ -349,7 +352,7 @@ describe("answers with 200 and no picture", () => {
 
   it.each(VENDORS)("an error object of any shape from %s", (vendor) => {
     for (const error of [{}, { message: WORDS }, WORDS, { code: "x" }, [], true, 7])
-      expect([error, refusedBy(vendor, 200, { error, data: [], choices: [], candidates: [] })]).toMatchObject([
+      expect([error, errorFrom(vendor, 200, { error, data: [], choices: [], candidates: [] })]).toMatchObject([
         error,
         expected("failed"),
       ]);

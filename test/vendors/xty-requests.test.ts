@@ -11,9 +11,9 @@ const user = (content: unknown) => ({ role: "user", content });
 const image = (image_url: unknown) => ({ type: "image_url", image_url });
 const text = (words: unknown) => ({ type: "text", text: words });
 
-const ask = (more: object = {}) =>
+const decodeWith = (more: object = {}) =>
   dialect.decode({ model: FLASH, messages: [user("a cat")], ...more }, [picture], new Headers());
-const say = (...messages: unknown[]) => ask({ messages }).request;
+const decodeMessages = (...messages: unknown[]) => decodeWith({ messages }).request;
 
 describe("image_config", () => {
   const config = { aspect_ratio: "16:9", image_size: "2k" };
@@ -27,9 +27,9 @@ describe("image_config", () => {
     { image_config: { aspect_ratio: "1:1" }, extra_body: { google: { image_config: config } } },
     { extra_body: { google: null, image_config: null }, image_config: config },
   ])("%j", (more) => {
-    const asked = ask(more);
-    expect(asked.request).toMatchObject({ size: "2K", aspectRatio: "16:9" });
-    expect(asked.warnings).toEqual([]);
+    const parsed = decodeWith(more);
+    expect(parsed.request).toMatchObject({ size: "2K", aspectRatio: "16:9" });
+    expect(parsed.warnings).toEqual([]);
   });
 
   it.each<[object, field: string, allowed: string]>([
@@ -48,7 +48,7 @@ describe("image_config", () => {
     [{ model: "gemini-3-pro-image-preview", image_config: { image_size: "512" } }, "size", "allowed: 1K, 2K, 4K"],
     [{ model: "flux-2-pro", image_config: { image_size: "big" } }, "image_size", "one of 512, 1K, 2K, 3K, 4K."],
   ])("refuses %j", (more, field, allowed) => {
-    expect(thrownBy(() => ask(more))).toMatchObject({
+    expect(thrownBy(() => decodeWith(more))).toMatchObject({
       code: "invalid_request",
       field: expect.stringMatching(new RegExp(`${field}$`)) as string,
       message: expect.stringContaining(allowed) as string,
@@ -56,14 +56,20 @@ describe("image_config", () => {
   });
 
   it("draws a square of 1K where nothing is asked, and the shape of a picture that came", () => {
-    expect(ask().request).toMatchObject({ size: "1K", aspectRatio: "1:1" });
-    for (const shown of [say(user([text("a cat"), image(cat)])), say(user([text("a dog"), image(cat)]), user("a cat"))])
-      expect(shown).toMatchObject({ size: undefined, aspectRatio: undefined });
+    expect(decodeWith().request).toMatchObject({ size: "1K", aspectRatio: "1:1" });
+    for (const withPicture of [
+      decodeMessages(user([text("a cat"), image(cat)])),
+      decodeMessages(user([text("a dog"), image(cat)]), user("a cat")),
+    ])
+      expect(withPicture).toMatchObject({ size: undefined, aspectRatio: undefined });
     // Other vendors' models are in no table of this document.
-    expect(ask({ model: "gpt-image-2" }).request).toMatchObject({ size: undefined, aspectRatio: undefined });
-    expect(ask({ model: "gemini-2.5-flash-image" }).request).toMatchObject({ size: undefined, aspectRatio: "1:1" });
+    expect(decodeWith({ model: "gpt-image-2" }).request).toMatchObject({ size: undefined, aspectRatio: undefined });
+    expect(decodeWith({ model: "gemini-2.5-flash-image" }).request).toMatchObject({
+      size: undefined,
+      aspectRatio: "1:1",
+    });
     // Whoever draws, if they can: nobody asked for it.
-    const pinned = ask({ model: "linkai/nano-banana-2" });
+    const pinned = decodeWith({ model: "linkai/nano-banana-2" });
     expect(pinned.request).toMatchObject({ size: "1K", aspectRatio: "1:1" });
     expect(pinned.defaulted).toEqual(["size", "aspectRatio"]);
   });
@@ -141,7 +147,7 @@ describe("messages", () => {
   ])("%s", (_, messages, request) => {
     const hasPicture = /"(?:url|key)"/.test(JSON.stringify(request));
     const shape = hasPicture ? {} : { size: "1K", aspectRatio: "1:1" };
-    expect(say(...messages)).toEqual({ model: FLASH, n: 1, references: [], ...shape, ...request });
+    expect(decodeMessages(...messages)).toEqual({ model: FLASH, n: 1, references: [], ...shape, ...request });
   });
 
   it.each<[unknown[], field: string, allowed: string]>([
@@ -172,7 +178,7 @@ describe("messages", () => {
     [[{ role: "system", content: [text("a"), image(cat)] }, user("a cat")], "messages[0].content", "must be text"],
   ])("refuses %j", (messages, field, allowed) => {
     const message = expect.stringContaining(allowed) as string;
-    expect(thrownBy(() => say(...messages))).toMatchObject({ code: "invalid_request", field, message });
+    expect(thrownBy(() => decodeMessages(...messages))).toMatchObject({ code: "invalid_request", field, message });
   });
 
   it("knows where each picture and turn is", () => {
@@ -183,7 +189,7 @@ describe("messages", () => {
       { role: "assistant", content: "Which?" },
       user([image(cat), text("this"), image({ url: cat })]),
     ];
-    expect(ask({ messages }).fields).toEqual({
+    expect(decodeWith({ messages }).fields).toEqual({
       "turns[0]": "messages[1]",
       "turns[1]": "messages[3]",
       "references[0]": "messages[4].content[0].image_url",
@@ -201,8 +207,8 @@ describe("messages", () => {
   });
 
   it("leaves the number of pictures to who draws: the document names none", () => {
-    const most = (n: number) => [text("a cat"), ...Array.from({ length: n }, () => image(cat))];
-    expect(say(user(most(14)), user(most(15))).references).toHaveLength(15);
+    const withPictures = (n: number) => [text("a cat"), ...Array.from({ length: n }, () => image(cat))];
+    expect(decodeMessages(user(withPictures(14)), user(withPictures(15))).references).toHaveLength(15);
   });
 });
 
@@ -222,17 +228,17 @@ describe("chat's other fields", () => {
     ],
     [{ seed: 7 }, [`seed was left out: ${FLASH} does not take it here`]],
   ])("%j", (more, warnings) => {
-    expect(ask(more).warnings).toEqual(warnings);
+    expect(decodeWith(more).warnings).toEqual(warnings);
   });
 
   it("keeps a seed for who can use it", () => {
-    expect(ask({ model: "flux-2-pro", seed: 7 }).request.seed).toBe(7);
+    expect(decodeWith({ model: "flux-2-pro", seed: 7 }).request.seed).toBe(7);
   });
 
   it("reads how the pictures are wanted", () => {
-    expect(ask()).toMatchObject({ responseFormat: "url", stream: undefined });
-    expect(ask({ modalities: ["text"] })).toMatchObject({ responseFormat: "url" });
-    expect(ask({ modalities: ["image", "text"], stream: true })).toMatchObject({
+    expect(decodeWith()).toMatchObject({ responseFormat: "url", stream: undefined });
+    expect(decodeWith({ modalities: ["text"] })).toMatchObject({ responseFormat: "url" });
+    expect(decodeWith({ modalities: ["image", "text"], stream: true })).toMatchObject({
       responseFormat: "base64",
       stream: true,
     });
@@ -242,7 +248,7 @@ describe("chat's other fields", () => {
     "refuses %j",
     (more) => {
       const [field] = Object.keys(more);
-      expect(thrownBy(() => ask(more))).toMatchObject({ code: "invalid_request", field });
+      expect(thrownBy(() => decodeWith(more))).toMatchObject({ code: "invalid_request", field });
     },
   );
 });

@@ -5,32 +5,32 @@ import { drain, readPng } from "./read-png.ts";
 
 const provider = sandbox.provider!;
 
-const asked: ImageRequest = { model: "sandbox", prompt: "a cat", n: 1, width: 64, height: 48, references: [] };
+const BASE: ImageRequest = { model: "sandbox", prompt: "a cat", n: 1, width: 64, height: 48, references: [] };
 
 /** Sends a request the way the pipeline does, and reads the answer. */
-async function ask(request: Partial<ImageRequest> = {}) {
-  const { path, body } = provider.encode({ ...asked, ...request }, spec);
-  const response = await answer(path, body);
-  return provider.decode(response.status, await response.json(), response.headers, asked);
+async function generate(request: Partial<ImageRequest> = {}) {
+  const { path, body } = provider.encode({ ...BASE, ...request }, spec);
+  const response = await post(path, body);
+  return provider.decode(response.status, await response.json(), response.headers, BASE);
 }
 
-function answer(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
+function post(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
   const method = "POST";
   return provider.localFetch!(new Request(provider.baseUrl + path, { method, body: JSON.stringify(body), ...init }));
 }
 
-async function urls(request: Partial<ImageRequest> = {}): Promise<string[]> {
-  return (await ask(request)).images.map((image) => ("url" in image ? image.url : "hoisted"));
+async function pictureUrls(request: Partial<ImageRequest> = {}): Promise<string[]> {
+  return (await generate(request)).images.map((image) => ("url" in image ? image.url : "hoisted"));
 }
 
-async function fetched(url: string): Promise<Uint8Array> {
+async function fetchPicture(url: string): Promise<Uint8Array> {
   const response = await provider.localFetch!(new Request(url));
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/png"]);
   return drain(response.body as ReadableStream<Uint8Array>);
 }
 
-async function picture(request: Partial<ImageRequest> = {}): Promise<Uint8Array> {
-  return fetched((await urls(request))[0]!);
+async function generatePicture(request: Partial<ImageRequest> = {}): Promise<Uint8Array> {
+  return fetchPicture((await pictureUrls(request))[0]!);
 }
 
 describe("the sandbox draws", () => {
@@ -42,17 +42,17 @@ describe("the sandbox draws", () => {
     [16384, 16],
     [16, 16],
   ])("exactly %i × %i pixels", async (width, height) => {
-    const drawn = readPng(await picture({ width, height }));
+    const drawn = readPng(await generatePicture({ width, height }));
     expect([drawn.width, drawn.height]).toEqual([width, height]);
   });
 
   it("the pixels of a ratio that is all that is said", async () => {
-    const drawn = readPng(await picture({ width: undefined, height: undefined, aspectRatio: "16:9" }));
+    const drawn = readPng(await generatePicture({ width: undefined, height: undefined, aspectRatio: "16:9" }));
     expect([drawn.width, drawn.height]).toEqual([1365, 768]);
   });
 
   it("1024 × 1024 when nothing is said, in few bytes and many colours", async () => {
-    const bytes = await picture({ width: undefined, height: undefined, prompt: "night over a mountain lake" });
+    const bytes = await generatePicture({ width: undefined, height: undefined, prompt: "night over a mountain lake" });
     const drawn = readPng(bytes);
     expect([drawn.width, drawn.height]).toEqual([1024, 1024]);
     expect(bytes.length).toBeLessThan(600_000);
@@ -68,16 +68,16 @@ describe("the sandbox draws", () => {
       ["hills", "mountain", "forest", "desert", "sea", "snow"].map((place) => `${place}, ${time}`),
     ),
   )("%s", async (prompt) => {
-    expect(readPng(await picture({ prompt, n: 1 })).height).toBe(48);
+    expect(readPng(await generatePicture({ prompt, n: 1 })).height).toBe(48);
   });
 
   it("the same bytes for the same request", async () => {
-    expect(await picture({ seed: 7 })).toEqual(await picture({ seed: 7 }));
-    expect(await picture()).toEqual(await picture());
+    expect(await generatePicture({ seed: 7 })).toEqual(await generatePicture({ seed: 7 }));
+    expect(await generatePicture()).toEqual(await generatePicture());
   });
 
   it("another picture for another prompt, seed, model or reference", async () => {
-    const plain = await picture();
+    const plain = await generatePicture();
     const url = "https://example.com/a.png";
     const stored = { key: "k", type: "image/png", width: 4, height: 4, bytes: 99 };
     for (const other of [
@@ -88,21 +88,21 @@ describe("the sandbox draws", () => {
       { references: [{ url }, { url }] },
       { references: [{ picture: stored }] },
     ]) {
-      expect(await picture(other)).not.toEqual(plain);
+      expect(await generatePicture(other)).not.toEqual(plain);
     }
   });
 
   it("as many as are asked for, all different, the first as if alone", async () => {
-    const three = await Promise.all((await urls({ n: 3 })).map(fetched));
-    expect(three[0]).toEqual(await picture());
+    const three = await Promise.all((await pictureUrls({ n: 3 })).map(fetchPicture));
+    expect(three[0]).toEqual(await generatePicture());
     expect(new Set(three.map((bytes) => bytes.join())).size).toBe(3);
   });
 
   it("without the prompt in the picture's URL, or a reference in the request", async () => {
-    const [url = ""] = await urls({ prompt: "a secret cat by the sea" });
+    const [url = ""] = await pictureUrls({ prompt: "a secret cat by the sea" });
     expect(url).toMatch(/^https:\/\/sandbox\.invalid\/picture\?/);
     expect(url).not.toMatch(/secret|cat/);
-    const { body } = provider.encode({ ...asked, references: [{ url: "https://example.com/a.png" }] }, spec);
+    const { body } = provider.encode({ ...BASE, references: [{ url: "https://example.com/a.png" }] }, spec);
     expect(JSON.stringify(body)).not.toContain("example.com");
   });
 
@@ -112,15 +112,15 @@ describe("the sandbox draws", () => {
     [640, 48],
     [16, 16],
   ])("a lighthouse that is asked for, at %i × %i", async (width, height) => {
-    const [url = ""] = await urls({ prompt: "a lighthouse at dusk", width, height });
+    const [url = ""] = await pictureUrls({ prompt: "a lighthouse at dusk", width, height });
     expect(url).toMatch(/&place=sea&lighthouse=1$/);
-    const [lit, bare] = [await fetched(url), await fetched(url.replace("&lighthouse=1", ""))].map(readPng);
+    const [lit, bare] = [await fetchPicture(url), await fetchPicture(url.replace("&lighthouse=1", ""))].map(readPng);
     expect([lit!.width, lit!.height]).toEqual([width, height]);
     expect(lit).not.toEqual(bare);
   });
 
   it("the same without its directives", async () => {
-    expect(await urls({ prompt: "a cat [sandbox:slow:1]" })).toEqual(await urls());
+    expect(await pictureUrls({ prompt: "a cat [sandbox:slow:1]" })).toEqual(await pictureUrls());
   });
 });
 
@@ -137,24 +137,24 @@ describe("the sandbox fails", () => {
     ["[sandbox:text]", { code: "no_image", message: expect.stringContaining("This is text from the sandbox") }],
     ["[sandbox:nonsense]", { code: "invalid_request", message: expect.stringContaining("[sandbox:broken]") }],
   ])("%s", async (prompt, error) => {
-    await expect(ask({ prompt: `a cat ${prompt}` })).rejects.toMatchObject(error);
+    await expect(generate({ prompt: `a cat ${prompt}` })).rejects.toMatchObject(error);
   });
 
   it("in the middle of a picture", async () => {
-    const [url = ""] = await urls({ prompt: "[sandbox:broken]" });
-    await expect(fetched(url)).rejects.toThrow("broke this picture off");
+    const [url = ""] = await pictureUrls({ prompt: "[sandbox:broken]" });
+    await expect(fetchPicture(url)).rejects.toThrow("broke this picture off");
   });
 
   it("late", async () => {
     const start = Date.now();
-    await ask({ prompt: "[sandbox:slow:80]" });
+    await generate({ prompt: "[sandbox:slow:80]" });
     expect(Date.now() - start).toBeGreaterThanOrEqual(75);
   });
 
   it("not at all once the caller has gone", async () => {
-    const { path, body } = provider.encode({ ...asked, prompt: "[sandbox:slow:60000]" }, spec);
+    const { path, body } = provider.encode({ ...BASE, prompt: "[sandbox:slow:60000]" }, spec);
     const signal = AbortSignal.timeout(20);
-    await expect(answer(path, body, { signal })).rejects.toThrow();
+    await expect(post(path, body, { signal })).rejects.toThrow();
   });
 
   it.each([
@@ -163,7 +163,7 @@ describe("the sandbox fails", () => {
     [{ width: 16384, height: 8192 }, "8192 × 8192"],
     [{ n: 11 }, "n"],
   ])("a request for %j, naming what is allowed", async (request, named) => {
-    await expect(ask(request)).rejects.toMatchObject({
+    await expect(generate(request)).rejects.toMatchObject({
       code: "invalid_request",
       message: expect.stringContaining(named),
     });
@@ -183,7 +183,7 @@ describe("the sandbox fails", () => {
     const decode =
       (status: number, wire: unknown, headers = none) =>
       () =>
-        provider.decode(status, wire, headers, asked);
+        provider.decode(status, wire, headers, BASE);
     expect(decode(200, undefined)).toThrow(expect.objectContaining({ code: "no_image" }));
     expect(decode(200, { pictures: "?" })).toThrow(expect.objectContaining({ code: "no_image" }));
     expect(decode(418, "teapot")).toThrow(expect.objectContaining({ code: "vendor_error", vendorStatus: 418 }));

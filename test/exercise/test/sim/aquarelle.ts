@@ -3,7 +3,7 @@ import { png } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
 /** How Aquarelle answers one valid request; without anything, one small PNG. */
@@ -36,5 +36,5 @@ export async function startAquarelle(key: string): Promise<Sim<AquarelleBehaviou
     },
     failure: (status, words) => ({ ok: false, why: { kind: KINDS[status] ?? "failed", words } }),
   };
-  return serve<AquarelleBehaviour>((exchange) => converse(exchange, vendor));
+  return serve<AquarelleBehaviour>((exchange) => handleExchange(exchange, vendor));
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { fingerprint } from "../../../../src/vendors/sandbox/landscape/random.ts";
 import { readScene } from "../../../../src/vendors/sandbox/landscape/scene.ts";
 
-function seen(prompt: string) {
+function sceneOf(prompt: string) {
   return readScene(prompt, fingerprint(prompt));
 }
 
@@ -28,12 +28,12 @@ describe("what a prompt shows", () => {
     ["沙漠 日落", { time: "sunset", place: "desert" }],
     ["晚霞", { time: "sunset" }],
   ])("%s", (prompt, scene) => {
-    expect(seen(prompt)).toMatchObject(scene);
+    expect(sceneOf(prompt)).toMatchObject(scene);
   });
 
   it("does not read words inside of words", () => {
     const plain = Array.from({ length: 40 }, (_, i) =>
-      seen(`a seal of deforestation, knights, notice, friendship ${i}`),
+      sceneOf(`a seal of deforestation, knights, notice, friendship ${i}`),
     );
     expect(new Set(plain.map(({ place }) => place)).size).toBeGreaterThan(3);
     expect(new Set(plain.map(({ time }) => time)).size).toBe(4);
@@ -41,6 +41,6 @@ describe("what a prompt shows", () => {
   });
 
   it("is the same for the same prompt", () => {
-    expect(seen("a cat")).toEqual(seen("a cat"));
+    expect(sceneOf("a cat")).toEqual(sceneOf("a cat"));
   });
 });

@@ -41,17 +41,17 @@ export const dialect: Dialect = {
   },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
-    const own = documentedSpec(TABLE, asked.engine);
+    const parsed = parseWire(requestWire, wire);
+    const spec = documentedSpec(TABLE, parsed.engine);
     const request: ImageRequest = {
-      model: asked.engine,
-      prompt: asked.text,
-      n: asked.sheets ?? 1,
-      size: asked.format?.tier ?? own?.defaultSize,
-      aspectRatio: asked.format?.ratio ?? own?.defaultRatio,
-      seed: asked.random,
-      references: (asked.sources ?? []).map((source, index) => readSource(source, pictures, `sources[${index}]`)),
-      mask: asked.stencil && readSource(asked.stencil, pictures, "stencil"),
+      model: parsed.engine,
+      prompt: parsed.text,
+      n: parsed.sheets ?? 1,
+      size: parsed.format?.tier ?? spec?.defaultSize,
+      aspectRatio: parsed.format?.ratio ?? spec?.defaultRatio,
+      seed: parsed.random,
+      references: (parsed.sources ?? []).map((source, index) => readSource(source, pictures, `sources[${index}]`)),
+      mask: parsed.stencil && readSource(parsed.stencil, pictures, "stencil"),
     };
     const unknown = [
       ...unknownFields(requestWire, wire),

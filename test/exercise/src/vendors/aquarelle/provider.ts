@@ -38,12 +38,12 @@ export const provider: Provider = {
   decode(status, wire) {
     const answer = asObject(wire);
     const why = asObject(answer["why"]);
-    const said = asText(why["words"]);
+    const message = asText(why["words"]);
     if (status !== 200 || answer["ok"] === false)
-      throw vendorError("aquarelle", { status, code: STATUS_OF.get(why["kind"]), message: said, kinds: STATUSES });
-    const images = asList(answer["sheets"]).flatMap((sheet) => carrier(asText(asObject(sheet)["data"])) ?? []);
+      throw vendorError("aquarelle", { status, code: STATUS_OF.get(why["kind"]), message, kinds: STATUSES });
+    const images = asList(answer["sheets"]).flatMap((sheet) => hoistedSource(asText(asObject(sheet)["data"])) ?? []);
     if (images.length > 0) return { images };
-    throw noImageError("aquarelle", [], said);
+    throw noImageError("aquarelle", [], message);
   },
 };
 
@@ -52,7 +52,7 @@ function sourceWire(reference: Reference): Wire {
   return { kind: "data", value: new InlineImage(reference.picture), media: reference.picture.type };
 }
 
-function carrier(data: string | undefined): ImageSource | undefined {
+function hoistedSource(data: string | undefined): ImageSource | undefined {
   const index = data === undefined ? undefined : placeholderIndex(data);
   return index === undefined ? undefined : { hoisted: index };
 }
