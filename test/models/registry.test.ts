@@ -7,30 +7,30 @@ const PRO = "gemini-3-pro-image-preview";
 const FLASH = "gemini-3.1-flash-image-preview";
 
 function provider(name: string): Provider {
-  const found = providers.find((each) => each.name === name);
+  const found = providers.find((provider) => provider.name === name);
   if (found === undefined) throw new Error(`no ${name}`);
   return found;
 }
 const listenhub = provider("listenhub");
 const linkai = provider("linkai");
 
-/** The registry with the var MODELS as an object, or a text as it is. */
+/** The registry with the var MODELS, as an object or as its text. */
 function registryWith(models?: unknown) {
   const text = typeof models === "string" ? models : JSON.stringify(models);
   return registryOf({ models: text });
 }
 
-describe("without the var", () => {
+describe("the model registry without the var MODELS", () => {
   const { models, canonical, entryOf, specOf } = registryWith();
-  it("is what the vendors' folders say", () => {
-    for (const each of providers)
-      for (const [model, spec] of Object.entries(each.models)) {
-        expect(specOf(each, model)).toEqual(spec.off ? undefined : spec);
+  it("the registry has the specs of the vendors' folders", () => {
+    for (const provider of providers)
+      for (const [model, spec] of Object.entries(provider.models)) {
+        expect(specOf(provider, model)).toEqual(spec.off ? undefined : spec);
         expect(models).toContain(model);
       }
   });
 
-  it("gives every name and alias one model", () => {
+  it("every name and alias leads to exactly one model", () => {
     for (const model of models) {
       expect(canonical(model)).toBe(model);
       for (const alias of entryOf(model).aliases) expect(canonical(alias)).toBe(model);
@@ -39,20 +39,23 @@ describe("without the var", () => {
     expect(new Set(models).size).toBe(models.length);
   });
 
-  it.each(["", "dall-e-3", "GPT-IMAGE-2", "constructor", "__proto__", `linkai/${PRO}`])("does not know %j", (name) => {
-    expect(canonical(name)).toBeUndefined();
-    expect(entryOf(name)).toEqual({ aliases: [] });
-    expect(specOf(linkai, name)).toBeUndefined();
-  });
+  it.each(["", "dall-e-3", "GPT-IMAGE-2", "constructor", "__proto__", `linkai/${PRO}`])(
+    "the registry does not know %j",
+    (name) => {
+      expect(canonical(name)).toBeUndefined();
+      expect(entryOf(name)).toEqual({ aliases: [] });
+      expect(specOf(linkai, name)).toBeUndefined();
+    },
+  );
 
-  it("is built once for the same config", () => {
+  it("the registry is built once for the same config", () => {
     const config = { models: undefined };
     expect(registryOf(config)).toBe(registryOf(config));
   });
 });
 
 describe("the var MODELS", () => {
-  it("changes what it names, and nothing else", () => {
+  it("MODELS changes the fields that it names, and nothing else", () => {
     const price = { currency: "CNY", amount: 0.2 };
     const { specOf } = registryWith({ linkai: { [PRO]: { wireName: "gemini-3-pro-image", references: 6, price } } });
     expect(specOf(linkai, PRO)).toEqual({
@@ -65,7 +68,7 @@ describe("the var MODELS", () => {
     expect(specOf(listenhub, PRO)).toBe(listenhub.models[PRO]);
   });
 
-  it("takes a field away, or a whole model", () => {
+  it("MODELS removes a field, or a whole model", () => {
     const { specOf, canonical } = registryWith({
       linkai: { "gpt-image-2": { defaultRatio: null, pixels: null }, [PRO]: null },
       listenhub: { [PRO]: { prefersUrls: false } },
@@ -78,7 +81,7 @@ describe("the var MODELS", () => {
     expect(specOf(listenhub, PRO)).not.toHaveProperty("prefersUrls");
   });
 
-  it("switches a model on and off", () => {
+  it("MODELS switches a model on and off", () => {
     const off = registryWith({ linkai: { "gpt-image-2": { off: true } } });
     expect(off.specOf(linkai, "gpt-image-2")).toBeUndefined();
     expect(registryWith().specOf(listenhub, "gpt-image-2")).toBeUndefined();
@@ -86,7 +89,7 @@ describe("the var MODELS", () => {
     expect(on.specOf(listenhub, "gpt-image-2")).toMatchObject({ wireName: "gpt-image-2", maker: "openai" });
   });
 
-  it("adds a model that is like another", () => {
+  it("MODELS adds a model that copies another one", () => {
     const { models, canonical, entryOf, specOf } = registryWith({
       listenhub: {
         "gemini-nano-banana-2.1": { like: FLASH, references: 10, aliases: ["nano-banana-2.1"] },
@@ -97,7 +100,7 @@ describe("the var MODELS", () => {
     expect(models).toContain("gemini-nano-banana-2.1");
     expect(canonical("nano-banana-2.1")).toBe("gemini-nano-banana-2.1");
     expect(canonical("banana")).toBe("gemini-nano-banana-2.1");
-    // The sandbox, too, draws it in the pixels of what it is like.
+    // The sandbox also generates it in the pixels of the copied model.
     expect(entryOf("gemini-nano-banana-2.1")).toEqual({
       aliases: ["nano-banana-2.1", "banana"],
       pixels: listenhub.models[FLASH]?.pixels,
@@ -105,12 +108,12 @@ describe("the var MODELS", () => {
     const copy = { ...listenhub.models[FLASH], wireName: "gemini-nano-banana-2.1", references: 10 };
     expect(specOf(listenhub, "gemini-nano-banana-2.1")).toMatchObject(copy);
     expect(specOf(linkai, "gemini-nano-banana-2.1")?.references).toBe(3);
-    // What it is like may be off; who adds a model wants it.
+    // The copied model may be off; a new model is on.
     expect(specOf(listenhub, "gpt-image-3")).toMatchObject({ wireName: "gpt-image-3-beta", maker: "openai" });
     expect(registryWith().canonical("nano-banana-2.1")).toBeUndefined();
   });
 
-  it("gives a model that is known to a vendor that lacked it, and further names", () => {
+  it("MODELS gives a known model to a vendor that lacks it, with further aliases", () => {
     const { models, canonical, entryOf, specOf } = registryWith({
       linkai: { "flux-2-pro": { like: "doubao-seedream-4.5", aliases: ["flux-pro-1.2"] } },
     });
@@ -124,13 +127,13 @@ describe("the var MODELS", () => {
 describe("a model that is not in its vendor's document", () => {
   const request = { model: "gpt-image-2", prompt: "a cat", n: 1, references: [] };
 
-  it("is told the vendor as that vendor's own words have it", () => {
+  it("the provider sends an undocumented model in the vendor's own format", () => {
     const spec = registryWith({ listenhub: { "gpt-image-2": { off: false } } }).specOf(listenhub, "gpt-image-2");
     const body = spec && listenhub.encode(request, spec).body;
     expect(body).toMatchObject({ provider: "openai", model: "gpt-image-2" });
   });
 
-  it("is not fitted to that vendor by its dialect, since others draw it", () => {
+  it("the dialect does not fit an undocumented model to its vendor, because other vendors serve it", () => {
     const dialect = vendors.find((vendor) => vendor.provider === listenhub)?.dialect;
     const wire = { model: "gpt-image-2", prompt: "a cat", imageConfig: { imageSize: "4K", aspectRatio: "4:5" } };
     expect(dialect?.decode(wire, [], new Headers())).toMatchObject({
@@ -140,7 +143,7 @@ describe("a model that is not in its vendor's document", () => {
   });
 });
 
-describe("a wrong var says where, and what is allowed", () => {
+describe("the error for an invalid var MODELS", () => {
   const linkaiOverride = (changes: unknown) => ({ linkai: { "gpt-image-2": changes } });
   it.each<[unknown, string]>([
     ["{", "MODELS must be JSON"],
@@ -187,7 +190,7 @@ describe("a wrong var says where, and what is allowed", () => {
     [{ linkai: { new: { like: "flux-2-pro" } } }, "MODELS.linkai.new.like must be another; linkai has gpt-image-2, "],
     [{ linkai: { new: { like: "constructor" } } }, "MODELS.linkai.new.like must be another; linkai has gpt-image-2, "],
     [{ linkai: { new: null } }, "MODELS.linkai.new is not there; linkai has gpt-image-2, "],
-  ])("%j", (models, message) => {
+  ])("the error for MODELS %j names the path and what is allowed", (models, message) => {
     expect(() => registryWith(models)).toThrow(message);
   });
 });
