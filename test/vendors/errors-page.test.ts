@@ -7,7 +7,7 @@ import { vendors } from "../../src/vendors/index.ts";
 import { thrownBy } from "./junk.ts";
 import { SAMPLE_REQUEST } from "./specimens.ts";
 
-/** Rows of the page's tables, cell by cell; the first is the head. */
+/** The rows of the page's tables, as cells, without the head. */
 const tables = page
   .split(/\n\n+/)
   .filter((block) => block.startsWith("|"))
@@ -24,32 +24,32 @@ const [dialectsTable, vendorsTable] = tables as [(typeof tables)[0], (typeof tab
 const codeSpans = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
 const providers = vendors
   .flatMap(({ provider }) => provider ?? [])
-  .filter(({ localFetch: answer }) => answer === undefined);
+  .filter(({ localFetch }) => localFetch === undefined);
 
 describe("docs/errors.md, statuses of each dialect", () => {
   const dialects = vendors.flatMap(({ dialect }) => dialect ?? []);
 
-  it("has every code, and every dialect", () => {
+  it("the table has every error code and every dialect", () => {
     expect(dialectsTable.rows.flatMap(([code = ""]) => codeSpans(code)).toSorted()).toEqual(
       Object.keys(STATUS).toSorted(),
     );
     expect(new Set(dialectsTable.head.slice(2))).toEqual(new Set(dialects.map(({ name }) => name)));
   });
 
-  it.each(dialectsTable.rows)("%s", (cell, _, ...statuses) => {
+  it.each(dialectsTable.rows)("the table's row %s has each dialect's status", (cell, _, ...statuses) => {
     const code = codeSpans(cell)[0] as ErrorCode;
-    for (const { name, encodeError: fail } of dialects) {
+    for (const { name, encodeError } of dialects) {
       const [lasting, passing = lasting] = (statuses[dialectsTable.head.indexOf(name) - 2] ?? "")
         .split(", ")
         .map(Number);
-      const found = [false, true].map((retryable) => fail(new GatewayError(code, "", { retryable }), "").status);
+      const found = [false, true].map((retryable) => encodeError(new GatewayError(code, "", { retryable }), "").status);
       expect([name, ...found]).toEqual([name, lasting, passing]);
     }
   });
 });
 
-describe("docs/errors.md, what a vendor's refusal becomes", () => {
-  /** Each status, code and reason of a row, `whose` where it is one vendor's. */
+describe("docs/errors.md, vendors' errors", () => {
+  /** Each status, code and reason of a row; `whose` is set if only one vendor has it. */
   const entries = vendorsTable.rows.flatMap(([says = "", becomes = "", again, canFailover]) =>
     says.split("; ").flatMap((part) => {
       const whose = /^(\w+)'s /.exec(part)?.[1]?.toLowerCase();
@@ -59,18 +59,21 @@ describe("docs/errors.md, what a vendor's refusal becomes", () => {
   );
   const isNumber = (word: string) => /^\d+$/.test(word);
 
-  it("has every status and every reason, once", () => {
+  it("the table has every status and every reason once", () => {
     const usual = entries.filter(({ whose }) => whose === undefined).map(({ word }) => word);
     expect(usual.filter(isNumber).toSorted()).toEqual(Object.keys(STATUSES).toSorted());
     expect(usual.filter((word) => !isNumber(word)).toSorted()).toEqual(Object.keys(REASONS).toSorted());
   });
 
-  it.each(entries.filter(({ word }) => !isNumber(word)))("$word", ({ word, expected }) => {
-    expect(noImageError("somebody", [word]).code).toBe(expected.code);
-  });
+  it.each(entries.filter(({ word }) => !isNumber(word)))(
+    "a response that ends with $word has the documented error code",
+    ({ word, expected }) => {
+      expect(noImageError("somebody", [word]).code).toBe(expected.code);
+    },
+  );
 
   const numbers = entries.filter(({ word }) => isNumber(word));
-  // What one vendor says otherwise is for the others what it usually is.
+  // A number with a special meaning for one vendor has its usual meaning for the others.
   const cases = numbers.flatMap(({ word, whose, expected }) =>
     providers
       .filter(({ name }) =>
@@ -78,7 +81,7 @@ describe("docs/errors.md, what a vendor's refusal becomes", () => {
       )
       .map((provider) => ({ provider, name: provider.name, word, expected })),
   );
-  it.each(cases)("$word of $name", ({ provider, word, expected }) => {
+  it.each(cases)("$word from $name becomes the documented error", ({ provider, word, expected }) => {
     const number = Number(word);
     const status = number < 1000 ? number : 200;
     const wire =
@@ -88,7 +91,7 @@ describe("docs/errors.md, what a vendor's refusal becomes", () => {
     );
   });
 
-  it("has every vendor that differs", () => {
+  it("the table has every vendor whose statuses differ from the usual ones", () => {
     const statuses = [...Array(200).keys()].map((step) => 400 + step);
     const differing = providers.flatMap(({ name, decode }) =>
       statuses.flatMap((status) => {
@@ -101,9 +104,9 @@ describe("docs/errors.md, what a vendor's refusal becomes", () => {
         return code === usual.code && retryable === usual.retryable ? [] : [`${name} ${status}`];
       }),
     );
-    const told = numbers.flatMap(({ word, whose }) =>
+    const listed = numbers.flatMap(({ word, whose }) =>
       whose !== undefined && Number(word) < 1000 ? [`${whose} ${word}`] : [],
     );
-    expect(differing.toSorted()).toEqual(told.toSorted());
+    expect(differing.toSorted()).toEqual(listed.toSorted());
   });
 });

@@ -13,45 +13,55 @@ import type { Subject } from "./subject.ts";
 
 const URL_REFERENCE = "https://example.com/reference.png";
 
-/** What a vendor's one direction writes, its other direction reads as the same. */
+/** The contract of both directions: what one of them encodes, the other one decodes to the same value. */
 export function loopContract(dialect: Dialect, provider: Provider, { readBack = {}, words = {} }: Subject): void {
-  // A model that is off is in no document, and its dialect need not know it.
+  // A model that is off is not in the document, and the dialect does not have to know it.
   const documented = Object.entries(provider.models).filter(([, { off = false }]) => !off);
   const cases = documented.flatMap(([model, spec]) =>
     variants(spec).flatMap((more) =>
-      (spec.turns ? [false, true] : [false]).map((talks) => ({ model, spec, more, talks })),
+      (spec.turns ? [false, true] : [false]).map((hasTurns) => ({ model, spec, more, hasTurns })),
     ),
   );
 
-  it.each(cases)("$model $more, after other turns: $talks", async ({ model, spec, more, talks }) => {
-    const store = new PictureStore();
-    const picture = { picture: store.put(INLINE) };
-    const references: Reference[] = [
-      picture,
-      // A vendor that takes no URLs is never given one.
-      spec.referenceSchemes.length === 0 ? picture : { url: URL_REFERENCE },
-      { picture: store.put(webp.lossy(9, 9)) },
-    ];
-    const turns: Turn[] = [
-      { role: "user", text: "a dog", references: [{ picture: store.put(webp.lossy(8, 8)) }] },
-      { role: "model", references: [picture] },
-    ];
-    const canonical = { model, prompt: 'a "cat"\n\u2028 一只猫', n: 1, references, turns: talks ? turns : [], ...more };
-    const { request } = fit(canonical, spec);
-    const { wire, pictures } = await sendAndReceive(provider.encode(request, spec).body, store);
-    const parsed = dialect.decode(wire, pictures, new Headers());
-    const bytes = (reference: Reference) => ("url" in reference ? reference.url : store.get(reference.picture));
-    const comparable = ({ model, references, turns, ...rest }: ImageRequest) => ({
-      ...rest,
-      model: canonicalModel(model),
-      references: references.map(bytes),
-      turns: turns?.map((turn) => ({ ...turn, references: turn.references.map(bytes) })),
-    });
-    expect(comparable(parsed.request)).toEqual(comparable(request));
-    expect(parsed.warnings).toEqual([]);
-  });
+  it.each(cases)(
+    "the dialect decodes the provider's request for $model with $more, turns: $hasTurns",
+    async ({ model, spec, more, hasTurns }) => {
+      const store = new PictureStore();
+      const picture = { picture: store.put(INLINE) };
+      const references: Reference[] = [
+        picture,
+        // A vendor that does not accept URLs never gets one.
+        spec.referenceSchemes.length === 0 ? picture : { url: URL_REFERENCE },
+        { picture: store.put(webp.lossy(9, 9)) },
+      ];
+      const turns: Turn[] = [
+        { role: "user", text: "a dog", references: [{ picture: store.put(webp.lossy(8, 8)) }] },
+        { role: "model", references: [picture] },
+      ];
+      const canonical = {
+        model,
+        prompt: 'a "cat"\n\u2028 一只猫',
+        n: 1,
+        references,
+        turns: hasTurns ? turns : [],
+        ...more,
+      };
+      const { request } = fit(canonical, spec);
+      const { wire, pictures } = await sendAndReceive(provider.encode(request, spec).body, store);
+      const parsed = dialect.decode(wire, pictures, new Headers());
+      const bytes = (reference: Reference) => ("url" in reference ? reference.url : store.get(reference.picture));
+      const comparable = ({ model, references, turns, ...rest }: ImageRequest) => ({
+        ...rest,
+        model: canonicalModel(model),
+        references: references.map(bytes),
+        turns: turns?.map((turn) => ({ ...turn, references: turn.references.map(bytes) })),
+      });
+      expect(comparable(parsed.request)).toEqual(comparable(request));
+      expect(parsed.warnings).toEqual([]);
+    },
+  );
 
-  it("what is answered reads as the same pictures", async () => {
+  it("the provider decodes the dialect's response to the same pictures", async () => {
     const store = new PictureStore();
     const record = sampleRecord(store);
     const { wire, pictures } = await sendAndReceive(
@@ -68,18 +78,21 @@ export function loopContract(dialect: Dialect, provider: Provider, { readBack = 
     });
   });
 
-  it.each(CODES)("%s reads as itself, or as what its wire has for it", async (code) => {
-    const { status, body } = dialect.encodeError(new GatewayError(code, "as the test says"), "req-1");
-    const { wire } = await sendAndReceive(body, new PictureStore());
-    const error = thrownBy(() => provider.decode(status, wire, new Headers(), SAMPLE_REQUEST.request));
-    expect(error).toMatchObject({
-      code: readBack[code] ?? code,
-      message: expect.stringContaining(words[code] ?? "as the test says") as string,
-    });
-  });
+  it.each(CODES)(
+    "the provider decodes the dialect's error %s to the same code, or to the one its wire has for it",
+    async (code) => {
+      const { status, body } = dialect.encodeError(new GatewayError(code, "as the test says"), "req-1");
+      const { wire } = await sendAndReceive(body, new PictureStore());
+      const error = thrownBy(() => provider.decode(status, wire, new Headers(), SAMPLE_REQUEST.request));
+      expect(error).toMatchObject({
+        code: readBack[code] ?? code,
+        message: expect.stringContaining(words[code] ?? "as the test says") as string,
+      });
+    },
+  );
 }
 
-/** Each ratio and size that a model takes, and each quality. */
+/** Every ratio and size that a model supports, and every quality. */
 function variants(spec: ModelSpec): Partial<ImageRequest>[] {
   const sizes = spec.sizes.length === 0 ? [undefined] : spec.sizes;
   const ratios = spec.ratios.length === 0 ? [undefined] : spec.ratios;

@@ -11,10 +11,10 @@ import { SAMPLE_REQUEST, sampleRecord } from "./specimens.ts";
 const prompt = "A cute baby sea otter";
 const pixels = { width: 1024, height: 1024 };
 const model = "gpt-image-2";
-// No 409 and no 422 for moderation: its SDKs try a 409 again.
+// Moderation has neither 409 nor 422: OpenAI's SDKs retry a 409.
 const statuses = [400, 401, 402, 403, 404, 409, 413, 429, 500, 502, 504];
 
-/** What a generation used, where only the vendor's own word of it counts. */
+/** A generation's usage, of which only the vendor's own part matters. */
 function usageWith(vendor?: Usage["vendor"]): Usage {
   return { pictures: 2, bytes: 1, ms: { request: 0, references: 0, drawing: 0, converting: 0, total: 0 }, vendor };
 }
@@ -102,7 +102,7 @@ describe("OpenAI, edits", () => {
     statuses,
   });
 
-  it("must have a picture to change, in any of its fields", () => {
+  it("an edit must have a picture, in any of its fields", () => {
     const url = "https://example.com/a.png";
     const parts = [{ text: "a cat" }, { image: url }];
     for (const body of [
@@ -132,7 +132,7 @@ describe("OpenAI, a form", () => {
   const image = "https://example.com/a.png";
   const decode = (form: Record<string, unknown>) => editsDialect.decode({ prompt, image, ...form }, [], FORM);
 
-  it("has numbers and booleans as text, and nothing for what was left empty", () => {
+  it("a form has numbers and booleans as text, and an empty field counts as absent", () => {
     const parsed = decode({ n: "3", seed: "-5", stream: "True", partial_images: "0", output_compression: "100" });
     expect(parsed).toMatchObject({ request: { n: 3, seed: -5 }, stream: true, warnings: [] });
     const empty = decode({ n: "", size: "", quality: "null", model: "null", stream: "false", mask: "" });
@@ -149,11 +149,11 @@ describe("OpenAI, a form", () => {
     [{ partial_images: "4" }, "partial_images must be at most 3."],
     [{ prompt: "" }, "prompt must not be empty."],
     [{ n: ["1", "2"] }, "n must be a number."],
-  ])("%j", (form, message) => {
+  ])("the form %j is rejected", (form, message) => {
     expect(() => decode(form)).toThrow(expect.objectContaining({ code: "invalid_request", message }) as Error);
   });
 
-  it("is strict about JSON all the same", () => {
+  it("JSON must have numbers as numbers", () => {
     const json = () =>
       editsDialect.decode({ prompt, image, n: "3" }, [], new Headers({ "content-type": "application/json" }));
     expect(json).toThrow("n must be a number.");
@@ -165,7 +165,7 @@ describe("OpenAI, a stream", () => {
     [generationsDialect, "image_generation.completed"],
     [editsDialect, "image_edit.completed"],
   ] as const;
-  it.each(types)("%# has one event for each picture, with all that the SDK's types have", async (dialect, type) => {
+  it.each(types)("stream %# has one event per picture, with all fields of the SDK's types", async (dialect, type) => {
     const store = new PictureStore();
     const tokens = { promptTokenCount: 9, candidatesTokenCount: 1_290, totalTokenCount: 1_299 };
     const modalities = [
@@ -205,7 +205,7 @@ describe("OpenAI, a stream", () => {
     );
   });
 
-  it("says auto for what it does not know, and for words that are not OpenAI's", () => {
+  it("an event has auto for unknown values, and for values that are not OpenAI's", () => {
     const store = new PictureStore();
     const record = sampleRecord(store);
     record.images.forEach((image) => Object.assign(image, { width: 0, height: 0 }));
@@ -217,7 +217,7 @@ describe("OpenAI, a stream", () => {
     expect(event?.data).toMatchObject({ size: "auto", quality: "auto" });
   });
 
-  it("is said to have no URLs", () => {
+  it("a request for a stream with URLs gets a warning", () => {
     const parsed = generationsDialect.decode({ prompt, stream: true, response_format: "url" }, [], new Headers());
     expect(parsed.stream).toBe(true);
     expect(parsed.warnings).toEqual(["response_format url was left out: events have their pictures in base64"]);
@@ -225,26 +225,26 @@ describe("OpenAI, a stream", () => {
 });
 
 describe("OpenAI", () => {
-  it("tells tokens in its own words, and leaves them out where nobody tells", () => {
+  it("the response has token usage in OpenAI's format, and none if the vendor reports none", () => {
     const usageOf = (vendor?: Usage["vendor"]) => {
       const record = { ...sampleRecord(new PictureStore()), usage: usageWith(vendor) };
       return (generationsDialect.encode(record, SAMPLE_REQUEST) as { usage: unknown }).usage;
     };
-    const own = {
+    const openaiUsage = {
       input_tokens: 5,
       output_tokens: 7,
       total_tokens: 12,
       input_tokens_details: { image_tokens: 2, text_tokens: 3 },
     };
-    expect(usageOf(own)).toEqual(own);
+    expect(usageOf(openaiUsage)).toEqual(openaiUsage);
     const none = { image_tokens: 0, text_tokens: 5 };
-    expect(usageOf({ prompt_tokens: 5, completion_tokens: 7 })).toEqual({ ...own, input_tokens_details: none });
+    expect(usageOf({ prompt_tokens: 5, completion_tokens: 7 })).toEqual({ ...openaiUsage, input_tokens_details: none });
     for (const other of [undefined, {}, { images_generated: 1 }, { prompt_tokens: "5" }]) {
       expect(usageOf(other)).toBeUndefined();
     }
   });
 
-  it("knows what the client calls each of its pictures", () => {
+  it("the dialect names the client's field of each picture", () => {
     const url = "https://example.com/a.png";
     const contents = [{ role: "user", parts: [{ text: "a cat" }, { image: url }] }];
     const { fields } = editsDialect.decode(
@@ -263,14 +263,14 @@ describe("OpenAI", () => {
     expect(json.fields).toEqual({ references: "images", "references[0]": "images[0]" });
   });
 
-  it("refuses what would change the picture and nobody takes", () => {
+  it("the dialect rejects fields that would change the picture and that no vendor supports", () => {
     const markup = () => editsDialect.decode({ prompt, image: "hoisted:0", markup: "hoisted:1" }, [], FORM);
     expect(markup).toThrow("markup must be left out: no vendor here takes it.");
     const file = () => editsDialect.decode({ prompt, images: [{ file_id: "file-1" }] }, [], new Headers());
     expect(file).toThrow(/^images\[0\] must be a URL, a data URI, or either as \{image_url\}; ids of uploaded files/);
   });
 
-  it("answers neither moderation nor an empty account with a status that its SDKs try again", () => {
+  it("moderation and insufficient credit have a status that OpenAI's SDKs do not retry", () => {
     for (const code of ["content_rejected", "insufficient_credit"] as const) {
       const status = generationsDialect.encodeError({ code, message: "no" } as never, "req-1").status;
       expect([408, 409, 429].includes(status) || status >= 500).toBe(false);

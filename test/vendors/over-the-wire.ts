@@ -5,7 +5,7 @@ import { parseDocuments } from "../../src/stream/read-json.ts";
 import { Hoist } from "../../src/stream/hoist.ts";
 import { splice } from "../../src/stream/splice.ts";
 
-/** Pictures in place of R2: bytes by key. */
+/** An in-memory picture store instead of R2: bytes by key. */
 export class PictureStore {
   private readonly bytes = new Map<string, Uint8Array>();
 
@@ -21,19 +21,19 @@ export class PictureStore {
   }
 }
 
-/** A wire value as the other side gets it: small JSON, and the pictures that were in it. */
+/** A received wire value: the skeleton, and the pictures that were hoisted out of it. */
 export interface Received {
   wire: unknown;
   pictures: StoredPicture[];
 }
 
-/** Writes a wire value as JSON, its pictures as base64, and reads it as it is read from the network. */
+/** Write a wire value as JSON with base64 pictures, and read it in the way the gateway reads from the network. */
 export async function sendAndReceive(wire: Wire, store: PictureStore): Promise<Received> {
   const body = splice(wire, async (picture) => new Blob([store.get(picture)]).stream());
   return receive(new Uint8Array(await new Response(body).arrayBuffer()), store);
 }
 
-/** Reads JSON bytes as they are read from the network. */
+/** Read JSON bytes in the way the gateway reads them from the network. */
 export function receive(json: Uint8Array, store: PictureStore): Received {
   const sinks: Uint8Array[][] = [];
   const hoist = new Hoist({

@@ -10,21 +10,21 @@ import { receive, sendAndReceive, PictureStore } from "./over-the-wire.ts";
 import { SAMPLE_REQUEST, bytesOf, referenceOf } from "./specimens.ts";
 import type { Meaning, Subject } from "./subject.ts";
 
-/** What every provider makes of answers, good and bad, and that it sends what the document has. */
+/** The contract of every provider: how it reads responses, valid or not, and that it sends the documented requests. */
 export function providerContract(provider: Provider, { requests, meanings, answers = {} }: Subject): void {
-  it("says what it can do with each model consistently", () => {
+  it("the specs of the provider's models are consistent", () => {
     for (const spec of Object.values(provider.models)) {
       expect(validateSpec(spec)).toBeUndefined();
       if (spec.referenceSchemes.length > 0) expect(spec.referenceSchemes).toContain("https");
     }
   });
 
-  it.each(Object.entries(answers))("finds the one picture in %s", (_, answer) => {
+  it.each(Object.entries(answers))("the provider finds the one picture in the response %s", (_, answer) => {
     const { wire } = receive(bytesOf(answer), new PictureStore());
     expect(provider.decode(200, wire, new Headers(), SAMPLE_REQUEST.request).images).toHaveLength(1);
   });
 
-  it.each(Object.entries(answers))("survives junk anywhere in %s", (_, answer) => {
+  it.each(Object.entries(answers))("the provider survives junk anywhere in the response %s", (_, answer) => {
     const { wire } = receive(bytesOf(answer), new PictureStore());
     for (const path of pathsIn(wire)) {
       for (const junk of JUNK) {
@@ -39,7 +39,7 @@ export function providerContract(provider: Provider, { requests, meanings, answe
     }
   });
 
-  it("answers no error with a picture, and no nothing with success", () => {
+  it("the provider throws for every error status, and for every 200 without a picture", () => {
     for (const wire of [
       undefined,
       null,
@@ -60,7 +60,7 @@ export function providerContract(provider: Provider, { requests, meanings, answe
     }
   });
 
-  it("holds the operator's key against nobody", () => {
+  it("the provider reports a rejected operator key as a vendor error", () => {
     for (const status of [401, 403]) {
       const error = thrownBy(() =>
         provider.decode(status, { message: "bad key" }, new Headers(), SAMPLE_REQUEST.request),
@@ -69,12 +69,12 @@ export function providerContract(provider: Provider, { requests, meanings, answe
     }
   });
 
-  it.each(Object.entries(requests))("sends %s as the document has it", async (name, wire) => {
+  it.each(Object.entries(requests))("the provider sends the request %s in the documented form", async (name, wire) => {
     const { request, spec, store } = fittedRequest(name, wire);
-    const outgoing = provider.encode(request, spec);
-    expect(provider.encode(request, spec)).toEqual(outgoing);
-    expect(outgoing.path).toMatch(/^\/[\w/]+$/);
-    const sent = await sendAndReceive(outgoing.body, store);
+    const vendorRequest = provider.encode(request, spec);
+    expect(provider.encode(request, spec)).toEqual(vendorRequest);
+    expect(vendorRequest.path).toMatch(/^\/[\w/]+$/);
+    const sent = await sendAndReceive(vendorRequest.body, store);
     const { wire: documented } = receive(bytesOf({ ...wire, ...meanings[name]?.sent }), new PictureStore());
     expect(sent.wire).toEqual(documented);
   });
@@ -84,13 +84,13 @@ export function providerContract(provider: Provider, { requests, meanings, answe
     const { pictures } = receive(bytesOf(wire), store);
     const { request, references = [], turns } = meanings[name] as Meaning;
     const referencesOf = (urls: string[]) => urls.map((url) => referenceOf(url, pictures));
-    const asked = {
+    const canonical = {
       n: 1,
       ...request,
       references: referencesOf(references),
       turns: turns?.map((turn) => ({ ...turn, references: referencesOf(turn.references) })),
     } as ImageRequest;
-    const spec = provider.models[canonicalModel(asked.model) ?? asked.model] as ModelSpec;
-    return { request: fit(asked, spec).request, spec, store };
+    const spec = provider.models[canonicalModel(canonical.model) ?? canonical.model] as ModelSpec;
+    return { request: fit(canonical, spec).request, spec, store };
   }
 }

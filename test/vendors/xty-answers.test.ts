@@ -31,7 +31,7 @@ describe("pictures in a text", () => {
     ["<https://files.example.com/a.webp>", [sourceOf("a.webp")], "<>"],
     ["这是第 1 张图片:https://files.example.com/a", [sourceOf("a")]],
     ["这是第 1 张图片\uff1a\nhoisted:0", [{ hoisted: 0 }]],
-  ])("%j", (content, images, text) => {
+  ])("the provider finds the pictures in the text %j", (content, images, text) => {
     expect(decodeText(content)).toEqual({ images, text, usage: undefined });
   });
 
@@ -41,11 +41,11 @@ describe("pictures in a text", () => {
     "![image]() ![image](cat.png) ![image](ftp://a/b.png)",
     "data:image/png;base64,hoisted:x",
     "httpsx://a/b.png http:/a.png",
-  ])("none in %j", (content) => {
+  ])("the provider finds no picture in the text %j", (content) => {
     expect(thrownBy(() => decodeText(content))).toMatchObject({ code: "no_image" });
   });
 
-  /** A pattern that goes back would take minutes for any of these, not milliseconds. */
+  /** A pattern that backtracks would take minutes for any of these, not milliseconds. */
   it.each([
     "![",
     "![a](",
@@ -60,43 +60,43 @@ describe("pictures in a text", () => {
     "这是第 1",
     " ",
     "这是第 1 张图片:",
-  ])("a megabyte of %j is read at once", (piece) => {
+  ])("the provider reads a megabyte of %j without delay", (piece) => {
     const long = piece.repeat(1_000_000 / piece.length);
-    const from = performance.now();
+    const startedAt = performance.now();
     expect(decodeText(`${long}\n${markdownOf("a")}`).images.length).toBeLessThan(2);
     thrownBy(() => decodeText(long));
     thrownBy(() => decodeText(`![](${long}`));
     thrownBy(() => decodeText(`https://a${long} b`));
-    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 });
 
-describe("which of several pictures count", () => {
+describe("the final pictures of several", () => {
   const drafts = choice(`${markdownOf("draft")} ${markdownOf("final")}`);
   it.each<[string, number, object[], string[]]>([
     ["the last of a choice", 1, [drafts], ["final"]],
     ["the last of each choice", 2, [drafts, choice(markdownOf("b"))], ["final", "b"]],
     [
-      "those of every choice, though fewer were asked for",
+      "those of every choice, even if fewer were requested",
       1,
       [choice(markdownOf("a")), choice(markdownOf("b"))],
       ["a", "b"],
     ],
     ["the last of one choice for many", 2, [choice([1, 2, 3].map((k) => markdownOf(`p${k}`)).join(""))], ["p2", "p3"]],
-    ["all there are", 9, [drafts], ["draft", "final"]],
-    ["more of a choice only for those that are missing", 3, [drafts, drafts], ["draft", "final", "final"]],
-    ["of a refused choice none", 2, [choice(null, { finish_reason: "content_filter" }), drafts], ["final"]],
+    ["all pictures, if fewer than requested", 9, [drafts], ["draft", "final"]],
+    ["earlier ones of a choice only if pictures are missing", 3, [drafts, drafts], ["draft", "final", "final"]],
+    ["none of a rejected choice", 2, [choice(null, { finish_reason: "content_filter" }), drafts], ["final"]],
     [
-      "an index that is the same",
+      "those of two choices with the same index",
       2,
       [choice(markdownOf("a"), { index: 0 }), choice(markdownOf("b"), { index: 0 })],
       ["a", "b"],
     ],
-  ])("%s", (_, n, choices, names) => {
+  ])("the pictures that count are %s", (_, n, choices, names) => {
     expect(decode({ choices }, n).images).toEqual(names.map(sourceOf));
   });
 
-  it("of a stream that nobody asked for", () => {
+  it("the provider reads a stream although the request was not for one", () => {
     const chunk = (index: number, delta: object, finish_reason: string | null = null) => ({
       choices: [{ index, delta, finish_reason }],
     });
@@ -119,7 +119,7 @@ describe("which of several pictures count", () => {
     expect(decode(parts, 1)).toMatchObject({ images: [{ hoisted: 0 }], text: "One" });
   });
 
-  it("keeps what the vendor says it used, and the model's words", () => {
+  it("the provider keeps the vendor's usage and the model's text", () => {
     const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
     const content = `Your cat:\n这是第 1 张图片:${markdownOf("a")}`;
     expect(decode({ choices: [choice(content)], usage })).toEqual({
@@ -130,7 +130,7 @@ describe("which of several pictures count", () => {
   });
 });
 
-describe("answers without a picture", () => {
+describe("responses without a picture", () => {
   const cases: [wire: object, code: string, more?: object][] = [
     [{ choices: [] }, "no_image"],
     [{ data: [] }, "no_image"],
@@ -153,7 +153,7 @@ describe("answers without a picture", () => {
     [{ code: 401, message: "无效的令牌" }, "vendor_error", { canFailover: true }],
     [{ success: false, msg: "额度不足" }, "insufficient_credit"],
   ];
-  it.each(cases)("%j", (wire, code, more = {}) => {
+  it.each(cases)("the provider throws the error of %j", (wire, code, more = {}) => {
     expect(thrownBy(() => decode(wire))).toMatchObject({ code, vendorStatus: 200, ...more });
   });
 
@@ -167,7 +167,7 @@ describe("answers without a picture", () => {
     [500, { error: { message: "no", code: "empty_response" } }, "no_image", false],
     [500, { error: { message: "请求失败" } }, "vendor_error", false],
     [503, { error: { message: "请求失败" } }, "vendor_error", true],
-  ])("status %d with %j", (status, wire, code, retryable) => {
+  ])("the provider throws the error of status %d with %j", (status, wire, code, retryable) => {
     expect(thrownBy(() => decode(wire, 1, status))).toMatchObject({ code, retryable, vendorStatus: status });
   });
 });

@@ -14,7 +14,7 @@ const parse = (more: object = {}): ParsedRequest =>
 const url = (n: number) => `https://easel.example/images/id/${n}`;
 const content = (n: number) => `这是第 ${n + 1} 张图片:\n\n![image](${url(n)})`;
 
-it("answers as the document does, with the picture that its page lost, and where chat clients look", () => {
+it("the dialect's response is the documented one, with the picture that the page lost and in `images`", () => {
   const choices = documented.choices.map(({ message, ...choice }, n) => ({
     ...choice,
     message: {
@@ -28,7 +28,7 @@ it("answers as the document does, with the picture that its page lost, and where
   expect(answer).toMatchObject({ choices: [0, 1].map((n) => ({ message: { content: content(n) } })) });
 });
 
-it("puts the pictures themselves into images for who asks by modalities", async () => {
+it("the response has the pictures as data URIs if the client sets modalities", async () => {
   const { wire, pictures } = await sendAndReceive(
     dialect.encode(record, parse({ modalities: ["image", "text"] })),
     store,
@@ -41,7 +41,7 @@ it("puts the pictures themselves into images for who asks by modalities", async 
   expect(pictures[0] && store.get(pictures[0])).toEqual(INLINE);
 });
 
-it("streams well-formed chunks of one completion", () => {
+it("a stream has well-formed chunks of one completion", () => {
   const head = { id: documented.id, object: "chat.completion.chunk", created: 1704067200, model: documented.model };
   const chunk = (index: number, delta: object, finish_reason: string | null = null) => ({
     data: { ...head, choices: [{ index, delta, finish_reason }] },
@@ -55,7 +55,7 @@ it("streams well-formed chunks of one completion", () => {
   expect(dialect.events?.(record, parse({ stream: true }))).toEqual([...choice(0), ...choice(1), { data: "[DONE]" }]);
 });
 
-it("counts what it used in a last chunk only for who asks", () => {
+it("a stream has a last chunk with usage only if the client requested it", () => {
   const events = dialect.events?.(record, parse({ stream: true, stream_options: { include_usage: true } })) ?? [];
   expect(events).toHaveLength(10);
   for (const { data } of events.slice(0, 8)) expect(data).toMatchObject({ usage: null });
@@ -63,7 +63,7 @@ it("counts what it used in a last chunk only for who asks", () => {
   expect(events[9]).toEqual({ data: "[DONE]" });
 });
 
-it("tells errors in the document's shape", () => {
+it("the dialect writes errors in the documented form", () => {
   const error = { code: "invalid_request", message: "no", field: "messages" } as Parameters<
     typeof dialect.encodeError
   >[0];

@@ -46,11 +46,11 @@ describe("xty", () => {
       },
     },
     answers: forms,
-    // The document has none but 请求失败; these are OpenAI's.
+    // The document has only 请求失败; these are OpenAI's statuses.
     statuses: [400, 401, 402, 403, 404, 409, 413, 429, 500, 502, 504],
     readBack: {
       idempotency_conflict: "vendor_error",
-      // A key that the vendor refuses is the operator's.
+      // The key that the vendor rejects is the operator's.
       unauthorized: "vendor_error",
       forbidden: "vendor_error",
       vendor_timeout: "vendor_error",
@@ -59,7 +59,7 @@ describe("xty", () => {
     },
   });
 
-  it("understands the document's error, also in a 200 and beside a picture", () => {
+  it("the provider reads the documented error, also with status 200 and next to a picture", () => {
     const [failed] = Object.values(errors);
     const decode = (status: number, more = {}) =>
       thrownBy(() => xty.provider?.decode(status, { ...failed, ...more }, new Headers(), SAMPLE_REQUEST.request));

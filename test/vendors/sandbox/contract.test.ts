@@ -7,8 +7,8 @@ const request = { model: "sandbox", prompt: "a cat" };
 const reference = "https://example.com/a.png";
 const url = "https://sandbox.invalid/picture?width=1024";
 
-// It has no document but its own wire.ts, and no dialect: these are what its provider sends.
-describe("the sandbox, as every vendor", () => {
+// The sandbox has no document except its own wire.ts, and no dialect: these are the requests that its provider sends.
+describe("the sandbox as a vendor", () => {
   contract({
     vendor: sandbox,
     requests: {

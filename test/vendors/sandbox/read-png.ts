@@ -7,7 +7,7 @@ export interface Png {
   pixels: Uint8Array;
 }
 
-/** Reads an 8-bit RGB PNG that is filtered with None, Sub or Up; throws on any wrong checksum, order or length. */
+/** Read an 8-bit RGB PNG with the filters None, Sub or Up. Throws on a wrong checksum, order or length. */
 export function readPng(bytes: Uint8Array): Png {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0) !== 0x89504e47 || view.getUint32(4) !== 0x0d0a1a0a) throw new Error("not a PNG");
@@ -60,7 +60,7 @@ function concat(parts: Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** Reads a stream to its end. */
+/** Read a stream to its end. */
 export async function drain(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const reader = stream.getReader();
   const parts: Uint8Array[] = [];

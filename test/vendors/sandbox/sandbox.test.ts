@@ -7,7 +7,7 @@ const provider = sandbox.provider!;
 
 const BASE: ImageRequest = { model: "sandbox", prompt: "a cat", n: 1, width: 64, height: 48, references: [] };
 
-/** Sends a request the way the pipeline does, and reads the answer. */
+/** Send a request to the sandbox as the pipeline does, and decode the response. */
 async function generate(request: Partial<ImageRequest> = {}) {
   const { path, body } = provider.encode({ ...BASE, ...request }, spec);
   const response = await post(path, body);
@@ -33,7 +33,7 @@ async function generatePicture(request: Partial<ImageRequest> = {}): Promise<Uin
   return fetchPicture((await pictureUrls(request))[0]!);
 }
 
-describe("the sandbox draws", () => {
+describe("pictures from the sandbox", () => {
   it.each([
     [64, 48],
     [17, 31],
@@ -41,17 +41,17 @@ describe("the sandbox draws", () => {
     [64, 512],
     [16384, 16],
     [16, 16],
-  ])("exactly %i × %i pixels", async (width, height) => {
+  ])("a picture has exactly %i × %i pixels", async (width, height) => {
     const drawn = readPng(await generatePicture({ width, height }));
     expect([drawn.width, drawn.height]).toEqual([width, height]);
   });
 
-  it("the pixels of a ratio that is all that is said", async () => {
+  it("a request with a ratio only gets the pixels of that ratio", async () => {
     const drawn = readPng(await generatePicture({ width: undefined, height: undefined, aspectRatio: "16:9" }));
     expect([drawn.width, drawn.height]).toEqual([1365, 768]);
   });
 
-  it("1024 × 1024 when nothing is said, in few bytes and many colours", async () => {
+  it("a request without a size gets 1024 × 1024 pixels, in few bytes and many colours", async () => {
     const bytes = await generatePicture({ width: undefined, height: undefined, prompt: "night over a mountain lake" });
     const drawn = readPng(bytes);
     expect([drawn.width, drawn.height]).toEqual([1024, 1024]);
@@ -67,16 +67,16 @@ describe("the sandbox draws", () => {
     ["day", "dawn", "sunset", "night"].flatMap((time) =>
       ["hills", "mountain", "forest", "desert", "sea", "snow"].map((place) => `${place}, ${time}`),
     ),
-  )("%s", async (prompt) => {
+  )("the sandbox generates a picture of %s", async (prompt) => {
     expect(readPng(await generatePicture({ prompt, n: 1 })).height).toBe(48);
   });
 
-  it("the same bytes for the same request", async () => {
+  it("the same request gets the same bytes", async () => {
     expect(await generatePicture({ seed: 7 })).toEqual(await generatePicture({ seed: 7 }));
     expect(await generatePicture()).toEqual(await generatePicture());
   });
 
-  it("another picture for another prompt, seed, model or reference", async () => {
+  it("another prompt, seed, model or reference gets another picture", async () => {
     const plain = await generatePicture();
     const url = "https://example.com/a.png";
     const stored = { key: "k", type: "image/png", width: 4, height: 4, bytes: 99 };
@@ -92,13 +92,13 @@ describe("the sandbox draws", () => {
     }
   });
 
-  it("as many as are asked for, all different, the first as if alone", async () => {
+  it("a request for n pictures gets n different pictures, and the first is the same as for n = 1", async () => {
     const three = await Promise.all((await pictureUrls({ n: 3 })).map(fetchPicture));
     expect(three[0]).toEqual(await generatePicture());
     expect(new Set(three.map((bytes) => bytes.join())).size).toBe(3);
   });
 
-  it("without the prompt in the picture's URL, or a reference in the request", async () => {
+  it("the picture's URL does not have the prompt, and the request does not have references", async () => {
     const [url = ""] = await pictureUrls({ prompt: "a secret cat by the sea" });
     expect(url).toMatch(/^https:\/\/sandbox\.invalid\/picture\?/);
     expect(url).not.toMatch(/secret|cat/);
@@ -111,7 +111,7 @@ describe("the sandbox draws", () => {
     [48, 640],
     [640, 48],
     [16, 16],
-  ])("a lighthouse that is asked for, at %i × %i", async (width, height) => {
+  ])("a lighthouse in the prompt is in the picture of %i × %i pixels", async (width, height) => {
     const [url = ""] = await pictureUrls({ prompt: "a lighthouse at dusk", width, height });
     expect(url).toMatch(/&place=sea&lighthouse=1$/);
     const [lit, bare] = [await fetchPicture(url), await fetchPicture(url.replace("&lighthouse=1", ""))].map(readPng);
@@ -119,12 +119,12 @@ describe("the sandbox draws", () => {
     expect(lit).not.toEqual(bare);
   });
 
-  it("the same without its directives", async () => {
+  it("directives do not change the picture", async () => {
     expect(await pictureUrls({ prompt: "a cat [sandbox:slow:1]" })).toEqual(await pictureUrls());
   });
 });
 
-describe("the sandbox fails", () => {
+describe("failures of the sandbox", () => {
   it.each([
     ["[sandbox:refuse]", { code: "content_rejected", vendorStatus: 422, retryable: false }],
     ["[sandbox:fail]", { code: "vendor_error", vendorStatus: 500, retryable: false }],
@@ -136,22 +136,22 @@ describe("the sandbox fails", () => {
     ["[sandbox:empty]", { code: "no_image" }],
     ["[sandbox:text]", { code: "no_image", message: expect.stringContaining("This is text from the sandbox") }],
     ["[sandbox:nonsense]", { code: "invalid_request", message: expect.stringContaining("[sandbox:broken]") }],
-  ])("%s", async (prompt, error) => {
+  ])("the directive %s throws its error", async (prompt, error) => {
     await expect(generate({ prompt: `a cat ${prompt}` })).rejects.toMatchObject(error);
   });
 
-  it("in the middle of a picture", async () => {
+  it("the directive broken breaks the picture off", async () => {
     const [url = ""] = await pictureUrls({ prompt: "[sandbox:broken]" });
     await expect(fetchPicture(url)).rejects.toThrow("broke this picture off");
   });
 
-  it("late", async () => {
+  it("the directive slow delays the response", async () => {
     const start = Date.now();
     await generate({ prompt: "[sandbox:slow:80]" });
     expect(Date.now() - start).toBeGreaterThanOrEqual(75);
   });
 
-  it("not at all once the caller has gone", async () => {
+  it("an aborted request ends a delay", async () => {
     const { path, body } = provider.encode({ ...BASE, prompt: "[sandbox:slow:60000]" }, spec);
     const signal = AbortSignal.timeout(20);
     await expect(post(path, body, { signal })).rejects.toThrow();
@@ -162,23 +162,23 @@ describe("the sandbox fails", () => {
     [{ height: 16385 }, "height"],
     [{ width: 16384, height: 8192 }, "8192 × 8192"],
     [{ n: 11 }, "n"],
-  ])("a request for %j, naming what is allowed", async (request, named) => {
+  ])("a request for %j is rejected, and the error names the field or the limit", async (request, named) => {
     await expect(generate(request)).rejects.toMatchObject({
       code: "invalid_request",
       message: expect.stringContaining(named),
     });
   });
 
-  it("bodies that are no JSON, and paths it does not know", async () => {
-    const post = (path: string, body: string) =>
+  it("the sandbox rejects bodies that are not valid, and unknown paths", async () => {
+    const postText = (path: string, body: string) =>
       provider.localFetch!(new Request(provider.baseUrl + path, { method: "POST", body }));
-    expect((await post("/draw", "{")).status).toBe(400);
-    expect((await post("/draw", "null")).status).toBe(400);
-    expect((await post("/other", "{}")).status).toBe(404);
+    expect((await postText("/draw", "{")).status).toBe(400);
+    expect((await postText("/draw", "null")).status).toBe(400);
+    expect((await postText("/other", "{}")).status).toBe(404);
     expect((await provider.localFetch!(new Request(`${provider.baseUrl}/picture?width=64`))).status).toBe(400);
   });
 
-  it("understandably, whatever it answers", () => {
+  it("the provider throws a clear error for every response", () => {
     const none = new Headers();
     const decode =
       (status: number, wire: unknown, headers = none) =>
@@ -192,7 +192,7 @@ describe("the sandbox fails", () => {
     expect(decode(429, {}, soon)).toThrow(expect.objectContaining({ code: "rate_limited", retryAfter: undefined }));
   });
 
-  it("in ways that the list of directives tells", () => {
+  it("the list of directives has the delay", () => {
     expect(DIRECTIVES).toContain("[sandbox:slow:MS]");
   });
 });

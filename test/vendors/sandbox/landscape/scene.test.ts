@@ -6,7 +6,7 @@ function sceneOf(prompt: string) {
   return readScene(prompt, fingerprint(prompt));
 }
 
-describe("what a prompt shows", () => {
+describe("the scene of a prompt", () => {
   it.each([
     ["a lighthouse at dusk", { time: "sunset", place: "sea", lighthouse: true }],
     ["a Lighthouse by night", { time: "night", place: "sea", lighthouse: true }],
@@ -27,11 +27,11 @@ describe("what a prompt shows", () => {
     ["雪", { snow: true }],
     ["沙漠 日落", { time: "sunset", place: "desert" }],
     ["晚霞", { time: "sunset" }],
-  ])("%s", (prompt, scene) => {
+  ])("the scene of %j follows its words", (prompt, scene) => {
     expect(sceneOf(prompt)).toMatchObject(scene);
   });
 
-  it("does not read words inside of words", () => {
+  it("a word inside another word does not count", () => {
     const plain = Array.from({ length: 40 }, (_, i) =>
       sceneOf(`a seal of deforestation, knights, notice, friendship ${i}`),
     );
@@ -40,7 +40,7 @@ describe("what a prompt shows", () => {
     expect(plain.some(({ snow }) => snow)).toBe(false);
   });
 
-  it("is the same for the same prompt", () => {
+  it("the same prompt gives the same scene", () => {
     expect(sceneOf("a cat")).toEqual(sceneOf("a cat"));
   });
 });
