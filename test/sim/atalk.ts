@@ -11,28 +11,28 @@ import type { Sim } from "./server.ts";
 import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
-/** How atalk answers one valid request; without anything, one small picture: Flux's by URL, Gemini's in base64. */
+/** atalk's response to one valid request. The default is one small picture: Flux's by URL, Gemini's in base64. */
 export interface AtalkBehaviour extends VendorBehaviour {
   pictures?: Picture[];
   cdn?: CdnBehaviour;
-  /** Other members of `usage`, and other values. */
+  /** Additional or different members of `usage`. */
   usage?: JsonObject;
-  /** `code` is -1 unless told; the document's own sample reads the words from `message`. */
+  /** `code` is -1 by default; the document's own sample code reads the text from `message`. */
   error?: { message?: string; code?: number; as?: "msg" | "message" };
 }
 
 export interface Atalk extends Sim<AtalkBehaviour> {
-  /** The requests that were generations, not pictures. */
+  /** The requests for generations, without those for pictures. */
   generations: () => Seen[];
   downloads: () => Seen[];
 }
 
 const COST: Record<Family, number> = { flux: 0.04, gemini: 0.02 };
 
-/** atalk and its CDN (`/cdn/<name>.png`); ATALK_BASE_URL is its `origin`. Takes `key`, with Bearer or without, and no other. */
+/** Start atalk and its CDN (`/cdn/<name>.png`); ATALK_BASE_URL is its `origin`. It accepts only `key`, with or without Bearer. */
 export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Promise<Atalk> {
   const cdn = new Cdn();
-  // One for each request, since the answer depends on the model that was asked for.
+  // New rules for each request, because the response depends on the requested model.
   const rules = (): Vendor<AtalkBehaviour> => {
     let request: { model: Json | undefined; family: Family } = { model: undefined, family: "flux" };
     return {
@@ -40,7 +40,7 @@ export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Pro
       key,
       bareKey: true,
       words: { key: "API key is invalid or expired", json: "the body must be JSON", failed: "Image generation failed" },
-      // The document tells errors by `code`, and has no statuses.
+      // In the document, errors have a `code` and no statuses.
       errorStatus: 200,
       check: (wire) => {
         const { body, family } = checkAtalk(wire);

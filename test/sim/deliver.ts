@@ -4,48 +4,48 @@ import { encodeBody } from "./content-encoding.ts";
 import type { ContentEncoding } from "./content-encoding.ts";
 import { OWN_END } from "./record.ts";
 
-/** How an answer goes over the wire; all that may go wrong below JSON. */
+/** How a response goes over the wire, with all failures below JSON. */
 export interface Delivery {
   status?: number;
-  /** Added to the answer's own, lower case; they win over them. */
+  /** Added to the response's own headers, in lower case; they override them. */
   headers?: Record<string, string>;
   encoding?: ContentEncoding;
-  /** Bytes per write; 64 KiB unless told. */
+  /** Bytes per write; 64 KiB by default. */
   chunk?: number;
-  /** Between two writes. */
+  /** The pause between two writes. */
   pauseMs?: number;
-  /** Before the headers. */
+  /** The delay before the headers. */
   delayMs?: number;
   /** `none`, the default, is chunked; the wrong lengths are off by 1,000 bytes, or by half of a smaller body. */
   contentLength?: "exact" | "too-long" | "too-short" | "none";
-  /** Neither length nor chunks: the end of the connection is the end of the body. */
+  /** Neither length nor chunks: the body ends with the connection. */
   closeDelimited?: boolean;
-  /** RST: before any header, or after so many bytes of the body. */
+  /** RST, before any header or after this many bytes of the body. */
   reset?: "before-headers" | number;
-  /** A clean end after so many bytes of the body (counted from its end where negative). */
+  /** A clean end after this many bytes of the body (counted from its end if negative). */
   cutAt?: number;
   /** With `cutAt` and chunks: the connection ends without the last, empty chunk. */
   noLastChunk?: boolean;
-  /** Never any headers: the connection stays open until the other side gives up. */
+  /** No headers at all: the connection stays open until the other side closes it. */
   hang?: boolean;
-  /** Headers at once, then one byte a second. */
+  /** Headers at once, then one byte per second. */
   drip?: boolean;
 }
 
-/** How it went, for the record. */
+/** The progress of a response, for the record. */
 export interface Delivered {
   status: number;
-  /** Bytes of body handed to the socket, content-encoding included. */
+  /** Bytes of the body written to the socket, content-encoding included. */
   sent: number;
 }
 
-/** Writes one answer as told; ends early, without throwing, where the other side has gone. */
+/** Write one response as scripted. Ends early, without an error, if the other side has closed the connection. */
 export async function deliver(
   response: ServerResponse,
   body: Buffer,
   type: string,
   how: Delivery,
-  report: (so: Delivered) => void,
+  report: (progress: Delivered) => void,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
@@ -71,11 +71,11 @@ export async function deliver(
   }
   if (gone.signal.aborted) return;
   if (typeof how.reset === "number") {
-    // Let what was written leave the socket, or the reset overtakes it.
+    // Written bytes must leave the socket first, or the reset overtakes them.
     await pause(20, gone.signal);
     return breakConnection(response, "reset");
   }
-  // A promised body that is not there: only the end of the connection can tell.
+  // A body that is shorter than announced: only the end of the connection can show it.
   const short = how.contentLength === "too-long" || (how.contentLength === "exact" && bytes.length < whole.length);
   if (short || how.noLastChunk) return breakConnection(response, "end");
   response.end();
@@ -108,7 +108,7 @@ function encodingHeader(name: string | undefined): Record<string, string> {
   return name === undefined ? {} : { "content-encoding": name };
 }
 
-/** False where the connection ended first. */
+/** Wait for `ms`; resolves to false if the connection ended first. */
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   return sleep(ms, true, { signal }).catch(() => false);
 }

@@ -4,17 +4,17 @@ import type { JsonObject } from "./json.ts";
 import { noise } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
 
-/** What a Gemini image model drew and how its JSON is written. */
+/** The output of a Gemini image model, and the form of its JSON. */
 export interface GeminiAnswer extends Base64Style {
   pictures?: Picture[];
-  /** Pictures in a `thought` part, before the final ones. */
+  /** Pictures in a `thought` part, before the final pictures. */
   drafts?: Picture[];
   /** Text parts before the pictures. */
   text?: string;
   thought?: string;
-  /** Bytes of `thoughtSignature` (base64, no picture) in each picture's part. */
+  /** Bytes of `thoughtSignature` (base64, but not a picture) in each picture's part. */
   signatureBytes?: number;
-  /** One candidate for all pictures, or one each. */
+  /** One candidate for all pictures, or one for each. */
   candidates?: "one" | "each";
   /** `thought` before `inlineData` in a part. */
   thoughtFirst?: boolean;
@@ -26,14 +26,14 @@ export interface GeminiAnswer extends Base64Style {
   promptFeedback?: JsonObject;
 }
 
-/** Keys that go beside the candidates; a model of that name need not exist. */
+/** Keys next to the candidates; a model of this name does not have to exist. */
 const SIBLINGS: JsonObject = {
   usageMetadata: { promptTokenCount: 12, candidatesTokenCount: 1290, totalTokenCount: 1302 },
   modelVersion: "gemini-3-pro-image-preview",
   responseId: "kT8eaZ2sL-_5qtsP0v3R8AI",
 };
 
-/** The answer's bytes; base64 is written in place of markers, because JSON.stringify would escape its escapes. */
+/** Write a response's bytes. Base64 replaces markers in the JSON, because JSON.stringify would escape its escapes. */
 export function writeGemini(answer: GeminiAnswer): Buffer {
   const slots: string[] = [];
   const part = (picture: Picture, thought: boolean): JsonObject => {
@@ -73,7 +73,7 @@ function responseObject(before: JsonObject[], after: JsonObject[], answer: Gemin
   return { ...(!blocked && { candidates }), ...feedback, ...SIBLINGS };
 }
 
-/** The same, as a stream of answers tells it: a part each, then the reason why it ended. */
+/** A response as the chunks of a stream: one part each, then the end reason. */
 function responseChunks(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject[] {
   const parts = [...before, ...after];
   const chunks: JsonObject[] = parts.map((one) => ({ candidates: [candidate([one], 0)], ...SIBLINGS }));
@@ -82,7 +82,7 @@ function responseChunks(before: JsonObject[], after: JsonObject[], answer: Gemin
 }
 
 function candidate(parts: JsonObject[], index: number, finishReason?: string): JsonObject {
-  // A refusal has a reason and no content at all.
+  // A refusal has an end reason and no content.
   const content = parts.length === 0 ? {} : { content: { parts, role: "model" } };
   return { ...content, ...(finishReason !== undefined && { finishReason }), index };
 }
@@ -93,7 +93,7 @@ function marker(slot: number): string {
 
 function fill(json: string, slots: string[]): string {
   let filled = json;
-  // A function as replacement: base64 has no `$`, but nobody need remember that.
+  // The replacement is a function, so that a `$` in it would have no special meaning.
   for (const [slot, value] of slots.entries()) filled = filled.replace(marker(slot), () => value);
   return filled;
 }

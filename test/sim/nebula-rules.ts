@@ -2,7 +2,7 @@ import { readDataUri } from "./base64.ts";
 import { isObject, oneOf, onlyKeys, Refusal, text } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
-/** The document names the first; the others are known from the vendor's other pages and from a client. */
+/** The document has the first model only; the others are known from the vendor's other pages and from a client. */
 const MODELS = [
   "gemini-2.5-flash-image-preview",
   "gemini-3-pro-image-preview",
@@ -14,13 +14,13 @@ const MODELS = [
 /** The vendor's API page: 7 MB. */
 const IMAGE_BYTES = 7 * 1024 * 1024;
 
-/** Refuses what the document does not allow; returns the body with data URIs replaced. */
+/** Reject a body that the document does not allow. Returns the body with data URIs replaced. */
 export function checkNebula(body: Json | undefined): JsonObject {
   if (!isObject(body)) throw new Refusal(400, "请求体必须为 JSON 对象");
   onlyKeys(body, ["model", "prompt", "response_format", "contents"]);
   oneOf(text(body.model, "model"), MODELS, "model");
   oneOf(body.response_format, ["url", "b64_json"], "response_format");
-  // The document marks neither as required, and its samples have one of them each.
+  // The document marks neither field as required, and each of its samples has one of them.
   if (body.prompt !== undefined || body.contents === undefined) text(body.prompt, "prompt");
   if (body.contents === undefined) return body;
   const turns = nonEmptyList(body.contents, "contents");

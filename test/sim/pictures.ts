@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
 
-/** A whole picture file and what a reader must find out about it. */
+/** A complete picture file, with the facts that a reader must find. */
 export interface Picture {
   bytes: Buffer;
   type: "image/png" | "image/jpeg" | "image/webp";
@@ -13,11 +13,11 @@ export interface Picture {
 }
 
 const SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
-/** Signature, IHDR and IEND, and a chunk's own length, name and CRC. */
+/** Bytes of signature, IHDR and IEND; and of a chunk's length, name and CRC. */
 const FRAME_BYTES = 8 + 25 + 12;
 const CHUNK_BYTES = 12;
 
-/** Bytes that compress to nothing smaller, the same for the same seed. */
+/** Incompressible bytes that depend on the seed only. */
 export function noise(bytes: number, seed: number): Buffer {
   const key = createHash("sha256").update(String(seed)).digest().subarray(0, 16);
   return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(bytes));
@@ -28,8 +28,8 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /**
- * A valid RGB PNG of exactly `bytes` bytes, stored uncompressed so that its base64 is as long as a real one's.
- * Without a size it is as square as fits; with a size too large for `bytes` it is black and padded with noise.
+ * A valid RGB PNG of exactly `bytes` bytes, stored uncompressed, so that its base64 is as long as that of a real picture.
+ * Without a size it is the largest square that fits. If the size is too large for `bytes`, it is black and padded with noise.
  */
 export function png(options: { bytes?: number; width?: number; height?: number; seed?: number } = {}): Picture {
   const { bytes = 1024, seed = 1 } = options;
@@ -57,7 +57,7 @@ export function png(options: { bytes?: number; width?: number; height?: number; 
   return { ...withFacts(Buffer.concat(parts), width, height), type: "image/png", extension: "png" };
 }
 
-/** A valid 24x16 JPEG of 304 bytes; `seed` tells it from another by a comment segment. */
+/** A valid 24x16 JPEG of 304 bytes; with `seed` it has a comment segment that makes it unique. */
 export function jpeg(seed?: number): Picture {
   const bytes = Buffer.from(JPEG, "base64");
   const comment = Buffer.concat([Buffer.from("fffe000a", "hex"), noise(8, seed ?? 0)]);
@@ -70,7 +70,7 @@ export function webp(): Picture {
   return { ...withFacts(Buffer.from(WEBP, "base64"), 24, 16), type: "image/webp", extension: "webp" };
 }
 
-/** The type that a file's first bytes tell, or undefined. */
+/** Detect a file's type by its first bytes; undefined if it is unknown. */
 export function typeOf(bytes: Buffer): Picture["type"] | undefined {
   if (bytes.subarray(0, 8).equals(SIGNATURE)) return "image/png";
   if (bytes.subarray(0, 3).toString("hex") === "ffd8ff") return "image/jpeg";

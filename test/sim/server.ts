@@ -4,36 +4,36 @@ import type { AddressInfo } from "node:net";
 import { readBody, startRecord } from "./record.ts";
 import type { Seen } from "./record.ts";
 
-/** A simulated vendor: what it saw, and the script of what it will answer. */
+/** A simulated vendor: the requests that it has received, and the script of its next responses. */
 export interface Sim<Behaviour> {
   /** `http://127.0.0.1:PORT`, without a path. */
   origin: string;
-  /** `127.0.0.1:PORT`, as TRUSTED_HOSTS wants it. */
+  /** `127.0.0.1:PORT`, as in TRUSTED_HOSTS. */
   host: string;
   /** Every request, in order of arrival. */
   seen: Seen[];
-  /** Behaviours of the next valid requests, one each, in order; then `always`, or a good answer. A refusal uses none up. */
+  /** Script the next valid requests, one behaviour each, in order; then `always` or a success. A rejected request uses none. */
   next(...behaviours: Behaviour[]): void;
   always(behaviour: Behaviour | undefined): void;
-  /** Resolves when every answer is over; rejects after `timeoutMs` (10 s). */
+  /** Resolves when every response has ended; rejects after `timeoutMs` (10 s). */
   settled(timeoutMs?: number): Promise<void>;
-  /** Forgets what was seen and what was scripted. */
+  /** Delete the recorded requests and the script. */
   reset(): void;
-  /** Closes every connection. */
+  /** Close every connection. */
   stop(): Promise<void>;
 }
 
-/** What a vendor's handler is given: the record, the body as bytes, the script. */
+/** The input of a vendor's handler: the record, the body as bytes, the script. */
 export interface Exchange<Behaviour> {
   request: IncomingMessage;
   response: ServerResponse;
   seen: Seen;
   body: Buffer;
-  /** Takes the next behaviour off the script. */
+  /** Take the next behaviour from the script. */
   behaviour: () => Partial<Behaviour>;
 }
 
-/** Serves `handle` on a free port of 127.0.0.1; requests whose body broke off are recorded and never handled. */
+/** Serve `handle` on a free port of 127.0.0.1. Requests whose body broke off are recorded, but not handled. */
 export async function serve<Behaviour extends object>(
   handle: (exchange: Exchange<Behaviour>) => Promise<void>,
   address = "127.0.0.1",
@@ -57,7 +57,7 @@ export async function serve<Behaviour extends object>(
       response.end(entry.refused);
     });
   });
-  // A slow answer is the test's business, not the server's.
+  // Tests need slow responses, so the server has no time limit.
   server.requestTimeout = 0;
   server.listen(0, address);
   await new Promise((resolve) => server.once("listening", resolve));
@@ -83,7 +83,7 @@ export async function serve<Behaviour extends object>(
   };
 }
 
-/** Polls `done` each 10 ms; rejects after `timeoutMs`. */
+/** Poll `done` every 10 ms; rejects after `timeoutMs`. */
 export async function until(done: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await done())) {

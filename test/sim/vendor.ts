@@ -5,46 +5,46 @@ import type { Json } from "./json.ts";
 import type { Seen } from "./record.ts";
 import type { Exchange } from "./server.ts";
 
-/** What any vendor may be told to answer, beside its pictures. */
+/** The scripted response of any vendor, in addition to its pictures. */
 export interface VendorBehaviour extends Delivery {
-  /** An error in the documented shape, with `status` (the vendor's usual one unless told): 200 is allowed, and seen. */
+  /** An error in the documented form, with `status` (by default the vendor's usual one); 200 has been seen and is allowed. */
   error?: { message?: string };
-  /** The error's message repeats the credential that came. */
+  /** The error's message repeats the received credential. */
   echoKey?: boolean;
-  /** These bytes, whatever they are, instead of the vendor's JSON. */
+  /** These bytes instead of the vendor's JSON. */
   body?: Buffer | string;
-  /** Content type of the answer. */
+  /** The content type of the response. */
   type?: string;
 }
 
-/** What tells one vendor from another. */
+/** The parts in which vendors differ. */
 export interface Vendor<Behaviour extends VendorBehaviour> {
   path: string;
   key: string;
-  /** Whether it takes the key without `Bearer` as well. */
+  /** Whether it also accepts the key without `Bearer`. */
   bareKey?: boolean;
-  /** In its own language: a wrong key, a body that is not JSON, a failure. */
+  /** Its messages for an invalid key, a body that is not JSON, and a failure. */
   words: { key: string; json: string; failed: string };
-  /** Status of an error where none is told. */
+  /** The default status of an error. */
   errorStatus: number;
-  /** Throws a Refusal for a body that the document does not allow; returns what is recorded of it. */
+  /** Throw a Refusal for a body that the document does not allow. Returns the parts to record. */
   check(body: Json | undefined): Pick<Seen, "body" | "ignored">;
   success(how: Behaviour): { body: Buffer | string; type: string };
-  /** An error in the documented shape. */
+  /** Write an error in the documented form. */
   failure(status: number, message: string, how: Behaviour): Json;
 }
 
-/** Refuses a request in the vendor's words, or answers it as the script says. */
+/** Reject an invalid request with the vendor's message, or respond to it as scripted. */
 export async function handleExchange<Behaviour extends VendorBehaviour>(
   exchange: Exchange<Behaviour>,
   vendor: Vendor<Behaviour>,
 ): Promise<void> {
   const refusal = checkRequest(exchange, vendor);
-  const refused: VendorBehaviour | undefined = refusal && {
+  const rejection: VendorBehaviour | undefined = refusal && {
     status: refusal.status,
     error: { message: refusal.message },
   };
-  return respond(exchange, vendor, (refused ?? exchange.behaviour()) as Behaviour);
+  return respond(exchange, vendor, (rejection ?? exchange.behaviour()) as Behaviour);
 }
 
 function checkRequest<Behaviour extends VendorBehaviour>(
@@ -63,7 +63,7 @@ function checkRequest<Behaviour extends VendorBehaviour>(
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     seen.refused = error.message;
-    // A refused body is recorded as it is, unless it is large.
+    // A rejected body is recorded unchanged, unless it is large.
     if (parsed !== undefined && body.length < 65_536) seen.body = parsed;
     return error;
   }
@@ -82,5 +82,5 @@ async function respond<Behaviour extends VendorBehaviour>(
     ? { body: JSON.stringify(vendor.failure(status, text, how)), type: "application/json" }
     : vendor.success(how);
   const bytes = Buffer.from(how.body ?? body);
-  await deliver(response, bytes, how.type ?? type, { ...how, status }, (so) => Object.assign(seen, so));
+  await deliver(response, bytes, how.type ?? type, { ...how, status }, (progress) => Object.assign(seen, progress));
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from "./json.ts";
 import type { Picture } from "./pictures.ts";
 
-/** What a chat message shows, and where: a URL of a picture's, and its base64. */
+/** Write pictures into a chat message, by URL or in base64. */
 type Write = (pictures: Picture[], url: (picture: Picture) => string) => JsonObject;
 
 const base64 = ({ bytes }: Picture) => bytes.toString("base64");
@@ -9,7 +9,7 @@ const dataUri = (picture: Picture) => `data:${picture.type};base64,${base64(pict
 const part = (url: string) => ({ type: "image_url", image_url: { url } });
 const words = { type: "text", text: "Here it is." };
 
-/** Every form in which relays of xty's kind have been seen to return pictures, as a message of one choice. */
+/** All forms in which relays of xty's family have been seen to return pictures, as the message of one choice. */
 export const FORMS = {
   "markdown with a URL": (pictures, url) => ({
     content: pictures.map((one, k) => `这是第 ${k + 1} 张图片:\n\n![image](${url(one)})`).join("\n\n"),
@@ -52,7 +52,7 @@ export const FORMS = {
   }),
 } satisfies Record<string, Write>;
 
-/** The other ones, which are no chat at all: the list that OpenAI's images API answers. */
+/** The other forms, which are not chat: the list of OpenAI's images API. */
 export const LISTS = {
   "a list of base64": (picture: Picture) => ({ b64_json: base64(picture) }),
   "a list of URLs": (picture: Picture, url: (picture: Picture) => string) => ({ url: url(picture) }),
@@ -60,5 +60,5 @@ export const LISTS = {
 
 export type Form = keyof typeof FORMS | keyof typeof LISTS;
 
-/** All names, for tests that try each. */
+/** The names of all forms, for tests that run each of them. */
 export const XTY_FORMS = [...Object.keys(FORMS), ...Object.keys(LISTS)] as Form[];

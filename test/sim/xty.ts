@@ -12,12 +12,12 @@ import { FORMS, LISTS } from "./xty-forms.ts";
 import type { Form } from "./xty-forms.ts";
 import { checkXty } from "./xty-rules.ts";
 
-/** How xty answers one valid request; without anything, as many small PNGs as were asked for, a choice each. */
+/** The response of xty to one valid request. The default is the requested number of small PNGs, one per choice. */
 export interface XtyBehaviour extends VendorBehaviour {
   pictures?: Picture[];
-  /** In every choice before its own picture. */
+  /** Pictures in every choice before its final one. */
   drafts?: Picture[];
-  /** Where the pictures are: markdown with a URL of the CDN, unless told. */
+  /** The form of the pictures; by default markdown with a URL of the CDN. */
   form?: Form;
   /** All pictures in one choice. */
   together?: boolean;
@@ -29,15 +29,15 @@ export interface XtyBehaviour extends VendorBehaviour {
 }
 
 export interface Xty extends Sim<XtyBehaviour> {
-  /** The requests that were generations, not pictures. */
+  /** The requests for generations, without those for pictures. */
   generations: () => Seen[];
   downloads: () => Seen[];
 }
 
-/** xty and its files (`/cdn/<name>.png`); XTY_BASE_URL is its `origin`. Any key but `key` is refused. */
+/** Start xty and its files (`/cdn/<name>.png`); XTY_BASE_URL is its `origin`. It accepts only `key`. */
 export async function startXty({ key = "xty-key" }: { key?: string } = {}): Promise<Xty> {
   const cdn = new Cdn();
-  // One for each request, since the answer depends on what was asked for.
+  // New rules for each request, because the response depends on the request.
   const rules = (): Vendor<XtyBehaviour> => {
     let request: JsonObject = {};
     let n = 1;
@@ -78,7 +78,7 @@ export async function startXty({ key = "xty-key" }: { key?: string } = {}): Prom
   };
 }
 
-/** What of the answer depends on its form. */
+/** The part of the response that depends on its form. */
 function responseBody(how: XtyBehaviour, pictures: Picture[], url: (picture: Picture) => string): JsonObject {
   const { form = "markdown with a URL", drafts = [], together = false, text, finishReason = "stop" } = how;
   const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
