@@ -22,8 +22,8 @@ beforeAll(async () => {
   aquarelle = await startAquarelle(KEY);
   stage = await start();
 });
-beforeEach(() => [stage, aquarelle].forEach((each) => each.reset()));
-afterAll(() => Promise.all([stage, aquarelle].map((each) => each.stop())));
+beforeEach(() => [stage, aquarelle].forEach((part) => part.reset()));
+afterAll(() => Promise.all([stage, aquarelle].map((part) => part.stop())));
 
 const result = png({ bytes: 300_001, width: 64, height: 32 });
 const source = png({ bytes: 70_003, seed: 9 });
@@ -42,7 +42,7 @@ interface Sheets {
 }
 const hashesOf = ({ sheets }: Sheets) => sheets.map(({ data }) => sha256(Buffer.from(data, "base64")));
 
-/** A stage with other vars, for as long as `use` takes. */
+/** Run `use` with a stage that has other vars, then stop that stage. */
 async function withStage(vars: Record<string, string>, use: (stage: Stage) => Promise<void>): Promise<void> {
   const other = await start({ vars });
   try {
@@ -52,8 +52,8 @@ async function withStage(vars: Record<string, string>, use: (stage: Stage) => Pr
   }
 }
 
-describe("its dialect", () => {
-  it.each([PATH, `/aquarelle${PATH}`])("drawn by itself, at %s", async (path) => {
+describe("Aquarelle's dialect", () => {
+  it.each([PATH, `/aquarelle${PATH}`])("a request to %s is served by Aquarelle", async (path) => {
     const other = jpeg(2);
     aquarelle.next({ pictures: [result, other] });
     const answer = await stage.post(path, {
@@ -81,7 +81,7 @@ describe("its dialect", () => {
     expect((await stage.record(id)).usage).toMatchObject({ cost: [{ amount: 4, currency: "credits" }] });
   });
 
-  it("drawn by LinkAI", async () => {
+  it("a request in Aquarelle's format is served by LinkAI", async () => {
     stage.linkai.next({ pictures: [result] });
     const answer = await stage.post(PATH, { ...KITE, engine: "linkai/gpt-image-2", sources: [asData(source)] });
     expect(answer.headers.get("easel-vendor")).toBe("linkai");
@@ -99,7 +99,7 @@ describe("its dialect", () => {
     ["a fifth source", { sources: Array(5).fill(asData(source)) }, 400, "bad_field", "sources has 5 pictures"],
     ["a stencil for another engine", { ...mask, engine: "aquarelle-1" }, 400, "bad_field", "stencil is not taken"],
     ["a stencil for LinkAI", { ...mask, engine: "linkai/gpt-image-2" }, 400, "bad_field", "stencil is not taken"],
-  ])("refuses %s", async (_, more, status, kind, words) => {
+  ])("the dialect rejects %s", async (_, more, status, kind, words) => {
     const answer = await stage.post(PATH, { ...KITE, ...more });
     expect(answer.status).toBe(status);
     const why = { kind, words: expect.stringMatching(`^${words}`) as string };
@@ -107,7 +107,7 @@ describe("its dialect", () => {
     expect([...aquarelle.seen, ...stage.linkai.seen]).toEqual([]);
   });
 
-  it("tells the vendor's own refusals in the vendor's words", async () => {
+  it("a client gets the vendor's own errors with the vendor's message", async () => {
     aquarelle.next({ status: 422, error: { message: "No kites." } });
     const answer = await stage.post(PATH, KITE);
     expect(answer.status).toBe(422);
@@ -115,8 +115,8 @@ describe("its dialect", () => {
   });
 });
 
-describe("drawn by it", () => {
-  it("OpenAI's images.edit with a mask, for which the vendor without masks is passed over", async () => {
+describe("Aquarelle as the provider", () => {
+  it("Aquarelle serves OpenAI's images.edit with a mask, and the vendor without masks is skipped", async () => {
     aquarelle.next({ pictures: [result] });
     const client = new OpenAI({ apiKey: ADMIN, baseURL: `${stage.easel.url}/v1`, maxRetries: 0 });
     const [image, mask] = await Promise.all([asFile(source, "otter.png"), asFile(stencil, "mask.png")]);
@@ -127,7 +127,7 @@ describe("drawn by it", () => {
     await until(async () => (await stage.keys("references/")).length === 0);
   });
 
-  it("Easel's own request, of an engine that only it has", async () => {
+  it("Aquarelle serves Easel's own request for an engine that no other vendor has", async () => {
     aquarelle.next({ pictures: [result] });
     const request = { model: "aquarelle-1", prompt: KITE.text, aspectRatio: "3:2", seed: 3 };
     const answer = await stage.post("/v1/generations", request, { accept: "image/*" });
@@ -141,18 +141,18 @@ describe("drawn by it", () => {
   });
 });
 
-describe("what the operator sets", () => {
+describe("Aquarelle's configuration", () => {
   const linkai = { id: "linkai/gpt-image-2", mask: false };
   const offers = async (on: Stage) =>
     (await jsonOf<{ vendors: { id: string }[] }>(on.get("/v1/models/gpt-image-2"))).vendors;
 
-  it("GET /v1/models has it beside the others", async () => {
+  it("GET /v1/models has Aquarelle next to the other vendors", async () => {
     expect(await offers(stage)).toMatchObject([linkai, { id: "aquarelle/gpt-image-2", mask: true }]);
     const { data } = await jsonOf<{ data: { id: string }[] }>(stage.get("/v1/models"));
     expect(data).toContainEqual(expect.objectContaining({ id: "aquarelle-1", owned_by: "aquarelle" }));
   });
 
-  it("without AQUARELLE_API_KEY nobody calls it, and LinkAI draws in its place", async () => {
+  it("without AQUARELLE_API_KEY, Aquarelle is not called and LinkAI serves the request", async () => {
     await withStage({ AQUARELLE_API_KEY: "" }, async (off) => {
       expect(await offers(off)).toMatchObject([linkai]);
       expect((await off.post(PATH, KITE)).headers.get("easel-vendor")).toBe("linkai");
@@ -163,7 +163,7 @@ describe("what the operator sets", () => {
     });
   });
 
-  it("MODELS changes what it can do", async () => {
+  it("MODELS changes the specs of Aquarelle's models", async () => {
     const MODELS = JSON.stringify({ aquarelle: { "gpt-image-2": { wireName: "aquarelle-1", mask: null, n: 1 } } });
     await withStage({ MODELS }, async (other) => {
       expect(await offers(other)).toMatchObject([linkai, { wireName: "aquarelle-1", mask: false, picturesPerCall: 1 }]);

@@ -65,19 +65,19 @@ describe("Aquarelle", () => {
     [{ sources: [{ kind: "uri", value: "http://example.com/a.png" }] }, "sources[0].value", "https://"],
     [{ stencil: { kind: "data", value: "hoisted:0" } }, "stencil.media", "one of image/png, image/jpeg, image/webp"],
     [{ random: 2 ** 32 }, "random", "at most 4294967295"],
-  ])("refuses %j", (more, field, allowed) => {
+  ])("the dialect rejects %j", (more, field, allowed) => {
     const message = expect.stringContaining(allowed) as string;
     expect(thrownBy(() => decodeWith(more))).toMatchObject({ code: "invalid_request", field, message });
   });
 
-  it("says what it does without", () => {
+  it("the dialect warns about unknown fields", () => {
     expect(decodeWith({ colour: "blue", format: { size: "A4" } })?.warnings).toEqual([
       "colour is not a field here and was ignored",
       "format.size is not a field here and was ignored",
     ]);
   });
 
-  it("understands the vendor's errors, also in a 200", () => {
+  it("the provider reads the vendor's errors, also with status 200", () => {
     for (const status of [422, 200])
       expect(thrownBy(() => imagesIn(status, errors["422"]))).toMatchObject({
         code: "content_rejected",

@@ -25,7 +25,7 @@ const KIND: Record<ErrorCode, keyof typeof KINDS> = {
   internal: "failed",
 };
 
-/** Aquarelle as served: test/exercise/README.md. */
+/** Aquarelle's format as the gateway serves it. Source: test/exercise/README.md. */
 export const dialect: Dialect = {
   name: "aquarelle",
   paths: ["/v2/paint"],
@@ -66,13 +66,13 @@ export const dialect: Dialect = {
   },
 
   encodeError(error) {
-    // "busy" is what its clients try again.
+    // The vendor's clients retry "busy".
     const kind = error.code === "vendor_error" && error.retryable ? "busy" : KIND[error.code];
     return { status: KINDS[kind], body: { ok: false, why: { kind, words: error.message } } };
   },
 };
 
-/** What `media` says is not looked at: the picture's own bytes tell. */
+/** Read a source as a reference. `media` is ignored: the picture's own bytes decide its type. */
 function readSource(source: SourceWire, pictures: readonly StoredPicture[], field: string): Reference {
   if (source.kind === "uri") return readUrl(source.value, `${field}.value`, ["https"]);
   return readPicture(source.value, pictures, `${field}.value`);

@@ -6,7 +6,7 @@ import type { ImageSource, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 import { KINDS } from "./wire.ts";
 
-/** "What goes wrong", where a status means something else than usual. */
+/** Statuses whose meaning at this vendor differs from the usual one ("What goes wrong"). */
 const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   [KINDS.no_engine]: "model_not_found",
   [KINDS.bad_motif]: "content_rejected",
@@ -14,7 +14,7 @@ const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
 
 const STATUS_OF: ReadonlyMap<unknown, number> = new Map(Object.entries(KINDS));
 
-/** Aquarelle as called: test/exercise/README.md. */
+/** Aquarelle's format as the gateway calls it. Source: test/exercise/README.md. */
 export const provider: Provider = {
   name: "aquarelle",
   baseUrl: "https://api.aquarelle.example",
