@@ -75,8 +75,8 @@ function applyOverride({ entries, names, tables }: Draft, { provider, model, pat
   entries.set(model, { ...entry, aliases: [...new Set([...entry.aliases, ...override.aliases])] });
   names.set(model, model);
   override.aliases.forEach((alias, i) => {
-    const other = names.get(alias) ?? model;
-    if (other !== model) throw new Error(`${path}.aliases[${i}]: ${alias} already means ${other}`);
+    const existing = names.get(alias) ?? model;
+    if (existing !== model) throw new Error(`${path}.aliases[${i}]: ${alias} already means ${existing}`);
     names.set(alias, model);
   });
 }
@@ -101,8 +101,8 @@ function overriddenSpec(provider: Provider, model: string, { like, changes }: Mo
 }
 
 /**
- * Return a message if a spec has an option that none of the vendor's shipped models has: the vendor's requests have no field
- * for it, so it would be dropped silently.
+ * Return a message if a spec has an option that none of the vendor's shipped models has: the vendor's requests have no
+ * field for it, so it would be dropped silently.
  */
 function validateSendable({ name, models }: Provider, spec: ModelSpec): string | undefined {
   const shipped = Object.values(models);

@@ -3,10 +3,10 @@ const PRIVATE_NAME =
   /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|private|lan|home|corp|arpa|test|invalid|onion)$/;
 
 /**
- * Check whether a URL from a vendor's response or a client's request may be fetched: https to a public host name, or any
- * URL of a host in `trusted` (`host` for any port, or `host:port`) or of `ownOrigin`. An address literal is never public:
- * the URL parser has already normalized decimal, octal, hex and mapped spellings. The platform blocks names that resolve
- * to a private address (compatibility flag global_fetch_strictly_public).
+ * Check whether a URL from a vendor's response or a client's request may be fetched: https to a public host name, or
+ * any URL of a host in `trusted` (`host` for any port, or `host:port`) or of `ownOrigin`. An address literal is never
+ * public: the URL parser has already normalized decimal, octal, hex and mapped spellings. The platform blocks names
+ * that resolve to a private address (compatibility flag global_fetch_strictly_public).
  */
 export function mayFetch(url: URL, trusted: ReadonlySet<string>, ownOrigin?: string): boolean {
   if (url.username !== "" || url.password !== "") return false;

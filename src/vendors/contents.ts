@@ -7,15 +7,15 @@ import { optional } from "./request-schema.ts";
 
 const PART = "text or image, as in {text} and {image}";
 
-/** A part of a turn. Parts of other formats, such as `inlineData`, are rejected by name: else their picture would be lost. */
+/** A part of a turn. Parts of other formats (`inlineData`) are rejected by name: else their picture would be lost. */
 const partWire = z
   .looseObject({ text: optional(z.string()), image: optional(z.string()) })
   .check(({ value, issues }) => {
     const present = Object.keys(value).filter((key) => (value[key] ?? undefined) !== undefined);
-    const other = present.find((key) => key !== "text" && key !== "image");
-    if (other !== undefined) {
+    const unknownField = present.find((key) => key !== "text" && key !== "image");
+    if (unknownField !== undefined) {
       const message = `is not a field here; a part has ${PART}`;
-      issues.push({ code: "custom", input: value, path: [other], message });
+      issues.push({ code: "custom", input: value, path: [unknownField], message });
     } else if (present.length === 0) issues.push({ code: "custom", input: value, message: `must have ${PART}` });
   });
 
@@ -24,8 +24,8 @@ export const contentsWire = z.array(z.object({ role: z.enum(["user", "model"]), 
 type Contents = z.infer<typeof contentsWire>;
 
 /**
- * Read the prompt, references and turns from `contents`, from `prompt`, or from both: a prompt next to contents belongs to
- * the user's last turn. Throws invalid_request for `field[i]`, or for `prompt` if both are empty. `fields` maps each
+ * Read the prompt, references and turns from `contents`, from `prompt`, or from both: a prompt next to contents belongs
+ * to the user's last turn. Throws invalid_request for `field[i]`, or for `prompt` if both are empty. `fields` maps each
  * reference to its place in the body.
  */
 export function readContents(
@@ -69,7 +69,7 @@ function readTurn({ role, parts }: Contents[number], pictures: readonly StoredPi
   return { role, text: text === "" ? undefined : text, references };
 }
 
-/** Add the prompt to the last turn. Clients that must send a prompt either repeat the last turn's text in it or omit that text. */
+/** Add the prompt to the last turn. Clients that must send a prompt repeat the turn's text in it, or omit the text. */
 function appendPrompt(turns: Turn[], prompt: string): void {
   const last = turns.at(-1);
   if (last?.role !== "user") turns.push({ role: "user", text: prompt, references: [] });

@@ -16,8 +16,8 @@ export class Deadline {
   }
 
   /**
-   * Start a phase next to those that are running; its error reads "<vendor> did not <what> within …". Returns a function
-   * that ends the phase and may be called several times.
+   * Start a phase next to those that are running; its error reads "<vendor> did not <what> within …". Returns a
+   * function that ends the phase and may be called several times.
    */
   phase(what: string, ms: number): () => void {
     const timer = setTimeout(() => this.expire(what, ms), ms);

@@ -48,7 +48,7 @@ export async function fetchPublicUrl(address: string, options: FetchOptions): Pr
   throw new DownloadError(`it is behind more than ${limits.redirects} redirects`);
 }
 
-/** Fetch a picture whose URL came in a vendor's response. The caller's deadline limits the time. Throws vendor_error. */
+/** Fetch a picture whose URL came in a vendor's response, within the caller's deadline. Throws vendor_error. */
 export async function download(
   { provider, baseUrl }: Endpoint,
   address: string,

@@ -2,8 +2,8 @@ import type { ErrorCode } from "../errors.ts";
 
 /**
  * The meaning of a vendor's error. In addition to canonical codes: `auth`, the vendor rejected the operator's key;
- * `failed`, the vendor reports that it generated nothing; `busy`, the same, but temporary; `unreachable`, the request never
- * reached the vendor; `unknown`, the outcome is unknown: the picture may have been generated, and charged.
+ * `failed`, the vendor reports that it generated nothing; `busy`, the same, but temporary; `unreachable`, the request
+ * never reached the vendor; `unknown`, the outcome is unknown: the picture may have been generated, and charged.
  */
 export type VendorErrorKind =
   | "invalid_request"
@@ -68,7 +68,7 @@ export const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   530: "unreachable",
 };
 
-/** Reasons why a model ended without a picture, in capitals: the Gemini API's finishReason and the chat API's finish_reason. */
+/** Reasons why a model ended without a picture: the Gemini API's finishReason, chat's finish_reason in capitals. */
 export const REASONS: Readonly<Record<string, VendorErrorKind>> = {
   // promptFeedback has any blockReason.
   PROMPT_BLOCKED: "content_rejected",

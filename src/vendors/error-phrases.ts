@@ -15,8 +15,8 @@ type TextKind =
 const anyOf = (...parts: RegExp[]) => new RegExp(parts.map(({ source }) => source).join("|"), "is");
 
 /**
- * Phrases in an error message or code; the first match counts. They come from OpenAI, Google, Azure, Ark, BFL, relays of
- * the new-api family, and the vendors' documents. Single words are not enough: `safety_tolerance`, 内容审核级别,
+ * Phrases in an error message or code; the first match counts. They come from OpenAI, Google, Azure, Ark, BFL, relays
+ * of the new-api family, and the vendors' documents. Single words are not enough: `safety_tolerance`, 内容审核级别,
  * `moderation` and `api_key` are also field names, 大小写敏感 means "case-sensitive", and a picture that is rejected for its
  * size is not rejected for its content.
  */
@@ -81,7 +81,8 @@ export const PHRASES: readonly (readonly [TextKind, RegExp])[] = [
       /no images? (?:(?:was|were|is|has been) )?(?:generated|returned|produced|created)|[未没]有?能?(?:生成|返回).{0,4}图/,
     ),
   ],
-  // Google rejects a gateway in an unsupported country: not the client's error, and other vendors may be in other countries.
+  // Google rejects a gateway in an unsupported country: not the client's error, and other vendors may be in other
+  // countries.
   ["failed", /user location|(?:country|region|territory) (?:is )?not supported/i],
   [
     "busy",

@@ -15,7 +15,7 @@ export function readReferences(
   return texts.map((text, index) => readReference(text, pictures, `${field}[${index}]`, schemes));
 }
 
-/** Read a text as a reference: a hoisted picture, or a URL with one of `schemes`. Throws invalid_request for `field`. */
+/** Read a text as a reference: a hoisted picture, or a URL of one of `schemes`. Throws invalid_request for `field`. */
 export function readReference(
   text: string,
   pictures: readonly StoredPicture[],
@@ -35,7 +35,7 @@ export function readPicture(text: string, pictures: readonly StoredPicture[], fi
   throw referenceError(INLINE_PICTURE, field, picture);
 }
 
-/** Read a text as a reference that must be a URL; `type` is the MIME type that the client declares. Throws invalid_request. */
+/** Read a text as a reference that must be a URL; `type` is its declared MIME type. Throws invalid_request. */
 export function readUrl(text: string, field: string, schemes: readonly string[], type?: string): Reference {
   if (isUrl(text, schemes)) return { url: text, type };
   throw referenceError(describeUrl(schemes), field);

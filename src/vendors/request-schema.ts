@@ -46,7 +46,7 @@ export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {
   throw new GatewayError("invalid_request", message, { field: field === "" ? undefined : field });
 }
 
-/** Parse without throwing zod's errors. Zod collects one issue per invalid entry and throws a RangeError if there are too many. */
+/** Parse with zod. It collects one issue per invalid entry and throws a RangeError for too many: reject those too. */
 function safeParse<T>(schema: z.ZodMiniType<T>, wire: unknown) {
   try {
     return schema.safeParse(wire);
@@ -100,7 +100,7 @@ function shorten(name: string): string {
   return name.length > 40 ? `${name.slice(0, 40)}...` : name;
 }
 
-/** Maximum number of warnings about unknown fields in one response: a client can send any number, but headers are limited. */
+/** Maximum of warnings about unknown fields in one response: a client can send any number, but headers are limited. */
 const MAX_UNKNOWN = 10;
 
 /** Return a warning for each non-null field of `wire` that `schema` does not know. */
@@ -132,8 +132,9 @@ export function documentedSpec({ vendor, models }: VendorModels, name: string): 
 }
 
 /**
- * Fit a request to the limits of the dialect's own document. They hold whichever vendor serves the request; fitting to the
- * serving vendor's spec comes later (models/candidates.ts). A model that the document does not have stays unchanged.
+ * Fit a request to the limits of the dialect's own document. They hold whichever vendor serves the request; fitting to
+ * the serving vendor's spec comes later (models/candidates.ts). A model that the document does not have stays
+ * unchanged.
  */
 export function fitToDocument(table: VendorModels, request: ImageRequest): Pick<ParsedRequest, "request" | "warnings"> {
   const spec = documentedSpec(table, request.model);

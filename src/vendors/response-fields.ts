@@ -36,7 +36,7 @@ export function imageSource(value: unknown): ImageSource | undefined {
   return url === undefined ? undefined : { url };
 }
 
-/** The picture of an item with `b64_json` and `url`, one of which may be empty. Base64 is preferred: it needs no download. */
+/** The picture of an item with `b64_json` and `url`, either of which may be empty. Base64 comes first: no download. */
 export function imageSourceIn(item: unknown): ImageSource | undefined {
   const { b64_json: base64, url } = asObject(item);
   const inline = imageSource(base64);

@@ -10,11 +10,11 @@ export interface Endpoint {
   /** Without a trailing slash. */
   baseUrl: string;
   credential: string | undefined;
-  /** Whether the Authorization header has the key alone, without `Bearer`. */
+  /** True if the Authorization header has the key alone, without `Bearer`. */
   bareKey: boolean;
 }
 
-/** Send a provider's request with its credential. Redirects are not followed: they could send the key to another host. */
+/** Send a provider's request with its credential. Redirects are not followed: they could carry the key elsewhere. */
 export async function send(
   endpoint: Endpoint,
   vendorRequest: VendorRequest,

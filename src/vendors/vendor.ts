@@ -13,9 +13,9 @@ export interface ParsedRequest {
   defaulted?: readonly ("size" | "aspectRatio")[] | undefined;
   /** The largest size that the request's API key allows. */
   maxSize?: Tier | undefined;
-  /** The form of the pictures in the response, if the dialect offers a choice; `picture` means the first picture's bytes. */
+  /** The form of the response's pictures, if the dialect has a choice; `picture` means the first picture's bytes. */
   responseFormat?: "url" | "base64" | "picture" | undefined;
-  /** Whether the client requested server-sent events; only for a dialect that has `events`. */
+  /** True if the client requested server-sent events; only for a dialect that has `events`. */
   stream?: boolean | undefined;
   /** The preset to apply (access/presets.ts): its name, and the fields that the client set itself. */
   preset?: { name: string; setFields: readonly string[] } | undefined;
@@ -37,7 +37,7 @@ export interface Dialect {
   prefixedOnly?: true;
   /** Further paths, served without the prefix only. */
   aliases?: readonly string[];
-  /** Decode the parsed skeleton, in which `placeholder(k)` represents picture k of `pictures`. Throws invalid_request. */
+  /** Decode the parsed skeleton; `placeholder(k)` in it represents picture k of `pictures`. Throws invalid_request. */
   decode(wire: unknown, pictures: StoredPicture[], headers: Headers): ParsedRequest;
   encode(record: GenerationRecord, parsed: ParsedRequest): Wire;
   /** Encode the same response as events, for a client that requested a stream. */
@@ -74,13 +74,13 @@ export interface Provider {
   baseUrl: string;
   /** Canonical model name → this vendor's spec for it. */
   models: Record<string, ModelSpec>;
-  /** Whether clients of the same vendor's dialect get its responses unchanged. */
+  /** True if clients of the same vendor's dialect get its responses unchanged. */
   passThrough?: boolean;
   /** Encode a request that already fits the model's spec (image/fit.ts). */
   encode(request: ImageRequest, spec: ModelSpec): VendorRequest;
-  /** Decode a complete response to `request`, of any status. Throws the canonical error that it means (vendor-errors.ts). */
+  /** Decode a complete response to `request`, of any status. Throws its canonical error (vendor-errors.ts). */
   decode(status: number, wire: unknown, headers: Headers, request: ImageRequest): VendorResult;
-  /** Set if the vendor runs in this process and needs no credential: this function serves its requests, not the network. */
+  /** Set if the vendor runs in this process and needs no credential: it serves the requests instead of the network. */
   localFetch?: (request: Request) => Promise<Response>;
 }
 

@@ -16,7 +16,7 @@ const FLUX_ONLY = ["width", "height", "seed", "safety_tolerance", "output_format
 /** 最大文件大小:20MB. */
 const MAX_BYTES = 20_000_000;
 
-/** Reject a body that the document does not allow. Returns the body with references' base64 replaced, and the model's family. */
+/** Reject a body that the document does not allow. Returns it with references' base64 replaced, and the family. */
 export function checkAtalk(body: Json | undefined): { body: JsonObject; family: Family } {
   if (!isObject(body)) throw new Refusal(400, "the body must be a JSON object");
   onlyKeys(body, ["model", "prompt", "aspect_ratio", ...IMAGES, ...FLUX_ONLY]);

@@ -29,7 +29,7 @@ export interface Atalk extends Sim<AtalkBehaviour> {
 
 const COST: Record<Family, number> = { flux: 0.04, gemini: 0.02 };
 
-/** Start atalk and its CDN (`/cdn/<name>.png`); ATALK_BASE_URL is its `origin`. It accepts only `key`, with or without Bearer. */
+/** Start atalk and its CDN (`/cdn/<name>.png`); ATALK_BASE_URL is its `origin`. It accepts `key`, Bearer or not. */
 export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Promise<Atalk> {
   const cdn = new Cdn();
   // New rules for each request, because the response depends on the requested model.

@@ -29,7 +29,7 @@ export function readDataUri(uri: string, name: string): ReferenceSeen {
 export interface Base64Style {
   /** JSON escapes: `slashes` for `/`, `unicode` for `/`, `+` and `=`. */
   escape?: "slashes" | "unicode";
-  /** Unusual but seen: line breaks after each 76 characters, the url-safe alphabet unpadded, a data URI, a NUL in the middle. */
+  /** Seen: line breaks after each 76 characters, the url-safe alphabet unpadded, a data URI, a NUL in the middle. */
   base64?: "whitespace" | "url-safe" | "data-uri" | "nul";
   /** Keep only this many characters of the base64; the JSON around it stays complete. */
   cutPicture?: number;

@@ -4,7 +4,7 @@ import { encodeBody } from "./content-encoding.ts";
 import type { ContentEncoding } from "./content-encoding.ts";
 import { OWN_END } from "./record.ts";
 
-/** How a response goes over the wire, with all failures below JSON. */
+/** The transport of a response, with all failures below JSON. */
 export interface Delivery {
   status?: number;
   /** Added to the response's own headers, in lower case; they override them. */
@@ -55,9 +55,13 @@ export async function deliver(
 
   const status = how.status ?? 200;
   const packed = how.encoding === undefined ? undefined : encodeBody(body, how.encoding);
-  const whole = packed?.bytes ?? body;
-  const bytes = how.cutAt === undefined ? whole : whole.subarray(0, how.cutAt);
-  head(response, whole.length, status, how, { "content-type": type, ...encodingHeader(packed?.name), ...how.headers });
+  const fullBody = packed?.bytes ?? body;
+  const bytes = how.cutAt === undefined ? fullBody : fullBody.subarray(0, how.cutAt);
+  head(response, fullBody.length, status, how, {
+    "content-type": type,
+    ...encodingHeader(packed?.name),
+    ...how.headers,
+  });
   report({ status, sent: 0 });
 
   const end = typeof how.reset === "number" ? Math.min(how.reset, bytes.length) : bytes.length;
@@ -76,7 +80,7 @@ export async function deliver(
     return breakConnection(response, "reset");
   }
   // A body that is shorter than announced: only the end of the connection can show it.
-  const short = how.contentLength === "too-long" || (how.contentLength === "exact" && bytes.length < whole.length);
+  const short = how.contentLength === "too-long" || (how.contentLength === "exact" && bytes.length < fullBody.length);
   if (short || how.noLastChunk) return breakConnection(response, "end");
   response.end();
 }

@@ -68,7 +68,7 @@ function responseObject(before: JsonObject[], after: JsonObject[], answer: Gemin
   const candidates = groups.map((parts, index) => candidate(parts, index, answer.finishReason ?? "STOP"));
   const feedback = answer.promptFeedback === undefined ? {} : { promptFeedback: answer.promptFeedback };
   if (before.length + after.length === 0 && answer.finishReason === undefined) candidates.length = 0;
-  // A blocked prompt has no candidates at all; other empty answers have an empty list.
+  // A blocked prompt has no candidates at all; other empty responses have an empty list.
   const blocked = candidates.length === 0 && answer.promptFeedback !== undefined;
   return { ...(!blocked && { candidates }), ...feedback, ...SIBLINGS };
 }

@@ -31,8 +31,8 @@ export interface LinkAI extends Sim<LinkAIBehaviour> {
 }
 
 /**
- * Start LinkAI and its CDN (`/cdn/<name>.png`); LINKAI_BASE_URL is its `origin`. With `cdnElsewhere` the CDN is another host
- * (127.0.0.2), as in production. It accepts only `key`.
+ * Start LinkAI and its CDN (`/cdn/<name>.png`); LINKAI_BASE_URL is its `origin`. With `cdnElsewhere` the CDN is another
+ * host (127.0.0.2), as in production. It accepts only `key`.
  */
 export async function startLinkAI(options: { key?: string; cdnElsewhere?: boolean } = {}): Promise<LinkAI> {
   const { key = "la-key", cdnElsewhere = false } = options;

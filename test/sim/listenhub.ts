@@ -37,7 +37,7 @@ export async function startListenHub({ key = "lh-key" }: { key?: string } = {}):
   return serve<ListenHubBehaviour>((exchange) => handleExchange(exchange, vendor));
 }
 
-/** The default pictures: none with an end reason or feedback, else one. A test with drafts or text alone sets an empty list. */
+/** The default pictures: none with an end reason or feedback, else one. Drafts or text alone need an empty list. */
 function defaultPictures(how: ListenHubBehaviour): Picture[] {
   const refused = how.promptFeedback !== undefined || (how.finishReason ?? "STOP") !== "STOP";
   return refused ? [] : [jpeg()];

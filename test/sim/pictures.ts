@@ -28,8 +28,9 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /**
- * A valid RGB PNG of exactly `bytes` bytes, stored uncompressed, so that its base64 is as long as that of a real picture.
- * Without a size it is the largest square that fits. If the size is too large for `bytes`, it is black and padded with noise.
+ * A valid RGB PNG of exactly `bytes` bytes, stored uncompressed, so that its base64 is as long as that of a real
+ * picture. Without a size it is the largest square that fits. If the size is too large for `bytes`, it is black and
+ * padded with noise.
  */
 export function png(options: { bytes?: number; width?: number; height?: number; seed?: number } = {}): Picture {
   const { bytes = 1024, seed = 1 } = options;

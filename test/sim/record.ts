@@ -21,7 +21,7 @@ export interface Seen {
   status: number;
   /** Bytes of the response's body written to the socket. */
   sent: number;
-  /** Whether the other side closed the connection before it had sent its body or received the whole response. */
+  /** True if the other side closed the connection before it had sent its body or received the whole response. */
   aborted: boolean;
   /** The time at which the response ended, completely or not; absent until then. */
   endedAt?: number;

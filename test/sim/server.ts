@@ -12,7 +12,7 @@ export interface Sim<Behaviour> {
   host: string;
   /** Every request, in order of arrival. */
   seen: Seen[];
-  /** Script the next valid requests, one behaviour each, in order; then `always` or a success. A rejected request uses none. */
+  /** Script the next valid requests, one behaviour each; then `always` or a success. A rejected request uses none. */
   next(...behaviours: Behaviour[]): void;
   always(behaviour: Behaviour | undefined): void;
   /** Resolves when every response has ended; rejects after `timeoutMs` (10 s). */

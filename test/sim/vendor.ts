@@ -7,7 +7,7 @@ import type { Exchange } from "./server.ts";
 
 /** The scripted response of any vendor, in addition to its pictures. */
 export interface VendorBehaviour extends Delivery {
-  /** An error in the documented form, with `status` (by default the vendor's usual one); 200 has been seen and is allowed. */
+  /** An error in the documented form, with `status` (by default the vendor's usual one); 200 has been seen too. */
   error?: { message?: string };
   /** The error's message repeats the received credential. */
   echoKey?: boolean;
@@ -21,7 +21,7 @@ export interface VendorBehaviour extends Delivery {
 export interface Vendor<Behaviour extends VendorBehaviour> {
   path: string;
   key: string;
-  /** Whether it also accepts the key without `Bearer`. */
+  /** True if it also accepts the key without `Bearer`. */
   bareKey?: boolean;
   /** Its messages for an invalid key, a body that is not JSON, and a failure. */
   words: { key: string; json: string; failed: string };

@@ -10,7 +10,7 @@ const SIZES: Record<string, string[]> = {
 };
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"];
 
-/** Reject a body that the document does not allow. Returns the body with data URIs replaced, and the number of pictures. */
+/** Reject a body that the document does not allow. Returns it with data URIs replaced, and the number of pictures. */
 export function checkXty(body: Json | undefined): { body: JsonObject; n: number } {
   if (!isObject(body)) throw new Refusal(400, "the body must be a JSON object");
   onlyKeys(body, ["model", "messages", "n", "extra_body"]);

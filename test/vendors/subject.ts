@@ -7,7 +7,7 @@ export interface Subject {
   vendor: Vendor;
   /** Copied from its document: name → request. Base64 that the document elides is filled in. */
   requests: Record<string, object>;
-  /** The same names → the meaning of each request, warnings included. */
+  /** Name → the expected meaning of that request, warnings included. */
   meanings: Record<string, Meaning>;
   /** Copied from its document: name → response, with one picture each. */
   answers?: Record<string, object>;

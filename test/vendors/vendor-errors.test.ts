@@ -218,7 +218,7 @@ describe("error codes in vendors' responses", () => {
   });
 });
 
-/** Google's finishReason and blockReason, the chat API's finish_reason, and each in a vendor's error message (HTTP 200, 500). */
+/** Google's finishReason and blockReason, chat's finish_reason, and each in a vendor's error text (HTTP 200, 500). */
 const BY_REASON = `
                              finish     block      chat       words
   SAFETY                     moderated  moderated  moderated  moderated
@@ -360,7 +360,12 @@ describe("responses with 200 and no picture", () => {
 });
 
 describe("the most precise of status, code and text", () => {
-  const own = { 402: "model_not_found", 500: "busy", 29003: "invalid_request", 26004: "insufficient_credit" } as const;
+  const kinds = {
+    402: "model_not_found",
+    500: "busy",
+    29003: "invalid_request",
+    26004: "insufficient_credit",
+  } as const;
   const cases: [input: Parameters<typeof vendorError>[1], outcome: string][] = [
     // A precise status counts, whatever the message says.
     [{ status: 429, message: "You exceeded your quota: insufficient balance" }, "rate"],
@@ -369,15 +374,15 @@ describe("the most precise of status, code and text", () => {
     [{ status: 502, code: 429, message: "too many requests" }, "unknown"],
     [{ status: 413, code: 400, message: "Invalid parameter" }, "large"],
     // The documented meaning of a status counts too, unless the status is used for any error.
-    [{ status: 402, message: "余额不足", kinds: own }, "model"],
-    [{ status: 500, message: "生成失败", kinds: own }, "busy"],
-    [{ status: 500, message: "内容审核不通过", kinds: own }, "moderated"],
-    [{ status: 500, message: "生成超时", kinds: own }, "unknown"],
-    [{ status: 500, code: 26004, message: "Request Moderated", kinds: own }, "credit"],
-    [{ status: 429, code: 29003, kinds: own }, "rate"],
-    [{ status: 429, code: 26004, kinds: own }, "credit"],
-    [{ status: 500, code: 29003, kinds: own }, "invalid"],
-    [{ status: 400, code: 29003, message: "model x not found", kinds: own }, "model"],
+    [{ status: 402, message: "余额不足", kinds }, "model"],
+    [{ status: 500, message: "生成失败", kinds }, "busy"],
+    [{ status: 500, message: "内容审核不通过", kinds }, "moderated"],
+    [{ status: 500, message: "生成超时", kinds }, "unknown"],
+    [{ status: 500, code: 26004, message: "Request Moderated", kinds }, "credit"],
+    [{ status: 429, code: 29003, kinds }, "rate"],
+    [{ status: 429, code: 26004, kinds }, "credit"],
+    [{ status: 500, code: 29003, kinds }, "invalid"],
+    [{ status: 400, code: 29003, message: "model x not found", kinds }, "model"],
     // A code in the body is more precise than the status.
     [{ status: 400, code: 429 }, "rate"],
     [{ status: 400, code: "503" }, "busy"],

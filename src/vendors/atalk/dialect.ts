@@ -55,8 +55,8 @@ function costInYuan({ attempts }: GenerationRecord): number | undefined {
 }
 
 /**
- * Return the HTTP status of an error. The document has no statuses, so 4xx are the usual ones; of 5xx only the two that the
- * sample's 错误重试 knows: 503 if the request may be retried, 500 if it may have been charged.
+ * Return the HTTP status of an error. The document has no statuses, so 4xx are the usual ones; of 5xx only the two that
+ * the sample's 错误重试 knows: 503 if the request may be retried, 500 if it may have been charged.
  */
 function statusOf({ code, retryable }: GatewayError): number {
   if (STATUS[code] < 500) return STATUS[code];

@@ -38,7 +38,8 @@ export const provider: Provider = {
     const message = errorMessageIn(answer);
     const isError = Number(answer["code"] ?? 0) !== 0 || (answer["error"] ?? undefined) !== undefined;
     if (status !== 200 || isError) {
-      // The sample code retries 500, 429 and 503. A message that is more precise, such as one about moderation, comes first.
+      // The sample code retries 500, 429 and 503. A message that is more precise, such as one about moderation, comes
+      // first.
       const kinds = classifyText(message ?? "") === undefined ? ({ 500: "busy" } as const) : {};
       throw vendorError("atalk", { status, code: asCode(answer["code"]), message, kinds });
     }

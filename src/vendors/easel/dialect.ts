@@ -8,8 +8,8 @@ import type { Dialect } from "../vendor.ts";
 import { type ReferenceWire, requestWire } from "./wire.ts";
 
 /**
- * Check whether an `Accept` header prefers a picture to JSON: of all matching ranges, the one with the highest weight (the
- * first of equals) is an image type. Without a matching range, JSON is preferred.
+ * Check whether an `Accept` header prefers a picture to JSON: of all matching ranges, the one with the highest weight
+ * (the first of equals) is an image type. Without a matching range, JSON is preferred.
  */
 export function prefersPicture(accept: string | null): boolean {
   let best = { picture: false, weight: 0 };
@@ -26,7 +26,7 @@ export function prefersPicture(accept: string | null): boolean {
 
 const SCHEMES = ["https", "http", "gs"];
 
-/** The gateway's own dialect: the canonical request in, the record out, or the first picture itself with `Accept: image/*`. */
+/** The gateway's own dialect: the canonical request in, the record out, or its first picture with `Accept: image/*`. */
 export const dialect: Dialect = {
   name: "easel",
   paths: ["/v1/generations"],

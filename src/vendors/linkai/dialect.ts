@@ -39,7 +39,7 @@ const TYPES: Partial<Record<ErrorCode, string>> = {
   internal: "server_error",
 };
 
-/** LinkAI's format as the gateway serves it. Source: vendor-docs, "图像生成接口". Pictures are the gateway's own durable URLs. */
+/** LinkAI's format as the gateway serves it. Source: vendor-docs, "图像生成接口". Pictures are the gateway's durable URLs. */
 export const dialect: Dialect = {
   name: "linkai",
   paths: ["/v1/images/generations"],

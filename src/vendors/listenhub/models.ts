@@ -52,8 +52,8 @@ export const models: Record<string, ModelSpec> = {
 
 /** Models outside the document, so not part of the dialect: off until the var MODELS turns them on. */
 export const undocumented: Record<string, ModelSpec> = {
-  // The English page of the same documents: `provider: "openai"` and the same form, but another imageConfig, which it does
-  // not describe. So no imageConfig is sent.
+  // The English page of the same documents: `provider: "openai"` and the same form, but another imageConfig, which it
+  // does not describe. So no imageConfig is sent.
   "gpt-image-2": {
     ...common,
     wireName: "gpt-image-2",

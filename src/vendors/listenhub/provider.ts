@@ -18,7 +18,7 @@ const ERRORS: Readonly<Record<number, VendorErrorKind>> = {
   500: "busy",
 };
 
-/** ListenHub's format as the gateway calls it. Source: vendor-docs, "AI 生图". Its response is the Gemini API's JSON, unchanged. */
+/** ListenHub's format as the gateway calls it. Source: vendor-docs, "AI 生图". The response is the Gemini API's JSON. */
 export const provider: Provider = {
   name: "listenhub",
   baseUrl: "https://api.marswave.ai/openapi",

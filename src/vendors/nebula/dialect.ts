@@ -8,7 +8,7 @@ import { parseWire, readSize, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { requestWire } from "./wire.ts";
 
-/** The vendor's statuses are 400, 401, 429 and 500; its clients retry 429 and 500, so insufficient credit uses neither. */
+/** The vendor's statuses are 400, 401, 429 and 500. Clients retry 429 and 500, so insufficient credit is neither. */
 const STATUS: Record<ErrorCode, number> = {
   invalid_request: 400,
   payload_too_large: 400,
@@ -26,8 +26,8 @@ const STATUS: Record<ErrorCode, number> = {
 };
 
 /**
- * The format of ai-nebula as the gateway serves it. Source: vendor-docs, "图片生成". The document sets no limits, so only those
- * of the vendor that serves the request apply.
+ * The format of ai-nebula as the gateway serves it. Source: vendor-docs, "图片生成". The document sets no limits, so only
+ * those of the vendor that serves the request apply.
  */
 export const dialect: Dialect = {
   name: "nebula",

@@ -14,8 +14,8 @@ const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map([
 ]);
 
 /**
- * Convert a form's text fields to the types that JSON would have, so that the schema can check them. An empty field counts
- * as absent, and so does `null`, which OpenAI's SDK documents for that.
+ * Convert a form's text fields to the types that JSON would have, so that the schema can check them. An empty field
+ * counts as absent, and so does `null`, which OpenAI's SDK documents for that.
  */
 function typedForm(form: unknown): unknown {
   return Object.fromEntries(

@@ -3,7 +3,7 @@ import { asList, asObject } from "../response-fields.ts";
 import type { GenerationRecord } from "../../image/record.ts";
 import type { ParsedRequest } from "../vendor.ts";
 
-/** Write token usage, from the fields of OpenAI's images API, its chat API or the Gemini API; undefined if there are none. */
+/** Write token usage, from fields of OpenAI's images or chat API or the Gemini API; undefined if there are none. */
 function usageWire(usage: Record<string, unknown> | undefined): Wire {
   const vendorUsage = asObject(usage);
   const firstNumber = (...names: string[]) =>
@@ -45,9 +45,9 @@ export function encode(record: GenerationRecord, { responseFormat }: ParsedReque
 }
 
 /**
- * Encode a record as ImageGenCompletedEvent or ImageEditCompletedEvent of openai-node, one event per picture. There are no
- * drafts, because no vendor here sends them, and these streams have no end mark. Only the first event has the usage, so that
- * the sum is correct.
+ * Encode a record as ImageGenCompletedEvent or ImageEditCompletedEvent of openai-node, one event per picture. There are
+ * no drafts, because no vendor here sends them, and these streams have no end mark. Only the first event has the usage,
+ * so that the sum is correct.
  */
 export function completedEvents(
   type: "image_generation.completed" | "image_edit.completed",

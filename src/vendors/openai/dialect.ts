@@ -14,7 +14,7 @@ const fields = {
   outputFormat: "output_format",
 };
 
-/** OpenAI's images API as the gateway serves it: pictures from a prompt, with the extra fields of vendors on the same path. */
+/** OpenAI's images API as the gateway serves it: pictures from a prompt, with extra fields of vendors on this path. */
 export const generations: Dialect = {
   name: "openai",
   paths: ["/v1/images/generations"],

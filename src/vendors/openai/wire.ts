@@ -11,8 +11,8 @@ const pictureWire = z.union(
 export type PictureWire = z.infer<typeof pictureWire>;
 
 /**
- * The body of `POST /v1/images/generations` and `/v1/images/edits` from OpenAI's SDKs (images.ts of openai-node 7.55), with
- * the extra fields of vendors that use the same paths: `aspect_ratio`, `seed`, `contents`, and tiers in `size`.
+ * The body of `POST /v1/images/generations` and `/v1/images/edits` from OpenAI's SDKs (images.ts of openai-node 7.55),
+ * with the extra fields of vendors that use the same paths: `aspect_ratio`, `seed`, `contents`, and tiers in `size`.
  */
 export const requestWire = z.object({
   model: optional(modelName),

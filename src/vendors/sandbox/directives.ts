@@ -32,7 +32,7 @@ export interface Directives {
   broken: boolean;
 }
 
-/** Parse a prompt's directives; of several outcomes the first counts. Throws invalid_request for an unknown directive. */
+/** Parse a prompt's directives; of several outcomes the first counts. Throws invalid_request for an unknown one. */
 export function directed(text: string): Directives {
   const found: Directives = { prompt: "", slowMs: 0, outcome: "draw", broken: false };
   const setOutcome = (value: Directives["outcome"]) => {

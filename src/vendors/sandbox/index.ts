@@ -5,5 +5,5 @@ export { spec } from "./models.ts";
 
 export { provider };
 
-/** The built-in vendor: it generates landscapes without network or key, and fails if a directive in the prompt says so. */
+/** The built-in vendor: it generates landscapes without network or key, and fails if the prompt has a directive. */
 export const sandbox: Vendor = { provider };

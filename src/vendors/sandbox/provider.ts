@@ -39,7 +39,7 @@ export const provider: Provider = {
   localFetch: handleRequest,
 };
 
-/** Hash a set of references. Bytes are not read: a stored picture is identified by type, size and bytes, not by its key. */
+/** Hash a set of references. Their bytes are not read: type and sizes identify a stored picture, its key does not. */
 function hashReferences(references: Reference[]): number {
   if (references.length === 0) return 0;
   const identities = references.map((reference) => {

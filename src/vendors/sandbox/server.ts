@@ -17,7 +17,7 @@ const FAILURES: Record<FailStatus, { code: string; message: string }> = {
   503: { code: "vendor_error", message: "The sandbox is not there just now, as the prompt asked." },
 };
 
-/** Serve the sandbox's requests instead of the network: `POST …/draw` returns picture URLs, `GET …/picture` one of them as a PNG. */
+/** Serve the sandbox's requests without a network: `POST …/draw` returns picture URLs, `GET …/picture` one PNG. */
 export async function handleRequest(request: Request): Promise<Response> {
   const url = new URL(request.url);
   try {

@@ -8,8 +8,9 @@ import { extraBodyWire, googleWire, imageConfigWire } from "./wire.ts";
 
 const DOCUMENTED_PATH = ["extra_body", "google", "image_config"];
 /**
- * The paths of image_config in clients' bodies; the first that exists counts. In order: as documented; from an SDK that sends
- * extra_body unchanged and got the nested form; with extra_body merged into the body; and as OpenRouter's clients send it.
+ * The paths of image_config in clients' bodies; the first that exists counts. In order: as documented; from an SDK that
+ * sends extra_body unchanged and got the nested form; with extra_body merged into the body; and as OpenRouter's clients
+ * send it.
  */
 const CONFIG_PATHS = [
   DOCUMENTED_PATH,
@@ -24,7 +25,7 @@ const CONFIG_PATHS = [
 const valueAt = (wire: unknown, path: readonly string[]) =>
   path.reduce<unknown>((value, key) => asObject(value)[key], wire) ?? undefined;
 
-/** Read the requested shape from a body that the schema has checked, with warnings about unknown fields. Throws invalid_request. */
+/** Read the requested shape from a checked body, with warnings about unknown fields. Throws invalid_request. */
 export function readConfig(
   wire: unknown,
   spec: ModelSpec | undefined,

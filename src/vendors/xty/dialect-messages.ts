@@ -18,8 +18,8 @@ interface Conversation {
 }
 
 /**
- * Read a conversation: the last message is the prompt, system messages are put before it, and earlier messages are turns.
- * Throws invalid_request.
+ * Read a conversation: the last message is the prompt, system messages are put before it, and earlier messages are
+ * turns. Throws invalid_request.
  */
 export function readMessages(messages: readonly MessageWire[], pictures: readonly StoredPicture[]): Conversation {
   const system: string[] = [];

@@ -12,7 +12,7 @@ type Picture = GenerationRecord["images"][number];
 /** The documented usage: no tokens are counted. */
 const USAGE = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 
-/** Encode a record as a chat completion (成功响应): one choice per picture, which current chat clients read from `images`. */
+/** Encode a record as a chat completion (成功响应): one choice per picture, which chat clients now read from `images`. */
 export function completion(record: GenerationRecord, parsed: ParsedChat): Wire {
   return {
     ...envelope("chat.completion", record, parsed),

@@ -36,29 +36,29 @@ function wholeText(text: string): Found[] {
 /** `![image](https://…)`, `![image](data:image/png;base64,…)` */
 function markdownImages(text: string): Found[] {
   const found: Found[] = [];
-  for (let at = 0; ;) {
-    const open = text.indexOf("![", at);
+  for (let position = 0; ;) {
+    const open = text.indexOf("![", position);
     const middle = open < 0 ? -1 : text.indexOf("](", open);
     if (middle < 0) return found;
     const from = text.lastIndexOf("![", middle);
     const start = middle + 2;
-    at = endOfTarget(text, start);
-    const source = sourceInText(text.slice(start, at));
-    if (source !== undefined) found.push({ from, to: text[at] === ")" ? at + 1 : at, source });
+    position = endOfTarget(text, start);
+    const source = sourceInText(text.slice(start, position));
+    if (source !== undefined) found.push({ from, to: text[position] === ")" ? position + 1 : position, source });
   }
 }
 
 /** Find the end of a link's target that begins at `start`: at white space or at the closing bracket. */
 function endOfTarget(text: string, start: number): number {
-  let at = start;
-  while (text[at] === " ") at++;
-  for (let depth = 0; at < text.length; at++) {
-    const c = text.charCodeAt(at);
+  let position = start;
+  while (text[position] === " ") position++;
+  for (let depth = 0; position < text.length; position++) {
+    const c = text.charCodeAt(position);
     if (c <= 0x20) break;
     if (c === 0x28) depth++;
     if (c === 0x29 && depth-- === 0) break;
   }
-  return at;
+  return position;
 }
 
 const MARK = ";base64,hoisted:";
@@ -68,21 +68,21 @@ const HEAD = 64;
 /** `data:image/png;base64,…` anywhere in the text. */
 function dataUris(text: string): Found[] {
   const found: Found[] = [];
-  for (let at = text.indexOf(MARK); at >= 0;) {
-    let to = at + MARK.length;
+  for (let position = text.indexOf(MARK); position >= 0;) {
+    let to = position + MARK.length;
     while (isDigit(text.charCodeAt(to))) to++;
-    const head = text.slice(Math.max(0, at - HEAD), at).lastIndexOf("data:");
-    const from = head < 0 ? at : Math.max(0, at - HEAD) + head;
-    const index = placeholderIndex(text.slice(at + MARK.length - "hoisted:".length, to));
+    const head = text.slice(Math.max(0, position - HEAD), position).lastIndexOf("data:");
+    const from = head < 0 ? position : Math.max(0, position - HEAD) + head;
+    const index = placeholderIndex(text.slice(position + MARK.length - "hoisted:".length, to));
     if (index !== undefined) found.push({ from, to, source: { hoisted: index } });
-    at = text.indexOf(MARK, to);
+    position = text.indexOf(MARK, to);
   }
   return found;
 }
 
 const isDigit = (c: number) => c >= 0x30 && c <= 0x39;
 
-/** Characters that may come before a link in a text, Chinese ones included. Quotes are not among them: HTML attributes. */
+/** Characters that may come before a link in a text, Chinese ones included; quotes of HTML attributes may not. */
 const BEFORE = /[\s(<:,\uff1a\uff0c]/;
 /** Characters that end a link. */
 const AFTER = /[\s"'<>()[\]{}|\\^`\u3000-\u303f\uff01-\uff20]/;
@@ -117,9 +117,9 @@ export interface MessageContent {
 const CAPTION = /这是第 ?\d{1,4} ?张图片[:\uff1a]?/g;
 
 /**
- * Read a message in the forms of the many relays of this family. Seen: `images[]` of {image_url: {url}}, {url}, {b64_json}
- * or texts; `image[]` of {data}; `image_b64_json`; `multi_mod_content[]` of {inline_data: {data}}; `content` as a list of
- * {image_url} or {image: {base64}}; as one link or base64; and as a text with pictures in it.
+ * Read a message in the forms of the many relays of this family. Seen: `images[]` of {image_url: {url}}, {url},
+ * {b64_json} or texts; `image[]` of {data}; `image_b64_json`; `multi_mod_content[]` of {inline_data: {data}}; `content`
+ * as a list of {image_url} or {image: {base64}}; as one link or base64; and as a text with pictures in it.
  */
 export function readMessage(message: Record<string, unknown>): MessageContent {
   const { content: raw, multi_mod_content: parts } = message;
@@ -139,7 +139,7 @@ export function imageSourcesIn(value: unknown): ImageSource[] {
   return (Array.isArray(value) ? value : [value]).flatMap((item) => sourceInItem(item) ?? []);
 }
 
-/** The keys under which an item may have its picture, at any depth. Base64 comes before a URL, which must be fetched. */
+/** The keys of an item that may have its picture, at any depth. Base64 comes before a URL, which must be fetched. */
 const KEYS = ["b64_json", "base64", "inline_data", "inlineData", "data", "image_url", "url", "image"] as const;
 
 function sourceInItem(item: unknown): ImageSource | undefined {

@@ -3,10 +3,11 @@ import { PIXELS } from "../../image/pixel-tables.ts";
 
 /** The limits of every model, from the document (图像API接口, Text-to-image). */
 const common = {
-  // extra_body.google.image_config.aspect_ratio: these presets. Without it, the picture has the shape of the input picture, or
-  // is square if there is none: so no defaultRatio.
+  // extra_body.google.image_config.aspect_ratio: these presets. Without it, the picture has the shape of the input
+  // picture, or is square if there is none: so no defaultRatio.
   ratios: ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"],
-  // The document gives no number of input pictures, so Google's own limits apply (ai.google.dev, image-generation): 14 and 3.
+  // The document gives no number of input pictures, so Google's own limits apply (ai.google.dev, image-generation): 14
+  // and 3.
   references: 14,
   // Parts of type image_url, as on the vendor's image-to-image page: a URL, or a data URI, which the gateway hoists.
   referenceSchemes: ["https", "http"],

@@ -8,7 +8,7 @@ export interface ParsedAnswer extends VendorResult {
   reasons: string[];
 }
 
-/** Read an error, `{error: {message, type, param, code}}` with any status or a relay's own form; undefined if there is none. */
+/** Read an error, `{error: {message, type, param, code}}` with any status or a relay's own form; undefined if none. */
 export function readError(status: number, wire: unknown): Pick<VendorErrorInput, "code" | "message"> | undefined {
   const answers = answersIn(wire);
   const answer = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
@@ -34,7 +34,7 @@ export function readAnswer(wire: unknown, n: number): ParsedAnswer {
   };
 }
 
-/** The objects of a response: a list of chunks from a relay that streams although the request did not, else a single one. */
+/** The objects of a response: chunks from a relay that streams although the request did not, else a single one. */
 function answersIn(wire: unknown): Record<string, unknown>[] {
   return Array.isArray(wire) ? wire.map(asObject) : [asObject(wire)];
 }
@@ -74,8 +74,8 @@ function mergeChunks(pieces: readonly Record<string, unknown>[]): Record<string,
 }
 
 /**
- * Select the final pictures. Drafts come in the same response, before the final picture: of each choice the last picture
- * counts, and earlier ones only if there are fewer choices than the `n` requested pictures.
+ * Select the final pictures. Drafts come in the same response, before the final picture: of each choice the last
+ * picture counts, and earlier ones only if there are fewer choices than the `n` requested pictures.
  */
 function finalPictures(choices: readonly Choice[], n: number): ImageSource[] {
   let spare = Math.max(0, n - choices.length);

@@ -29,7 +29,7 @@ const partWire = z.object({
 });
 export type PartWire = z.infer<typeof partWire>;
 
-/** The document has `user` only; chat clients also send earlier messages. Unknown fields are kept, because of `images`. */
+/** The document has `user` only; chat clients also send earlier messages. Unknown fields are kept for `images`. */
 const messageWire = z.looseObject({
   role: z.enum(["user", "system", "developer", "assistant"]),
   content: optional(

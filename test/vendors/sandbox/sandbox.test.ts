@@ -42,23 +42,23 @@ describe("pictures from the sandbox", () => {
     [16384, 16],
     [16, 16],
   ])("a picture has exactly %i × %i pixels", async (width, height) => {
-    const drawn = readPng(await generatePicture({ width, height }));
-    expect([drawn.width, drawn.height]).toEqual([width, height]);
+    const image = readPng(await generatePicture({ width, height }));
+    expect([image.width, image.height]).toEqual([width, height]);
   });
 
   it("a request with a ratio only gets the pixels of that ratio", async () => {
-    const drawn = readPng(await generatePicture({ width: undefined, height: undefined, aspectRatio: "16:9" }));
-    expect([drawn.width, drawn.height]).toEqual([1365, 768]);
+    const image = readPng(await generatePicture({ width: undefined, height: undefined, aspectRatio: "16:9" }));
+    expect([image.width, image.height]).toEqual([1365, 768]);
   });
 
   it("a request without a size gets 1024 × 1024 pixels, in few bytes and many colours", async () => {
     const bytes = await generatePicture({ width: undefined, height: undefined, prompt: "night over a mountain lake" });
-    const drawn = readPng(bytes);
-    expect([drawn.width, drawn.height]).toEqual([1024, 1024]);
+    const image = readPng(bytes);
+    expect([image.width, image.height]).toEqual([1024, 1024]);
     expect(bytes.length).toBeLessThan(600_000);
     const colors = new Set<number>();
-    for (let i = 0; i < drawn.pixels.length; i += 300) {
-      colors.add((drawn.pixels[i]! << 16) | (drawn.pixels[i + 1]! << 8) | drawn.pixels[i + 2]!);
+    for (let i = 0; i < image.pixels.length; i += 300) {
+      colors.add((image.pixels[i]! << 16) | (image.pixels[i + 1]! << 8) | image.pixels[i + 2]!);
     }
     expect(colors.size).toBeGreaterThan(200);
   });

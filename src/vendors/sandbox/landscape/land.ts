@@ -79,7 +79,7 @@ export function range(setting: Setting, hills: Range): Painted {
   return { paint, solid };
 }
 
-/** Plant firs, `height` pixels tall, along a line of tops (rows of pixels): each raises the line by a jagged triangle. */
+/** Plant firs, `height` pixels tall, along a line of tops (pixel rows): each raises the line by a jagged triangle. */
 function plant(tops: Float32Array, height: number, thin: number, key: string): void {
   const rng = random(`${key}/trees`);
   const ground = tops.slice();

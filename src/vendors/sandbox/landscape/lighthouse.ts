@@ -11,8 +11,8 @@ const TOP = "0 220 0 20 200 430 0 145 430 470 170 170 470 850 135 135 470 850 8 
 const PARTS = TOP.match(/\d+ \d+ \d+ \d+/g)?.map((part) => part.split(" ").map((n) => Number(n) / 10_000)) ?? [];
 
 /**
- * A lighthouse on a headland, away from the sun. Its lamp is above the horizon in every aspect ratio, because the tower's
- * length follows the ground.
+ * A lighthouse on a headland, away from the sun. Its lamp is above the horizon in every aspect ratio, because the
+ * tower's length follows the ground.
  */
 export function lighthouse({ width, unit, horizon, disc, light }: Setting, { foot, outline }: Range): Painted {
   const xAt = (share: number) => width * (outline(0) > outline(width / unit) ? share : 1 - share);

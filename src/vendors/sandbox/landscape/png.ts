@@ -16,8 +16,8 @@ const BAND_BYTES = 256 * 1024;
 const LEVEL = 4;
 
 /**
- * Encode a PNG as a byte stream that is painted only as far as it is read: each pull paints, compresses and sends one band
- * of rows. With `breakAt` (0 to 1) the stream fails after that share of the rows.
+ * Encode a PNG as a byte stream that is painted only on demand: each pull paints, compresses and sends one band of
+ * rows. With `breakAt` (0 to 1) the stream fails after that share of the rows.
  */
 export function png(width: number, height: number, paint: PaintRow, breakAt = Infinity): ReadableStream<Uint8Array> {
   const stride = width * 3;
@@ -39,8 +39,8 @@ export function png(width: number, height: number, paint: PaintRow, breakAt = In
     return bytes;
   };
 
-  // Not a CompressionStream: in workerd it accepts all input, however little is read. Here each band is a pull of its own,
-  // so a slow reader costs nothing. Each band is flushed to whole bytes, so that the bands can be concatenated.
+  // Not a CompressionStream: in workerd it accepts all input, however little is read. Here each band is a pull of its
+  // own, so a slow reader costs nothing. Each band is flushed to whole bytes, so that the bands can be concatenated.
   return new ReadableStream({
     type: "bytes",
     pull(controller) {

@@ -19,7 +19,7 @@ function scramble(n: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** A random generator that depends on its key only: `key/stars` does not change if `key/hills` takes one more number. */
+/** A random generator that depends only on its key: `key/stars` does not change if `key/hills` takes more numbers. */
 export function random(key: string) {
   let state = hash(key);
   const next = () => {
@@ -44,7 +44,7 @@ function lattice(i: number, j: number, salt: number): number {
   return scramble((Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca77) ^ salt) | 0) / 2 ** 32;
 }
 
-/** Smooth noise on a line, 0 to 1, with one feature per unit; each octave adds detail at `gain` times the previous strength. */
+/** Smooth noise on a line, 0 to 1, with one feature per unit; each octave has `gain` times the last one's strength. */
 export function lineNoise(key: string, octaves: number, gain: number): (x: number) => number {
   const salt = hash(key);
   return (x) => {

@@ -43,8 +43,8 @@ const SNOW = /\b(snow(y|ing|fall)?|winter|ic[ey]|frozen|arctic|christmas)\b|雪|
 const LAKE = /\b(lakes?|rivers?|pond|reflections?|water)\b|湖|河|江|水(面|边|中|上|波)|池塘/i;
 
 /**
- * Read a scene from a prompt's words. What they leave open follows from the prompt's fingerprint: one prompt always gives
- * the same kind of scene, and the seed varies its composition.
+ * Read a scene from a prompt's words. What they leave open follows from the prompt's fingerprint: one prompt always
+ * gives the same kind of scene, and the seed varies its composition.
  */
 export function readScene(prompt: string, fingerprint: string): Omit<Scene, "width" | "height" | "key"> {
   const rng = random(`${fingerprint}/scene`);

@@ -4,7 +4,7 @@ import type { Scene } from "./scene.ts";
 
 /** A scene with the values that its parts share. Lengths are in pixels. */
 export interface Setting extends Scene {
-  /** Whether there is water below the horizon. */
+  /** True if there is water below the horizon. */
   wet: boolean;
   /** The scale of all objects, so that they keep their proportions in both wide and tall pictures. */
   unit: number;

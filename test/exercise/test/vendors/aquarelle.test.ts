@@ -47,7 +47,7 @@ describe("Aquarelle", () => {
     readBack: {
       payload_too_large: "invalid_request",
       idempotency_conflict: "invalid_request",
-      // A key that the vendor refuses is the operator's.
+      // The key that the vendor rejects is the operator's.
       unauthorized: "vendor_error",
       forbidden: "vendor_error",
       vendor_timeout: "vendor_error",
