@@ -59,7 +59,9 @@ function safeParse<T>(schema: z.ZodMiniType<T>, wire: unknown) {
 /** Format a path as `a.b[2].c`. */
 function fieldName(path: readonly PropertyKey[]): string {
   return path
-    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${shorten(String(key))}`))
+    .map((key, index) =>
+      typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${shortenName(String(key))}`,
+    )
     .join("");
 }
 
@@ -96,7 +98,7 @@ function unrecognizedField(schema: z.ZodMiniType, { path, keys }: z.core.$ZodIss
 }
 
 /** Shorten a name that the client chose, so that it fits into a message or a header. */
-function shorten(name: string): string {
+function shortenName(name: string): string {
   return name.length > 40 ? `${name.slice(0, 40)}...` : name;
 }
 
@@ -110,7 +112,7 @@ export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = "
   const omitted = unknown.length - MAX_UNKNOWN;
   const warnings = unknown
     .slice(0, MAX_UNKNOWN)
-    .map(([key]) => `${prefix}${shorten(key)} is not a field here and was ignored`);
+    .map(([key]) => `${prefix}${shortenName(key)} is not a field here and was ignored`);
   return omitted > 0 ? [...warnings, `${omitted} more fields were ignored`] : warnings;
 }
 
