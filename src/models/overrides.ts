@@ -6,31 +6,31 @@ import { isObject, parseVarObject } from "../json.ts";
 import { parseWire } from "../vendors/request-schema.ts";
 import type { Provider } from "../vendors/vendor.ts";
 
-/** What the var MODELS says of one model at one vendor. */
+/** The entry of the var MODELS for one model of one vendor. */
 export interface ModelOverride {
-  /** The model of this vendor whose spec this one begins with. */
+  /** The model of this vendor whose spec is copied first. */
   like?: string | undefined;
   aliases: string[];
-  /** Fields that replace those of the vendor's spec; `null` takes one away. */
+  /** Fields that replace those of the vendor's spec; `null` removes a field. */
   changes: { [K in keyof ModelSpec]?: ModelSpec[K] | null | undefined };
 }
 
-/** By vendor and model; `null` takes the model away from that vendor. */
+/** An override with its vendor and model; `null` removes the model from that vendor. */
 export interface OverrideEntry {
   provider: Provider;
   model: string;
-  /** Where in the var it says so. */
+  /** The entry's path in the var, for error messages. */
   path: string;
   override: ModelOverride | null;
 }
 
-/** A slash would pin a vendor. */
+/** Model names have no slash: it would pin a vendor. */
 const NAME = /^[^\s/]+$/;
 const RATIO = /^[1-9]\d*:[1-9]\d*$/;
 const ratio = z.string().check(z.regex(RATIO, "must be a ratio, as in 16:9"));
 const tier = z.enum(TIERS);
-const text = z.string().check(z.minLength(1, "must not be empty"));
-const whole = z.int().check(z.minimum(1));
+const nonEmptyText = z.string().check(z.minLength(1, "must not be empty"));
+const positiveInt = z.int().check(z.minimum(1));
 const flag = z.pipe(
   z.nullable(z.boolean()),
   z.transform((value) => (value === true ? true : null)),
@@ -42,38 +42,43 @@ const byRatio = z
   .check(z.refine((table) => Object.keys(table).every((key) => RATIO.test(key)), "must be by ratio, as in 16:9"));
 
 function byTier<T extends z.ZodMiniType>(value: T) {
-  const known = (key: string) => TIERS.some((each) => each === key);
+  const isTier = (key: string) => TIERS.some((name) => name === key);
   const message = `must be by tier: ${TIERS.join(", ")}`;
-  return z.record(z.string(), value).check(z.refine((table) => Object.keys(table).every(known), message));
+  return z.record(z.string(), value).check(z.refine((table) => Object.keys(table).every(isTier), message));
 }
 
-/** Every field of a spec; those it may be without take `null`. */
-const fields = {
-  wireName: text,
-  maker: z.nullable(text),
+/** Every field of a spec; optional fields accept `null`. */
+const specFields = {
+  wireName: nonEmptyText,
+  maker: z.nullable(nonEmptyText),
   ratios: z.array(ratio),
   sizes: z.array(tier),
   defaultSize: z.nullable(tier),
   defaultRatio: z.nullable(ratio),
   pixels: z.nullable(byTier(byRatio)),
   dimensions: z.nullable(
-    z.strictObject({ multipleOf: whole, min: whole, max: whole, maxPixels: z.exactOptional(whole) }),
+    z.strictObject({
+      multipleOf: positiveInt,
+      min: positiveInt,
+      max: positiveInt,
+      maxPixels: z.exactOptional(positiveInt),
+    }),
   ),
   references: z.int().check(z.minimum(0)),
-  referenceBytes: z.nullable(whole),
+  referenceBytes: z.nullable(positiveInt),
   referenceSchemes: z.array(z.enum(["https", "http", "gs"])),
   prefersUrls: flag,
   turns: flag,
   mask: flag,
-  qualities: z.array(text),
+  qualities: z.array(nonEmptyText),
   formats: z.array(z.enum(OUTPUT_FORMATS)),
   seed: z.boolean(),
-  n: whole,
+  n: positiveInt,
   output: z.enum(["base64", "url"]),
-  urlSeconds: z.nullable(whole),
+  urlSeconds: z.nullable(positiveInt),
   price: z.nullable(
     z.strictObject({
-      currency: text,
+      currency: nonEmptyText,
       amount: z.union([amount, byTier(amount)], "must be a number, or numbers by tier"),
     }),
   ),
@@ -82,20 +87,20 @@ const fields = {
 
 const overrideWire = z.partial(
   z.strictObject({
-    like: text,
+    like: nonEmptyText,
     aliases: z.array(z.string().check(z.regex(NAME, "must be a name without spaces and slashes"))),
-    ...fields,
+    ...specFields,
   }),
 );
 
-/** Reads the var MODELS. Throws an Error with the path at fault and what is allowed there. */
+/** Parse the var MODELS. Throws an Error that names the invalid path and what is allowed there. */
 export function parseOverrides(json: string | undefined, providers: readonly Provider[]): OverrideEntry[] {
   if (json === undefined) return [];
   return Object.entries(parseVarObject("MODELS", json, "an object")).flatMap(([vendor, models]) => {
     const provider = providers.find(({ name }) => name === vendor);
     if (provider === undefined)
       throw new Error(`MODELS.${vendor} is no vendor; there are ${providers.map(({ name }) => name).join(", ")}`);
-    return members(models, `MODELS.${vendor}`).map(([model, value]) => {
+    return entriesOf(models, `MODELS.${vendor}`).map(([model, value]) => {
       const path = `MODELS.${vendor}.${model}`;
       if (!NAME.test(model)) throw new Error(`${path} is not a name without spaces and slashes`);
       return { provider, model, path, override: value === null ? null : parseOverride(value, path) };
@@ -103,13 +108,13 @@ export function parseOverrides(json: string | undefined, providers: readonly Pro
   });
 }
 
-function members(value: unknown, path: string): [string, unknown][] {
+function entriesOf(value: unknown, path: string): [string, unknown][] {
   if (isObject(value)) return Object.entries(value);
   throw new Error(`${path} must be an object`);
 }
 
 function parseOverride(value: unknown, path: string): ModelOverride {
-  members(value, path);
+  entriesOf(value, path);
   try {
     const { like, aliases = [], ...changes } = parseWire(overrideWire, value);
     return { like, aliases, changes };

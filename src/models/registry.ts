@@ -6,19 +6,19 @@ import { fallback, providers } from "../vendors/index.ts";
 import type { Provider } from "../vendors/vendor.ts";
 import { type ModelOverride, type OverrideEntry, parseOverrides } from "./overrides.ts";
 
-/** Every model at every vendor: what the vendors' folders say, and what the var MODELS changes of it. */
+/** Every model of every vendor: the specs in the vendors' folders, with the changes of the var MODELS. */
 export interface ModelRegistry {
-  /** Canonical names of every model there is, drawn here or not. */
+  /** Canonical names of all known models, whether or not a configured vendor serves them. */
   models: readonly string[];
-  /** The canonical name behind a name or alias, without a vendor before it; undefined where nobody knows it. */
+  /** The canonical name of a model name or alias without a vendor prefix; undefined if it is unknown. */
   canonical(name: string): string | undefined;
-  /** What is known of a canonical model whoever serves it. */
+  /** The catalog entry of a canonical model, which is the same for every vendor. */
   entryOf(model: string): CatalogEntry;
-  /** What a vendor can do with a canonical model; undefined where it does not have it, or it is off. */
+  /** A vendor's spec of a canonical model; undefined if the vendor does not have the model, or it is off. */
   specOf(provider: Provider, model: string): ModelSpec | undefined;
 }
 
-/** The registry while it is built: by canonical model, by name, and by vendor and canonical model. */
+/** The registry under construction: by canonical model, by name, and by vendor and canonical model. */
 interface Draft {
   entries: Map<string, CatalogEntry>;
   names: Map<string, string>;
@@ -26,11 +26,11 @@ interface Draft {
 }
 
 /** The registry of a configuration, built once per isolate. Throws an Error with the var's path if MODELS is wrong. */
-export const registryOf = memoizeWeak((config: Pick<Config, "models">) => build(config.models));
+export const registryOf = memoizeWeak((config: Pick<Config, "models">) => buildRegistry(config.models));
 
-function build(models: string | undefined): ModelRegistry {
-  const draft = asShipped();
-  for (const change of parseOverrides(models, providers)) apply(draft, change);
+function buildRegistry(models: string | undefined): ModelRegistry {
+  const draft = shippedDraft();
+  for (const change of parseOverrides(models, providers)) applyOverride(draft, change);
   const { entries, names, tables } = draft;
   return {
     models: [...entries.keys()],
@@ -43,10 +43,10 @@ function build(models: string | undefined): ModelRegistry {
   };
 }
 
-function asShipped(): Draft {
+function shippedDraft(): Draft {
   const all = [...providers, fallback];
   const entries = new Map<string, CatalogEntry>(Object.entries(CATALOG));
-  // A model that only its vendor knows, as the sandbox's own, has no other names.
+  // A model that is not in the catalog, such as the sandbox's own, has no aliases.
   for (const model of all.flatMap((provider) => Object.keys(provider.models)))
     if (!entries.has(model)) entries.set(model, { aliases: [] });
   const names = new Map<string, string>();
@@ -55,51 +55,57 @@ function asShipped(): Draft {
   return { entries, names, tables };
 }
 
-function apply({ entries, names, tables }: Draft, { provider, model, path, override }: OverrideEntry): void {
-  const meant = names.get(model) ?? model;
-  if (meant !== model) throw new Error(`${path} is another name of ${meant}, which is to be written here`);
+function applyOverride({ entries, names, tables }: Draft, { provider, model, path, override }: OverrideEntry): void {
+  const canonicalName = names.get(model) ?? model;
+  if (canonicalName !== model)
+    throw new Error(`${path} is another name of ${canonicalName}, which is to be written here`);
   const table = tables.get(provider.name);
   if (override === null) {
     if (table?.delete(model) !== true) throw new Error(`${path} is not there; ${listModels(provider)}`);
     return;
   }
-  const spec = changed(provider, model, override, path);
+  const spec = overriddenSpec(provider, model, override, path);
   table?.set(model, spec);
   const entry = entries.get(model) ?? { aliases: [], ...(spec.pixels && { pixels: spec.pixels }) };
   entries.set(model, { ...entry, aliases: [...new Set([...entry.aliases, ...override.aliases])] });
   names.set(model, model);
   override.aliases.forEach((alias, i) => {
-    const other = names.get(alias) ?? model;
-    if (other !== model) throw new Error(`${path}.aliases[${i}]: ${alias} already means ${other}`);
+    const existing = names.get(alias) ?? model;
+    if (existing !== model) throw new Error(`${path}.aliases[${i}]: ${alias} already means ${existing}`);
     names.set(alias, model);
   });
 }
 
-/** The vendor's own spec, or a copy of that of a model it is like, with the changes. */
-function changed(provider: Provider, model: string, { like, changes }: ModelOverride, path: string): ModelSpec {
+/** Apply an override to the vendor's own spec, or to a copy of the spec of the `like` model. */
+function overriddenSpec(provider: Provider, model: string, { like, changes }: ModelOverride, path: string): ModelSpec {
   const name = like ?? model;
   const base = Object.hasOwn(provider.models, name) ? provider.models[name] : undefined;
   if (base === undefined) {
     const where = like === undefined ? `${path} is new, which needs "like"` : `${path}.like must be another`;
     throw new Error(`${where}; ${listModels(provider)}`);
   }
-  // A copy has its own name on the wire, and is there to be used.
+  // A copy has its own wire name, and is on even if the original is off.
   const start = like === undefined ? base : { ...base, wireName: model, off: false };
-  const said = Object.entries({ ...start, ...changes }).filter(([, value]) => value !== null && value !== undefined);
-  const spec = Object.fromEntries(said) as unknown as ModelSpec;
-  const wrong = validateSpec(spec) ?? unsendable(provider, spec);
-  if (wrong !== undefined) throw new Error(`${path}: ${wrong}`);
+  const setFields = Object.entries({ ...start, ...changes }).filter(
+    ([, value]) => value !== null && value !== undefined,
+  );
+  const spec = Object.fromEntries(setFields) as unknown as ModelSpec;
+  const problem = validateSpec(spec) ?? validateSendable(provider, spec);
+  if (problem !== undefined) throw new Error(`${path}: ${problem}`);
   return spec;
 }
 
-/** A wish that none of the vendor's models takes has no field in its requests: it would be lost without a word. */
-function unsendable({ name, models }: Provider, spec: ModelSpec): string | undefined {
+/**
+ * Return a message if a spec has an option that none of the vendor's shipped models has: the vendor's requests have no
+ * field for it, so it would be dropped silently.
+ */
+function validateSendable({ name, models }: Provider, spec: ModelSpec): string | undefined {
   const shipped = Object.values(models);
   const lists = (["sizes", "ratios", "qualities", "formats"] as const).filter((field) => spec[field].length > 0);
   const field =
-    lists.find((each) => shipped.every((model) => model[each].length === 0)) ??
+    lists.find((option) => shipped.every((model) => model[option].length === 0)) ??
     (["seed", "mask", "turns", "dimensions"] as const).find(
-      (each) => Boolean(spec[each]) && !shipped.some((model) => Boolean(model[each])),
+      (option) => Boolean(spec[option]) && !shipped.some((model) => Boolean(model[option])),
     ) ??
     (spec.n > Math.max(...shipped.map(({ n }) => n)) ? "n" : undefined);
   return field === undefined ? undefined : `${field} cannot be sent to ${name}`;

@@ -1,11 +1,11 @@
 import { isObject, parseVarObject } from "../json.ts";
 
-/** Who is asked next: one vendor, or several with weights, of which one is drawn first and the others after it. */
+/** The next vendor to call, or several vendors with weights, which are called in a weighted random order. */
 export type Step = string | Readonly<Record<string, number>>;
-/** Model as in `GET /v1/models`, or `*` for any other → its steps. */
+/** Model name as in `GET /v1/models`, or `*` for every other model → its steps. */
 export type Routing = Readonly<Record<string, readonly Step[]>>;
 
-/** Reads the var `ROUTING`. Throws, with the path and what is allowed, where it cannot mean anything. */
+/** Parse the var `ROUTING`. Throws an Error that names the invalid path and what is allowed there. */
 export function parseRouting(text: string | undefined, vendors: readonly string[]): Routing {
   if (text === undefined) return {};
   const routing = parseVarObject("ROUTING", text, "an object: model, or *, to a list of vendors");
@@ -28,27 +28,27 @@ function checkStep(step: unknown, path: string, vendors: readonly string[]): voi
 }
 
 /**
- * `vendors` in the order in which a model's steps have them, the rest after them as they were; a weight of 0 takes one
- * away. `random` gives numbers from 0 to below 1.
+ * Sort `vendors` by a model's steps; vendors that no step names follow in their given order. A weight of 0 removes a
+ * vendor. `random` returns numbers from 0 to below 1.
  */
 export function order(vendors: readonly string[], steps: readonly Step[] = [], random: () => number): string[] {
-  const named = steps.flatMap((step) => (typeof step === "string" ? [step] : shuffled(step, random)));
-  const never = steps.flatMap((step) =>
+  const named = steps.flatMap((step) => (typeof step === "string" ? [step] : weightedShuffle(step, random)));
+  const excluded = steps.flatMap((step) =>
     typeof step === "string" ? [] : Object.keys(step).filter((name) => step[name] === 0),
   );
-  const wanted = [...new Set([...named, ...vendors])];
-  return wanted.filter((name) => vendors.includes(name) && (!never.includes(name) || named.includes(name)));
+  const ordered = [...new Set([...named, ...vendors])];
+  return ordered.filter((name) => vendors.includes(name) && (!excluded.includes(name) || named.includes(name)));
 }
 
-/** The names in random order: each place goes to one of those left, in proportion to its weight. */
-function shuffled(weights: Readonly<Record<string, number>>, random: () => number): string[] {
-  const left = Object.entries(weights).filter(([, weight]) => weight > 0);
+/** Shuffle the names: each place goes to one of the remaining names, with a probability proportional to its weight. */
+function weightedShuffle(weights: Readonly<Record<string, number>>, random: () => number): string[] {
+  const remaining = Object.entries(weights).filter(([, weight]) => weight > 0);
   const names: string[] = [];
-  while (left.length > 0) {
-    let at = random() * left.reduce((sum, [, weight]) => sum + weight, 0);
-    const chosen = left.findIndex(([, weight]) => (at -= weight) < 0);
-    const [taken] = left.splice(chosen < 0 ? left.length - 1 : chosen, 1);
-    if (taken !== undefined) names.push(taken[0]);
+  while (remaining.length > 0) {
+    let point = random() * remaining.reduce((sum, [, weight]) => sum + weight, 0);
+    const index = remaining.findIndex(([, weight]) => (point -= weight) < 0);
+    const [picked] = remaining.splice(index < 0 ? remaining.length - 1 : index, 1);
+    if (picked !== undefined) names.push(picked[0]);
   }
   return names;
 }

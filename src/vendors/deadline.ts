@@ -1,21 +1,24 @@
 import { GatewayError } from "../errors.ts";
 
-/** Times one exchange with a vendor: a deadline for the whole and one for each phase of it; any of them aborts `signal`. */
+/** The time limits of one vendor call: one for the whole call and one for each phase; any of them aborts `signal`. */
 export class Deadline {
   private readonly controller = new AbortController();
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
-  private readonly who: string;
+  private readonly vendor: string;
 
-  constructor(who: string, wholeMs: number) {
-    this.who = who;
-    this.phase("finish its answer", wholeMs);
+  constructor(vendor: string, totalMs: number) {
+    this.vendor = vendor;
+    this.phase("finish its answer", totalMs);
   }
 
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** Starts a phase, "<who> did not <what> within …", beside those that run; returns what ends it, any number of times. */
+  /**
+   * Start a phase next to those that are running; its error reads "<vendor> did not <what> within …". Returns a
+   * function that ends the phase and may be called several times.
+   */
   phase(what: string, ms: number): () => void {
     const timer = setTimeout(() => this.expire(what, ms), ms);
     this.timers.add(timer);
@@ -24,18 +27,18 @@ export class Deadline {
     };
   }
 
-  /** Ends all phases and the whole. */
+  /** End all phases and the limit of the whole call. */
   done(): void {
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
   }
 
   private expire(what: string, ms: number): void {
-    // Not retryable: the vendor may be drawing still, and may charge for it.
+    // Not retryable: the vendor may still be generating the picture, and may charge for it.
     this.controller.abort(
       new GatewayError(
         "vendor_timeout",
-        `${this.who} did not ${what} within ${ms / 1000} s; it may still charge for the picture.`,
+        `${this.vendor} did not ${what} within ${ms / 1000} s; it may still charge for the picture.`,
       ),
     );
   }

@@ -4,9 +4,9 @@ import type { Limits } from "../limits.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Endpoint } from "./send.ts";
 
-/** Why a URL leads to no picture; what the picture is called and whose fault it is, the caller knows. */
+/** The reason why a URL could not be fetched. The caller adds which picture it was and whose error that is. */
 export class DownloadError extends Error {
-  /** What its host answered. */
+  /** The HTTP status of the host's response. */
   readonly status: number | undefined;
 
   constructor(message: string, detail: { status?: number; cause?: unknown } = {}) {
@@ -17,26 +17,26 @@ export class DownloadError extends Error {
 }
 
 export interface FetchOptions {
-  /** Ends it; its reason is thrown. */
+  /** Aborts the fetch; its reason is thrown. */
   signal: AbortSignal;
   limits: Limits;
-  /** Hosts, and an origin, that may be fetched from although they are not public. */
+  /** Hosts that may be fetched from although they are not public. `ownOrigin` is such an origin. */
   trusted: ReadonlySet<string>;
-  own?: string | undefined;
-  /** In place of the network. */
-  answer?: ((request: Request) => Promise<Response>) | undefined;
+  ownOrigin?: string | undefined;
+  /** Serves the request instead of the network. */
+  localFetch?: ((request: Request) => Promise<Response>) | undefined;
 }
 
-/** The body behind a URL of somebody else's, fetched hop by hop and without any credential. Throws Unfetched. */
-export async function fetchPublicUrl(address: string, following: FetchOptions): Promise<ReadableStream<Uint8Array>> {
-  const { limits, trusted, own } = following;
+/** Fetch the body of an untrusted URL, redirect by redirect and without any credential. Throws DownloadError. */
+export async function fetchPublicUrl(address: string, options: FetchOptions): Promise<ReadableStream<Uint8Array>> {
+  const { limits, trusted, ownOrigin } = options;
   let url = URL.parse(address);
   for (let hop = 0; hop <= limits.redirects; hop++) {
     if (url === null) throw new DownloadError("it leads to no URL");
-    if (!mayFetch(url, trusted, own)) {
+    if (!mayFetch(url, trusted, ownOrigin)) {
       throw new DownloadError(`it leads to ${url.protocol}//${url.host}, and only public https hosts are fetched from`);
     }
-    const { status, headers, body } = await open(url, following);
+    const { status, headers, body } = await fetchHop(url, options);
     if (status === 200 && body !== null) return body;
     void body?.cancel();
     const location = headers.get("location");
@@ -48,7 +48,7 @@ export async function fetchPublicUrl(address: string, following: FetchOptions): 
   throw new DownloadError(`it is behind more than ${limits.redirects} redirects`);
 }
 
-/** The same for a picture that a vendor's answer points at; how long it takes is the caller's to bound. */
+/** Fetch a picture whose URL came in a vendor's response, within the caller's deadline. Throws vendor_error. */
 export async function download(
   { provider, baseUrl }: Endpoint,
   address: string,
@@ -61,8 +61,8 @@ export async function download(
       signal,
       limits,
       trusted,
-      own: new URL(baseUrl).origin,
-      answer: provider.localFetch,
+      ownOrigin: new URL(baseUrl).origin,
+      localFetch: provider.localFetch,
     });
   } catch (error) {
     if (!(error instanceof DownloadError)) throw error;
@@ -71,10 +71,10 @@ export async function download(
   }
 }
 
-async function open(url: URL, { signal, answer = fetch }: FetchOptions): Promise<Response> {
+async function fetchHop(url: URL, { signal, localFetch = fetch }: FetchOptions): Promise<Response> {
   const headers = { accept: "image/*", "accept-encoding": "identity", "user-agent": "easel" };
   try {
-    return await answer(new Request(url, { headers, redirect: "manual", signal }));
+    return await localFetch(new Request(url, { headers, redirect: "manual", signal }));
   } catch (cause) {
     signal.throwIfAborted();
     throw new DownloadError("its host could not be reached, or hung up", { cause });

@@ -1,9 +1,9 @@
 import type { ErrorCode } from "../errors.ts";
 
 /**
- * What a refusal means. Beside the canonical codes: `key`, the operator's own key is refused; `failed`, the vendor's own
- * word that it drew nothing; `busy`, the same for now; `away`, nothing reached it; `unclear`, nobody knows: the picture may
- * be drawn, and charged, all the same.
+ * The meaning of a vendor's error. In addition to canonical codes: `auth`, the vendor rejected the operator's key;
+ * `failed`, the vendor reports that it generated nothing; `busy`, the same, but temporary; `unreachable`, the request
+ * never reached the vendor; `unknown`, the outcome is unknown: the picture may have been generated, and charged.
  */
 export type VendorErrorKind =
   | "invalid_request"
@@ -13,64 +13,64 @@ export type VendorErrorKind =
   | "content_rejected"
   | "rate_limited"
   | "no_image"
-  | "key"
+  | "auth"
   | "failed"
   | "busy"
-  | "away"
-  | "unclear";
+  | "unreachable"
+  | "unknown";
 
-/** Meaning → the error it is, whether it may be tried again, and whether another vendor may be asked. */
+/** Kind → its canonical error code, whether the request may be retried, and whether another vendor may be called. */
 export const ERROR_KINDS: Readonly<Record<VendorErrorKind, { code: ErrorCode; retryable?: true; canFailover?: true }>> =
   {
     invalid_request: { code: "invalid_request" },
     content_rejected: { code: "content_rejected" },
     no_image: { code: "no_image" },
-    // Limits of bodies differ, and what is over one is not read.
+    // Vendors' body limits differ, and a body over the limit is not read.
     payload_too_large: { code: "payload_too_large", canFailover: true },
     model_not_found: { code: "model_not_found", canFailover: true },
     insufficient_credit: { code: "insufficient_credit", canFailover: true },
     rate_limited: { code: "rate_limited", retryable: true, canFailover: true },
-    // To the caller, whose own key is fine, it is a fault of the vendor's side.
-    key: { code: "vendor_error", canFailover: true },
+    // The client's own key is valid, so for the client this is a failure on the vendor's side.
+    auth: { code: "vendor_error", canFailover: true },
     failed: { code: "vendor_error", canFailover: true },
     busy: { code: "vendor_error", retryable: true, canFailover: true },
-    away: { code: "vendor_error", retryable: true, canFailover: true },
-    unclear: { code: "vendor_error" },
+    unreachable: { code: "vendor_error", retryable: true, canFailover: true },
+    unknown: { code: "vendor_error" },
   };
 
-/** HTTP statuses, and codes in an answer that are written like one, where a vendor's document says nothing else. */
+/** HTTP statuses, and error codes in a body that look like one, unless the vendor's document defines them otherwise. */
 export const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   400: "invalid_request",
-  401: "key",
+  401: "auth",
   402: "insufficient_credit",
-  // The key may be good, and the place or the path wrong.
+  // The key may be valid, and the region or the path wrong.
   403: "failed",
   404: "failed",
-  408: "unclear",
+  408: "unknown",
   413: "payload_too_large",
   415: "invalid_request",
   422: "invalid_request",
   429: "rate_limited",
   451: "content_rejected",
   500: "failed",
-  502: "unclear",
+  502: "unknown",
   503: "busy",
-  504: "unclear",
-  // Cloudflare's own. The vendor's answer broke off or did not come in time:
-  520: "unclear",
-  524: "unclear",
-  // It was refused, unreachable, without TLS or a name:
-  521: "away",
-  522: "away",
-  523: "away",
-  525: "away",
-  526: "away",
-  530: "away",
+  504: "unknown",
+  // Cloudflare's own statuses. The vendor's response broke off or came too late:
+  520: "unknown",
+  524: "unknown",
+  // The connection was refused, timed out, had no route, no valid TLS or no DNS name:
+  521: "unreachable",
+  522: "unreachable",
+  523: "unreachable",
+  525: "unreachable",
+  526: "unreachable",
+  530: "unreachable",
 };
 
-/** Why a model ended without a picture, in capitals: the Gemini API's finishReason, and chat's finish_reason. */
+/** Reasons why a model ended without a picture: the Gemini API's finishReason, chat's finish_reason in capitals. */
 export const REASONS: Readonly<Record<string, VendorErrorKind>> = {
-  // promptFeedback has a blockReason, whichever it is.
+  // promptFeedback has any blockReason.
   PROMPT_BLOCKED: "content_rejected",
   SAFETY: "content_rejected",
   IMAGE_SAFETY: "content_rejected",
@@ -83,9 +83,9 @@ export const REASONS: Readonly<Record<string, VendorErrorKind>> = {
   MODEL_ARMOR: "content_rejected",
   JAILBREAK: "content_rejected",
   CONTENT_FILTER: "content_rejected",
-  // It was cut off while it worked.
-  MAX_TOKENS: "unclear",
-  LENGTH: "unclear",
+  // The model was cut off before it finished.
+  MAX_TOKENS: "unknown",
+  LENGTH: "unknown",
   STOP: "no_image",
   NO_IMAGE: "no_image",
   IMAGE_OTHER: "no_image",

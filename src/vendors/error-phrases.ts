@@ -1,28 +1,29 @@
-/** What words can tell of a refusal. */
-type Told =
+/** The kinds of error that a text can reveal. */
+type TextKind =
   | "content_rejected"
   | "insufficient_credit"
-  | "key"
+  | "auth"
   | "model_not_found"
   | "rate_limited"
   | "no_image"
   | "failed"
   | "busy"
   | "invalid_request"
-  | "unclear";
+  | "unknown";
 
-/** One pattern of several; every repetition in them is bounded, because they see what a vendor sends. */
-const any = (...parts: RegExp[]) => new RegExp(parts.map(({ source }) => source).join("|"), "is");
+/** Join several patterns into one. Every repetition is bounded, because the patterns run on text from a vendor. */
+const anyOf = (...parts: RegExp[]) => new RegExp(parts.map(({ source }) => source).join("|"), "is");
 
 /**
- * Phrases in a message or a code, the first that fits counts: of OpenAI, Google, Azure, Ark, BFL, of relays of the new-api kind,
- * and of the vendors' documents. No single words: `safety_tolerance`, 内容审核级别, `moderation` and `api_key` are fields as
- * well, letters are case-sensitive (大小写敏感), and what is refused for its size is not refused for its content.
+ * Phrases in an error message or code; the first match counts. They come from OpenAI, Google, Azure, Ark, BFL, relays
+ * of the new-api family, and the vendors' documents. Single words are not enough: `safety_tolerance`, 内容审核级别,
+ * `moderation` and `api_key` are also field names, 大小写敏感 means "case-sensitive", and a picture that is rejected for its
+ * size is not rejected for its content.
  */
-export const PHRASES: readonly (readonly [Told, RegExp])[] = [
+export const PHRASES: readonly (readonly [TextKind, RegExp])[] = [
   [
     "content_rejected",
-    any(
+    anyOf(
       /content[ _-]?(?:polic|filter|safety)|content management polic|prohibited[ _](?:content|use)/,
       /safety (?:system|filter|polic|check|guideline|reason)/,
       /(?:request|content|prompt|image|input|output|text) (?:was |is |has been )?moderated|moderation[ _](?:block|fail|reject|flag)/,
@@ -40,7 +41,7 @@ export const PHRASES: readonly (readonly [Told, RegExp])[] = [
   ],
   [
     "insufficient_credit",
-    any(
+    anyOf(
       /insufficient[ _-]?(?:user[ _-]?)?(?:account[ _-]?)?(?:quota|credit|balance|fund|point)/,
       /(?:out of|not enough|no (?:more|remaining)) (?:credit|balance|quota|points)/,
       /(?:credits?|balance|quota|funds) (?:(?:is|are|was|has been|have been) )?(?:not enough|exhausted|insufficient|too low|used up|depleted)/,
@@ -49,9 +50,9 @@ export const PHRASES: readonly (readonly [Told, RegExp])[] = [
     ),
   ],
   [
-    "key",
-    any(
-      // Not where it is about a field of the request.
+    "auth",
+    anyOf(
+      // Unless the message is about a field of the request.
       /^(?!.*(?:\bfields?\b|\bparam|\bargument|参数|字段)).*?(?:(?:invalid|incorrect|wrong|expired|missing|no)[ _]api[ _-]?key|api[ _-]?key.{0,12}(?:invalid|not valid|expired|incorrect|wrong|missing|revoked|disabled|无效|过期|错误|不正确|失效))/,
       /(?:invalid|expired|incorrect)[ _](?:access[ _])?token\b(?! (?:at|in|count|limit))|unauthori[sz]ed|authentication(?:_error| (?:failed|error|required))/,
       /鉴权失败|认证失败|(?:无效|错误|过期)的?(?:令牌|密钥)|(?:令牌|密钥).{0,8}(?:无效|过期|错误|不可用|不存在|禁用)/,
@@ -59,7 +60,7 @@ export const PHRASES: readonly (readonly [Told, RegExp])[] = [
   ],
   [
     "model_not_found",
-    any(
+    anyOf(
       /model[ _]?not[ _]?(?:found|open|exist|supported|available)|no available channel|access to (?:the )?model\b/,
       /(?:unknown|no such|unsupported|unrecognized|invalid) ?model\b(?! ?(?:param|field|type|value))/,
       /\bmodels?\b(?! ?(?:param|field|option|input|type))[ :/]{0,2}["'`]?[\w./:@-]{0,120}["'`]? ?(?:(?:is|was|does|do|has been|could) )?(?:not (?:found|exist|be found|supported|available)|no longer|unknown|deprecated|retired|invalid)/,
@@ -68,19 +69,20 @@ export const PHRASES: readonly (readonly [Told, RegExp])[] = [
   ],
   [
     "rate_limited",
-    any(
+    anyOf(
       /rate[ _-]?limit|too many requests|too frequent|throttl|quota[ _]?(?:is |has been )?exceeded|exceeded.{0,24}quota/,
       /resource[ _](?:has been )?exhausted|频繁|限流|频率.{0,4}(?:过高|超|限制)|并发.{0,8}(?:超|过高|上限|限制)/,
     ),
   ],
   [
     "no_image",
-    any(
+    anyOf(
       /empty[ _]response|image upload err|no candidates|(?:returned|generated|produced|contains?) no image/,
       /no images? (?:(?:was|were|is|has been) )?(?:generated|returned|produced|created)|[未没]有?能?(?:生成|返回).{0,4}图/,
     ),
   ],
-  // Google's for a gateway in the wrong country: not the caller's fault, and others may be elsewhere.
+  // Google rejects a gateway in an unsupported country: not the client's error, and other vendors may be in other
+  // countries.
   ["failed", /user location|(?:country|region|territory) (?:is )?not supported/i],
   [
     "busy",
@@ -88,10 +90,10 @@ export const PHRASES: readonly (readonly [Told, RegExp])[] = [
   ],
   [
     "invalid_request",
-    any(
+    anyOf(
       /invalid.{0,60}\bparam|invalid[ _](?:argument|value|input)|unsupported (?:aspect|ratio|size|format|resolution|image|value)/,
       /must be (?:one of|an? |at |between|less|greater)|参数.{0,16}(?:错误|无效|不正确|不合法|有误|缺失)|(?:错误|无效|非法|缺少).{0,8}参数/,
     ),
   ],
-  ["unclear", /timed? ?out|deadline[ _]exceeded|超时/i],
+  ["unknown", /timed? ?out|deadline[ _]exceeded|超时/i],
 ];

@@ -8,14 +8,14 @@ import * as sandbox from "./sandbox/index.ts";
 import type { Vendor } from "./vendor.ts";
 import { xty } from "./xty/index.ts";
 
-/** Every vendor, one line each. The order is that of routing: who is asked first for a model that several have. */
+/** Every vendor, one line each. If several vendors have a model, they are called in this order by default. */
 export const vendors: readonly Vendor[] = [
   listenhub,
   xty,
   atalk,
   linkai,
   nebula,
-  // Formats that vendors do not own.
+  // Dialects without a vendor of their own.
   openai,
   openaiEdits,
   easel,
@@ -23,5 +23,5 @@ export const vendors: readonly Vendor[] = [
 
 export const providers = vendors.flatMap(({ provider }) => provider ?? []);
 
-/** The provider that stands in where `SANDBOX` allows, and what it can do. */
+/** The fallback provider, used if `SANDBOX` allows it, with the spec that it has for every model. */
 export const fallback = { ...sandbox.provider, spec: sandbox.spec };

@@ -1,10 +1,10 @@
 import { type ErrorCode, STATUS } from "../errors.ts";
 import type { Dialect } from "./vendor.ts";
 
-type Row = [status: number, type: string, code: string | null];
+type ErrorRow = [status: number, type: string, code: string | null];
 
-/** What went wrong as OpenAI says it. Its SDKs try 409 and 429 again, so moderation and an empty account are neither. */
-const FAILURES: Record<Exclude<ErrorCode, "content_rejected">, Row> = {
+/** Errors in OpenAI's form. Its SDKs retry 409 and 429, so moderation and an empty account use other statuses. */
+const ERROR_ROWS: Record<Exclude<ErrorCode, "content_rejected">, ErrorRow> = {
   invalid_request: [STATUS.invalid_request, "invalid_request_error", null],
   payload_too_large: [STATUS.payload_too_large, "invalid_request_error", null],
   idempotency_conflict: [STATUS.idempotency_conflict, "invalid_request_error", null],
@@ -19,9 +19,9 @@ const FAILURES: Record<Exclude<ErrorCode, "content_rejected">, Row> = {
   internal: [STATUS.internal, "server_error", "internal"],
 };
 
-/** A dialect's `fail` in OpenAI's shape; moderation has a type and a code of each dialect's own. */
+/** Create a dialect's `encodeError` for OpenAI's form; `type` and `code` are the dialect's own for rejected content. */
 export function encodeOpenAIError(type: string, code: string): Dialect["encodeError"] {
-  const rows: Record<ErrorCode, Row> = { ...FAILURES, content_rejected: [400, type, code] };
+  const rows: Record<ErrorCode, ErrorRow> = { ...ERROR_ROWS, content_rejected: [400, type, code] };
   return (error) => {
     const [status, type, code] = rows[error.code];
     return { status, body: { error: { message: error.message, type, param: error.field ?? null, code } } };

@@ -7,13 +7,13 @@ import { type ImageRequest, OUTPUT_FORMATS, TIERS } from "../image/request.ts";
 import { canonicalTier, parsePixels } from "../image/size.ts";
 import type { ParsedRequest } from "./vendor.ts";
 
-/** The one field that no request can do without. */
+/** The prompt, the one field that every request must have. */
 export const promptText = z.string().check(z.regex(/\S/, "must not be empty"));
 
-/** A model as clients name it. */
+/** A model's name in a request. */
 export const modelName = z.string().check(z.minLength(1, "must not be empty"));
 
-/** A field that may be left out, or be `null` as SDKs send it; undefined either way. */
+/** Make a field optional. SDKs also send `null` for a missing field; both become undefined. */
 export function optional<T extends z.ZodMiniType>(schema: T) {
   return z.pipe(
     z.nullish(schema),
@@ -23,7 +23,7 @@ export function optional<T extends z.ZodMiniType>(schema: T) {
 
 const side = optional(z.int().check(z.minimum(1)));
 
-/** What a picture is to be like, in the canonical request's own words. */
+/** The canonical request's fields for the shape and form of a picture. */
 export const shapeFields = {
   size: optional(z.enum(TIERS)),
   aspectRatio: optional(z.string()),
@@ -34,20 +34,20 @@ export const shapeFields = {
   outputFormat: optional(z.enum(OUTPUT_FORMATS)),
 };
 
-/** Reads a client's JSON by a schema; throws invalid_request that names the field and what is allowed there. */
+/** Parse a client's JSON with a schema. Throws invalid_request that names the field and what is allowed there. */
 export function parseWire<T>(schema: z.ZodMiniType<T>, wire: unknown): T {
-  const parsed = safely(schema, wire);
+  const parsed = safeParse(schema, wire);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   if (issue === undefined) throw new GatewayError("invalid_request", "The body is not valid.");
-  if (issue.code === "unrecognized_keys") throw unrecognized(schema, issue);
+  if (issue.code === "unrecognized_keys") throw unrecognizedField(schema, issue);
   const field = fieldName(issue.path);
-  const message = `${field === "" ? "The body" : field} ${explain(issue, valueAt(wire, issue.path))}.`;
+  const message = `${field === "" ? "The body" : field} ${describeIssue(issue, valueAt(wire, issue.path))}.`;
   throw new GatewayError("invalid_request", message, { field: field === "" ? undefined : field });
 }
 
-/** Zod keeps an issue for each entry that is wrong, and breaks where there are too many of them. */
-function safely<T>(schema: z.ZodMiniType<T>, wire: unknown) {
+/** Parse with zod. It collects one issue per invalid entry and throws a RangeError for too many: reject those too. */
+function safeParse<T>(schema: z.ZodMiniType<T>, wire: unknown) {
   try {
     return schema.safeParse(wire);
   } catch (error) {
@@ -56,10 +56,12 @@ function safely<T>(schema: z.ZodMiniType<T>, wire: unknown) {
   }
 }
 
-/** `a.b[2].c` of a path. */
+/** Format a path as `a.b[2].c`. */
 function fieldName(path: readonly PropertyKey[]): string {
   return path
-    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${short(String(key))}`))
+    .map((key, index) =>
+      typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${shortenName(String(key))}`,
+    )
     .join("");
 }
 
@@ -67,7 +69,7 @@ function valueAt(wire: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce((value, key) => (value as Record<PropertyKey, unknown>)[key], wire);
 }
 
-function explain(issue: z.core.$ZodIssue, value: unknown): string {
+function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.message !== "Invalid input") return issue.message;
   switch (issue.code) {
     case "invalid_type":
@@ -88,57 +90,61 @@ function withArticle(type: string): string {
   return `${/^[aeio]/.test(type) ? "an" : "a"} ${type}`;
 }
 
-function unrecognized(schema: z.ZodMiniType, { path, keys }: z.core.$ZodIssueUnrecognizedKeys): GatewayError {
+function unrecognizedField(schema: z.ZodMiniType, { path, keys }: z.core.$ZodIssueUnrecognizedKeys): GatewayError {
   const field = fieldName([...path, keys[0] ?? ""]);
   const known = path.length === 0 && schema instanceof z.ZodMiniObject ? Object.keys(schema.shape) : [];
   const allowed = known.length === 0 ? "" : `; the fields are ${known.join(", ")}`;
   return new GatewayError("invalid_request", `${field} is not a field here${allowed}.`, { field });
 }
 
-/** A name of the client's own making, short enough for a message or a header. */
-function short(name: string): string {
+/** Shorten a name that the client chose, so that it fits into a message or a header. */
+function shortenName(name: string): string {
   return name.length > 40 ? `${name.slice(0, 40)}...` : name;
 }
 
-/** Warnings of one request about unknown fields; the client chooses how many it sends, and headers have an end. */
-const MOST_UNKNOWN = 10;
+/** Maximum of warnings about unknown fields in one response: a client can send any number, but headers are limited. */
+const MAX_UNKNOWN = 10;
 
-/** A warning for each member of `wire`, which `schema` has read, that the schema does not know and that says something. */
+/** Return a warning for each non-null field of `wire` that `schema` does not know. */
 export function unknownFields(schema: z.ZodMiniObject, wire: unknown, prefix = ""): string[] {
-  const members = Object.entries((wire ?? {}) as Record<string, unknown>);
-  const unknown = members.filter(([key, value]) => value !== null && !Object.hasOwn(schema.shape, key));
-  const more = unknown.length - MOST_UNKNOWN;
+  const entries = Object.entries((wire ?? {}) as Record<string, unknown>);
+  const unknown = entries.filter(([key, value]) => value !== null && !Object.hasOwn(schema.shape, key));
+  const omitted = unknown.length - MAX_UNKNOWN;
   const warnings = unknown
-    .slice(0, MOST_UNKNOWN)
-    .map(([key]) => `${prefix}${short(key)} is not a field here and was ignored`);
-  return more > 0 ? [...warnings, `${more} more fields were ignored`] : warnings;
+    .slice(0, MAX_UNKNOWN)
+    .map(([key]) => `${prefix}${shortenName(key)} is not a field here and was ignored`);
+  return omitted > 0 ? [...warnings, `${omitted} more fields were ignored`] : warnings;
 }
 
-/** A vendor's own table of models. */
+/** A vendor's name and its own model specs. */
 export interface VendorModels {
   vendor: string;
   models: Readonly<Record<string, ModelSpec>>;
 }
 
-/** What a vendor's table says of a model as clients name it; nothing of one that is pinned to another vendor. */
+/** The vendor's spec for a model name from a request; undefined if the name is pinned to another vendor. */
 export function documentedSpec({ vendor, models }: VendorModels, name: string): ModelSpec | undefined {
   const slash = name.indexOf("/");
   if (slash >= 0 && name.slice(0, slash) !== vendor) return undefined;
   const model = name.slice(slash + 1);
-  const own = canonicalModel(model) ?? model;
-  const spec = Object.hasOwn(models, own) ? models[own] : undefined;
-  // Of a model that is off no document says anything.
+  const canonicalName = canonicalModel(model) ?? model;
+  const spec = Object.hasOwn(models, canonicalName) ? models[canonicalName] : undefined;
+  // A model that is off is not in the vendor's document.
   return spec?.off === true ? undefined : spec;
 }
 
-/** The request as a vendor's own document has it, which holds whoever draws; a model that is not its own is left to others. */
+/**
+ * Fit a request to the limits of the dialect's own document. They hold whichever vendor serves the request; fitting to
+ * the serving vendor's spec comes later (models/candidates.ts). A model that the document does not have stays
+ * unchanged.
+ */
 export function fitToDocument(table: VendorModels, request: ImageRequest): Pick<ParsedRequest, "request" | "warnings"> {
-  const own = documentedSpec(table, request.model);
-  // Turns are for whoever draws to take or to join.
-  return own === undefined ? { request, warnings: [] } : fit(request, { ...own, turns: true });
+  const spec = documentedSpec(table, request.model);
+  // The vendor that serves the request accepts turns or gets them joined into its prompt.
+  return spec === undefined ? { request, warnings: [] } : fit(request, { ...spec, turns: true });
 }
 
-/** A `size` field: a tier, pixels, or `auto`, which asks for nothing in particular. Throws invalid_request. */
+/** Read a `size` field: a tier, pixels, or `auto`, which leaves the size open. Throws invalid_request. */
 export function readSize(
   size: string | undefined,
   tiers: readonly string[],

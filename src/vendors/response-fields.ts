@@ -2,44 +2,44 @@ import { placeholderIndex } from "../image/wire.ts";
 import { isObject } from "../json.ts";
 import type { ImageSource } from "./vendor.ts";
 
-// What vendors send, read loosely: whatever a value is, what is asked for or what is empty in its place.
+// Lenient readers for vendors' JSON: each returns the value if it has the expected type, else an empty value.
 
-/** The object, or an empty one. */
-export function object(value: unknown): Record<string, unknown> {
+/** The object, or an empty object. */
+export function asObject(value: unknown): Record<string, unknown> {
   return isObject(value) ? value : {};
 }
 
-/** The list, or an empty one. */
-export function list(value: unknown): unknown[] {
+/** The list, or an empty list. */
+export function asList(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The text without the space around it; undefined for none and for an empty one. */
-export function text(value: unknown): string | undefined {
+/** The text without surrounding white space; undefined if it is empty or no text. */
+export function asText(value: unknown): string | undefined {
   return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
 }
 
-/** A code, which is a number or a word. */
-export function code(value: unknown): number | string | undefined {
-  return typeof value === "number" ? value : text(value);
+/** An error code: a number or a text. */
+export function asCode(value: unknown): number | string | undefined {
+  return typeof value === "number" ? value : asText(value);
 }
 
-/** What an answer says of itself, most of all of what went wrong, wherever vendors have been seen to put that. */
+/** The message in a response, usually an error's, from any of the places where vendors have been seen to put it. */
 export function errorMessageIn({ error, message, msg }: Record<string, unknown>): string | undefined {
-  return text(object(error)["message"]) ?? text(message) ?? text(msg) ?? text(error);
+  return asText(asObject(error)["message"]) ?? asText(message) ?? asText(msg) ?? asText(error);
 }
 
-/** The picture that a text stands for: one that was hoisted, else whatever is behind the URL that it then is. */
+/** The picture that a text represents: a hoisted picture, or else the text as a URL. */
 export function imageSource(value: unknown): ImageSource | undefined {
-  const url = text(value);
+  const url = asText(value);
   const index = placeholderIndex(url ?? "");
   if (index !== undefined) return { hoisted: index };
   return url === undefined ? undefined : { url };
 }
 
-/** The picture of an item with `b64_json` and `url`, one of which may be empty; base64 needs no second call. */
+/** The picture of an item with `b64_json` and `url`, either of which may be empty. Base64 comes first: no download. */
 export function imageSourceIn(item: unknown): ImageSource | undefined {
-  const { b64_json: base64, url } = object(item);
+  const { b64_json: base64, url } = asObject(item);
   const inline = imageSource(base64);
   return inline !== undefined && "hoisted" in inline ? inline : imageSource(url);
 }

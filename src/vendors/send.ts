@@ -4,25 +4,25 @@ import { type OpenPicture, splice } from "../stream/splice.ts";
 import type { Deadline } from "./deadline.ts";
 import type { VendorRequest, Provider } from "./vendor.ts";
 
-/** A provider as this deployment reaches it. */
+/** A provider with this deployment's base URL and credential. */
 export interface Endpoint {
   provider: Provider;
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   baseUrl: string;
   credential: string | undefined;
-  /** Whether the key goes into the header as it is, without `Bearer`. */
+  /** True if the Authorization header has the key alone, without `Bearer`. */
   bareKey: boolean;
 }
 
-/** Sends a provider's request with its credential. No redirect is followed: it would carry the key elsewhere. */
+/** Send a provider's request with its credential. Redirects are not followed: they could carry the key elsewhere. */
 export async function send(
-  target: Endpoint,
-  outgoing: VendorRequest,
+  endpoint: Endpoint,
+  vendorRequest: VendorRequest,
   open: OpenPicture,
   deadline: Deadline,
   limits: Limits,
 ): Promise<Response> {
-  const { provider, baseUrl, credential, bareKey } = target;
+  const { provider, baseUrl, credential, bareKey } = endpoint;
   const headers = new Headers({
     "content-type": "application/json",
     accept: "application/json",
@@ -30,15 +30,15 @@ export async function send(
     "user-agent": "easel",
   });
   if (credential !== undefined) headers.set("authorization", bareKey ? credential : `Bearer ${credential}`);
-  const request = new Request(baseUrl + outgoing.path, {
+  const request = new Request(baseUrl + vendorRequest.path, {
     method: "POST",
     headers,
-    body: splice(outgoing.body, open),
+    body: splice(vendorRequest.body, open),
     redirect: "manual",
     signal: deadline.signal,
   });
-  const answered = deadline.phase("answer", limits.headersMs);
-  const response = await sendOrFail(provider, request, deadline).finally(answered);
+  const endHeadersPhase = deadline.phase("answer", limits.headersMs);
+  const response = await sendOrFail(provider, request, deadline).finally(endHeadersPhase);
   if (response.status >= 300 && response.status < 400) {
     void response.body?.cancel();
     throw new GatewayError(
@@ -50,12 +50,12 @@ export async function send(
   return response;
 }
 
-/** A connection that is refused is refused sooner. */
+/** A refused connection fails faster than this. */
 const LOST_EARLY_MS = 2_000;
-/** How long a vendor may take to show that it is there. */
+/** Time limit of a reachability probe. */
 const PROBE_MS = 3_000;
 
-/** Whether the vendor's host answers anything at all; no key is sent, and nothing is asked for. */
+/** Check whether the vendor's host responds at all, with a HEAD request that carries no key. */
 export async function isReachable({ baseUrl }: Endpoint): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(PROBE_MS);
@@ -68,20 +68,20 @@ export async function isReachable({ baseUrl }: Endpoint): Promise<boolean> {
 }
 
 async function sendOrFail(provider: Provider, request: Request, deadline: Deadline): Promise<Response> {
-  const from = Date.now();
+  const startedAt = Date.now();
   try {
     return await (provider.localFetch?.(request) ?? fetch(request));
   } catch (error) {
     if (deadline.signal.aborted) throw deadline.signal.reason;
     throw new GatewayError("vendor_error", `${provider.name} could not be reached, or hung up before it answered.`, {
       cause: error,
-      // Nobody draws within this time: who is lost by then may be asked whether it is there at all.
-      connectionLost: Date.now() - from < LOST_EARLY_MS,
+      // No vendor generates a picture this fast: a connection lost this early is worth a probe.
+      connectionLost: Date.now() - startedAt < LOST_EARLY_MS,
     });
   }
 }
 
-/** Seconds in a Retry-After header, given in seconds or as a date, kept between 1 and 300; undefined if it says nothing. */
+/** Read a Retry-After header, in seconds or as a date, as 1 to 300 seconds; undefined if it is missing or not valid. */
 export function retryAfterSeconds(headers: Headers, now: number): number | undefined {
   const value = headers.get("retry-after")?.trim();
   if (value === undefined || value === "") return undefined;

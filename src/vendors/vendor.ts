@@ -4,22 +4,22 @@ import type { Cost, GenerationRecord } from "../image/record.ts";
 import type { ImageRequest, StoredPicture, Tier } from "../image/request.ts";
 import type { ServerSentEvent, Wire } from "../image/wire.ts";
 
-/** What a dialect read from a client's body. */
+/** A client's request, as decoded by a dialect. */
 export interface ParsedRequest {
   request: ImageRequest;
-  /** What was dropped or rewritten, for `easel-warnings`. */
+  /** Notes about values that were dropped or rewritten, for `easel-warnings`. */
   warnings: string[];
-  /** Wishes that the client did not have: the dialect's document fills them in, and who cannot meet them need not. */
+  /** Fields set from the dialect's documented defaults; a provider that cannot honour them may drop them silently. */
   defaulted?: readonly ("size" | "aspectRatio")[] | undefined;
-  /** The largest size that its key may have. */
+  /** The largest size that the request's API key allows. */
   maxSize?: Tier | undefined;
-  /** How the client wants its pictures, where the dialect lets it choose; `picture` is the first one itself. */
+  /** The form of the response's pictures, if the dialect has a choice; `picture` means the first picture's bytes. */
   responseFormat?: "url" | "base64" | "picture" | undefined;
-  /** Whether it wants server-sent events; only from a dialect that has `events`. */
+  /** True if the client requested server-sent events; only for a dialect that has `events`. */
   stream?: boolean | undefined;
-  /** Where a preset is to be filled in (access/presets.ts): its name, and the fields that the client set itself. */
+  /** The preset to apply (access/presets.ts): its name, and the fields that the client set itself. */
   preset?: { name: string; setFields: readonly string[] } | undefined;
-  /** Canonical field name → what this very request calls it, where the dialect's `fields` cannot know. */
+  /** Canonical field name → its name in this request, if the dialect's `fields` cannot know it. */
   fields?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -28,63 +28,63 @@ export interface ErrorResponse {
   body: Wire;
 }
 
-/** A vendor's wire format as we serve it. Pure: no I/O, no clock. */
+/** A vendor's wire format as the gateway serves it. Pure: no I/O, no clock. */
 export interface Dialect {
   name: string;
-  /** Documented paths: each is served at the root, and under `/<name>`. */
+  /** Documented paths; each is served at the root and under `/<name>`. */
   paths: readonly string[];
-  /** Set where they are served under `/<name>` only, because another dialect holds them at the root. */
+  /** Set if the paths are served under `/<name>` only, because another dialect has them at the root. */
   prefixedOnly?: true;
-  /** Further paths, served as they are. */
+  /** Further paths, served without the prefix only. */
   aliases?: readonly string[];
-  /** `wire` is the parsed skeleton, in which picture k of `pictures` reads `hoistedMark(k)`. Throws invalid_request. */
+  /** Decode the parsed skeleton; `placeholder(k)` in it represents picture k of `pictures`. Throws invalid_request. */
   decode(wire: unknown, pictures: StoredPicture[], headers: Headers): ParsedRequest;
-  encode(record: GenerationRecord, asked: ParsedRequest): Wire;
-  /** The same answer as events, for who asked for a stream. */
-  events?(record: GenerationRecord, asked: ParsedRequest): ServerSentEvent[];
-  /** Canonical field name → what this dialect calls it, for error messages. */
+  encode(record: GenerationRecord, parsed: ParsedRequest): Wire;
+  /** Encode the same response as events, for a client that requested a stream. */
+  events?(record: GenerationRecord, parsed: ParsedRequest): ServerSentEvent[];
+  /** Canonical field name → its name in this dialect, for error messages. */
   fields?: Readonly<Record<string, string>>;
   encodeError(error: GatewayError, requestId: string): ErrorResponse;
 }
 
-/** Where a picture in a vendor's answer is: hoisted from its JSON, or behind a URL that is still to be fetched. */
+/** The location of a picture in a vendor's response: hoisted from its JSON, or at a URL that is still to be fetched. */
 export type ImageSource = { hoisted: number } | { url: string };
 
-/** A vendor's answer, read. */
+/** A vendor's response, as decoded by its provider. */
 export interface VendorResult {
-  /** Final pictures only, in order; drafts and rejected ones are left out. */
+  /** Final pictures only, in order, without drafts and rejected pictures. */
   images: ImageSource[];
   text?: string | undefined;
-  /** What the vendor says it used, in its own words. */
+  /** The usage that the vendor reports, in its own format. */
   usage?: Record<string, unknown> | undefined;
-  /** What it says it charges. */
+  /** The cost that the vendor reports. */
   cost?: Cost | undefined;
 }
 
-/** What a provider wants sent; `send.ts` adds base URL, credential and deadlines. */
+/** An encoded request to a vendor; `send.ts` adds base URL, credential and deadlines. */
 export interface VendorRequest {
   path: string;
   body: Wire;
 }
 
-/** A vendor's wire format as we call it. Pure: no I/O, no clock. */
+/** A vendor's wire format as the gateway calls it. Pure: no I/O, no clock. */
 export interface Provider {
   name: string;
   /** The default of `<NAME>_BASE_URL`. */
   baseUrl: string;
-  /** Canonical model name → what this vendor can do with it. */
+  /** Canonical model name → this vendor's spec for it. */
   models: Record<string, ModelSpec>;
-  /** Whether clients of the same vendor's dialect get its answers as they are. */
+  /** True if clients of the same vendor's dialect get its responses unchanged. */
   passThrough?: boolean;
-  /** The request already fits the model's spec (image/fit.ts). */
+  /** Encode a request that already fits the model's spec (image/fit.ts). */
   encode(request: ImageRequest, spec: ModelSpec): VendorRequest;
-  /** Reads a whole answer to `request`, of any status; throws the canonical error that it means (refusals.ts). */
+  /** Decode a complete response to `request`, of any status. Throws its canonical error (vendor-errors.ts). */
   decode(status: number, wire: unknown, headers: Headers, request: ImageRequest): VendorResult;
-  /** Set where the vendor lives in this process and needs no credential: it answers instead of the network. */
+  /** Set if the vendor runs in this process and needs no credential: it serves the requests instead of the network. */
   localFetch?: (request: Request) => Promise<Response>;
 }
 
-/** One vendor, one folder; either direction may be missing. */
+/** One vendor, one folder; either direction may be absent. */
 export interface Vendor {
   dialect?: Dialect;
   provider?: Provider;

@@ -3,29 +3,29 @@ import { order, parseRouting } from "../../src/models/routing.ts";
 import { prng } from "../access/prng.ts";
 
 const VENDORS = ["a", "b", "c"];
-const never = () => {
+const unexpectedRandom = () => {
   throw new Error("nothing is left to chance");
 };
 
 describe("the order of vendors", () => {
-  it("is their own where nothing is said", () => {
-    expect(order(VENDORS, undefined, never)).toEqual(VENDORS);
+  it("vendors keep their own order without steps", () => {
+    expect(order(VENDORS, undefined, unexpectedRandom)).toEqual(VENDORS);
   });
 
-  it("is that of the steps, the rest after them", () => {
-    expect(order(VENDORS, ["c"], never)).toEqual(["c", "a", "b"]);
-    expect(order(VENDORS, ["c", "b", "c", "not here"], never)).toEqual(["c", "b", "a"]);
+  it("vendors follow the order of the steps, and the other vendors come after them", () => {
+    expect(order(VENDORS, ["c"], unexpectedRandom)).toEqual(["c", "a", "b"]);
+    expect(order(VENDORS, ["c", "b", "c", "not here"], unexpectedRandom)).toEqual(["c", "b", "a"]);
   });
 
-  it("leaves out who has no weight, unless another step names it", () => {
-    expect(order(VENDORS, [{ b: 0 }], never)).toEqual(["a", "c"]);
-    expect(order(VENDORS, [{ b: 0 }, "b"], never)).toEqual(["b", "a", "c"]);
+  it("a vendor with weight 0 is removed, unless another step names it", () => {
+    expect(order(VENDORS, [{ b: 0 }], unexpectedRandom)).toEqual(["a", "c"]);
+    expect(order(VENDORS, [{ b: 0 }, "b"], unexpectedRandom)).toEqual(["b", "a", "c"]);
   });
 
-  it("draws the first of a weighted step in proportion, and the others after it", () => {
+  it("the first vendor of a weighted step is chosen in proportion to its weight, and the others follow", () => {
     const random = prng(7);
     const firsts = Array.from({ length: 4_000 }, () => order(VENDORS, ["c", { a: 3, b: 1 }], random));
-    for (const each of firsts) expect(each.toSorted()).toEqual(VENDORS);
+    for (const vendors of firsts) expect(vendors.toSorted()).toEqual(VENDORS);
     expect(firsts.every(([first]) => first === "c")).toBe(true);
     const share = firsts.filter(([, second]) => second === "a").length / firsts.length;
     expect(share).toBeGreaterThan(0.72);
@@ -34,11 +34,11 @@ describe("the order of vendors", () => {
 });
 
 describe("the var ROUTING", () => {
-  it("may be absent", () => {
+  it("ROUTING may be absent", () => {
     expect(parseRouting(undefined, VENDORS)).toEqual({});
   });
 
-  it("is steps by model", () => {
+  it("ROUTING maps models to steps", () => {
     const routing = { "*": ["b"], m: ["a", { b: 3, c: 1 }] };
     expect(parseRouting(JSON.stringify(routing), VENDORS)).toEqual(routing);
   });
@@ -51,7 +51,7 @@ describe("the var ROUTING", () => {
     ['{"m":[{"a":"3"}]}', "ROUTING.m[0].a must be a weight, 0 or more"],
     ['{"m":[{}]}', "ROUTING.m[0] must be a vendor, or an object of vendors and their weights"],
     ['{"m":[3]}', "ROUTING.m[0] must be a vendor, or an object of vendors and their weights"],
-  ])("refuses %s", (text, message) => {
+  ])("the ROUTING %s is rejected", (text, message) => {
     expect(() => parseRouting(text, VENDORS)).toThrow(message);
   });
 });

@@ -16,7 +16,7 @@ const FLUX_ONLY = ["width", "height", "seed", "safety_tolerance", "output_format
 /** 最大文件大小:20MB. */
 const MAX_BYTES = 20_000_000;
 
-/** Refuses what the document does not allow; returns the body with references' base64 replaced, and whose model it is. */
+/** Reject a body that the document does not allow. Returns it with references' base64 replaced, and the family. */
 export function checkAtalk(body: Json | undefined): { body: JsonObject; family: Family } {
   if (!isObject(body)) throw new Refusal(400, "the body must be a JSON object");
   onlyKeys(body, ["model", "prompt", "aspect_ratio", ...IMAGES, ...FLUX_ONLY]);
@@ -47,7 +47,7 @@ function number(value: Json | undefined, name: string, fits: (value: number) => 
   if (typeof value !== "number" || !fits(value)) throw new Refusal(400, `${name} must be ${allowed}`);
 }
 
-/** Base64 编码的图片数据或图片 URL: of a data URI the document says nothing. */
+/** Base64 编码的图片数据或图片 URL: the document does not mention data URIs. */
 function reference(value: Json, name: string): Json {
   const image = text(value, name);
   if (/^https?:\/\/[^/]/.test(image)) return image;

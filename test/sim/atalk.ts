@@ -8,47 +8,47 @@ import type { Picture } from "./pictures.ts";
 import type { Seen } from "./record.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
-/** How atalk answers one valid request; without anything, one small picture: Flux's by URL, Gemini's in base64. */
+/** atalk's response to one valid request. The default is one small picture: Flux's by URL, Gemini's in base64. */
 export interface AtalkBehaviour extends VendorBehaviour {
   pictures?: Picture[];
   cdn?: CdnBehaviour;
-  /** Other members of `usage`, and other values. */
+  /** Additional or different members of `usage`. */
   usage?: JsonObject;
-  /** `code` is -1 unless told; the document's own sample reads the words from `message`. */
+  /** `code` is -1 by default; the document's own sample code reads the text from `message`. */
   error?: { message?: string; code?: number; as?: "msg" | "message" };
 }
 
 export interface Atalk extends Sim<AtalkBehaviour> {
-  /** The requests that were generations, not pictures. */
+  /** The requests for generations, without those for pictures. */
   generations: () => Seen[];
   downloads: () => Seen[];
 }
 
 const COST: Record<Family, number> = { flux: 0.04, gemini: 0.02 };
 
-/** atalk and its CDN (`/cdn/<name>.png`); ATALK_BASE_URL is its `origin`. Takes `key`, with Bearer or without, and no other. */
+/** Start atalk and its CDN (`/cdn/<name>.png`); ATALK_BASE_URL is its `origin`. It accepts `key`, Bearer or not. */
 export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Promise<Atalk> {
   const cdn = new Cdn();
-  // One for each request, since the answer depends on the model that was asked for.
+  // New rules for each request, because the response depends on the requested model.
   const rules = (): Vendor<AtalkBehaviour> => {
-    let asked: { model: Json | undefined; family: Family } = { model: undefined, family: "flux" };
+    let request: { model: Json | undefined; family: Family } = { model: undefined, family: "flux" };
     return {
       path: "/images/generate",
       key,
       bareKey: true,
       words: { key: "API key is invalid or expired", json: "the body must be JSON", failed: "Image generation failed" },
-      // The document tells errors by `code`, and has no statuses.
+      // In the document, errors have a `code` and no statuses.
       errorStatus: 200,
       check: (wire) => {
         const { body, family } = checkAtalk(wire);
-        asked = { model: body.model, family };
+        request = { model: body.model, family };
         return { body };
       },
       success: (how) => {
-        const { model, family } = asked;
+        const { model, family } = request;
         const pictures = how.pictures ?? [family === "flux" ? jpeg() : png()];
         const data = pictures.map((picture) =>
           family === "flux"
@@ -75,7 +75,7 @@ export async function startAtalk({ key = "at-key" }: { key?: string } = {}): Pro
     };
   };
   const vendor = await serve<AtalkBehaviour>((exchange) =>
-    isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, rules()),
+    isDownload(exchange.seen) ? cdn.download(exchange) : handleExchange(exchange, rules()),
   );
   return {
     ...vendor,

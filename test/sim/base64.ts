@@ -1,23 +1,23 @@
 import { Refusal } from "./json.ts";
 import { sha256, typeOf } from "./pictures.ts";
 
-/** What stands in a recorded request where a reference's base64 was. */
+/** The value that replaces a reference's base64 in a recorded request. */
 export interface ReferenceSeen {
   sha256: string;
   bytes: number;
   type: string;
 }
 
-/** Padded standard base64 of a png, jpeg or webp of that very type, or a 400; nothing is forgiven. */
+/** Read padded standard base64 of a picture of exactly this type. Anything else is a 400. */
 export function readReference(base64: string, type: string, name: string): ReferenceSeen {
   const bytes = Buffer.from(base64, "base64");
-  // Node skips what is not base64, so only a value that reads back the same was base64.
+  // Node skips characters that are not base64, so only a value that encodes back to itself was valid.
   if (bytes.length === 0 || bytes.toString("base64") !== base64) throw new Refusal(400, `${name} is not valid base64`);
   if (typeOf(bytes) !== type) throw new Refusal(400, `${name} is not ${type}`);
   return { sha256: sha256(bytes), bytes: bytes.length, type };
 }
 
-/** The same of a data URI. */
+/** Read a data URI with such base64. Anything else is a 400. */
 export function readDataUri(uri: string, name: string): ReferenceSeen {
   const comma = uri.indexOf(",");
   const type = /^data:(image\/(?:png|jpeg|webp));base64$/.exec(uri.slice(0, comma))?.[1];
@@ -25,17 +25,17 @@ export function readDataUri(uri: string, name: string): ReferenceSeen {
   return readReference(uri.slice(comma + 1), type, name);
 }
 
-/** How a vendor may write the base64 of a picture inside its JSON. */
+/** Variants in which a vendor may write a picture's base64 inside its JSON. */
 export interface Base64Style {
-  /** JSON escapes for `/`, or for `/`, `+` and `=`. */
+  /** JSON escapes: `slashes` for `/`, `unicode` for `/`, `+` and `=`. */
   escape?: "slashes" | "unicode";
-  /** Odd but seen: line breaks each 76 characters, the url-safe alphabet unpadded, a data URI, a NUL in the middle. */
+  /** Seen: line breaks after each 76 characters, the url-safe alphabet unpadded, a data URI, a NUL in the middle. */
   base64?: "whitespace" | "url-safe" | "data-uri" | "nul";
-  /** Keep only so many characters of the base64; the JSON around it stays whole. */
+  /** Keep only this many characters of the base64; the JSON around it stays complete. */
   cutPicture?: number;
 }
 
-/** The inside of a JSON string literal (no quotes) that carries these bytes. */
+/** Write bytes as the inside of a JSON string literal (without quotes). */
 export function writeBase64(bytes: Buffer, type: string, style: Base64Style = {}): string {
   let value = bytes.toString("base64");
   if (style.cutPicture !== undefined) value = value.slice(0, style.cutPicture);

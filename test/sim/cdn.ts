@@ -5,51 +5,52 @@ import type { Picture } from "./pictures.ts";
 import type { Seen } from "./record.ts";
 import type { Exchange } from "./server.ts";
 
-/** How a CDN answers for the pictures of one generation; the pictures themselves unless told. */
+/** A CDN's response for the pictures of one generation; by default the pictures themselves. */
 export interface CdnBehaviour extends Delivery {
   /** These bytes instead of the picture: HTML, SVG. */
   body?: Buffer | string;
   type?: string;
-  /** A redirect (302 unless `status` says otherwise) to this URL, or so many hops before the picture itself. */
+  /** A redirect to this URL, or this many hops before the picture itself; 302 unless `status` is set. */
   redirect?: string | number;
 }
 
-/** Path of a picture: its name, and the hop where it redirects to itself. */
+/** The path of a picture: its name, and the hop number if it redirects to itself. */
 const PATH = /^\/cdn\/([\w-]+)\.\w+(?:\?hop=(\d+))?$/;
 
-/** Whether a request was for a picture. */
+/** Check whether a request was for a picture. */
 export function isDownload({ path }: Seen): boolean {
   return PATH.test(path);
 }
 
-/** What a vendor has drawn and answers by URL (`/cdn/<name>.png`). */
+/** The pictures that a vendor has generated and returned by URL (`/cdn/<name>.png`). */
 export class Cdn {
   private readonly pictures = new Map<string, { picture: Picture; how: CdnBehaviour }>();
 
-  /** Puts a picture there, at an origin that answers with `download`; returns its URL. */
+  /** Add a picture, at an origin that serves `download`. Returns its URL. */
   put(origin: string, picture: Picture, how: CdnBehaviour = {}): string {
     const name = randomUUID();
     this.pictures.set(name, { picture, how });
     return `${origin}/cdn/${name}.${picture.extension}`;
   }
 
-  /** Answers one download; 404 for what was never drawn. */
+  /** Serve one download; 404 for an unknown picture. */
   async download({ response, seen }: Exchange<object>): Promise<void> {
-    const note = (so: object): object => Object.assign(seen, so);
+    const report = (progress: object): object => Object.assign(seen, progress);
     const [, name = "", hop = "0"] = PATH.exec(seen.path) ?? [];
     const found = this.pictures.get(name);
-    if (found === undefined) return deliver(response, Buffer.from("not found"), "text/plain", { status: 404 }, note);
+    if (found === undefined) return deliver(response, Buffer.from("not found"), "text/plain", { status: 404 }, report);
 
     const { picture, how } = found;
-    const away = typeof how.redirect === "string" ? how.redirect : undefined;
-    const onward = Number(hop) < Number(how.redirect) ? `${seen.path.split("?")[0]}?hop=${Number(hop) + 1}` : undefined;
-    const location = away ?? onward;
+    const redirectUrl = typeof how.redirect === "string" ? how.redirect : undefined;
+    const nextHop =
+      Number(hop) < Number(how.redirect) ? `${seen.path.split("?")[0]}?hop=${Number(hop) + 1}` : undefined;
+    const location = redirectUrl ?? nextHop;
     if (location !== undefined) {
       const moved = { status: how.status ?? 302, headers: { location } };
-      return deliver(response, Buffer.from("moved"), "text/plain", moved, note);
+      return deliver(response, Buffer.from("moved"), "text/plain", moved, report);
     }
     const status = how.redirect === undefined ? (how.status ?? 200) : 200;
     const body = Buffer.from(how.body ?? picture.bytes);
-    await deliver(response, body, how.type ?? picture.type, { contentLength: "exact", ...how, status }, note);
+    await deliver(response, body, how.type ?? picture.type, { contentLength: "exact", ...how, status }, report);
   }
 }

@@ -5,7 +5,7 @@ export type ContentEncoding = "gzip" | "br" | "zstd" | "corrupt-gzip" | "gzip-bo
 
 const BOMB_BYTES = 1 << 30;
 
-/** The body as it goes over the wire, and the name for its content-encoding header. */
+/** Encode a body for the wire. Returns the bytes, and the name for the content-encoding header. */
 export function encodeBody(body: Buffer, encoding: ContentEncoding): { name: string; bytes: Buffer } {
   if (encoding === "gzip") return { name: "gzip", bytes: gzipSync(body, { level: 1 }) };
   if (encoding === "br") {
@@ -13,15 +13,15 @@ export function encodeBody(body: Buffer, encoding: ContentEncoding): { name: str
     return { name: "br", bytes: brotliCompressSync(body, { params }) };
   }
   if (encoding === "zstd") return { name: "zstd", bytes: zstdCompressSync(body) };
-  if (encoding === "gzip-bomb") return { name: "gzip", bytes: bomb(body) };
+  if (encoding === "gzip-bomb") return { name: "gzip", bytes: gzipBomb(body) };
   const bytes = gzipSync(body, { level: 1 });
-  // A whole reserved block type in the middle: no decoder can go on.
+  // A reserved block type in the middle: no decoder can continue.
   bytes.fill(0xff, Math.max(10, bytes.length >> 1), Math.max(20, (bytes.length >> 1) + 64));
   return { name: "gzip", bytes };
 }
 
-/** The body, with a gigabyte of "A" put into the middle of it: inside the base64, where there is any. */
-function bomb(body: Buffer): Buffer {
+/** Compress the body with a gigabyte of "A" in the middle, which is inside the base64 if there is any. */
+function gzipBomb(body: Buffer): Buffer {
   const flush = { finishFlush: constants.Z_FULL_FLUSH };
   const middle = body.length >> 1;
   const block = Buffer.alloc(1 << 20, "A");

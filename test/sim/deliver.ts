@@ -4,86 +4,90 @@ import { encodeBody } from "./content-encoding.ts";
 import type { ContentEncoding } from "./content-encoding.ts";
 import { OWN_END } from "./record.ts";
 
-/** How an answer goes over the wire; all that may go wrong below JSON. */
+/** The transport of a response, with all failures below JSON. */
 export interface Delivery {
   status?: number;
-  /** Added to the answer's own, lower case; they win over them. */
+  /** Added to the response's own headers, in lower case; they override them. */
   headers?: Record<string, string>;
   encoding?: ContentEncoding;
-  /** Bytes per write; 64 KiB unless told. */
+  /** Bytes per write; 64 KiB by default. */
   chunk?: number;
-  /** Between two writes. */
+  /** The pause between two writes. */
   pauseMs?: number;
-  /** Between two writes, after `pauseMs`: wait for it. */
+  /** Wait for this promise between two writes, after `pauseMs`. */
   between?: Promise<unknown>;
-  /** Before the headers. */
+  /** The delay before the headers. */
   delayMs?: number;
   /** Before the headers, after `delayMs`: wait for it, so that the test decides when the answer comes. */
   after?: Promise<unknown>;
   /** `none`, the default, is chunked; the wrong lengths are off by 1,000 bytes, or by half of a smaller body. */
   contentLength?: "exact" | "too-long" | "too-short" | "none";
-  /** Neither length nor chunks: the end of the connection is the end of the body. */
+  /** Neither length nor chunks: the body ends with the connection. */
   closeDelimited?: boolean;
-  /** RST: before any header, or after so many bytes of the body. */
+  /** RST, before any header or after this many bytes of the body. */
   reset?: "before-headers" | number;
-  /** A clean end after so many bytes of the body (counted from its end where negative). */
+  /** A clean end after this many bytes of the body (counted from its end if negative). */
   cutAt?: number;
   /** With `cutAt` and chunks: the connection ends without the last, empty chunk. */
   noLastChunk?: boolean;
-  /** Never any headers: the connection stays open until the other side gives up. */
+  /** No headers at all: the connection stays open until the other side closes it. */
   hang?: boolean;
-  /** Headers at once, then one byte a second. */
+  /** Headers at once, then one byte per second. */
   drip?: boolean;
 }
 
-/** How it went, for the record. */
+/** The progress of a response, for the record. */
 export interface Delivered {
   status: number;
-  /** Bytes of body handed to the socket, content-encoding included. */
+  /** Bytes of the body written to the socket, content-encoding included. */
   sent: number;
 }
 
-/** Writes one answer as told; ends early, without throwing, where the other side has gone. */
+/** Write one response as scripted. Ends early, without an error, if the other side has closed the connection. */
 export async function deliver(
   response: ServerResponse,
   body: Buffer,
   type: string,
   how: Delivery,
-  note: (so: Delivered) => void,
+  report: (progress: Delivered) => void,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   if (how.hang) return;
   if (how.delayMs !== undefined && !(await pause(how.delayMs, gone.signal))) return;
-  if (how.after !== undefined && !(await isThere(how.after, gone.signal))) return;
-  if (how.reset === "before-headers") return breakOff(response, "reset");
+  if (how.after !== undefined && !(await settlesFirst(how.after, gone.signal))) return;
+  if (how.reset === "before-headers") return breakConnection(response, "reset");
 
   const status = how.status ?? 200;
   const packed = how.encoding === undefined ? undefined : encodeBody(body, how.encoding);
-  const whole = packed?.bytes ?? body;
-  const bytes = how.cutAt === undefined ? whole : whole.subarray(0, how.cutAt);
-  head(response, whole.length, status, how, { "content-type": type, ...encodingHeader(packed?.name), ...how.headers });
-  note({ status, sent: 0 });
+  const fullBody = packed?.bytes ?? body;
+  const bytes = how.cutAt === undefined ? fullBody : fullBody.subarray(0, how.cutAt);
+  head(response, fullBody.length, status, how, {
+    "content-type": type,
+    ...encodingHeader(packed?.name),
+    ...how.headers,
+  });
+  report({ status, sent: 0 });
 
   const end = typeof how.reset === "number" ? Math.min(how.reset, bytes.length) : bytes.length;
   const step = how.drip ? 1 : (how.chunk ?? 65_536);
   const pauseMs = how.drip ? 1_000 : how.pauseMs;
   for (let at = 0; at < end && !gone.signal.aborted; at += step) {
     const part = bytes.subarray(at, Math.min(at + step, end));
-    if (!response.write(part)) await drained(response, gone.signal);
-    note({ status, sent: at + part.length });
+    if (!response.write(part)) await untilDrained(response, gone.signal);
+    report({ status, sent: at + part.length });
     if (pauseMs !== undefined && !(await pause(pauseMs, gone.signal))) return;
-    if (how.between !== undefined && !(await isThere(how.between, gone.signal))) return;
+    if (how.between !== undefined && !(await settlesFirst(how.between, gone.signal))) return;
   }
   if (gone.signal.aborted) return;
   if (typeof how.reset === "number") {
-    // Let what was written leave the socket, or the reset overtakes it.
+    // Written bytes must leave the socket first, or the reset overtakes them.
     await pause(20, gone.signal);
-    return breakOff(response, "reset");
+    return breakConnection(response, "reset");
   }
-  // A promised body that is not there: only the end of the connection can tell.
-  const short = how.contentLength === "too-long" || (how.contentLength === "exact" && bytes.length < whole.length);
-  if (short || how.noLastChunk) return breakOff(response, "end");
+  // A body that is shorter than announced: only the end of the connection can show it.
+  const short = how.contentLength === "too-long" || (how.contentLength === "exact" && bytes.length < fullBody.length);
+  if (short || how.noLastChunk) return breakConnection(response, "end");
   response.end();
 }
 
@@ -104,7 +108,7 @@ function head(
   response.flushHeaders();
 }
 
-function breakOff(response: ServerResponse, how: "reset" | "end"): void {
+function breakConnection(response: ServerResponse, how: "reset" | "end"): void {
   OWN_END.add(response);
   if (how === "reset") response.socket?.resetAndDestroy();
   else response.socket?.end();
@@ -114,20 +118,20 @@ function encodingHeader(name: string | undefined): Record<string, string> {
   return name === undefined ? {} : { "content-encoding": name };
 }
 
-/** False where the connection ended first. */
+/** Wait for `ms`; resolves to false if the connection ended first. */
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   return sleep(ms, true, { signal }).catch(() => false);
 }
 
-/** False where the connection ended first. */
-function isThere(awaited: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+/** Wait for a promise; false if the connection ends first. */
+function settlesFirst(promise: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    void awaited.then(() => resolve(true));
+    void promise.then(() => resolve(true));
     signal.addEventListener("abort", () => resolve(false), { once: true });
   });
 }
 
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+function untilDrained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     response.once("drain", resolve);

@@ -4,17 +4,17 @@ import type { JsonObject } from "./json.ts";
 import { noise } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
 
-/** What a Gemini image model drew and how its JSON is written. */
+/** The output of a Gemini image model, and the form of its JSON. */
 export interface GeminiAnswer extends Base64Style {
   pictures?: Picture[];
-  /** Pictures in a `thought` part, before the final ones. */
+  /** Pictures in a `thought` part, before the final pictures. */
   drafts?: Picture[];
   /** Text parts before the pictures. */
   text?: string;
   thought?: string;
-  /** Bytes of `thoughtSignature` (base64, no picture) in each picture's part. */
+  /** Bytes of `thoughtSignature` (base64, but not a picture) in each picture's part. */
   signatureBytes?: number;
-  /** One candidate for all pictures, or one each. */
+  /** One candidate for all pictures, or one for each. */
   candidates?: "one" | "each";
   /** `thought` before `inlineData` in a part. */
   thoughtFirst?: boolean;
@@ -26,14 +26,14 @@ export interface GeminiAnswer extends Base64Style {
   promptFeedback?: JsonObject;
 }
 
-/** Keys that go beside the candidates; a model of that name need not exist. */
+/** Keys next to the candidates; a model of this name does not have to exist. */
 const SIBLINGS: JsonObject = {
   usageMetadata: { promptTokenCount: 12, candidatesTokenCount: 1290, totalTokenCount: 1302 },
   modelVersion: "gemini-3-pro-image-preview",
   responseId: "kT8eaZ2sL-_5qtsP0v3R8AI",
 };
 
-/** The answer's bytes; base64 is written in place of markers, because JSON.stringify would escape its escapes. */
+/** Write a response's bytes. Base64 replaces markers in the JSON, because JSON.stringify would escape its escapes. */
 export function writeGemini(answer: GeminiAnswer): Buffer {
   const slots: string[] = [];
   const part = (picture: Picture, thought: boolean): JsonObject => {
@@ -53,14 +53,14 @@ export function writeGemini(answer: GeminiAnswer): Buffer {
 
   const space = answer.pretty ? 2 : 0;
   const filled = (value: JsonObject | JsonObject[]): string => fill(JSON.stringify(value, null, space), slots);
-  const chunks = events(before, after, answer);
+  const chunks = responseChunks(before, after, answer);
   if (answer.framing === "sse")
     return Buffer.from(chunks.map((chunk) => `data: ${fill(JSON.stringify(chunk), slots)}\n\n`).join(""));
   if (answer.framing === "array") return Buffer.from(filled(chunks));
-  return Buffer.from(filled(whole(before, after, answer)));
+  return Buffer.from(filled(responseObject(before, after, answer)));
 }
 
-function whole(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject {
+function responseObject(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject {
   const groups =
     answer.candidates === "each"
       ? after.map((one, i) => (i === 0 ? [...before, one] : [one]))
@@ -68,21 +68,21 @@ function whole(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer):
   const candidates = groups.map((parts, index) => candidate(parts, index, answer.finishReason ?? "STOP"));
   const feedback = answer.promptFeedback === undefined ? {} : { promptFeedback: answer.promptFeedback };
   if (before.length + after.length === 0 && answer.finishReason === undefined) candidates.length = 0;
-  // A blocked prompt has no candidates at all; other empty answers have an empty list.
+  // A blocked prompt has no candidates at all; other empty responses have an empty list.
   const blocked = candidates.length === 0 && answer.promptFeedback !== undefined;
   return { ...(!blocked && { candidates }), ...feedback, ...SIBLINGS };
 }
 
-/** The same, as a stream of answers tells it: a part each, then the reason why it ended. */
-function events(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject[] {
+/** A response as the chunks of a stream: one part each, then the end reason. */
+function responseChunks(before: JsonObject[], after: JsonObject[], answer: GeminiAnswer): JsonObject[] {
   const parts = [...before, ...after];
   const chunks: JsonObject[] = parts.map((one) => ({ candidates: [candidate([one], 0)], ...SIBLINGS }));
-  const last = whole([], [], { ...answer, candidates: "one", finishReason: answer.finishReason ?? "STOP" });
+  const last = responseObject([], [], { ...answer, candidates: "one", finishReason: answer.finishReason ?? "STOP" });
   return [...chunks, last];
 }
 
 function candidate(parts: JsonObject[], index: number, finishReason?: string): JsonObject {
-  // A refusal has a reason and no content at all.
+  // A refusal has an end reason and no content.
   const content = parts.length === 0 ? {} : { content: { parts, role: "model" } };
   return { ...content, ...(finishReason !== undefined && { finishReason }), index };
 }
@@ -93,7 +93,7 @@ function marker(slot: number): string {
 
 function fill(json: string, slots: string[]): string {
   let filled = json;
-  // A function as replacement: base64 has no `$`, but nobody need remember that.
+  // The replacement is a function, so that a `$` in it would have no special meaning.
   for (const [slot, value] of slots.entries()) filled = filled.replace(marker(slot), () => value);
   return filled;
 }

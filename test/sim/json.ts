@@ -6,7 +6,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** JSON text, or undefined where it is not JSON. */
+/** Parse JSON; returns undefined if the text is not JSON. */
 export function parseJson(text: string): Json | undefined {
   try {
     return JSON.parse(text) as Json;
@@ -15,7 +15,7 @@ export function parseJson(text: string): Json | undefined {
   }
 }
 
-/** A refusal in words; the vendor gives it its own status and shape. */
+/** An error message for an invalid request; the vendor adds its own status and form. */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -26,14 +26,14 @@ export class Refusal extends Error {
   }
 }
 
-/** Throws a 400 for a key of `object` that is not in `known`. */
+/** Throw a 400 for a key of `object` that is not in `known`. */
 export function onlyKeys(object: JsonObject, known: readonly string[], path = ""): void {
   for (const key of Object.keys(object)) {
     if (!known.includes(key)) throw new Refusal(400, `unknown field ${path}${key}`);
   }
 }
 
-/** Throws a 400 unless `value` is absent or one of `allowed`. */
+/** Throw a 400 unless `value` is absent or one of `allowed`. */
 export function oneOf(value: Json | undefined, allowed: readonly string[], name: string): void {
   if (value === undefined) return;
   if (typeof value !== "string" || !allowed.includes(value)) {
@@ -41,7 +41,7 @@ export function oneOf(value: Json | undefined, allowed: readonly string[], name:
   }
 }
 
-/** Throws a 400 unless `value` is a string with something in it. */
+/** Throw a 400 unless `value` is a non-empty string. */
 export function text(value: Json | undefined, name: string): string {
   if (typeof value !== "string" || value.trim() === "") throw new Refusal(400, `${name} must be a non-empty string`);
   return value;

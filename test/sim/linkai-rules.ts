@@ -3,7 +3,7 @@ import { isObject, oneOf, onlyKeys, Refusal, text } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 interface Model {
-  /** Absent: the model has no such field, and ignores it. */
+  /** If absent, the model has no such field, and ignores it. */
   size?: string[];
   quality?: string[];
   ratios: string[];
@@ -27,7 +27,7 @@ const MODELS: Record<string, Model> = {
   "gemini-2.5-flash-image": { ratios: RATIOS, images: 3 },
 };
 
-/** Refuses what the document does not allow; returns the body with data URIs replaced, and the fields ignored. */
+/** Reject a body that the document does not allow. Returns the body with data URIs replaced, and the ignored fields. */
 export function checkLinkAI(body: Json | undefined): { body: JsonObject; ignored: string[] } {
   if (!isObject(body)) throw new Refusal(400, "请求体必须为 JSON 对象");
   onlyKeys(body, ["model", "prompt", "images", "size", "aspect_ratio", "quality", "response_format"]);

@@ -7,14 +7,14 @@ import type { Picture } from "./pictures.ts";
 import type { Seen } from "./record.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
-/** How LinkAI answers one valid request; without anything, one small PNG. */
+/** LinkAI's response to one valid request. The default is one small PNG. */
 export interface LinkAIBehaviour extends VendorBehaviour {
   pictures?: Picture[];
   cdn?: CdnBehaviour;
-  /** `data[].url` as given, instead of the CDN's. */
+  /** The values of `data[].url`, instead of the CDN's. */
   urls?: string[];
   /** Pictures as `b64_json` instead of URLs. */
   base64?: boolean;
@@ -25,14 +25,14 @@ export interface LinkAIBehaviour extends VendorBehaviour {
 export interface LinkAI extends Sim<LinkAIBehaviour> {
   /** `host:port` of the CDN. */
   cdnHost: string;
-  /** The requests that were generations, not pictures. */
+  /** The requests for generations, without those for pictures. */
   generations: () => Seen[];
   downloads: () => Seen[];
 }
 
 /**
- * LinkAI and its CDN (`/cdn/<name>.png`); LINKAI_BASE_URL is its `origin`. With `cdnElsewhere` the CDN is another host
- * (127.0.0.2), as in real life. Any key but `key` is refused.
+ * Start LinkAI and its CDN (`/cdn/<name>.png`); LINKAI_BASE_URL is its `origin`. With `cdnElsewhere` the CDN is another
+ * host (127.0.0.2), as in production. It accepts only `key`.
  */
 export async function startLinkAI(options: { key?: string; cdnElsewhere?: boolean } = {}): Promise<LinkAI> {
   const { key = "la-key", cdnElsewhere = false } = options;
@@ -58,7 +58,7 @@ export async function startLinkAI(options: { key?: string; cdnElsewhere?: boolea
     }),
   };
   const vendor = await serve<LinkAIBehaviour>((exchange) =>
-    !cdnElsewhere && isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, rules),
+    !cdnElsewhere && isDownload(exchange.seen) ? cdn.download(exchange) : handleExchange(exchange, rules),
   );
   const host = cdnElsewhere ? await serve((exchange) => cdn.download(exchange), "127.0.0.2") : vendor;
   const both = [...new Set([vendor, host])];

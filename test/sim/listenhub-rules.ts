@@ -9,7 +9,7 @@ const FLASH_RATIOS = [...RATIOS, "1:4", "4:1", "1:8", "8:1"];
 const MIME_TYPES = ["image/png", "image/jpeg", "image/webp"];
 const MAX_REFERENCES = 14;
 
-/** Refuses what the document does not allow; returns the body with references' base64 replaced. */
+/** Reject a body that the document does not allow. Returns the body with references' base64 replaced. */
 export function checkListenHub(body: Json | undefined): JsonObject {
   if (!isObject(body)) throw new Refusal(400, "the body must be a JSON object");
   onlyKeys(body, ["provider", "model", "prompt", "referenceImages", "imageConfig"]);
@@ -29,7 +29,7 @@ export function checkListenHub(body: Json | undefined): JsonObject {
   if (references === undefined) return body;
   if (!Array.isArray(references)) throw new Refusal(400, "referenceImages must be an array");
   if (references.length > MAX_REFERENCES) throw new Refusal(400, `referenceImages: at most ${MAX_REFERENCES}`);
-  return { ...body, referenceImages: references.map((one, i) => reference(one, `referenceImages[${i}]`)) };
+  return { ...body, referenceImages: references.map((value, i) => reference(value, `referenceImages[${i}]`)) };
 }
 
 function reference(value: Json, name: string): JsonObject {

@@ -5,18 +5,18 @@ import { jpeg } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
-/** How ListenHub answers one valid request; without anything, a small JPEG. */
+/** ListenHub's response to one valid request. The default is one small JPEG. */
 export interface ListenHubBehaviour extends VendorBehaviour, GeminiAnswer {
   error?: { code?: number; message?: string };
 }
 
-/** Codes that clients of ListenHub know, by status. */
+/** Status → the error code that clients of ListenHub know. */
 const CODES: Record<number, number> = { 400: 29003, 401: 21007, 402: 26004, 429: 25429 };
 
-/** ListenHub; LISTENHUB_BASE_URL is its `origin` and `/openapi`. Any key but `key` is refused. */
+/** Start ListenHub; LISTENHUB_BASE_URL is its `origin` and `/openapi`. It accepts only `key`. */
 export async function startListenHub({ key = "lh-key" }: { key?: string } = {}): Promise<Sim<ListenHubBehaviour>> {
   const vendor: Vendor<ListenHubBehaviour> = {
     path: "/openapi/v1/images/generation",
@@ -25,7 +25,7 @@ export async function startListenHub({ key = "lh-key" }: { key?: string } = {}):
     errorStatus: 500,
     check: (body) => ({ body: checkListenHub(body) }),
     success: (how) => ({
-      body: writeGemini({ ...how, pictures: how.pictures ?? usual(how) }),
+      body: writeGemini({ ...how, pictures: how.pictures ?? defaultPictures(how) }),
       type: how.framing === "sse" ? "text/event-stream" : "application/json",
     }),
     failure: (status, message, { error }) => ({
@@ -34,11 +34,11 @@ export async function startListenHub({ key = "lh-key" }: { key?: string } = {}):
       request_id: "req_7f3a",
     }),
   };
-  return serve<ListenHubBehaviour>((exchange) => converse(exchange, vendor));
+  return serve<ListenHubBehaviour>((exchange) => handleExchange(exchange, vendor));
 }
 
-/** Whoever asks for drafts, text, a reason or feedback alone says so by an empty list, or by a reason. */
-function usual(how: ListenHubBehaviour): Picture[] {
+/** The default pictures: none with an end reason or feedback, else one. Drafts or text alone need an empty list. */
+function defaultPictures(how: ListenHubBehaviour): Picture[] {
   const refused = how.promptFeedback !== undefined || (how.finishReason ?? "STOP") !== "STOP";
   return refused ? [] : [jpeg()];
 }

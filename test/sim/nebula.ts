@@ -5,13 +5,13 @@ import type { Picture } from "./pictures.ts";
 import type { Seen } from "./record.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
-/** How ai-nebula answers one valid request; without anything, one small PNG as `b64_json`. */
+/** The response of ai-nebula to one valid request. The default is one small PNG as `b64_json`. */
 export interface NebulaBehaviour extends VendorBehaviour {
   pictures?: Picture[];
-  /** Which field has the picture, whatever was asked for; the other one is empty. */
+  /** The field that has the picture, whatever the request says; the other one is empty. */
   carrier?: "url" | "b64_json" | "both";
   /** The list without the envelope around it. */
   flat?: boolean;
@@ -19,11 +19,11 @@ export interface NebulaBehaviour extends VendorBehaviour {
 }
 
 export interface Nebula extends Sim<NebulaBehaviour> {
-  /** The requests that were generations, not pictures. */
+  /** The requests for generations, without those for pictures. */
   generations: () => Seen[];
 }
 
-/** ai-nebula; NEBULA_BASE_URL is its `origin`, and pictures behind a URL are there too. Any key but `key` is refused. */
+/** Start ai-nebula; NEBULA_BASE_URL is its `origin`, which also serves the pictures. It accepts only `key`. */
 export async function startNebula({ key = "nb-key" }: { key?: string } = {}): Promise<Nebula> {
   const cdn = new Cdn();
   const vendor: Vendor<NebulaBehaviour> = {
@@ -45,7 +45,7 @@ export async function startNebula({ key = "nb-key" }: { key?: string } = {}): Pr
     failure: (status, message, { error }) => ({ code: error?.code ?? status, msg: message, data: null }),
   };
   const sim = await serve<NebulaBehaviour>((exchange) =>
-    isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, vendor),
+    isDownload(exchange.seen) ? cdn.download(exchange) : handleExchange(exchange, vendor),
   );
   return { ...sim, generations: () => sim.seen.filter((seen) => !isDownload(seen)) };
 }

@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
 
-/** A whole picture file and what a reader must find out about it. */
+/** A complete picture file, with the facts that a reader must find. */
 export interface Picture {
   bytes: Buffer;
   type: "image/png" | "image/jpeg" | "image/webp";
@@ -13,11 +13,11 @@ export interface Picture {
 }
 
 const SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
-/** Signature, IHDR and IEND, and a chunk's own length, name and CRC. */
+/** Bytes of signature, IHDR and IEND; and of a chunk's length, name and CRC. */
 const FRAME_BYTES = 8 + 25 + 12;
 const CHUNK_BYTES = 12;
 
-/** Bytes that compress to nothing smaller, the same for the same seed. */
+/** Incompressible bytes that depend on the seed only. */
 export function noise(bytes: number, seed: number): Buffer {
   const key = createHash("sha256").update(String(seed)).digest().subarray(0, 16);
   return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(bytes));
@@ -28,8 +28,9 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /**
- * A valid RGB PNG of exactly `bytes` bytes, stored uncompressed so that its base64 is as long as a real one's.
- * Without a size it is as square as fits; with a size too large for `bytes` it is black and padded with noise.
+ * A valid RGB PNG of exactly `bytes` bytes, stored uncompressed, so that its base64 is as long as that of a real
+ * picture. Without a size it is the largest square that fits. If the size is too large for `bytes`, it is black and
+ * padded with noise.
  */
 export function png(options: { bytes?: number; width?: number; height?: number; seed?: number } = {}): Picture {
   const { bytes = 1024, seed = 1 } = options;
@@ -49,27 +50,28 @@ export function png(options: { bytes?: number; width?: number; height?: number; 
   if (fits) for (let row = 0; row < height; row++) pixels[row * (1 + width * 3)] = 0;
   const data = deflateSync(pixels, { level: fits ? 0 : 9 });
 
-  const left = room - data.length;
-  if (left !== 0 && left < CHUNK_BYTES) throw new RangeError(`no ${width}x${height} PNG has exactly ${bytes} bytes`);
-  const padding = left === 0 ? [] : [chunk("noIz", noise(left - CHUNK_BYTES, seed + 1))];
+  const unused = room - data.length;
+  if (unused !== 0 && unused < CHUNK_BYTES)
+    throw new RangeError(`no ${width}x${height} PNG has exactly ${bytes} bytes`);
+  const padding = unused === 0 ? [] : [chunk("noIz", noise(unused - CHUNK_BYTES, seed + 1))];
   const parts = [SIGNATURE, chunk("IHDR", head), ...padding, chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))];
-  return { ...described(Buffer.concat(parts), width, height), type: "image/png", extension: "png" };
+  return { ...withFacts(Buffer.concat(parts), width, height), type: "image/png", extension: "png" };
 }
 
-/** A valid 24x16 JPEG of 304 bytes; `seed` tells it from another by a comment segment. */
+/** A valid 24x16 JPEG of 304 bytes; with `seed` it has a comment segment that makes it unique. */
 export function jpeg(seed?: number): Picture {
   const bytes = Buffer.from(JPEG, "base64");
   const comment = Buffer.concat([Buffer.from("fffe000a", "hex"), noise(8, seed ?? 0)]);
   const marked = seed === undefined ? bytes : Buffer.concat([bytes.subarray(0, 2), comment, bytes.subarray(2)]);
-  return { ...described(marked, 24, 16), type: "image/jpeg", extension: "jpg" };
+  return { ...withFacts(marked, 24, 16), type: "image/jpeg", extension: "jpg" };
 }
 
 /** A valid 24x16 lossy WebP of 102 bytes. */
 export function webp(): Picture {
-  return { ...described(Buffer.from(WEBP, "base64"), 24, 16), type: "image/webp", extension: "webp" };
+  return { ...withFacts(Buffer.from(WEBP, "base64"), 24, 16), type: "image/webp", extension: "webp" };
 }
 
-/** The type that a file's first bytes tell, or undefined. */
+/** Detect a file's type by its first bytes; undefined if it is unknown. */
 export function typeOf(bytes: Buffer): Picture["type"] | undefined {
   if (bytes.subarray(0, 8).equals(SIGNATURE)) return "image/png";
   if (bytes.subarray(0, 3).toString("hex") === "ffd8ff") return "image/jpeg";
@@ -77,7 +79,7 @@ export function typeOf(bytes: Buffer): Picture["type"] | undefined {
   return undefined;
 }
 
-function described(bytes: Buffer, width: number, height: number) {
+function withFacts(bytes: Buffer, width: number, height: number) {
   return { bytes, width, height, sha256: sha256(bytes) };
 }
 

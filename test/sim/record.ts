@@ -1,34 +1,34 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Json } from "./json.ts";
 
-/** One request as a vendor got it, and what became of it. */
+/** One request as a vendor received it, and its outcome. */
 export interface Seen {
   method: string;
   /** Path and query. */
   path: string;
   headers: Record<string, string>;
-  /** The parsed body with each reference's base64 replaced by a ReferenceSeen; absent where it was no JSON. */
+  /** The parsed body with each reference's base64 replaced by a ReferenceSeen; absent if it was not JSON. */
   body?: Json;
-  /** Bytes of body that arrived. */
+  /** Received bytes of the body. */
   rawBytes: number;
   /** Milliseconds since the epoch. */
   at: number;
-  /** Why it was refused, in the vendor's words; absent where it was fine. */
+  /** The vendor's message if it rejected the request. */
   refused?: string;
-  /** Known fields that the model has no use for: LinkAI ignores them without a word. */
+  /** Known fields that the model does not have: LinkAI ignores them silently. */
   ignored?: string[];
-  /** The answer's; 0 until its headers went out. */
+  /** The response's status; 0 until its headers are sent. */
   status: number;
-  /** Bytes of the answer's body handed to the socket. */
+  /** Bytes of the response's body written to the socket. */
   sent: number;
-  /** The other side closed the connection before it had sent its body or got the whole answer. */
+  /** True if the other side closed the connection before it had sent its body or received the whole response. */
   aborted: boolean;
-  /** When the answer was over, either way; absent while it goes on. */
+  /** The time at which the response ended, completely or not; absent until then. */
   endedAt?: number;
 }
 
-/** Starts the record of a request; its end is written when the connection tells. */
-export function record(request: IncomingMessage, response: ServerResponse): Seen {
+/** Start the record of a request; its end is set when the response finishes or the connection closes. */
+export function startRecord(request: IncomingMessage, response: ServerResponse): Seen {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) headers[name] = String(value);
   const seen: Seen = {
@@ -41,21 +41,21 @@ export function record(request: IncomingMessage, response: ServerResponse): Seen
     sent: 0,
     aborted: false,
   };
-  const over = (aborted: boolean): void => {
+  const end = (aborted: boolean): void => {
     if (seen.endedAt !== undefined) return;
     seen.endedAt = Date.now();
     seen.aborted = aborted;
   };
-  response.once("finish", () => over(false));
-  // What the simulator itself cuts (reset, a body short of its length) destroys or ends the socket first.
-  response.once("close", () => over(!response.writableFinished && !OWN_END.has(response)));
+  response.once("finish", () => end(false));
+  // If the simulator itself breaks off (a reset, or a body that is too short), it destroys or ends the socket first.
+  response.once("close", () => end(!response.writableFinished && !OWN_END.has(response)));
   return seen;
 }
 
-/** Answers that the simulator broke off on purpose. */
+/** Responses that the simulator broke off on purpose. */
 export const OWN_END = new WeakSet<ServerResponse>();
 
-/** The whole body; what arrived is counted even where the rest never does. */
+/** Read the whole body; undefined if it broke off. Received bytes are counted in either case. */
 export async function readBody(request: IncomingMessage, seen: Seen): Promise<Buffer | undefined> {
   const parts: Buffer[] = [];
   try {

@@ -1,52 +1,52 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { readBody, record } from "./record.ts";
+import { readBody, startRecord } from "./record.ts";
 import type { Seen } from "./record.ts";
 
-/** A simulated vendor: what it saw, and the script of what it will answer. */
+/** A simulated vendor: the requests that it has received, and the script of its next responses. */
 export interface Sim<Behaviour> {
   /** `http://127.0.0.1:PORT`, without a path. */
   origin: string;
-  /** `127.0.0.1:PORT`, as TRUSTED_HOSTS wants it. */
+  /** `127.0.0.1:PORT`, as in TRUSTED_HOSTS. */
   host: string;
   /** Every request, in order of arrival. */
   seen: Seen[];
-  /** Behaviours of the next valid requests, one each, in order; then `always`, or a good answer. A refusal uses none up. */
+  /** Script the next valid requests, one behaviour each; then `always` or a success. A rejected request uses none. */
   next(...behaviours: Behaviour[]): void;
   always(behaviour: Behaviour | undefined): void;
-  /** Resolves when every answer is over; rejects after `timeoutMs` (60 s). */
+  /** Resolves when every response has ended; rejects after `timeoutMs` (60 s). */
   settled(timeoutMs?: number): Promise<void>;
-  /** Forgets what was seen and what was scripted. */
+  /** Delete the recorded requests and the script. */
   reset(): void;
-  /** Closes every connection. */
+  /** Close every connection. */
   stop(): Promise<void>;
 }
 
-/** What a vendor's handler is given: the record, the body as bytes, the script. */
+/** The input of a vendor's handler: the record, the body as bytes, the script. */
 export interface Exchange<Behaviour> {
   request: IncomingMessage;
   response: ServerResponse;
   seen: Seen;
   body: Buffer;
-  /** Takes the next behaviour off the script. */
+  /** Take the next behaviour from the script. */
   behaviour: () => Partial<Behaviour>;
 }
 
-/** Serves `handle` on a free port of 127.0.0.1; requests whose body broke off are recorded and never handled. */
+/** Serve `handle` on a free port of 127.0.0.1. Requests whose body broke off are recorded, but not handled. */
 export async function serve<Behaviour extends object>(
   handle: (exchange: Exchange<Behaviour>) => Promise<void>,
   address = "127.0.0.1",
 ): Promise<Sim<Behaviour>> {
   const seen: Seen[] = [];
   const script: Behaviour[] = [];
-  let usual: Behaviour | undefined;
+  let fallback: Behaviour | undefined;
 
   const server = createServer((request, response) => {
     response.socket?.setNoDelay(true);
-    const entry = record(request, response);
+    const entry = startRecord(request, response);
     seen.push(entry);
-    const behaviour = (): Partial<Behaviour> => script.shift() ?? usual ?? {};
+    const behaviour = (): Partial<Behaviour> => script.shift() ?? fallback ?? {};
     const run = async (): Promise<void> => {
       const body = await readBody(request, entry);
       if (body !== undefined) await handle({ request, response, seen: entry, body, behaviour });
@@ -57,7 +57,7 @@ export async function serve<Behaviour extends object>(
       response.end(entry.refused);
     });
   });
-  // A slow answer is the test's business, not the server's.
+  // Tests need slow responses, so the server has no time limit.
   server.requestTimeout = 0;
   server.listen(0, address);
   await new Promise((resolve) => server.once("listening", resolve));
@@ -68,12 +68,12 @@ export async function serve<Behaviour extends object>(
     host,
     seen,
     next: (...behaviours) => void script.push(...behaviours),
-    always: (behaviour) => void (usual = behaviour),
+    always: (behaviour) => void (fallback = behaviour),
     settled: (timeoutMs = 60_000) => until(() => seen.every((entry) => entry.endedAt !== undefined), timeoutMs),
     reset: () => {
       seen.length = 0;
       script.length = 0;
-      usual = undefined;
+      fallback = undefined;
     },
     stop: () =>
       new Promise((resolve) => {
@@ -83,7 +83,7 @@ export async function serve<Behaviour extends object>(
   };
 }
 
-/** Polls `done` each 10 ms; rejects after `timeoutMs`. */
+/** Poll `done` every 10 ms; rejects after `timeoutMs`. */
 export async function until(done: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await done())) {

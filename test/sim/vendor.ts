@@ -5,49 +5,49 @@ import type { Json } from "./json.ts";
 import type { Seen } from "./record.ts";
 import type { Exchange } from "./server.ts";
 
-/** What any vendor may be told to answer, beside its pictures. */
+/** The scripted response of any vendor, in addition to its pictures. */
 export interface VendorBehaviour extends Delivery {
-  /** An error in the documented shape, with `status` (the vendor's usual one unless told): 200 is allowed, and seen. */
+  /** An error in the documented form, with `status` (by default the vendor's usual one); 200 has been seen too. */
   error?: { message?: string };
-  /** The error's message repeats the credential that came. */
+  /** The error's message repeats the received credential. */
   echoKey?: boolean;
-  /** These bytes, whatever they are, instead of the vendor's JSON. */
+  /** These bytes instead of the vendor's JSON. */
   body?: Buffer | string;
-  /** Content type of the answer. */
+  /** The content type of the response. */
   type?: string;
 }
 
-/** What tells one vendor from another. */
+/** The parts in which vendors differ. */
 export interface Vendor<Behaviour extends VendorBehaviour> {
   path: string;
   key: string;
-  /** Whether it takes the key without `Bearer` as well. */
+  /** True if it also accepts the key without `Bearer`. */
   bareKey?: boolean;
-  /** In its own language: a wrong key, a body that is not JSON, a failure. */
+  /** Its messages for an invalid key, a body that is not JSON, and a failure. */
   words: { key: string; json: string; failed: string };
-  /** Status of an error where none is told. */
+  /** The default status of an error. */
   errorStatus: number;
-  /** Throws a Refusal for a body that the document does not allow; returns what is recorded of it. */
+  /** Throw a Refusal for a body that the document does not allow. Returns the parts to record. */
   check(body: Json | undefined): Pick<Seen, "body" | "ignored">;
   success(how: Behaviour): { body: Buffer | string; type: string };
-  /** An error in the documented shape. */
+  /** Write an error in the documented form. */
   failure(status: number, message: string, how: Behaviour): Json;
 }
 
-/** Refuses a request in the vendor's words, or answers it as the script says. */
-export async function converse<Behaviour extends VendorBehaviour>(
+/** Reject an invalid request with the vendor's message, or respond to it as scripted. */
+export async function handleExchange<Behaviour extends VendorBehaviour>(
   exchange: Exchange<Behaviour>,
   vendor: Vendor<Behaviour>,
 ): Promise<void> {
-  const refusal = admit(exchange, vendor);
-  const refused: VendorBehaviour | undefined = refusal && {
+  const refusal = checkRequest(exchange, vendor);
+  const rejection: VendorBehaviour | undefined = refusal && {
     status: refusal.status,
     error: { message: refusal.message },
   };
-  return answer(exchange, vendor, (refused ?? exchange.behaviour()) as Behaviour);
+  return respond(exchange, vendor, (rejection ?? exchange.behaviour()) as Behaviour);
 }
 
-function admit<Behaviour extends VendorBehaviour>(
+function checkRequest<Behaviour extends VendorBehaviour>(
   { request, seen, body }: Exchange<Behaviour>,
   { path, key, bareKey = false, words, check }: Vendor<Behaviour>,
 ): Refusal | undefined {
@@ -63,13 +63,13 @@ function admit<Behaviour extends VendorBehaviour>(
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     seen.refused = error.message;
-    // A refused body is recorded as it is, unless it is large.
+    // A rejected body is recorded unchanged, unless it is large.
     if (parsed !== undefined && body.length < 65_536) seen.body = parsed;
     return error;
   }
 }
 
-async function answer<Behaviour extends VendorBehaviour>(
+async function respond<Behaviour extends VendorBehaviour>(
   { response, seen }: Exchange<Behaviour>,
   vendor: Vendor<Behaviour>,
   how: Behaviour,
@@ -77,10 +77,10 @@ async function answer<Behaviour extends VendorBehaviour>(
   const failed = how.error !== undefined || how.echoKey === true;
   const status = how.status ?? (failed ? vendor.errorStatus : 200);
   const message = how.error?.message ?? vendor.words.failed;
-  const said = how.echoKey ? `${message} (Authorization: ${seen.headers.authorization})` : message;
+  const text = how.echoKey ? `${message} (Authorization: ${seen.headers.authorization})` : message;
   const { body, type } = failed
-    ? { body: JSON.stringify(vendor.failure(status, said, how)), type: "application/json" }
+    ? { body: JSON.stringify(vendor.failure(status, text, how)), type: "application/json" }
     : vendor.success(how);
   const bytes = Buffer.from(how.body ?? body);
-  await deliver(response, bytes, how.type ?? type, { ...how, status }, (so) => Object.assign(seen, so));
+  await deliver(response, bytes, how.type ?? type, { ...how, status }, (progress) => Object.assign(seen, progress));
 }

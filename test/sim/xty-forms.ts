@@ -1,7 +1,7 @@
 import type { JsonObject } from "./json.ts";
 import type { Picture } from "./pictures.ts";
 
-/** What a chat message shows, and where: a URL of a picture's, and its base64. */
+/** Write pictures into a chat message, by URL or in base64. */
 type Write = (pictures: Picture[], url: (picture: Picture) => string) => JsonObject;
 
 const base64 = ({ bytes }: Picture) => bytes.toString("base64");
@@ -9,50 +9,53 @@ const dataUri = (picture: Picture) => `data:${picture.type};base64,${base64(pict
 const part = (url: string) => ({ type: "image_url", image_url: { url } });
 const words = { type: "text", text: "Here it is." };
 
-/** Every form in which relays of xty's kind have been seen to return pictures, as a message of one choice. */
+/** All forms in which relays of xty's family have been seen to return pictures, as the message of one choice. */
 export const FORMS = {
   "markdown with a URL": (pictures, url) => ({
-    content: pictures.map((one, k) => `这是第 ${k + 1} 张图片:\n\n![image](${url(one)})`).join("\n\n"),
+    content: pictures.map((picture, k) => `这是第 ${k + 1} 张图片:\n\n![image](${url(picture)})`).join("\n\n"),
   }),
   "markdown with a data URI": (pictures) => ({
-    content: pictures.map((one) => `![image](${dataUri(one)})`).join("\n"),
+    content: pictures.map((picture) => `![image](${dataUri(picture)})`).join("\n"),
   }),
   "data URIs on lines": (pictures) => ({ content: ["Here it is.", ...pictures.map(dataUri), "Enjoy."].join("\n") }),
-  "parts with a data URI": (pictures) => ({ content: [words, ...pictures.map((one) => part(dataUri(one)))] }),
-  "parts with a URL": (pictures, url) => ({ content: [words, ...pictures.map((one) => part(url(one)))] }),
-  "parts with base64": (pictures) => ({ content: [words, ...pictures.map((one) => part(base64(one)))] }),
+  "parts with a data URI": (pictures) => ({ content: [words, ...pictures.map((picture) => part(dataUri(picture)))] }),
+  "parts with a URL": (pictures, url) => ({ content: [words, ...pictures.map((picture) => part(url(picture)))] }),
+  "parts with base64": (pictures) => ({ content: [words, ...pictures.map((picture) => part(base64(picture)))] }),
   "parts with an image": (pictures) => ({
-    content: [words, ...pictures.map((one) => ({ type: "image", image: { base64: base64(one) } }))],
+    content: [words, ...pictures.map((picture) => ({ type: "image", image: { base64: base64(picture) } }))],
   }),
   images: (pictures) => ({
     content: "",
-    images: pictures.map((one, index) => ({ ...part(dataUri(one)), index })),
+    images: pictures.map((picture, index) => ({ ...part(dataUri(picture)), index })),
   }),
-  "images with URLs": (pictures, url) => ({ content: null, images: pictures.map((one) => ({ url: url(one) })) }),
-  "images with base64": (pictures) => ({ images: pictures.map((one) => ({ b64_json: base64(one) })) }),
+  "images with URLs": (pictures, url) => ({
+    content: null,
+    images: pictures.map((picture) => ({ url: url(picture) })),
+  }),
+  "images with base64": (pictures) => ({ images: pictures.map((picture) => ({ b64_json: base64(picture) })) }),
   "images as texts": (pictures) => ({ images: pictures.map(dataUri) }),
   "images in one another": (pictures, url) => ({
-    images: pictures.map((one) => ({ image_url: { image_url: { url: url(one) } } })),
+    images: pictures.map((picture) => ({ image_url: { image_url: { url: url(picture) } } })),
   }),
   multi_mod_content: (pictures) => ({
     content: words.text,
     multi_mod_content: [
       { text: words.text },
-      ...pictures.map((one) => ({ inline_data: { data: base64(one), mime_type: one.type } })),
+      ...pictures.map((picture) => ({ inline_data: { data: base64(picture), mime_type: picture.type } })),
     ],
   }),
-  image: (pictures) => ({ content: "", image: pictures.map((one) => ({ data: base64(one) })) }),
+  image: (pictures) => ({ content: "", image: pictures.map((picture) => ({ data: base64(picture) })) }),
   image_b64_json: (pictures) => ({ content: "", image_b64_json: pictures.map(base64).at(-1) ?? "" }),
   "nothing but a link": (pictures, url) => ({ content: pictures.map(url).at(-1) ?? "" }),
   "nothing but base64": (pictures) => ({ content: pictures.map(base64).at(-1) ?? "" }),
   "in three places": (pictures, url) => ({
-    content: pictures.map((one) => `![image](${url(one)})`).join("\n"),
-    images: pictures.map((one) => part(dataUri(one))),
-    image: pictures.map((one) => ({ data: base64(one) })),
+    content: pictures.map((picture) => `![image](${url(picture)})`).join("\n"),
+    images: pictures.map((picture) => part(dataUri(picture))),
+    image: pictures.map((picture) => ({ data: base64(picture) })),
   }),
 } satisfies Record<string, Write>;
 
-/** The other ones, which are no chat at all: the list that OpenAI's images API answers. */
+/** The other forms, which are not chat: the list of OpenAI's images API. */
 export const LISTS = {
   "a list of base64": (picture: Picture) => ({ b64_json: base64(picture) }),
   "a list of URLs": (picture: Picture, url: (picture: Picture) => string) => ({ url: url(picture) }),
@@ -60,5 +63,5 @@ export const LISTS = {
 
 export type Form = keyof typeof FORMS | keyof typeof LISTS;
 
-/** All names, for tests that try each. */
+/** The names of all forms, for tests that run each of them. */
 export const XTY_FORMS = [...Object.keys(FORMS), ...Object.keys(LISTS)] as Form[];

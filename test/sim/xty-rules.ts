@@ -2,7 +2,7 @@ import { readDataUri } from "./base64.ts";
 import { isObject, oneOf, onlyKeys, Refusal, text } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
-/** image_size of each model; none where the document's table has no row for it. */
+/** Model → its values of image_size; none if the document's table has no row for it. */
 const SIZES: Record<string, string[]> = {
   "gemini-3.1-flash-image-preview": ["512", "1K", "2K", "4K"],
   "gemini-3-pro-image-preview": ["1K", "2K", "4K"],
@@ -10,7 +10,7 @@ const SIZES: Record<string, string[]> = {
 };
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"];
 
-/** Refuses what the document does not allow; returns the body with data URIs replaced, and how many pictures it asks for. */
+/** Reject a body that the document does not allow. Returns it with data URIs replaced, and the number of pictures. */
 export function checkXty(body: Json | undefined): { body: JsonObject; n: number } {
   if (!isObject(body)) throw new Refusal(400, "the body must be a JSON object");
   onlyKeys(body, ["model", "messages", "n", "extra_body"]);

@@ -6,18 +6,18 @@ import type { Picture } from "./pictures.ts";
 import type { Seen } from "./record.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 import { FORMS, LISTS } from "./xty-forms.ts";
 import type { Form } from "./xty-forms.ts";
 import { checkXty } from "./xty-rules.ts";
 
-/** How xty answers one valid request; without anything, as many small PNGs as were asked for, a choice each. */
+/** The response of xty to one valid request. The default is the requested number of small PNGs, one per choice. */
 export interface XtyBehaviour extends VendorBehaviour {
   pictures?: Picture[];
-  /** In every choice before its own picture. */
+  /** Pictures in every choice before its final one. */
   drafts?: Picture[];
-  /** Where the pictures are: markdown with a URL of the CDN, unless told. */
+  /** The form of the pictures; by default markdown with a URL of the CDN. */
   form?: Form;
   /** All pictures in one choice. */
   together?: boolean;
@@ -29,17 +29,17 @@ export interface XtyBehaviour extends VendorBehaviour {
 }
 
 export interface Xty extends Sim<XtyBehaviour> {
-  /** The requests that were generations, not pictures. */
+  /** The requests for generations, without those for pictures. */
   generations: () => Seen[];
   downloads: () => Seen[];
 }
 
-/** xty and its files (`/cdn/<name>.png`); XTY_BASE_URL is its `origin`. Any key but `key` is refused. */
+/** Start xty and its files (`/cdn/<name>.png`); XTY_BASE_URL is its `origin`. It accepts only `key`. */
 export async function startXty({ key = "xty-key" }: { key?: string } = {}): Promise<Xty> {
   const cdn = new Cdn();
-  // One for each request, since the answer depends on what was asked for.
+  // New rules for each request, because the response depends on the request.
   const rules = (): Vendor<XtyBehaviour> => {
-    let asked: JsonObject = {};
+    let request: JsonObject = {};
     let n = 1;
     return {
       path: "/v1/chat/completions",
@@ -48,15 +48,20 @@ export async function startXty({ key = "xty-key" }: { key?: string } = {}): Prom
       errorStatus: 500,
       check: (wire) => {
         const { body, ...checked } = checkXty(wire);
-        [asked, n] = [body, checked.n];
+        [request, n] = [body, checked.n];
         return { body };
       },
       success: (how) => {
         const pictures = how.pictures ?? Array.from({ length: n }, (_, seed) => png({ seed }));
         const url = (picture: Picture): string => cdn.put(sim.origin, picture, how.cdn);
-        const at = 1_704_067_200;
-        const said = { id: `gemini-${at}000`, object: "chat.completion", created: at, model: asked.model ?? null };
-        return { body: JSON.stringify({ ...said, ...answer(how, pictures, url) }), type: "application/json" };
+        const createdAt = 1_704_067_200;
+        const head = {
+          id: `gemini-${createdAt}000`,
+          object: "chat.completion",
+          created: createdAt,
+          model: request.model ?? null,
+        };
+        return { body: JSON.stringify({ ...head, ...responseBody(how, pictures, url) }), type: "application/json" };
       },
       failure: (_, message, { error = {} }) => ({
         error: { message, type: error.type ?? "invalid_request_error", param: null, code: error.code ?? null },
@@ -64,7 +69,7 @@ export async function startXty({ key = "xty-key" }: { key?: string } = {}): Prom
     };
   };
   const sim = await serve<XtyBehaviour>((exchange) =>
-    isDownload(exchange.seen) ? cdn.download(exchange) : converse(exchange, rules()),
+    isDownload(exchange.seen) ? cdn.download(exchange) : handleExchange(exchange, rules()),
   );
   return {
     ...sim,
@@ -73,8 +78,8 @@ export async function startXty({ key = "xty-key" }: { key?: string } = {}): Prom
   };
 }
 
-/** What of the answer depends on its form. */
-function answer(how: XtyBehaviour, pictures: Picture[], url: (picture: Picture) => string): JsonObject {
+/** The part of the response that depends on its form. */
+function responseBody(how: XtyBehaviour, pictures: Picture[], url: (picture: Picture) => string): JsonObject {
   const { form = "markdown with a URL", drafts = [], together = false, text, finishReason = "stop" } = how;
   const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
   if (form in LISTS) return { data: pictures.map((picture) => LISTS[form as keyof typeof LISTS](picture, url)) };

@@ -3,7 +3,7 @@ import { mayFetch } from "../../src/vendors/allowed-hosts.ts";
 
 const TRUSTED = new Set(["127.0.0.1:8080", "cdn.lan"]);
 const OWN = "http://127.0.0.1:9000";
-const may = (url: string) => mayFetch(new URL(url), TRUSTED, OWN);
+const isAllowed = (url: string) => mayFetch(new URL(url), TRUSTED, OWN);
 
 it.each([
   "https://example.com/a.png",
@@ -14,19 +14,19 @@ it.each([
   "https://localhost.example.com/a.png",
   "https://example.com\\@127.0.0.1/a.png",
   "https://@example.com/a.png",
-])("fetches from %s", (url) => {
-  expect(may(url)).toBe(true);
+])("the URL %j may be fetched", (url) => {
+  expect(isAllowed(url)).toBe(true);
 });
 
-it("fetches from what the operator trusts, and from the vendor's own origin, also without TLS", () => {
-  expect(may("http://127.0.0.1:8080/a.png")).toBe(true);
-  expect(may("http://cdn.lan/a.png")).toBe(true);
-  expect(may("http://cdn.lan:81/a.png")).toBe(true);
-  expect(may(`${OWN}/a.png`)).toBe(true);
+it("trusted hosts and the vendor's own origin may be fetched without TLS", () => {
+  expect(isAllowed("http://127.0.0.1:8080/a.png")).toBe(true);
+  expect(isAllowed("http://cdn.lan/a.png")).toBe(true);
+  expect(isAllowed("http://cdn.lan:81/a.png")).toBe(true);
+  expect(isAllowed(`${OWN}/a.png`)).toBe(true);
 });
 
-/** docs/faults.md 56: one row a spelling. */
-const REFUSED: [what: string, urls: string[]][] = [
+/** One row per spelling (docs/faults.md, fault 56). */
+const BLOCKED: [what: string, urls: string[]][] = [
   ["plain http", ["http://example.com/a.png"]],
   [
     "other schemes",
@@ -90,9 +90,9 @@ const REFUSED: [what: string, urls: string[]][] = [
       "https://db.ⓘnternal/",
     ],
   ],
-  ["letters that nobody sees", ["https://local\u00adhost/", "https://db\u200b.internal/", "https://lo\ncalhost/"]],
+  ["invisible letters", ["https://local\u00adhost/", "https://db\u200b.internal/", "https://lo\ncalhost/"]],
   [
-    "slashes that are none elsewhere",
+    "slashes that other parsers do not read as slashes",
     ["https:\\\\localhost\\a", "https:///127.0.0.1/", "https://127.0.0.1\\@example.com/"],
   ],
   ["loopback in IPv6", ["https://[::1]/", "https://[::]/", "https://[0:0:0:0:0:0:0:1]:8443/"]],
@@ -108,9 +108,9 @@ const REFUSED: [what: string, urls: string[]][] = [
       "https://[::127.0.0.1]/",
     ],
   ],
-  ["a dot behind", ["https://127.0.0.1./", "https://0x7f.1./", "https://localhost./", "https://db.internal./"]],
+  ["a trailing dot", ["https://127.0.0.1./", "https://0x7f.1./", "https://localhost./", "https://db.internal./"]],
   [
-    "dots with nothing between",
+    "empty labels between dots",
     [
       "https://localhost../",
       "https://0x7f.1../",
@@ -135,7 +135,7 @@ const REFUSED: [what: string, urls: string[]][] = [
   ],
   ["names without a dot", ["https://intranet/", "https://com/"]],
   [
-    "another port or scheme of what is trusted",
+    "another port or scheme of a trusted host",
     [
       "http://127.0.0.1:8081/",
       "http://127.0.0.1/",
@@ -151,12 +151,12 @@ it.each([
   "https://127.0.0.1%00.example.com/",
   "https://example.0x7f/",
   "https://example.com:65536/",
-])("%s is no URL at all", (url) => {
+])("%s is not a valid URL", (url) => {
   expect(URL.parse(url)).toBeNull();
 });
 
-describe.each(REFUSED)("refuses %s", (_, urls) => {
-  it.each(urls)("%s", (url) => {
-    expect(may(url)).toBe(false);
+describe.each(BLOCKED)("URLs with %s [fault 56]", (_, urls) => {
+  it.each(urls)("the URL %j may not be fetched", (url) => {
+    expect(isAllowed(url)).toBe(false);
   });
 });

@@ -9,8 +9,8 @@ import errors from "../fixtures/atalk/errors.json" with { type: "json" };
 import requests from "../fixtures/atalk/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
 import { thrownBy } from "./junk.ts";
-import { overTheWire, Shelf } from "./over-the-wire.ts";
-import { ASKED, decode, drawn, INLINE, shown } from "./specimens.ts";
+import { sendAndReceive, PictureStore } from "./over-the-wire.ts";
+import { SAMPLE_REQUEST, decodeFixture, sampleRecord, INLINE, referenceName } from "./specimens.ts";
 
 const dialect = atalk.dialect as Dialect;
 const flux = { model: "flux-2-pro", prompt: "a cat" };
@@ -39,15 +39,15 @@ describe("atalk", () => {
       },
     },
     answers,
-    // The document has none: the usual ones, and of the server's own 500 and 503.
+    // The document has no statuses: these are the usual ones, and of 5xx only 500 and 503.
     statuses: [400, 401, 402, 403, 404, 409, 413, 422, 429, 500, 503],
     words: { unauthorized: errors.key.msg },
     readBack: {
-      // A key that the vendor refuses is the operator's.
+      // The key that the vendor rejects is the operator's.
       unauthorized: "vendor_error",
       forbidden: "vendor_error",
       model_not_found: "vendor_error",
-      // Told by words alone, if at all: its document has no status for it.
+      // The document has no status for it, so only the message can show it.
       content_rejected: "invalid_request",
       idempotency_conflict: "vendor_error",
       vendor_timeout: "vendor_error",
@@ -56,10 +56,10 @@ describe("atalk", () => {
     },
   });
 
-  describe("as served", () => {
-    const read = (wire: object): ParsedRequest => decode(dialect, wire, new Shelf());
+  describe("the dialect of atalk", () => {
+    const decode = (wire: object): ParsedRequest => decodeFixture(dialect, wire, new PictureStore());
 
-    it.each<[asked: object, request: Partial<ImageRequest>, warnings?: string[]]>([
+    it.each<[wire: object, request: Partial<ImageRequest>, warnings?: string[]]>([
       [flux, { aspectRatio: "1:1" }],
       [
         { ...flux, width: 1280, aspect_ratio: "16:9" },
@@ -101,11 +101,11 @@ describe("atalk", () => {
           "outputFormat jpeg was left out: gemini-2.5-flash-image does not take it here; the format is not selectable",
         ],
       ],
-      // Another vendor's model: its own ratios hold.
+      // A model of another vendor keeps its own ratios.
       [{ model: "gpt-image-2", prompt: "a cat", aspect_ratio: "4:3" }, { aspectRatio: "4:3" }],
-    ])("%j", (asked, request, warnings = []) => {
-      const { model, prompt } = asked as typeof flux;
-      expect(read(asked)).toMatchObject({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
+    ])("the dialect reads %j", (wire, request, warnings = []) => {
+      const { model, prompt } = wire as typeof flux;
+      expect(decode(wire)).toMatchObject({ request: { model, prompt, n: 1, references: [], ...request }, warnings });
     });
 
     it.each<[more: object, field: string, message: RegExp | string]>([
@@ -140,16 +140,16 @@ describe("atalk", () => {
         /^input_image_3 must be a PNG, JPEG or WebP picture in base64, or a URL/,
       ],
       [{ input_image_8: ["x"] }, "input_image_8", /^input_image_8 must be a string/],
-    ])("refuses %j", (more, field, message) => {
-      const error = thrownBy(() => read({ ...flux, ...more }));
+    ])("the dialect rejects %j", (more, field, message) => {
+      const error = thrownBy(() => decode({ ...flux, ...more }));
       expect(error).toMatchObject({ code: "invalid_request", field });
       expect((error as Error).message).toMatch(message);
     });
 
-    it("takes references in any of the eight fields, in order, raw or as data URI", () => {
+    it("the dialect reads references from the eight fields in order, as base64 or data URI", () => {
       const base64 = INLINE.toBase64();
       const url = (n: number) => `https://example.com/${n}.png`;
-      const { request } = read({
+      const { request } = decode({
         ...flux,
         input_image_8: url(8),
         input_image_3: `data:image/png;base64,${base64}`,
@@ -157,7 +157,7 @@ describe("atalk", () => {
         input_image_5: url(5),
         input_image_4: null,
       });
-      expect(request.references.map(shown)).toEqual(["inline", "inline", url(5), url(8)]);
+      expect(request.references.map(referenceName)).toEqual(["inline", "inline", url(5), url(8)]);
     });
 
     it.each([
@@ -165,11 +165,11 @@ describe("atalk", () => {
       [{ bytes: 20_000_001 }, false],
       [{ width: 5_000, height: 4_000 }, true],
       [{ width: 5_000, height: 4_001 }, false],
-    ])("a reference of %j: %s", (size, taken) => {
+    ])("a reference of %j is accepted: %s", (size, isAccepted) => {
       const picture = { key: "k", type: "image/png", width: 0, height: 0, bytes: 1, ...size };
-      const work = () => dialect.decode({ ...flux, input_image_2: "hoisted:0" }, [picture], new Headers());
-      const error = thrownBy(work);
-      if (taken) expect(error).toBeUndefined();
+      const decodePicture = () => dialect.decode({ ...flux, input_image_2: "hoisted:0" }, [picture], new Headers());
+      const error = thrownBy(decodePicture);
+      if (isAccepted) expect(error).toBeUndefined();
       else
         expect(error).toMatchObject({
           field: "input_image_2",
@@ -177,38 +177,42 @@ describe("atalk", () => {
         });
     });
 
-    it("knows what it calls each reference", () => {
+    it("the dialect names the field of each reference", () => {
       expect(dialect.fields).toMatchObject({ "references[0]": "input_image", "references[7]": "input_image_8" });
     });
 
-    const answered = async (model: string, more: Partial<GenerationRecord> = {}) => {
-      const shelf = new Shelf();
-      const record = { ...drawn(shelf), model: "flux-2-pro", ...more };
-      const asked = { request: { ...ASKED.request, model, n: 1 }, warnings: [] };
-      return (await overTheWire(dialect.encode({ ...record, images: record.images.slice(0, 1) }, asked), shelf)).wire;
+    const encodeFor = async (model: string, more: Partial<GenerationRecord> = {}) => {
+      const store = new PictureStore();
+      const record = { ...sampleRecord(store), model: "flux-2-pro", ...more };
+      const parsed = { request: { ...SAMPLE_REQUEST.request, model, n: 1 }, warnings: [] };
+      return (await sendAndReceive(dialect.encode({ ...record, images: record.images.slice(0, 1) }, parsed), store))
+        .wire;
     };
 
-    it.each(["flux-2-pro", "atalk/flux-1.1-pro", "gpt-image-2"])("%s is answered by URL", async (model) => {
-      expect(await answered(model)).toEqual({
-        code: 0,
-        data: [{ type: "url", image: "https://easel.example/images/id/0", mimeType: null, revised_prompt: null }],
-        model: "flux-2-pro",
-        provider: "flux",
-        usage: { images_generated: 1, images_failed: 0 },
-      });
-    });
+    it.each(["flux-2-pro", "atalk/flux-1.1-pro", "gpt-image-2"])(
+      "a request for %s gets its picture by URL",
+      async (model) => {
+        expect(await encodeFor(model)).toEqual({
+          code: 0,
+          data: [{ type: "url", image: "https://easel.example/images/id/0", mimeType: null, revised_prompt: null }],
+          model: "flux-2-pro",
+          provider: "flux",
+          usage: { images_generated: 1, images_failed: 0 },
+        });
+      },
+    );
 
     it.each(["gemini-2.5-flash-image", "atalk/gemini-2.5-flash-image", "nano-banana", "gemini-3-pro-image-preview"])(
-      "%s is answered in base64",
+      "a request for %s gets its picture in base64",
       async (model) => {
-        expect(await answered(model, { model: "gemini-2.5-flash-image" })).toMatchObject({
+        expect(await encodeFor(model, { model: "gemini-2.5-flash-image" })).toMatchObject({
           data: [{ type: "base64", image: "hoisted:0", mimeType: "image/png", revised_prompt: null }],
           provider: "gemini",
         });
       },
     );
 
-    it("tells the cost in yuan, and no other", async () => {
+    it("the response has the cost in yuan, and no other currency", async () => {
       const costs = (...currencies: string[]) => ({
         attempts: [
           { vendor: "a", ms: 1, error: "vendor_error" },
@@ -216,22 +220,22 @@ describe("atalk", () => {
         ],
       });
       const usage = { images_generated: 1, images_failed: 0 };
-      expect(await answered("flux-2-pro", costs("CNY"))).toMatchObject({ usage: { cost: 0.25, ...usage } });
-      expect(await answered("flux-2-pro", costs("CNY", "CNY"))).toMatchObject({ usage: { cost: 0.5 } });
-      expect(await answered("flux-2-pro", costs("CNY", "USD"))).toMatchObject({ usage });
+      expect(await encodeFor("flux-2-pro", costs("CNY"))).toMatchObject({ usage: { cost: 0.25, ...usage } });
+      expect(await encodeFor("flux-2-pro", costs("CNY", "CNY"))).toMatchObject({ usage: { cost: 0.5 } });
+      expect(await encodeFor("flux-2-pro", costs("CNY", "USD"))).toMatchObject({ usage });
       for (const more of [costs(), costs("USD"), costs("CNY", "credits")])
-        expect(((await answered("flux-2-pro", more)) as { usage: object }).usage).toEqual(usage);
+        expect(((await encodeFor("flux-2-pro", more)) as { usage: object }).usage).toEqual(usage);
     });
 
-    it("counts the pictures that were not made", () => {
-      const record = drawn(new Shelf());
+    it("the response counts the pictures that were not generated", () => {
+      const record = sampleRecord(new PictureStore());
       const usage = (n: number, images = record.images) =>
-        dialect.encode({ ...record, images }, { ...ASKED, request: { ...ASKED.request, n } });
+        dialect.encode({ ...record, images }, { ...SAMPLE_REQUEST, request: { ...SAMPLE_REQUEST.request, n } });
       expect(usage(2, [])).toMatchObject({ data: [], usage: { images_generated: 0, images_failed: 2 } });
       expect(usage(1)).toMatchObject({ usage: { images_generated: 2, images_failed: 0 } });
     });
 
-    it("answers 503 only where a second try may help", () => {
+    it("an error has status 503 only if a retry may help", () => {
       const status = (retryable: boolean) =>
         dialect.encodeError(new GatewayError("vendor_error", "no", { retryable }), "req-1").status;
       expect([status(true), status(false)]).toEqual([503, 500]);

@@ -2,28 +2,28 @@ import { describe, expect, it } from "vitest";
 import { contentsWire, readContents } from "../../src/vendors/contents.ts";
 import { parseWire } from "../../src/vendors/request-schema.ts";
 import { thrownBy } from "./junk.ts";
-import { Shelf } from "./over-the-wire.ts";
+import { PictureStore } from "./over-the-wire.ts";
 import { INLINE } from "./specimens.ts";
 
-const picture = new Shelf().put(INLINE);
+const picture = new PictureStore().put(INLINE);
 const URL = "https://example.com/a.png";
 const PART = "text or image, as in {text} and {image}";
 
-const whole = (contents: unknown, prompt?: string) =>
+const readWithFields = (contents: unknown, prompt?: string) =>
   readContents(parseWire(contentsWire, contents), [picture], "contents", prompt);
-const read = (contents: unknown, prompt?: string) => {
-  const { fields: _fields, ...asked } = whole(contents, prompt);
-  return asked;
+const readConversation = (contents: unknown, prompt?: string) => {
+  const { fields: _fields, ...conversation } = readWithFields(contents, prompt);
+  return conversation;
 };
 const user = (...parts: object[]) => ({ role: "user", parts });
 const model = (...parts: object[]) => ({ role: "model", parts });
 
 describe("contents", () => {
-  it("the last turn is what is asked for, those before it are turns", () => {
+  it("the last turn is the request, and those before it are turns", () => {
     const first = user({ image: "data:image/png;base64,hoisted:0" }, { text: "a cat" }, { text: "by the sea" });
     const second = model({ image: URL, text: null });
     const last = user({ text: " more  sea ", image: "hoisted:0" }, { text: " " }, { text: "less sky" });
-    expect(read([first, second, last])).toEqual({
+    expect(readConversation([first, second, last])).toEqual({
       prompt: " more  sea \nless sky",
       references: [{ picture }],
       turns: [
@@ -31,27 +31,31 @@ describe("contents", () => {
         { role: "model", text: undefined, references: [{ url: URL }] },
       ],
     });
-    expect(read([last]).turns).toBeUndefined();
-    expect(whole([first, second, last]).fields).toEqual({ "references[0]": "contents[2].parts[0].image" });
+    expect(readConversation([last]).turns).toBeUndefined();
+    expect(readWithFields([first, second, last]).fields).toEqual({ "references[0]": "contents[2].parts[0].image" });
   });
 
-  it("a prompt alone is what is asked for", () => {
-    expect(read([], "a cat")).toEqual({ prompt: "a cat", references: [], turns: undefined });
+  it("a prompt without contents is the request", () => {
+    expect(readConversation([], "a cat")).toEqual({ prompt: "a cat", references: [], turns: undefined });
   });
 
-  it("a prompt beside them is the user's newest word", () => {
-    const shown = user({ image: URL });
-    const asked = user({ text: "a cat" }, { image: URL });
+  it("a prompt next to contents belongs to the user's last turn", () => {
+    const pictureOnly = user({ image: URL });
+    const withText = user({ text: "a cat" }, { image: URL });
     const references = [{ url: URL }];
-    expect(read([shown], "a cat")).toEqual({ prompt: "a cat", references, turns: undefined });
-    expect(read([asked], "a cat")).toEqual({ prompt: "a cat", references, turns: undefined });
-    expect(read([asked], "a dog")).toEqual({ prompt: "a cat\na dog", references, turns: undefined });
-    expect(read([asked], " ")).toEqual({ prompt: "a cat", references, turns: undefined });
+    expect(readConversation([pictureOnly], "a cat")).toEqual({ prompt: "a cat", references, turns: undefined });
+    expect(readConversation([withText], "a cat")).toEqual({ prompt: "a cat", references, turns: undefined });
+    expect(readConversation([withText], "a dog")).toEqual({ prompt: "a cat\na dog", references, turns: undefined });
+    expect(readConversation([withText], " ")).toEqual({ prompt: "a cat", references, turns: undefined });
     const turns = [
       { role: "user", text: "a cat", references },
       { role: "model", text: "here", references: [] },
     ];
-    expect(read([asked, model({ text: "here" })], "a dog")).toEqual({ prompt: "a dog", references: [], turns });
+    expect(readConversation([withText, model({ text: "here" })], "a dog")).toEqual({
+      prompt: "a dog",
+      references: [],
+      turns,
+    });
   });
 
   it.each<[unknown, string, string]>([
@@ -75,8 +79,8 @@ describe("contents", () => {
     [[user({ text: null })], "[0].parts[0]", `must have ${PART}`],
     [[user({ text: "a" }, { inlineData: {} })], "[0].parts[1].inlineData", `is not a field here; a part has ${PART}`],
     [[user({ text: "a", ["x".repeat(500)]: 1 })], `[0].parts[0].${"x".repeat(40)}...`, "is not a field here"],
-  ])("refuses %j", (contents, field, why) => {
-    const error = thrownBy(() => read(contents));
+  ])("the contents %j are rejected", (contents, field, why) => {
+    const error = thrownBy(() => readConversation(contents));
     expect(error).toMatchObject({ code: "invalid_request", message: expect.stringContaining(why) as string });
     expect((error as { field?: string }).field ?? "").toBe(field);
   });

@@ -1,10 +1,10 @@
 import { describe } from "vitest";
 import { dialectContract } from "./dialect-contract.ts";
-import { loop } from "./loop-contract.ts";
+import { loopContract } from "./loop-contract.ts";
 import { providerContract } from "./provider-contract.ts";
 import type { Subject } from "./subject.ts";
 
-/** The suite that every vendor passes, whichever directions it has. */
+/** The contract suite for a vendor's dialect, its provider, and both in a loop if it has both. */
 export function contract(subject: Subject): void {
   const { dialect, provider } = subject.vendor;
   const dialects = dialect === undefined ? [] : [dialect];
@@ -16,7 +16,7 @@ export function contract(subject: Subject): void {
   describe.each(providers)("the provider", (provider) => {
     providerContract(provider, subject);
   });
-  describe.each(loops)("both in a loop", ({ dialect, provider }) => {
-    loop(dialect, provider, subject);
+  describe.each(loops)("the dialect and the provider in a loop", ({ dialect, provider }) => {
+    loopContract(dialect, provider, subject);
   });
 }

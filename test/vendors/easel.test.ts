@@ -57,7 +57,7 @@ describe("Easel", () => {
     ["application/*;q=0.2, image/*;q=0.1", false],
     ["image/*;q=nonsense", false],
     ["text/html, imagination/*", false],
-  ])("Accept: %s, a picture: %s", (accept, picture) => {
+  ])("the header Accept: %s prefers a picture: %s", (accept, picture) => {
     expect(prefersPicture(accept)).toBe(picture);
   });
 });

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { leastRatio, scan } from "../harness/clock.ts";
 import { vendorError, noImageError } from "../../src/vendors/vendor-errors.ts";
 
-/** Messages as vendors, relays and their models write them, and what each is where no status tells: with 200 or 500. */
-const TOLD: Record<string, string[]> = {
+/** Kind → messages that vendors, relays and their models write, for responses whose status says little: 200 or 500. */
+const MESSAGES: Record<string, string[]> = {
   content_rejected: [
     // The vendors' documents.
     "内容审核不通过,提示词或参考图中可能包含敏感内容",
@@ -14,7 +14,7 @@ const TOLD: Record<string, string[]> = {
     "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
     "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
     "Usage policy violation",
-    // Google, and relays of it.
+    // Google, and relays of Google.
     "Prohibited content detected",
     "Safety check failed",
     "That goes against my policies.",
@@ -23,7 +23,7 @@ const TOLD: Record<string, string[]> = {
     "The response was blocked due to safety",
     "The image was filtered out because it violated Google's Generative AI Prohibited Use policy.",
     "The prompt could not be submitted. This prompt contains sensitive words that violate Google's Responsible AI practices.",
-    // BFL, Ark, relays of the new-api kind, diffusers.
+    // BFL, Ark, relays of the new-api family, diffusers.
     "Request Moderated",
     "Content Moderated",
     "The request failed because the input text may contain sensitive information. Request id: 02",
@@ -42,7 +42,7 @@ const TOLD: Record<string, string[]> = {
     "检测到不安全内容",
     "图片内容不合规",
     "提示词违反使用政策",
-    // Of both the content is what matters.
+    // Content and parameter in one message: the content counts.
     "Invalid parameter: prompt contains sensitive content",
     "参数错误: 提示词包含敏感词",
   ],
@@ -64,7 +64,7 @@ const TOLD: Record<string, string[]> = {
     "Billing hard limit has been reached",
     "Request rejected due to insufficient balance",
   ],
-  key: [
+  auth: [
     "API key is invalid or expired",
     "接口鉴权失败,请检查 API Key 是否填写正确",
     "API Key 无效或已过期",
@@ -117,7 +117,7 @@ const TOLD: Record<string, string[]> = {
   ],
 };
 
-/** Said to be the vendor's for now, with 200 or 500. */
+/** Temporary failures of the vendor, with 200 or 500. */
 const BUSY = [
   "The model is overloaded. Please try again later.",
   "This model is currently experiencing high demand. Please try again later.",
@@ -126,9 +126,9 @@ const BUSY = [
   "服务过载",
   "当前分组上游负载已饱和",
 ];
-/** Perhaps drawn, with 200 or 500. */
-const UNCLEAR = ["upstream request timed out", "context deadline exceeded", "生成超时"];
-/** Wrong requests, also with 200 or 500. */
+/** Errors after which the picture may have been generated, with 200 or 500. */
+const UNKNOWN = ["upstream request timed out", "context deadline exceeded", "生成超时"];
+/** Invalid requests, also with 200 or 500. */
 const INVALID = [
   "Invalid aspect_ratio parameter. Supported ratios: 1:1, 2:3, 3:2, 3:4, 4:5, 5:4, 9:16, 16:9, 21:9",
   "Invalid parameter: Unsupported aspect ratio",
@@ -141,14 +141,14 @@ const INVALID = [
   "Invalid parameter: api_key",
   "参数 api_key 无效",
 ];
-/** Words that look like others: a 400 is what it says, and with 200 or 500 they tell nothing. */
-const NOTHING = [
-  // The documents' own for any failure.
+/** Messages that only resemble the others: with 400 the status counts, and with 200 or 500 they mean nothing. */
+const NEUTRAL = [
+  // The documents' messages for any failure.
   "请求失败",
   "图片生成失败 — 请重试",
   "接口调用异常,联系客服处理",
   "Image generation failed",
-  // Fields.
+  // Names of fields.
   "Unknown parameter: 'moderation'.",
   "moderation must be low or auto",
   "内容审核级别 safety_tolerance 只能是 0 到 5 的整数",
@@ -162,18 +162,18 @@ const NOTHING = [
   "model parameter is not supported here",
   "There is no credit field",
   "image credit line is too long",
-  // Models that are known.
+  // Messages about known models.
   "For model gemini-3-pro-image-preview, aspectRatio 1:8 is not supported",
   "model gpt-image-2: size 3K not available",
   "The model gemini-3-pro does not support aspect ratio 1:8",
   "所选模型不支持该宽高比",
   "该模型的参考图不存在",
-  // Pictures that are not there.
+  // Missing input pictures.
   "No image URL provided",
   "no image found at https://example.com/a.png",
   "images 不可访问",
   "参考图不存在",
-  // Refused for something else.
+  // Rejected for another reason.
   "The file was rejected for its size",
   "Request blocked by firewall",
   "connection refused by server",
@@ -186,50 +186,50 @@ const NOTHING = [
   "Unexpected token < in JSON",
 ];
 
-const said = (text: string, status: number) => vendorError("somebody", { status, code: -1, said: text });
+const errorFor = (text: string, status: number) => vendorError("somebody", { status, code: -1, message: text });
 const rows = (table: Record<string, string[]>) =>
   Object.entries(table).flatMap(([meaning, texts]) => texts.map((text) => [meaning, text] as const));
 
-describe("phrases", () => {
-  it.each(rows(TOLD))("%s: %s", (meaning, text) => {
+describe("phrases in vendors' messages", () => {
+  it.each(rows(MESSAGES))("the kind %s is found in: %s", (meaning, text) => {
     for (const status of [200, 400, 500]) {
-      const { code, message } = said(text, status);
-      expect([status, code]).toEqual([status, meaning === "key" ? "vendor_error" : meaning]);
-      expect(message.startsWith("somebody refused the gateway's own key: ")).toBe(meaning === "key");
+      const { code, message } = errorFor(text, status);
+      expect([status, code]).toEqual([status, meaning === "auth" ? "vendor_error" : meaning]);
+      expect(message.startsWith("somebody refused the gateway's own key: ")).toBe(meaning === "auth");
       expect(message).toContain(text);
     }
   });
 
-  it.each(INVALID)("invalid_request: %s", (text) => {
-    for (const status of [200, 400, 500]) expect(said(text, status).code).toBe("invalid_request");
+  it.each(INVALID)("the kind invalid_request is found in: %s", (text) => {
+    for (const status of [200, 400, 500]) expect(errorFor(text, status).code).toBe("invalid_request");
   });
 
-  it.each(rows({ busy: BUSY, unclear: UNCLEAR }))("%s: %s", (meaning, text) => {
+  it.each(rows({ busy: BUSY, unknown: UNKNOWN }))("the kind %s is found in: %s", (meaning, text) => {
     for (const status of [200, 500])
-      expect(said(text, status)).toMatchObject({ code: "vendor_error", retryable: meaning === "busy" });
-    expect(said(text, 200).canFailover).toBe(meaning === "busy");
-    expect(said(text, 400).code).toBe("invalid_request");
+      expect(errorFor(text, status)).toMatchObject({ code: "vendor_error", retryable: meaning === "busy" });
+    expect(errorFor(text, 200).canFailover).toBe(meaning === "busy");
+    expect(errorFor(text, 400).code).toBe("invalid_request");
   });
 
-  it.each(NOTHING)("nothing: %s", (text) => {
-    expect(said(text, 400).code).toBe("invalid_request");
+  it.each(NEUTRAL)("no kind is found in: %s", (text) => {
+    expect(errorFor(text, 400).code).toBe("invalid_request");
     for (const status of [200, 500])
-      expect(said(text, status)).toMatchObject({ code: "vendor_error", retryable: false, canFailover: true });
-    expect(said(text, 200).message).toBe(`somebody: ${text}`);
+      expect(errorFor(text, status)).toMatchObject({ code: "vendor_error", retryable: false, canFailover: true });
+    expect(errorFor(text, 200).message).toBe(`somebody: ${text}`);
     expect(noImageError("somebody", [], text).code).toBe("no_image");
   });
 
-  it("are found in either case, and across lines", () => {
-    expect(said("YOUR REQUEST WAS\nMODERATED.\nrequest moderated", 200).code).toBe("content_rejected");
-    expect(said("violates\nour usage\npolicies", 200).code).toBe("content_rejected");
-    // Reasons in capitals are reasons, safety in a sentence is none.
-    expect(said("ended with SAFETY", 200).code).toBe("content_rejected");
-    expect(said("ended with safety", 200).code).toBe("vendor_error");
+  it("phrases are found in upper and lower case, and across lines", () => {
+    expect(errorFor("YOUR REQUEST WAS\nMODERATED.\nrequest moderated", 200).code).toBe("content_rejected");
+    expect(errorFor("violates\nour usage\npolicies", 200).code).toBe("content_rejected");
+    // SAFETY in capitals is a reason, safety in a sentence is not.
+    expect(errorFor("ended with SAFETY", 200).code).toBe("content_rejected");
+    expect(errorFor("ended with safety", 200).code).toBe("vendor_error");
   });
 });
 
-/** A pattern that goes back, or reads to the end, would take minutes for any of these, not milliseconds. */
-describe("a megabyte of words is read at once", () => {
+/** A pattern that backtracks, or always reads to the end, would take minutes for any of these, not milliseconds. */
+describe("very long messages", () => {
   const PIECES = [
     ..."a model:models/violat blocked x.api_key rejected 审核 额度 模型 no image invalid exceeded 内容 频率 MODEL_ not  "
       .split(" ")
@@ -248,15 +248,15 @@ describe("a megabyte of words is read at once", () => {
     "aaaaaaaa",
     "_",
   ];
-  it.each(PIECES)("%j", async (piece) => {
+  it.each(PIECES)("a megabyte of %j is classified without delay", async (piece) => {
     const long = piece.repeat(Math.ceil(1_000_000 / piece.length));
-    const read = () => {
+    const classify = () => {
       for (const status of [200, 400, 500]) {
-        vendorError("somebody", { status, said: long });
-        vendorError("somebody", { status, code: long, said: long });
+        vendorError("somebody", { status, message: long });
+        vendorError("somebody", { status, code: long, message: long });
       }
       noImageError("somebody", [long, long], long);
     };
-    expect(await leastRatio(20, read, () => scan(long))).toBeLessThan(20);
+    expect(await leastRatio(20, classify, () => scan(long))).toBeLessThan(20);
   });
 });

@@ -1,4 +1,4 @@
-/** What no field should be. */
+/** Values that are not valid for any field. */
 export const JUNK: readonly unknown[] = [
   null,
   undefined,
@@ -16,7 +16,7 @@ export const JUNK: readonly unknown[] = [
   { a: 1 },
 ];
 
-/** What `work` throws; undefined if nothing. */
+/** Run `work` and return the error that it throws; undefined if there is none. */
 export function thrownBy(work: () => unknown): unknown {
   try {
     work();
@@ -26,7 +26,7 @@ export function thrownBy(work: () => unknown): unknown {
   }
 }
 
-/** The path of every value inside `value`, itself included. */
+/** The paths of all values inside `value`, itself included. */
 export function pathsIn(value: unknown): (string | number)[][] {
   if (typeof value !== "object" || value === null) return [[]];
   const inside = Object.entries(value).flatMap(([key, member]) => {
@@ -36,7 +36,7 @@ export function pathsIn(value: unknown): (string | number)[][] {
   return [[], ...inside];
 }
 
-/** A copy of `value` with another value at one place. */
+/** A copy of `value` with another value at one path. */
 export function replaced(value: unknown, [step, ...rest]: (string | number)[], by: unknown): unknown {
   if (step === undefined) return by;
   const copy = (Array.isArray(value) ? [...(value as unknown[])] : { ...(value as object) }) as Record<
@@ -47,7 +47,7 @@ export function replaced(value: unknown, [step, ...rest]: (string | number)[], b
   return copy;
 }
 
-/** The value, which now throws where it is changed. */
+/** Freeze a value deeply, so that any change throws. */
 export function freeze<T>(value: T): T {
   if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
   return value;

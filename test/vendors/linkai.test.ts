@@ -4,7 +4,7 @@ import answers from "../fixtures/linkai/answers.json" with { type: "json" };
 import errors from "../fixtures/linkai/errors.json" with { type: "json" };
 import requests from "../fixtures/linkai/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
-import { ASKED } from "./specimens.ts";
+import { SAMPLE_REQUEST } from "./specimens.ts";
 
 const CDN = "https://cdn.link-ai.tech/user/generate/eaf7c477-2fe5-4420-8c23-df2a27a55593.png";
 const gpt = { model: "gpt-image-2", size: "2K", aspectRatio: "16:9" } as const;
@@ -37,12 +37,12 @@ describe("LinkAI", () => {
       },
     },
     answers,
-    // 错误响应, and 429 for our own buckets.
+    // 错误响应, and 429 for the gateway's own rate limits.
     statuses: [400, 401, 402, 406, 409, 429, 503],
     readBack: {
       payload_too_large: "invalid_request",
       idempotency_conflict: "invalid_request",
-      // A key that the vendor refuses is the operator's.
+      // The key that the vendor rejects is the operator's.
       unauthorized: "vendor_error",
       // 模型不存在或当前账号无权限使用该模型: one status for both.
       forbidden: "model_not_found",
@@ -57,30 +57,30 @@ describe("LinkAI", () => {
     [{ model: "doubao-seedream-4.5", size: "1K" }, "size"],
     [{ model: "gpt-image-2", quality: "best" }, "quality"],
     [{ model: "gemini-2.5-flash-image", images: [CDN, CDN, CDN, CDN] }, "references"],
-  ])("holds to the document's table, whoever draws: %j", (more, field) => {
+  ])("the document's limits hold whichever vendor serves the request: %j", (more, field) => {
     const decode = () => linkai.dialect?.decode({ prompt: "a cat", ...more }, [], new Headers());
     expect(decode).toThrow(expect.objectContaining({ code: "invalid_request", field }) as Error);
   });
 
-  it("understands the document's error, also in a 200", () => {
+  it("the provider reads the documented error, also with status 200", () => {
     const decode = (status: number) => () =>
-      linkai.provider?.decode(status, errors["402"], new Headers(), ASKED.request);
+      linkai.provider?.decode(status, errors["402"], new Headers(), SAMPLE_REQUEST.request);
     expect(decode(402)).toThrow(
       expect.objectContaining({ code: "model_not_found", message: "linkai: 模型不存在或用户无权限使用: xxx" }) as Error,
     );
     expect(decode(200)).toThrow(expect.objectContaining({ code: "model_not_found" }) as Error);
   });
 
-  it("may be asked again only where the document says that the call failed", () => {
+  it("a status is retryable only if the document says that the call failed", () => {
     const retryable = (status: number) => {
       try {
-        linkai.provider?.decode(status, { error: { message: "接口调用异常" } }, new Headers(), ASKED.request);
+        linkai.provider?.decode(status, { error: { message: "接口调用异常" } }, new Headers(), SAMPLE_REQUEST.request);
       } catch (error) {
         return (error as { retryable: boolean }).retryable;
       }
       return undefined;
     };
-    // A proxy's 502 or 504 may stand before a picture that is drawn, and charged, all the same.
+    // After a proxy's 502 or 504, the picture may still be generated and charged.
     expect([400, 402, 406, 409, 429, 500, 502, 503, 504].filter(retryable)).toEqual([429, 503]);
   });
 });

@@ -27,15 +27,15 @@ describe("ListenHub", () => {
       },
     },
     answers,
-    // 错误码, and 401, which its SDK knows for a wrong key.
+    // 错误码, and 401, which the vendor's SDK knows for an invalid key.
     statuses: [400, 401, 402, 429, 500],
     readBack: {
-      // One code for whatever is wrong with a request.
+      // The vendor has one code for every invalid request.
       model_not_found: "invalid_request",
       content_rejected: "invalid_request",
       payload_too_large: "invalid_request",
       idempotency_conflict: "invalid_request",
-      // A key that the vendor refuses is the operator's.
+      // The key that the vendor rejects is the operator's.
       unauthorized: "vendor_error",
       forbidden: "vendor_error",
       vendor_timeout: "vendor_error",

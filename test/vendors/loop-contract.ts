@@ -7,76 +7,92 @@ import type { ImageRequest, Reference, Turn } from "../../src/image/request.ts";
 import type { Dialect, Provider } from "../../src/vendors/vendor.ts";
 import { webp } from "../image/pictures.ts";
 import { thrownBy } from "./junk.ts";
-import { overTheWire, Shelf } from "./over-the-wire.ts";
-import { ASKED, CODES, drawn, INLINE } from "./specimens.ts";
+import { sendAndReceive, PictureStore } from "./over-the-wire.ts";
+import { SAMPLE_REQUEST, CODES, sampleRecord, INLINE } from "./specimens.ts";
 import type { Subject } from "./subject.ts";
 
 const URL_REFERENCE = "https://example.com/reference.png";
 
-/** What a vendor's one direction writes, its other direction reads as the same. */
-export function loop(dialect: Dialect, provider: Provider, { readBack = {}, words = {} }: Subject): void {
-  // A model that is off is in no document, and its dialect need not know it.
+/** The contract of both directions: what one of them encodes, the other one decodes to the same value. */
+export function loopContract(dialect: Dialect, provider: Provider, { readBack = {}, words = {} }: Subject): void {
+  // A model that is off is not in the document, and the dialect does not have to know it.
   const documented = Object.entries(provider.models).filter(([, { off = false }]) => !off);
   const cases = documented.flatMap(([model, spec]) =>
     variants(spec).flatMap((more) =>
-      (spec.turns ? [false, true] : [false]).map((talks) => ({ model, spec, more, talks })),
+      (spec.turns ? [false, true] : [false]).map((hasTurns) => ({ model, spec, more, hasTurns })),
     ),
   );
 
-  it.each(cases)("$model $more, after other turns: $talks", async ({ model, spec, more, talks }) => {
-    const shelf = new Shelf();
-    const picture = { picture: shelf.put(INLINE) };
-    const references: Reference[] = [
-      picture,
-      // A vendor that takes no URLs is never given one.
-      spec.referenceSchemes.length === 0 ? picture : { url: URL_REFERENCE },
-      { picture: shelf.put(webp.lossy(9, 9)) },
-    ];
-    const turns: Turn[] = [
-      { role: "user", text: "a dog", references: [{ picture: shelf.put(webp.lossy(8, 8)) }] },
-      { role: "model", references: [picture] },
-    ];
-    const asking = { model, prompt: 'a "cat"\n\u2028 一只猫', n: 1, references, turns: talks ? turns : [], ...more };
-    const { request } = fit(asking, spec);
-    const { wire, pictures } = await overTheWire(provider.encode(request, spec).body, shelf);
-    const asked = dialect.decode(wire, pictures, new Headers());
-    const bytes = (reference: Reference) => ("url" in reference ? reference.url : shelf.get(reference.picture));
-    const comparable = ({ model, references, turns, ...rest }: ImageRequest) => ({
-      ...rest,
-      model: canonicalModel(model),
-      references: references.map(bytes),
-      turns: turns?.map((turn) => ({ ...turn, references: turn.references.map(bytes) })),
-    });
-    expect(comparable(asked.request)).toEqual(comparable(request));
-    expect(asked.warnings).toEqual([]);
-  });
+  it.each(cases)(
+    "the dialect decodes the provider's request for $model with $more, turns: $hasTurns",
+    async ({ model, spec, more, hasTurns }) => {
+      const store = new PictureStore();
+      const picture = { picture: store.put(INLINE) };
+      const references: Reference[] = [
+        picture,
+        // A vendor that does not accept URLs never gets one.
+        spec.referenceSchemes.length === 0 ? picture : { url: URL_REFERENCE },
+        { picture: store.put(webp.lossy(9, 9)) },
+      ];
+      const turns: Turn[] = [
+        { role: "user", text: "a dog", references: [{ picture: store.put(webp.lossy(8, 8)) }] },
+        { role: "model", references: [picture] },
+      ];
+      const canonical = {
+        model,
+        prompt: 'a "cat"\n\u2028 一只猫',
+        n: 1,
+        references,
+        turns: hasTurns ? turns : [],
+        ...more,
+      };
+      const { request } = fit(canonical, spec);
+      const { wire, pictures } = await sendAndReceive(provider.encode(request, spec).body, store);
+      const parsed = dialect.decode(wire, pictures, new Headers());
+      const bytes = (reference: Reference) => ("url" in reference ? reference.url : store.get(reference.picture));
+      const comparable = ({ model, references, turns, ...rest }: ImageRequest) => ({
+        ...rest,
+        model: canonicalModel(model),
+        references: references.map(bytes),
+        turns: turns?.map((turn) => ({ ...turn, references: turn.references.map(bytes) })),
+      });
+      expect(comparable(parsed.request)).toEqual(comparable(request));
+      expect(parsed.warnings).toEqual([]);
+    },
+  );
 
-  it("what is answered reads as the same pictures", async () => {
-    const shelf = new Shelf();
-    const record = drawn(shelf);
-    const { wire, pictures } = await overTheWire(dialect.encode(record, { ...ASKED, responseFormat: "url" }), shelf);
-    const { images } = provider.decode(200, wire, new Headers(), ASKED.request);
+  it("the provider decodes the dialect's response to the same pictures", async () => {
+    const store = new PictureStore();
+    const record = sampleRecord(store);
+    const { wire, pictures } = await sendAndReceive(
+      dialect.encode(record, { ...SAMPLE_REQUEST, responseFormat: "url" }),
+      store,
+    );
+    const { images } = provider.decode(200, wire, new Headers(), SAMPLE_REQUEST.request);
     expect(images).toHaveLength(2);
-    images.forEach((carrier, index) => {
+    images.forEach((source, index) => {
       const image = record.images[index];
       if (image === undefined) throw new Error("more pictures came back");
-      if ("url" in carrier) expect(carrier.url).toBe(image.url);
-      else expect(shelf.get(pictures[carrier.hoisted] ?? image)).toEqual(shelf.get(image));
+      if ("url" in source) expect(source.url).toBe(image.url);
+      else expect(store.get(pictures[source.hoisted] ?? image)).toEqual(store.get(image));
     });
   });
 
-  it.each(CODES)("%s reads as itself, or as what its wire has for it", async (code) => {
-    const { status, body } = dialect.encodeError(new GatewayError(code, "as the test says"), "req-1");
-    const { wire } = await overTheWire(body, new Shelf());
-    const error = thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request));
-    expect(error).toMatchObject({
-      code: readBack[code] ?? code,
-      message: expect.stringContaining(words[code] ?? "as the test says") as string,
-    });
-  });
+  it.each(CODES)(
+    "the provider decodes the dialect's error %s to the same code, or to the one its wire has for it",
+    async (code) => {
+      const { status, body } = dialect.encodeError(new GatewayError(code, "as the test says"), "req-1");
+      const { wire } = await sendAndReceive(body, new PictureStore());
+      const error = thrownBy(() => provider.decode(status, wire, new Headers(), SAMPLE_REQUEST.request));
+      expect(error).toMatchObject({
+        code: readBack[code] ?? code,
+        message: expect.stringContaining(words[code] ?? "as the test says") as string,
+      });
+    },
+  );
 }
 
-/** Each ratio and size that a model takes, and each quality. */
+/** Every ratio and size that a model supports, and every quality. */
 function variants(spec: ModelSpec): Partial<ImageRequest>[] {
   const sizes = spec.sizes.length === 0 ? [undefined] : spec.sizes;
   const ratios = spec.ratios.length === 0 ? [undefined] : spec.ratios;

@@ -18,7 +18,7 @@ const specs = providers.flatMap(({ name, models }) =>
 );
 const tables = known.pixel_tables as Record<string, ModelSpec["pixels"]>;
 
-/** Every row of the fixture whose vendor is here: under the name that it has there. */
+/** Every row of the fixture whose vendor the gateway has, with the fixture's model name. */
 const rows = Object.entries(known.models as unknown as Record<string, Record<string, Cells>>).flatMap(([name, cells]) =>
   providers.flatMap((provider) => {
     const row = cells[provider.name];
@@ -29,10 +29,10 @@ const rows = Object.entries(known.models as unknown as Record<string, Record<str
 const strings = (value: unknown) => value as string[];
 const absent = (value: unknown) => value ?? undefined;
 
-/** What of a spec a column of the fixture is about, and what the value there means in a spec. */
+/** Column of the fixture → the value in a spec that it describes, and how a cell's value reads in a spec. */
 const COLUMNS: Record<string, [of: (spec: ModelSpec) => unknown, meaning?: (value: unknown) => unknown]> = {
   wire_model: [(spec) => spec.wireName],
-  // "auto" is said by leaving the ratio out.
+  // An absent ratio means "auto".
   aspect_ratios: [
     (spec) => spec.ratios.toSorted(),
     (value) =>
@@ -43,7 +43,7 @@ const COLUMNS: Record<string, [of: (spec: ModelSpec) => unknown, meaning?: (valu
   aspect_ratio_default: [(spec) => spec.defaultRatio, (value) => (parseRatio(String(value)) ? value : undefined)],
   sizes: [(spec) => spec.sizes],
   size_default: [(spec) => spec.defaultSize, absent],
-  // A text is about width and height, which `dimensions` takes.
+  // A text describes width and height, which is `dimensions` in a spec.
   pixels: [
     (spec) => spec.pixels ?? (spec.dimensions && "dimensions"),
     (value) => tables[String(value)] ?? (String(value).includes("width/height") ? "dimensions" : value),
@@ -59,15 +59,15 @@ const COLUMNS: Record<string, [of: (spec: ModelSpec) => unknown, meaning?: (valu
   price: [(spec) => spec.price, priceOf],
 };
 
-/** Said of fields that somebody has sent, without knowing what became of them. */
+/** Values of fields that clients have sent, but whose effect is unknown. */
 const UNSURE = new Set<unknown>(["accepted", "maybe", "via messages[]"]);
 
-/** Where a table says something else than the fixture: vendor, model, column, and why. `*` is every model. */
-const ON_PURPOSE: [string, string, string, why: string][] = [
+/** Intended differences between the specs and the fixture: vendor, model, column, and why. `*` is every model. */
+const INTENDED: [string, string, string, why: string][] = [
   ["listenhub", "*", "reference_max_bytes", "20 MB are those of the whole request"],
   ["listenhub", "*", "aspect_ratio_default", "the document names none, and its clients disagree"],
   ["xty", "gemini-3.1-flash-image-preview", "pixels", "the document prints those of 2.5; the model's own are Google's"],
-  ["nebula", "*", "reference_max_bytes", "7 MB, which is 7 MiB to who counts so"],
+  ["nebula", "*", "reference_max_bytes", "7 MB, which may mean 7 MiB"],
   ["nebula", "*", "aspect_ratios", "no field for it in the document"],
   ["nebula", "*", "pixels", "without a ratio there is nothing to look up"],
   ["nebula", "gemini-2.5-flash-image", "wire_model", "the document's own name is sent"],
@@ -80,8 +80,8 @@ function priceOf(value: unknown): ModelSpec["price"] {
   return { currency: unit.replace("_per_image", ""), amount };
 }
 
-function purpose(vendor: string, model: string, column: string): string | undefined {
-  return ON_PURPOSE.find(([v, m, c]) => v === vendor && (m === model || m === "*") && c === column)?.[3];
+function reasonFor(vendor: string, model: string, column: string): string | undefined {
+  return INTENDED.find(([v, m, c]) => v === vendor && (m === model || m === "*") && c === column)?.[3];
 }
 
 function specOf(vendor: string, name: string): ModelSpec {
@@ -90,7 +90,7 @@ function specOf(vendor: string, name: string): ModelSpec {
   return spec;
 }
 
-/** Columns of a row in which the spec and the fixture differ; what nobody says is not compared. */
+/** The columns of a row in which the spec and the fixture differ; unknown values are not compared. */
 function differences(vendor: string, name: string, row: Cells): Record<string, unknown>[] {
   const spec = specOf(vendor, name);
   return Object.entries(COLUMNS).flatMap(([column, [of, meaning = (value: unknown) => value]]) => {
@@ -101,7 +101,7 @@ function differences(vendor: string, name: string, row: Cells): Record<string, u
   });
 }
 
-/** JSON, whatever the order of the keys. */
+/** JSON with sorted keys. */
 function sorted(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)
@@ -110,8 +110,8 @@ function sorted(value: unknown): string {
   );
 }
 
-describe("every vendor's table", () => {
-  it.each(specs)("%s: %s agrees with itself and the catalog", (_, model, spec) => {
+describe("every vendor's model specs", () => {
+  it.each(specs)("the spec of %s: %s is consistent with itself and the catalog", (_, model, spec) => {
     expect(canonicalModel(model) ?? model).toBe(model);
     expect(validateSpec(spec)).toBeUndefined();
     expect(spec.ratios.filter((ratio) => parseRatio(ratio) === undefined)).toEqual([]);
@@ -122,57 +122,60 @@ describe("every vendor's table", () => {
     if (spec.price) expect(spec.price.currency).toMatch(/^(CNY|USD|credits)$/);
   });
 
-  /** Combinations that a vendor takes and nobody has published the pixels of. */
+  /** Combinations that a vendor accepts, but whose pixels are not published. */
   const UNPUBLISHED = new Map<unknown, string[]>([
     [PIXELS["gpt-image-2"], ["1K 16:9", "1K 9:16", "2K 3:2", "2K 2:3", "4K 1:1", "4K 3:2", "4K 2:3"]],
     [PIXELS["seedream-4.x"], ["2K 4:5", "2K 5:4", "4K 4:5", "4K 5:4"]],
   ]);
-  it.each(specs.filter(([, , spec]) => spec.pixels !== undefined))("%s: %s has pixels", (_, __, spec) => {
-    const { pixels = {}, sizes, ratios } = spec;
-    const tiers = sizes.length > 0 ? sizes : TIERS.filter((tier) => pixels[tier] !== undefined);
-    expect(tiers).not.toEqual([]);
-    const missing = tiers.flatMap((tier) =>
-      ratios.filter((ratio) => pixels[tier]?.[ratio] === undefined).map((ratio) => `${tier} ${ratio}`),
-    );
-    expect(missing.toSorted()).toEqual((UNPUBLISHED.get(pixels) ?? []).toSorted());
-  });
+  it.each(specs.filter(([, , spec]) => spec.pixels !== undefined))(
+    "the spec of %s: %s has pixels for every published combination",
+    (_, __, spec) => {
+      const { pixels = {}, sizes, ratios } = spec;
+      const tiers = sizes.length > 0 ? sizes : TIERS.filter((tier) => pixels[tier] !== undefined);
+      expect(tiers).not.toEqual([]);
+      const missing = tiers.flatMap((tier) =>
+        ratios.filter((ratio) => pixels[tier]?.[ratio] === undefined).map((ratio) => `${tier} ${ratio}`),
+      );
+      expect(missing.toSorted()).toEqual((UNPUBLISHED.get(pixels) ?? []).toSorted());
+    },
+  );
 });
 
-describe("what is known of the vendors", () => {
-  it.each(rows)("%s: %s", (vendor, name, row) => {
+describe("the known facts about the vendors", () => {
+  it.each(rows)("the spec of %s: %s agrees with the known facts", (vendor, name, row) => {
     const unexplained = differences(vendor, name, row).filter(
-      ({ column }) => purpose(vendor, name, String(column)) === undefined,
+      ({ column }) => reasonFor(vendor, name, String(column)) === undefined,
     );
     expect(unexplained).toEqual([]);
   });
 
-  it.each(Object.entries(known.aliases))("%s has its other names", (name, aliases) => {
+  it.each(Object.entries(known.aliases))("the catalog has the aliases of %s", (name, aliases) => {
     const model = canonicalModel(name);
     expect(model).toBeDefined();
     expect(aliases.filter((alias) => canonicalModel(alias) !== model)).toEqual([]);
   });
 
-  it("has every model of every vendor", () => {
+  it("the fixture has every model of every vendor", () => {
     const there = rows.map(([vendor, name]) => `${vendor}/${canonicalModel(name)}`);
     const here = specs.map(([vendor, model]) => `${vendor}/${model}`);
     const known = here.filter((model) => rows.some(([vendor]) => model.startsWith(`${vendor}/`)));
     expect(known.filter((model) => !there.includes(model))).toEqual([]);
   });
 
-  it("is departed from only where that is said", () => {
-    const here = ON_PURPOSE.filter(([vendor]) => providers.some(({ name }) => name === vendor));
-    const idle = here.filter(([vendor, model, column]) =>
+  it("every intended difference from the fixture exists", () => {
+    const here = INTENDED.filter(([vendor]) => providers.some(({ name }) => name === vendor));
+    const unused = here.filter(([vendor, model, column]) =>
       rows
         .filter(([v, name]) => v === vendor && (model === "*" || model === name))
         .every(([v, name, row]) => !differences(v, name, row).some((difference) => difference["column"] === column)),
     );
-    expect(idle).toEqual([]);
+    expect(unused).toEqual([]);
   });
 });
 
-describe("pixels", () => {
+describe("pixel tables", () => {
   const NAMES = { "linkai-gpt-image-2": "gpt-image-2" } as Record<string, string>;
-  it.each(Object.entries(tables))("of %s", (name, table) => {
+  it.each(Object.entries(tables))("the pixels of %s agree with the fixture", (name, table) => {
     expect((PIXELS as Record<string, unknown>)[NAMES[name] ?? name]).toEqual(table);
   });
 });

@@ -5,14 +5,14 @@ import errors from "../fixtures/nebula/errors.json" with { type: "json" };
 import requests from "../fixtures/nebula/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
 import { thrownBy } from "./junk.ts";
-import { ASKED } from "./specimens.ts";
+import { SAMPLE_REQUEST } from "./specimens.ts";
 
 const model = "gemini-2.5-flash-image-preview";
 const FROM_PICTURE = "根据这张图帮我生成一张俯瞰广州塔的图片";
 
-const ask = (more: object) => nebula.dialect?.decode({ model, prompt: "a cat", ...more }, [], new Headers());
-const answered = (status: number, wire: unknown) =>
-  nebula.provider?.decode(status, wire, new Headers(), ASKED.request).images;
+const decodeWith = (more: object) => nebula.dialect?.decode({ model, prompt: "a cat", ...more }, [], new Headers());
+const imagesIn = (status: number, wire: unknown) =>
+  nebula.provider?.decode(status, wire, new Headers(), SAMPLE_REQUEST.request).images;
 
 describe("nebula", () => {
   contract({
@@ -34,13 +34,13 @@ describe("nebula", () => {
     // oepnai-nebula.apifox.cn/english/7771215m0
     statuses: [400, 401, 429, 500],
     readBack: {
-      // One status for whatever is wrong with a request.
+      // The vendor has one status for every invalid request.
       model_not_found: "invalid_request",
       insufficient_credit: "invalid_request",
       content_rejected: "invalid_request",
       payload_too_large: "invalid_request",
       idempotency_conflict: "invalid_request",
-      // A key that the vendor refuses is the operator's.
+      // The key that the vendor rejects is the operator's.
       unauthorized: "vendor_error",
       forbidden: "vendor_error",
       vendor_timeout: "vendor_error",
@@ -60,9 +60,9 @@ describe("nebula", () => {
       { images: ["https://example.com/a.png", "http://example.com/b"] },
       { references: [{ url: "https://example.com/a.png" }, { url: "http://example.com/b" }] },
     ],
-  ])("knows a field of the vendor's other pages: %j", (more, request) => {
-    expect(ask(more)?.request).toEqual({ model, prompt: "a cat", n: 1, references: [], ...request });
-    expect(ask(more)?.warnings).toEqual([]);
+  ])("the dialect reads a field of the vendor's other pages: %j", (more, request) => {
+    expect(decodeWith(more)?.request).toEqual({ model, prompt: "a cat", n: 1, references: [], ...request });
+    expect(decodeWith(more)?.warnings).toEqual([]);
   });
 
   it.each([
@@ -70,13 +70,13 @@ describe("nebula", () => {
     [{ response_format: "png" }, "response_format", "one of url, b64_json"],
     [{ images: [5] }, "images", "a picture or a list of them"],
     [{ image: "cat.png" }, "image[0]", "https://, http://"],
-  ])("refuses %j", (more, field, allowed) => {
+  ])("the dialect rejects %j", (more, field, allowed) => {
     const message = expect.stringContaining(allowed) as string;
-    expect(thrownBy(() => ask(more))).toMatchObject({ code: "invalid_request", field, message });
+    expect(thrownBy(() => decodeWith(more))).toMatchObject({ code: "invalid_request", field, message });
   });
 
-  it("says what it does without", () => {
-    expect(ask({ quality: "high", image_size: "2K" })?.warnings).toEqual([
+  it("the dialect warns about unknown fields", () => {
+    expect(decodeWith({ quality: "high", image_size: "2K" })?.warnings).toEqual([
       "quality is not a field here and was ignored",
       "image_size is not a field here and was ignored",
     ]);
@@ -93,30 +93,30 @@ describe("nebula", () => {
       { code: 200, error: null, data: { data: [{ b64_json: null, url: `data:image/png;base64,${hoisted}` }] } },
       { hoisted: 0 },
     ],
-  ])("finds the picture in %j", (wire, carrier) => {
-    expect(answered(200, wire)).toEqual([carrier]);
+  ])("the provider finds the picture in %j", (wire, source) => {
+    expect(imagesIn(200, wire)).toEqual([source]);
   });
 
-  it("understands the vendor's error, also in a 200 and beside a picture", () => {
-    const [refused] = Object.values(errors);
+  it("the provider reads the vendor's error, also with status 200 and next to a picture", () => {
+    const [error] = Object.values(errors);
     const message = "nebula: Invalid parameter: Unsupported aspect ratio";
     for (const status of [400, 200])
-      expect(thrownBy(() => answered(status, refused))).toMatchObject({ code: "invalid_request", message });
+      expect(thrownBy(() => imagesIn(status, error))).toMatchObject({ code: "invalid_request", message });
     const data = { data: [{ url }] };
-    expect(thrownBy(() => answered(200, { code: 429, msg: "请求频率过高", data }))).toMatchObject({
+    expect(thrownBy(() => imagesIn(200, { code: 429, msg: "请求频率过高", data }))).toMatchObject({
       code: "rate_limited",
       retryable: true,
     });
-    // Relays of its kind have an object instead.
-    expect(thrownBy(() => answered(200, { error: { message: "no" }, data }))).toMatchObject({
+    // Other relays of this family send an error object instead.
+    expect(thrownBy(() => imagesIn(200, { error: { message: "no" }, data }))).toMatchObject({
       code: "vendor_error",
       message: "nebula: no",
     });
-    expect(thrownBy(() => answered(200, { error: { code: "429" }, data }))).toMatchObject({ code: "rate_limited" });
+    expect(thrownBy(() => imagesIn(200, { error: { code: "429" }, data }))).toMatchObject({ code: "rate_limited" });
   });
 
-  it("tells a list without pictures from an answer", () => {
+  it("a list without pictures is an error", () => {
     for (const data of [{ data: [] }, { data: [{ url: "", b64_json: "", revised_prompt: "" }] }, [], null])
-      expect(thrownBy(() => answered(200, { code: 200, msg: "操作成功", data }))).toMatchObject({ code: "no_image" });
+      expect(thrownBy(() => imagesIn(200, { code: 200, msg: "操作成功", data }))).toMatchObject({ code: "no_image" });
   });
 });

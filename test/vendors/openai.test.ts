@@ -5,21 +5,21 @@ import { openai, openaiEdits } from "../../src/vendors/openai/index.ts";
 import edits from "../fixtures/openai/edits.json" with { type: "json" };
 import requests from "../fixtures/openai/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
-import { overTheWire, Shelf } from "./over-the-wire.ts";
-import { ASKED, drawn } from "./specimens.ts";
+import { sendAndReceive, PictureStore } from "./over-the-wire.ts";
+import { SAMPLE_REQUEST, sampleRecord } from "./specimens.ts";
 
 const prompt = "A cute baby sea otter";
 const pixels = { width: 1024, height: 1024 };
 const model = "gpt-image-2";
-// No 409 and no 422 for moderation: its SDKs try a 409 again.
+// Moderation has neither 409 nor 422: OpenAI's SDKs retry a 409.
 const statuses = [400, 401, 402, 403, 404, 409, 413, 429, 500, 502, 504];
 
-/** What a generation used, where only the vendor's own word of it counts. */
-function usage(vendor?: Usage["vendor"]): Usage {
+/** A generation's usage, of which only the vendor's own part matters. */
+function usageWith(vendor?: Usage["vendor"]): Usage {
   return { pictures: 2, bytes: 1, ms: { request: 0, references: 0, drawing: 0, converting: 0, total: 0 }, vendor };
 }
 
-const [generations, editing] = [openai, openaiEdits].map(({ dialect }) => dialect) as [Dialect, Dialect];
+const [generationsDialect, editsDialect] = [openai, openaiEdits].map(({ dialect }) => dialect) as [Dialect, Dialect];
 const FORM = new Headers({ "content-type": "multipart/form-data; boundary=B" });
 
 describe("OpenAI, generations", () => {
@@ -102,7 +102,7 @@ describe("OpenAI, edits", () => {
     statuses,
   });
 
-  it("must have a picture to change, in any of its fields", () => {
+  it("an edit must have a picture, in any of its fields", () => {
     const url = "https://example.com/a.png";
     const parts = [{ text: "a cat" }, { image: url }];
     for (const body of [
@@ -110,31 +110,31 @@ describe("OpenAI, edits", () => {
       { prompt, image: [url] },
       { prompt, images: [{ image_url: url }] },
     ]) {
-      expect(editing.decode(body, [], new Headers()).request.references).toEqual([{ url }]);
+      expect(editsDialect.decode(body, [], new Headers()).request.references).toEqual([{ url }]);
     }
     const turns = [
       { role: "user", parts },
       { role: "user", parts: [{ text: "a dog" }] },
     ];
-    expect(editing.decode({ contents: turns }, [], new Headers()).request.turns).toHaveLength(1);
+    expect(editsDialect.decode({ contents: turns }, [], new Headers()).request.turns).toHaveLength(1);
     for (const body of [{ prompt }, { prompt, image: [], images: null }, { prompt, mask: url }]) {
       const error = {
         code: "invalid_request",
         field: "image",
         message: expect.stringMatching(/^image is required/) as string,
       };
-      expect(() => editing.decode(body, [], new Headers())).toThrow(expect.objectContaining(error) as Error);
+      expect(() => editsDialect.decode(body, [], new Headers())).toThrow(expect.objectContaining(error) as Error);
     }
   });
 });
 
 describe("OpenAI, a form", () => {
   const image = "https://example.com/a.png";
-  const decode = (form: Record<string, unknown>) => editing.decode({ prompt, image, ...form }, [], FORM);
+  const decode = (form: Record<string, unknown>) => editsDialect.decode({ prompt, image, ...form }, [], FORM);
 
-  it("has numbers and booleans as text, and nothing for what was left empty", () => {
-    const asked = decode({ n: "3", seed: "-5", stream: "True", partial_images: "0", output_compression: "100" });
-    expect(asked).toMatchObject({ request: { n: 3, seed: -5 }, stream: true, warnings: [] });
+  it("a form has numbers and booleans as text, and an empty field counts as absent", () => {
+    const parsed = decode({ n: "3", seed: "-5", stream: "True", partial_images: "0", output_compression: "100" });
+    expect(parsed).toMatchObject({ request: { n: 3, seed: -5 }, stream: true, warnings: [] });
     const empty = decode({ n: "", size: "", quality: "null", model: "null", stream: "false", mask: "" });
     expect(empty.request).toEqual({ ...decode({}).request });
     expect(empty).toMatchObject({ stream: false, warnings: [] });
@@ -149,34 +149,34 @@ describe("OpenAI, a form", () => {
     [{ partial_images: "4" }, "partial_images must be at most 3."],
     [{ prompt: "" }, "prompt must not be empty."],
     [{ n: ["1", "2"] }, "n must be a number."],
-  ])("%j", (form, message) => {
+  ])("the form %j is rejected", (form, message) => {
     expect(() => decode(form)).toThrow(expect.objectContaining({ code: "invalid_request", message }) as Error);
   });
 
-  it("is strict about JSON all the same", () => {
+  it("JSON must have numbers as numbers", () => {
     const json = () =>
-      editing.decode({ prompt, image, n: "3" }, [], new Headers({ "content-type": "application/json" }));
+      editsDialect.decode({ prompt, image, n: "3" }, [], new Headers({ "content-type": "application/json" }));
     expect(json).toThrow("n must be a number.");
   });
 });
 
 describe("OpenAI, a stream", () => {
   const types = [
-    [generations, "image_generation.completed"],
-    [editing, "image_edit.completed"],
+    [generationsDialect, "image_generation.completed"],
+    [editsDialect, "image_edit.completed"],
   ] as const;
-  it.each(types)("%# has one event for each picture, with all that the SDK's types have", async (dialect, type) => {
-    const shelf = new Shelf();
+  it.each(types)("stream %# has one event per picture, with all fields of the SDK's types", async (dialect, type) => {
+    const store = new PictureStore();
     const tokens = { promptTokenCount: 9, candidatesTokenCount: 1_290, totalTokenCount: 1_299 };
-    const modal = [
+    const modalities = [
       { modality: "TEXT", tokenCount: 4 },
       { modality: "IMAGE", tokenCount: 5 },
     ];
-    const record = { ...drawn(shelf), usage: usage({ ...tokens, promptTokensDetails: modal }) };
-    const request = { ...ASKED.request, quality: "high" };
-    const events = dialect.events?.(record, { ...ASKED, request }) ?? [];
+    const record = { ...sampleRecord(store), usage: usageWith({ ...tokens, promptTokensDetails: modalities }) };
+    const request = { ...SAMPLE_REQUEST.request, quality: "high" };
+    const events = dialect.events?.(record, { ...SAMPLE_REQUEST, request }) ?? [];
     expect(events.map(({ event }) => event)).toEqual([type, type]);
-    const [first, second] = await Promise.all(events.map(({ data }) => overTheWire(data, shelf)));
+    const [first, second] = await Promise.all(events.map(({ data }) => sendAndReceive(data, store)));
     const common = { type, b64_json: "hoisted:0", created_at: 1_795_132_801, quality: "high", background: "auto" };
     expect(first?.wire).toEqual({
       ...common,
@@ -200,51 +200,58 @@ describe("OpenAI, a stream", () => {
         input_tokens_details: { image_tokens: 0, text_tokens: 0 },
       },
     });
-    expect([first, second].map((event) => shelf.get(event?.pictures[0] as never))).toEqual(
-      record.images.map((image) => shelf.get(image)),
+    expect([first, second].map((event) => store.get(event?.pictures[0] as never))).toEqual(
+      record.images.map((image) => store.get(image)),
     );
   });
 
-  it("says auto for what it does not know, and for words that are not OpenAI's", () => {
-    const shelf = new Shelf();
-    const record = drawn(shelf);
+  it("an event has auto for unknown values, and for values that are not OpenAI's", () => {
+    const store = new PictureStore();
+    const record = sampleRecord(store);
     record.images.forEach((image) => Object.assign(image, { width: 0, height: 0 }));
     const [event] =
-      generations.events?.(record, { ...ASKED, request: { ...ASKED.request, quality: "standard" } }) ?? [];
+      generationsDialect.events?.(record, {
+        ...SAMPLE_REQUEST,
+        request: { ...SAMPLE_REQUEST.request, quality: "standard" },
+      }) ?? [];
     expect(event?.data).toMatchObject({ size: "auto", quality: "auto" });
   });
 
-  it("is said to have no URLs", () => {
-    const asked = generations.decode({ prompt, stream: true, response_format: "url" }, [], new Headers());
-    expect(asked.stream).toBe(true);
-    expect(asked.warnings).toEqual(["response_format url was left out: events have their pictures in base64"]);
+  it("a request for a stream with URLs gets a warning", () => {
+    const parsed = generationsDialect.decode({ prompt, stream: true, response_format: "url" }, [], new Headers());
+    expect(parsed.stream).toBe(true);
+    expect(parsed.warnings).toEqual(["response_format url was left out: events have their pictures in base64"]);
   });
 });
 
 describe("OpenAI", () => {
-  it("tells tokens in its own words, and leaves them out where nobody tells", () => {
+  it("the response has token usage in OpenAI's format, and none if the vendor reports none", () => {
     const usageOf = (vendor?: Usage["vendor"]) => {
-      const record = { ...drawn(new Shelf()), usage: usage(vendor) };
-      return (generations.encode(record, ASKED) as { usage: unknown }).usage;
+      const record = { ...sampleRecord(new PictureStore()), usage: usageWith(vendor) };
+      return (generationsDialect.encode(record, SAMPLE_REQUEST) as { usage: unknown }).usage;
     };
-    const own = {
+    const openaiUsage = {
       input_tokens: 5,
       output_tokens: 7,
       total_tokens: 12,
       input_tokens_details: { image_tokens: 2, text_tokens: 3 },
     };
-    expect(usageOf(own)).toEqual(own);
+    expect(usageOf(openaiUsage)).toEqual(openaiUsage);
     const none = { image_tokens: 0, text_tokens: 5 };
-    expect(usageOf({ prompt_tokens: 5, completion_tokens: 7 })).toEqual({ ...own, input_tokens_details: none });
+    expect(usageOf({ prompt_tokens: 5, completion_tokens: 7 })).toEqual({ ...openaiUsage, input_tokens_details: none });
     for (const other of [undefined, {}, { images_generated: 1 }, { prompt_tokens: "5" }]) {
       expect(usageOf(other)).toBeUndefined();
     }
   });
 
-  it("knows what the client calls each of its pictures", () => {
+  it("the dialect names the client's field of each picture", () => {
     const url = "https://example.com/a.png";
     const contents = [{ role: "user", parts: [{ text: "a cat" }, { image: url }] }];
-    const { fields } = editing.decode({ contents, image: url, images: [{ image_url: url }, url] }, [], new Headers());
+    const { fields } = editsDialect.decode(
+      { contents, image: url, images: [{ image_url: url }, url] },
+      [],
+      new Headers(),
+    );
     expect(fields).toEqual({
       references: "image",
       "references[0]": "contents[0].parts[1].image",
@@ -252,20 +259,20 @@ describe("OpenAI", () => {
       "references[2]": "images[0]",
       "references[3]": "images[1]",
     });
-    const json = editing.decode({ prompt, images: [url] }, [], new Headers());
+    const json = editsDialect.decode({ prompt, images: [url] }, [], new Headers());
     expect(json.fields).toEqual({ references: "images", "references[0]": "images[0]" });
   });
 
-  it("refuses what would change the picture and nobody takes", () => {
-    const markup = () => editing.decode({ prompt, image: "hoisted:0", markup: "hoisted:1" }, [], FORM);
+  it("the dialect rejects fields that would change the picture and that no vendor supports", () => {
+    const markup = () => editsDialect.decode({ prompt, image: "hoisted:0", markup: "hoisted:1" }, [], FORM);
     expect(markup).toThrow("markup must be left out: no vendor here takes it.");
-    const file = () => editing.decode({ prompt, images: [{ file_id: "file-1" }] }, [], new Headers());
+    const file = () => editsDialect.decode({ prompt, images: [{ file_id: "file-1" }] }, [], new Headers());
     expect(file).toThrow(/^images\[0\] must be a URL, a data URI, or either as \{image_url\}; ids of uploaded files/);
   });
 
-  it("answers neither moderation nor an empty account with a status that its SDKs try again", () => {
+  it("moderation and insufficient credit have a status that OpenAI's SDKs do not retry", () => {
     for (const code of ["content_rejected", "insufficient_credit"] as const) {
-      const status = generations.encodeError({ code, message: "no" } as never, "req-1").status;
+      const status = generationsDialect.encodeError({ code, message: "no" } as never, "req-1").status;
       expect([408, 409, 429].includes(status) || status >= 500).toBe(false);
     }
   });

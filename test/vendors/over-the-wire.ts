@@ -5,8 +5,8 @@ import { parseDocuments } from "../../src/stream/read-json.ts";
 import { Hoist } from "../../src/stream/hoist.ts";
 import { splice } from "../../src/stream/splice.ts";
 
-/** Pictures in place of R2: bytes by key. */
-export class Shelf {
+/** An in-memory picture store instead of R2: bytes by key. */
+export class PictureStore {
   private readonly bytes = new Map<string, Uint8Array>();
 
   put(bytes: Uint8Array): StoredPicture {
@@ -21,20 +21,20 @@ export class Shelf {
   }
 }
 
-/** A wire value as the other side gets it: small JSON, and the pictures that were in it. */
-export interface Arrived {
+/** A received wire value: the skeleton, and the pictures that were hoisted out of it. */
+export interface Received {
   wire: unknown;
   pictures: StoredPicture[];
 }
 
-/** Writes a wire value as JSON, its pictures as base64, and reads it as it is read from the network. */
-export async function overTheWire(wire: Wire, shelf: Shelf): Promise<Arrived> {
-  const body = splice(wire, async (picture) => new Blob([shelf.get(picture)]).stream());
-  return arrive(new Uint8Array(await new Response(body).arrayBuffer()), shelf);
+/** Write a wire value as JSON with base64 pictures, and read it in the way the gateway reads from the network. */
+export async function sendAndReceive(wire: Wire, store: PictureStore): Promise<Received> {
+  const body = splice(wire, async (picture) => new Blob([store.get(picture)]).stream());
+  return receive(new Uint8Array(await new Response(body).arrayBuffer()), store);
 }
 
-/** Reads JSON bytes as they are read from the network. */
-export function arrive(json: Uint8Array, shelf: Shelf): Arrived {
+/** Read JSON bytes in the way the gateway reads them from the network. */
+export function receive(json: Uint8Array, store: PictureStore): Received {
   const sinks: Uint8Array[][] = [];
   const hoist = new Hoist({
     open: () => {
@@ -51,5 +51,5 @@ export function arrive(json: Uint8Array, shelf: Shelf): Arrived {
   });
   hoist.push(json);
   const wire = parseDocuments(hoist.end());
-  return { wire, pictures: sinks.map((parts) => shelf.put(new Uint8Array(Buffer.concat(parts)))) };
+  return { wire, pictures: sinks.map((parts) => store.put(new Uint8Array(Buffer.concat(parts)))) };
 }

@@ -6,31 +6,31 @@ import { validateSpec, type ModelSpec } from "../../src/image/model-spec.ts";
 import type { ImageRequest } from "../../src/image/request.ts";
 import type { Provider } from "../../src/vendors/vendor.ts";
 import { JUNK, pathsIn, replaced, thrownBy } from "./junk.ts";
-import { arrive, overTheWire, Shelf } from "./over-the-wire.ts";
-import { ASKED, bytesOf, referenceOf } from "./specimens.ts";
+import { receive, sendAndReceive, PictureStore } from "./over-the-wire.ts";
+import { SAMPLE_REQUEST, bytesOf, referenceOf } from "./specimens.ts";
 import type { Meaning, Subject } from "./subject.ts";
 
-/** What every provider makes of answers, good and bad, and that it sends what the document has. */
+/** The contract of every provider: how it reads responses, valid or not, and that it sends the documented requests. */
 export function providerContract(provider: Provider, { requests, meanings, answers = {} }: Subject): void {
-  it("says what it can do with each model consistently", () => {
+  it("the specs of the provider's models are consistent", () => {
     for (const spec of Object.values(provider.models)) {
       expect(validateSpec(spec)).toBeUndefined();
       if (spec.referenceSchemes.length > 0) expect(spec.referenceSchemes).toContain("https");
     }
   });
 
-  it.each(Object.entries(answers))("finds the one picture in %s", (_, answer) => {
-    const { wire } = arrive(bytesOf(answer), new Shelf());
-    expect(provider.decode(200, wire, new Headers(), ASKED.request).images).toHaveLength(1);
+  it.each(Object.entries(answers))("the provider finds the one picture in the response %s", (_, answer) => {
+    const { wire } = receive(bytesOf(answer), new PictureStore());
+    expect(provider.decode(200, wire, new Headers(), SAMPLE_REQUEST.request).images).toHaveLength(1);
   });
 
-  it.each(Object.entries(answers))("survives junk anywhere in %s", (_, answer) => {
-    const { wire } = arrive(bytesOf(answer), new Shelf());
+  it.each(Object.entries(answers))("the provider survives junk anywhere in the response %s", (_, answer) => {
+    const { wire } = receive(bytesOf(answer), new PictureStore());
     for (const path of pathsIn(wire)) {
       for (const junk of JUNK) {
         for (const status of [200, 400, 503]) {
           const error = thrownBy(() =>
-            provider.decode(status, replaced(wire, path, junk), new Headers(), ASKED.request),
+            provider.decode(status, replaced(wire, path, junk), new Headers(), SAMPLE_REQUEST.request),
           );
           if (error !== undefined) expect([path, junk, error]).toEqual([path, junk, expect.any(GatewayError)]);
           else expect(status).toBe(200);
@@ -39,7 +39,7 @@ export function providerContract(provider: Provider, { requests, meanings, answe
     }
   });
 
-  it("answers no error with a picture, and no nothing with success", () => {
+  it("the provider throws for every error status, and for every 200 without a picture", () => {
     for (const wire of [
       undefined,
       null,
@@ -53,42 +53,44 @@ export function providerContract(provider: Provider, { requests, meanings, answe
       { candidates: [] },
     ]) {
       for (const status of [200, 400, 401, 402, 404, 429, 500, 503]) {
-        const error = thrownBy(() => provider.decode(status, wire, new Headers(), ASKED.request));
+        const error = thrownBy(() => provider.decode(status, wire, new Headers(), SAMPLE_REQUEST.request));
         expect([wire, status, error]).toEqual([wire, status, expect.any(GatewayError)]);
         expect((error as GatewayError).vendorStatus ?? status).toBe(status);
       }
     }
   });
 
-  it("holds the operator's key against nobody", () => {
+  it("the provider reports a rejected operator key as a vendor error", () => {
     for (const status of [401, 403]) {
-      const error = thrownBy(() => provider.decode(status, { message: "bad key" }, new Headers(), ASKED.request));
+      const error = thrownBy(() =>
+        provider.decode(status, { message: "bad key" }, new Headers(), SAMPLE_REQUEST.request),
+      );
       expect(error).toMatchObject({ code: "vendor_error", retryable: false });
     }
   });
 
-  it.each(Object.entries(requests))("sends %s as the document has it", async (name, wire) => {
-    const { request, spec, shelf } = asDecoded(name, wire);
-    const outgoing = provider.encode(request, spec);
-    expect(provider.encode(request, spec)).toEqual(outgoing);
-    expect(outgoing.path).toMatch(/^\/[\w/]+$/);
-    const sent = await overTheWire(outgoing.body, shelf);
-    const { wire: documented } = arrive(bytesOf({ ...wire, ...meanings[name]?.sent }), new Shelf());
+  it.each(Object.entries(requests))("the provider sends the request %s in the documented form", async (name, wire) => {
+    const { request, spec, store } = fittedRequest(name, wire);
+    const vendorRequest = provider.encode(request, spec);
+    expect(provider.encode(request, spec)).toEqual(vendorRequest);
+    expect(vendorRequest.path).toMatch(/^\/[\w/]+$/);
+    const sent = await sendAndReceive(vendorRequest.body, store);
+    const { wire: documented } = receive(bytesOf({ ...wire, ...meanings[name]?.sent }), new PictureStore());
     expect(sent.wire).toEqual(documented);
   });
 
-  function asDecoded(name: string, wire: object) {
-    const shelf = new Shelf();
-    const { pictures } = arrive(bytesOf(wire), shelf);
+  function fittedRequest(name: string, wire: object) {
+    const store = new PictureStore();
+    const { pictures } = receive(bytesOf(wire), store);
     const { request, references = [], turns } = meanings[name] as Meaning;
-    const known = (urls: string[]) => urls.map((url) => referenceOf(url, pictures));
-    const asked = {
+    const referencesOf = (urls: string[]) => urls.map((url) => referenceOf(url, pictures));
+    const canonical = {
       n: 1,
       ...request,
-      references: known(references),
-      turns: turns?.map((turn) => ({ ...turn, references: known(turn.references) })),
+      references: referencesOf(references),
+      turns: turns?.map((turn) => ({ ...turn, references: referencesOf(turn.references) })),
     } as ImageRequest;
-    const spec = provider.models[canonicalModel(asked.model) ?? asked.model] as ModelSpec;
-    return { request: fit(asked, spec).request, spec, shelf };
+    const spec = provider.models[canonicalModel(canonical.model) ?? canonical.model] as ModelSpec;
+    return { request: fit(canonical, spec).request, spec, store };
   }
 }

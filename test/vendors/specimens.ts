@@ -3,21 +3,24 @@ import type { GenerationRecord } from "../../src/image/record.ts";
 import type { Reference, StoredPicture } from "../../src/image/request.ts";
 import type { ParsedRequest, Dialect } from "../../src/vendors/vendor.ts";
 import { png, webp } from "../image/pictures.ts";
-import { arrive, type Shelf } from "./over-the-wire.ts";
+import { receive, type PictureStore } from "./over-the-wire.ts";
 
 export const CODES = Object.keys(STATUS) as ErrorCode[];
-/** The picture in every request that has one, and in every answer. */
+/** The picture in every request that has one, and in every response. */
 export const INLINE = png(20, 10);
-/** How documents write base64 that they leave out. */
-const LEFT_OUT = /<BASE64_ENCODED_IMAGE>|iVBORw0KGgoAA\w*\.\.\./g;
+/** The placeholders for base64 in the documents. */
+const ELIDED_BASE64 = /<BASE64_ENCODED_IMAGE>|iVBORw0KGgoAA\w*\.\.\./g;
 
-/** What was asked, where it does not matter. */
-export const ASKED: ParsedRequest = { request: { model: "", prompt: "a cat", n: 2, references: [] }, warnings: [] };
+/** A request for tests in which its content does not matter. */
+export const SAMPLE_REQUEST: ParsedRequest = {
+  request: { model: "", prompt: "a cat", n: 2, references: [] },
+  warnings: [],
+};
 
-/** A record of two pictures. */
-export function drawn(shelf: Shelf): GenerationRecord {
+/** A record with two pictures. */
+export function sampleRecord(store: PictureStore): GenerationRecord {
   const images = [INLINE, webp.lossy(30, 20)].map((bytes, n) => ({
-    ...shelf.put(bytes),
+    ...store.put(bytes),
     url: `https://easel.example/images/id/${n}`,
   }));
   const times = { createdAt: "2026-11-20T00:00:00.000Z", finishedAt: "2026-11-20T00:00:01.000Z" };
@@ -34,24 +37,24 @@ export function drawn(shelf: Shelf): GenerationRecord {
   };
 }
 
-/** A reference as a meaning has it: a URL, or `inline` for the first picture. */
+/** Create a reference from the name in a meaning: a URL, or `inline` for the first picture. */
 export function referenceOf(url: string, pictures: readonly StoredPicture[]): Reference {
   const [picture] = pictures;
   return url === "inline" && picture !== undefined ? { picture } : { url };
 }
 
-/** The other way round. */
-export function shown(reference: Reference): string {
+/** A reference's name in a meaning. */
+export function referenceName(reference: Reference): string {
   return "url" in reference ? reference.url : "inline";
 }
 
-/** A fixture as bytes, with the base64 that its document left out. */
+/** A fixture as bytes, with the base64 that its document elides. */
 export function bytesOf(fixture: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(fixture).replace(LEFT_OUT, INLINE.toBase64()));
+  return new TextEncoder().encode(JSON.stringify(fixture).replace(ELIDED_BASE64, INLINE.toBase64()));
 }
 
-/** What a dialect makes of a fixture. */
-export function decode(dialect: Dialect, fixture: object, shelf: Shelf): ParsedRequest {
-  const { wire, pictures } = arrive(bytesOf(fixture), shelf);
+/** Decode a fixture with a dialect. */
+export function decodeFixture(dialect: Dialect, fixture: object, store: PictureStore): ParsedRequest {
+  const { wire, pictures } = receive(bytesOf(fixture), store);
   return dialect.decode(wire, pictures, new Headers());
 }

@@ -3,37 +3,37 @@ import { leastRatio, scan } from "../harness/clock.ts";
 import { provider } from "../../src/vendors/xty/provider.ts";
 import type { ImageSource } from "../../src/vendors/vendor.ts";
 import { thrownBy } from "./junk.ts";
-import { ASKED } from "./specimens.ts";
+import { SAMPLE_REQUEST } from "./specimens.ts";
 
 const decode = (wire: unknown, n = 1, status = 200) =>
-  provider.decode(status, wire, new Headers(), { ...ASKED.request, n });
+  provider.decode(status, wire, new Headers(), { ...SAMPLE_REQUEST.request, n });
 const choice = (content: unknown, more: object = {}) => ({ message: { content }, finish_reason: "stop", ...more });
-const said = (content: unknown) => decode({ choices: [choice(content)] }, 9);
-const at = (name: string): ImageSource => ({ url: `https://files.example.com/${name}` });
-const link = (name: string) => `![image](https://files.example.com/${name})`;
-const uri = (index: number) => `data:image/png;base64,hoisted:${index}`;
+const decodeText = (content: unknown) => decode({ choices: [choice(content)] }, 9);
+const sourceOf = (name: string): ImageSource => ({ url: `https://files.example.com/${name}` });
+const markdownOf = (name: string) => `![image](https://files.example.com/${name})`;
+const dataUriOf = (index: number) => `data:image/png;base64,hoisted:${index}`;
 
 describe("pictures in a text", () => {
   it.each<[string, ImageSource[], text?: string]>([
-    [`${link("a")}\n${link("b")}`, [at("a"), at("b")]],
-    [`![image](${uri(0)})\n![image](${uri(1)})`, [{ hoisted: 0 }, { hoisted: 1 }]],
-    [`${link("a")} ${link("a")}`, [at("a")]],
+    [`${markdownOf("a")}\n${markdownOf("b")}`, [sourceOf("a"), sourceOf("b")]],
+    [`![image](${dataUriOf(0)})\n![image](${dataUriOf(1)})`, [{ hoisted: 0 }, { hoisted: 1 }]],
+    [`${markdownOf("a")} ${markdownOf("a")}`, [sourceOf("a")]],
     [
       'Look:\n![a [b] c]( https://files.example.com/a(1).png "title") there',
-      [at("a(1).png")],
+      [sourceOf("a(1).png")],
       'Look:\n "title") there',
     ],
-    ["![ ![x](https://files.example.com/a)", [at("a")], "!["],
-    ["![x](attachment:0) ![y](https://files.example.com/b)", [at("b")], "![x](attachment:0)"],
-    [`Here: ${uri(0)}, and ${uri(1)}.`, [{ hoisted: 0 }, { hoisted: 1 }], "Here: , and ."],
-    [`<img src="${uri(2)}">`, [{ hoisted: 2 }], '<img src="">'],
-    ["See https://files.example.com/a.png.", [at("a.png")], "See ."],
-    ["图片\uff1ahttps://files.example.com/猫,a.JPG?x=1\uff0c完成", [at("猫,a.JPG?x=1")], "图片\uff1a\uff0c完成"],
-    ["<https://files.example.com/a.webp>", [at("a.webp")], "<>"],
-    ["这是第 1 张图片:https://files.example.com/a", [at("a")]],
+    ["![ ![x](https://files.example.com/a)", [sourceOf("a")], "!["],
+    ["![x](attachment:0) ![y](https://files.example.com/b)", [sourceOf("b")], "![x](attachment:0)"],
+    [`Here: ${dataUriOf(0)}, and ${dataUriOf(1)}.`, [{ hoisted: 0 }, { hoisted: 1 }], "Here: , and ."],
+    [`<img src="${dataUriOf(2)}">`, [{ hoisted: 2 }], '<img src="">'],
+    ["See https://files.example.com/a.png.", [sourceOf("a.png")], "See ."],
+    ["图片\uff1ahttps://files.example.com/猫,a.JPG?x=1\uff0c完成", [sourceOf("猫,a.JPG?x=1")], "图片\uff1a\uff0c完成"],
+    ["<https://files.example.com/a.webp>", [sourceOf("a.webp")], "<>"],
+    ["这是第 1 张图片:https://files.example.com/a", [sourceOf("a")]],
     ["这是第 1 张图片\uff1a\nhoisted:0", [{ hoisted: 0 }]],
-  ])("%j", (content, images, text) => {
-    expect(said(content)).toEqual({ images, text, usage: undefined });
+  ])("the provider finds the pictures in the text %j", (content, images, text) => {
+    expect(decodeText(content)).toEqual({ images, text, usage: undefined });
   });
 
   it.each([
@@ -42,11 +42,11 @@ describe("pictures in a text", () => {
     "![image]() ![image](cat.png) ![image](ftp://a/b.png)",
     "data:image/png;base64,hoisted:x",
     "httpsx://a/b.png http:/a.png",
-  ])("none in %j", (content) => {
-    expect(thrownBy(() => said(content))).toMatchObject({ code: "no_image" });
+  ])("the provider finds no picture in the text %j", (content) => {
+    expect(thrownBy(() => decodeText(content))).toMatchObject({ code: "no_image" });
   });
 
-  /** A pattern that goes back would take minutes for any of these, not milliseconds. */
+  /** A pattern that backtracks would take minutes for any of these, not milliseconds. */
   it.each([
     "![",
     "![a](",
@@ -61,38 +61,48 @@ describe("pictures in a text", () => {
     "这是第 1",
     " ",
     "这是第 1 张图片:",
-  ])("a megabyte of %j is read at once", async (piece) => {
+  ])("the provider reads a megabyte of %j without delay", async (piece) => {
     const long = piece.repeat(1_000_000 / piece.length);
-    expect(said(`${long}\n${link("a")}`).images.length).toBeLessThan(2);
+    expect(decodeText(`${long}\n${markdownOf("a")}`).images.length).toBeLessThan(2);
     const read = () => {
-      thrownBy(() => said(long));
-      thrownBy(() => said(`![](${long}`));
-      thrownBy(() => said(`https://a${long} b`));
+      thrownBy(() => decodeText(long));
+      thrownBy(() => decodeText(`![](${long}`));
+      thrownBy(() => decodeText(`https://a${long} b`));
     };
     expect(await leastRatio(20, read, () => scan(long))).toBeLessThan(20);
   });
 });
 
-describe("which of several pictures count", () => {
-  const drafts = choice(`${link("draft")} ${link("final")}`);
+describe("the final pictures of several", () => {
+  const drafts = choice(`${markdownOf("draft")} ${markdownOf("final")}`);
   it.each<[string, number, object[], string[]]>([
     ["the last of a choice", 1, [drafts], ["final"]],
-    ["the last of each choice", 2, [drafts, choice(link("b"))], ["final", "b"]],
-    ["those of every choice, though fewer were asked for", 1, [choice(link("a")), choice(link("b"))], ["a", "b"]],
-    ["the last of one choice for many", 2, [choice([1, 2, 3].map((k) => link(`p${k}`)).join(""))], ["p2", "p3"]],
-    ["all there are", 9, [drafts], ["draft", "final"]],
-    ["more of a choice only for those that are missing", 3, [drafts, drafts], ["draft", "final", "final"]],
-    ["of a refused choice none", 2, [choice(null, { finish_reason: "content_filter" }), drafts], ["final"]],
-    ["an index that is the same", 2, [choice(link("a"), { index: 0 }), choice(link("b"), { index: 0 })], ["a", "b"]],
-  ])("%s", (_, n, choices, names) => {
-    expect(decode({ choices }, n).images).toEqual(names.map(at));
+    ["the last of each choice", 2, [drafts, choice(markdownOf("b"))], ["final", "b"]],
+    [
+      "those of every choice, even if fewer were requested",
+      1,
+      [choice(markdownOf("a")), choice(markdownOf("b"))],
+      ["a", "b"],
+    ],
+    ["the last of one choice for many", 2, [choice([1, 2, 3].map((k) => markdownOf(`p${k}`)).join(""))], ["p2", "p3"]],
+    ["all pictures, if fewer than requested", 9, [drafts], ["draft", "final"]],
+    ["earlier ones of a choice only if pictures are missing", 3, [drafts, drafts], ["draft", "final", "final"]],
+    ["none of a rejected choice", 2, [choice(null, { finish_reason: "content_filter" }), drafts], ["final"]],
+    [
+      "those of two choices with the same index",
+      2,
+      [choice(markdownOf("a"), { index: 0 }), choice(markdownOf("b"), { index: 0 })],
+      ["a", "b"],
+    ],
+  ])("the pictures that count are %s", (_, n, choices, names) => {
+    expect(decode({ choices }, n).images).toEqual(names.map(sourceOf));
   });
 
-  it("of a stream that nobody asked for", () => {
+  it("the provider reads a stream although the request was not for one", () => {
     const chunk = (index: number, delta: object, finish_reason: string | null = null) => ({
       choices: [{ index, delta, finish_reason }],
     });
-    const images = [{ type: "image_url", image_url: { url: uri(0) } }];
+    const images = [{ type: "image_url", image_url: { url: dataUriOf(0) } }];
     const chunks = [
       chunk(0, { role: "assistant", content: "One: ![im" }),
       chunk(1, { role: "assistant", content: null }),
@@ -103,7 +113,7 @@ describe("which of several pictures count", () => {
       { choices: [], usage: { total_tokens: 3 } },
     ];
     expect(decode(chunks, 2)).toEqual({
-      images: [at("a"), { hoisted: 0 }],
+      images: [sourceOf("a"), { hoisted: 0 }],
       text: "One:",
       usage: { total_tokens: 3 },
     });
@@ -111,14 +121,18 @@ describe("which of several pictures count", () => {
     expect(decode(parts, 1)).toMatchObject({ images: [{ hoisted: 0 }], text: "One" });
   });
 
-  it("keeps what the vendor says it used, and the model's words", () => {
+  it("the provider keeps the vendor's usage and the model's text", () => {
     const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
-    const content = `Your cat:\n这是第 1 张图片:${link("a")}`;
-    expect(decode({ choices: [choice(content)], usage })).toEqual({ images: [at("a")], text: "Your cat:", usage });
+    const content = `Your cat:\n这是第 1 张图片:${markdownOf("a")}`;
+    expect(decode({ choices: [choice(content)], usage })).toEqual({
+      images: [sourceOf("a")],
+      text: "Your cat:",
+      usage,
+    });
   });
 });
 
-describe("answers without a picture", () => {
+describe("responses without a picture", () => {
   const cases: [wire: object, code: string, more?: object][] = [
     [{ choices: [] }, "no_image"],
     [{ data: [] }, "no_image"],
@@ -141,7 +155,7 @@ describe("answers without a picture", () => {
     [{ code: 401, message: "无效的令牌" }, "vendor_error", { canFailover: true }],
     [{ success: false, msg: "额度不足" }, "insufficient_credit"],
   ];
-  it.each(cases)("%j", (wire, code, more = {}) => {
+  it.each(cases)("the provider throws the error of %j", (wire, code, more = {}) => {
     expect(thrownBy(() => decode(wire))).toMatchObject({ code, vendorStatus: 200, ...more });
   });
 
@@ -155,7 +169,7 @@ describe("answers without a picture", () => {
     [500, { error: { message: "no", code: "empty_response" } }, "no_image", false],
     [500, { error: { message: "请求失败" } }, "vendor_error", false],
     [503, { error: { message: "请求失败" } }, "vendor_error", true],
-  ])("status %d with %j", (status, wire, code, retryable) => {
+  ])("the provider throws the error of status %d with %j", (status, wire, code, retryable) => {
     expect(thrownBy(() => decode(wire, 1, status))).toMatchObject({ code, retryable, vendorStatus: status });
   });
 });

@@ -11,9 +11,9 @@ const user = (content: unknown) => ({ role: "user", content });
 const image = (image_url: unknown) => ({ type: "image_url", image_url });
 const text = (words: unknown) => ({ type: "text", text: words });
 
-const ask = (more: object = {}) =>
+const decodeWith = (more: object = {}) =>
   dialect.decode({ model: FLASH, messages: [user("a cat")], ...more }, [picture], new Headers());
-const say = (...messages: unknown[]) => ask({ messages }).request;
+const decodeMessages = (...messages: unknown[]) => decodeWith({ messages }).request;
 
 describe("image_config", () => {
   const config = { aspect_ratio: "16:9", image_size: "2k" };
@@ -26,10 +26,10 @@ describe("image_config", () => {
     { image_config: config },
     { image_config: { aspect_ratio: "1:1" }, extra_body: { google: { image_config: config } } },
     { extra_body: { google: null, image_config: null }, image_config: config },
-  ])("%j", (more) => {
-    const asked = ask(more);
-    expect(asked.request).toMatchObject({ size: "2K", aspectRatio: "16:9" });
-    expect(asked.warnings).toEqual([]);
+  ])("the dialect finds image_config in %j", (more) => {
+    const parsed = decodeWith(more);
+    expect(parsed.request).toMatchObject({ size: "2K", aspectRatio: "16:9" });
+    expect(parsed.warnings).toEqual([]);
   });
 
   it.each<[object, field: string, allowed: string]>([
@@ -47,23 +47,29 @@ describe("image_config", () => {
     [{ image_config: { aspect_ratio: "wide" } }, "aspectRatio", "allowed: 1:1, 2:3, 3:2"],
     [{ model: "gemini-3-pro-image-preview", image_config: { image_size: "512" } }, "size", "allowed: 1K, 2K, 4K"],
     [{ model: "flux-2-pro", image_config: { image_size: "big" } }, "image_size", "one of 512, 1K, 2K, 3K, 4K."],
-  ])("refuses %j", (more, field, allowed) => {
-    expect(thrownBy(() => ask(more))).toMatchObject({
+  ])("the dialect rejects the image_config in %j", (more, field, allowed) => {
+    expect(thrownBy(() => decodeWith(more))).toMatchObject({
       code: "invalid_request",
       field: expect.stringMatching(new RegExp(`${field}$`)) as string,
       message: expect.stringContaining(allowed) as string,
     });
   });
 
-  it("draws a square of 1K where nothing is asked, and the shape of a picture that came", () => {
-    expect(ask().request).toMatchObject({ size: "1K", aspectRatio: "1:1" });
-    for (const shown of [say(user([text("a cat"), image(cat)])), say(user([text("a dog"), image(cat)]), user("a cat"))])
-      expect(shown).toMatchObject({ size: undefined, aspectRatio: undefined });
-    // Other vendors' models are in no table of this document.
-    expect(ask({ model: "gpt-image-2" }).request).toMatchObject({ size: undefined, aspectRatio: undefined });
-    expect(ask({ model: "gemini-2.5-flash-image" }).request).toMatchObject({ size: undefined, aspectRatio: "1:1" });
-    // Whoever draws, if they can: nobody asked for it.
-    const pinned = ask({ model: "linkai/nano-banana-2" });
+  it("a request without a shape gets a square of 1K, or no default if it has a picture", () => {
+    expect(decodeWith().request).toMatchObject({ size: "1K", aspectRatio: "1:1" });
+    for (const withPicture of [
+      decodeMessages(user([text("a cat"), image(cat)])),
+      decodeMessages(user([text("a dog"), image(cat)]), user("a cat")),
+    ])
+      expect(withPicture).toMatchObject({ size: undefined, aspectRatio: undefined });
+    // Models of other vendors are not in this document.
+    expect(decodeWith({ model: "gpt-image-2" }).request).toMatchObject({ size: undefined, aspectRatio: undefined });
+    expect(decodeWith({ model: "gemini-2.5-flash-image" }).request).toMatchObject({
+      size: undefined,
+      aspectRatio: "1:1",
+    });
+    // A default for any vendor, which a vendor may drop because the client did not set it.
+    const pinned = decodeWith({ model: "linkai/nano-banana-2" });
     expect(pinned.request).toMatchObject({ size: "1K", aspectRatio: "1:1" });
     expect(pinned.defaulted).toEqual(["size", "aspectRatio"]);
   });
@@ -74,7 +80,7 @@ describe("messages", () => {
     ["a text", [user("a cat")], { prompt: "a cat" }],
     ["texts", [user([text("a"), text("cat")])], { prompt: "a\ncat" }],
     [
-      "pictures in every way they are sent",
+      "pictures in all forms",
       [
         user([
           text("a cat"),
@@ -87,17 +93,17 @@ describe("messages", () => {
       { prompt: "a cat", references: [{ url: cat }, { url: cat }, { picture }, { picture }] },
     ],
     [
-      "a system's words",
+      "system messages",
       [{ role: "system", content: "Be brief." }, { role: "developer", content: [text("No text.")] }, user("a cat")],
       { prompt: "Be brief.\n\nNo text.\n\na cat" },
     ],
     [
-      "an empty one",
+      "empty messages",
       [{ role: "system", content: "" }, { role: "assistant", content: null }, user("a cat")],
       { prompt: "a cat" },
     ],
     [
-      "what was said before",
+      "earlier turns",
       [user("a dog"), { role: "assistant", content: "Which?" }, user([image(cat)]), user("this")],
       {
         prompt: "this",
@@ -109,7 +115,7 @@ describe("messages", () => {
       },
     ],
     [
-      "our own answer, sent back",
+      "a response of this gateway, sent back",
       [
         user("a dog"),
         {
@@ -128,7 +134,7 @@ describe("messages", () => {
       },
     ],
     [
-      "another relay's",
+      "a response of another relay, sent back",
       [user("a dog"), { role: "assistant", content: `Here it is:\n![](${HOISTED})` }, user("a cat")],
       {
         prompt: "a cat",
@@ -138,10 +144,10 @@ describe("messages", () => {
         ],
       },
     ],
-  ])("%s", (_, messages, request) => {
+  ])("the dialect reads messages with %s", (_, messages, request) => {
     const hasPicture = /"(?:url|key)"/.test(JSON.stringify(request));
     const shape = hasPicture ? {} : { size: "1K", aspectRatio: "1:1" };
-    expect(say(...messages)).toEqual({ model: FLASH, n: 1, references: [], ...shape, ...request });
+    expect(decodeMessages(...messages)).toEqual({ model: FLASH, n: 1, references: [], ...shape, ...request });
   });
 
   it.each<[unknown[], field: string, allowed: string]>([
@@ -170,12 +176,12 @@ describe("messages", () => {
     [[user([text("hoisted:0")]), user("a cat")], "messages[0].content[0].text", "must be text: a picture is a part"],
     [[{ role: "system", content: HOISTED }, user("a cat")], "messages[0].content", "must be text"],
     [[{ role: "system", content: [text("a"), image(cat)] }, user("a cat")], "messages[0].content", "must be text"],
-  ])("refuses %j", (messages, field, allowed) => {
+  ])("the dialect rejects the messages %j", (messages, field, allowed) => {
     const message = expect.stringContaining(allowed) as string;
-    expect(thrownBy(() => say(...messages))).toMatchObject({ code: "invalid_request", field, message });
+    expect(thrownBy(() => decodeMessages(...messages))).toMatchObject({ code: "invalid_request", field, message });
   });
 
-  it("knows where each picture and turn is", () => {
+  it("the dialect names the field of each picture and turn", () => {
     const messages = [
       { role: "system", content: "Be brief." },
       user("a dog"),
@@ -183,7 +189,7 @@ describe("messages", () => {
       { role: "assistant", content: "Which?" },
       user([image(cat), text("this"), image({ url: cat })]),
     ];
-    expect(ask({ messages }).fields).toEqual({
+    expect(decodeWith({ messages }).fields).toEqual({
       "turns[0]": "messages[1]",
       "turns[1]": "messages[3]",
       "references[0]": "messages[4].content[0].image_url",
@@ -191,7 +197,7 @@ describe("messages", () => {
     });
   });
 
-  it("refuses a picture in an answer of a type that vendors do not take", () => {
+  it("the dialect rejects a picture of an unsupported type in an earlier response", () => {
     const gif = { ...picture, type: "image/gif" };
     const messages = [user("a dog"), { role: "assistant", content: `![](${HOISTED})` }, user("a cat")];
     expect(thrownBy(() => dialect.decode({ model: FLASH, messages }, [gif], new Headers()))).toMatchObject({
@@ -200,13 +206,13 @@ describe("messages", () => {
     });
   });
 
-  it("leaves the number of pictures to who draws: the document names none", () => {
-    const most = (n: number) => [text("a cat"), ...Array.from({ length: n }, () => image(cat))];
-    expect(say(user(most(14)), user(most(15))).references).toHaveLength(15);
+  it("the dialect does not limit the number of references, because the document does not", () => {
+    const withPictures = (n: number) => [text("a cat"), ...Array.from({ length: n }, () => image(cat))];
+    expect(decodeMessages(user(withPictures(14)), user(withPictures(15))).references).toHaveLength(15);
   });
 });
 
-describe("chat's other fields", () => {
+describe("other fields of chat completions", () => {
   it.each<[object, string[]]>([
     [{ temperature: 1, top_p: 1, max_tokens: 100, user: "u", tools: [], store: false, stop: null }, []],
     [{ stream: false, stream_options: { include_usage: true }, modalities: ["text"] }, []],
@@ -221,28 +227,28 @@ describe("chat's other fields", () => {
       ["extra_body.google.image_config.quality is not a field here and was ignored"],
     ],
     [{ seed: 7 }, [`seed was left out: ${FLASH} does not take it here`]],
-  ])("%j", (more, warnings) => {
-    expect(ask(more).warnings).toEqual(warnings);
+  ])("the dialect's warnings for %j", (more, warnings) => {
+    expect(decodeWith(more).warnings).toEqual(warnings);
   });
 
-  it("keeps a seed for who can use it", () => {
-    expect(ask({ model: "flux-2-pro", seed: 7 }).request.seed).toBe(7);
+  it("the dialect keeps a seed for a model of another vendor", () => {
+    expect(decodeWith({ model: "flux-2-pro", seed: 7 }).request.seed).toBe(7);
   });
 
-  it("reads how the pictures are wanted", () => {
-    expect(ask()).toMatchObject({ responseFormat: "url", stream: undefined });
-    expect(ask({ modalities: ["text"] })).toMatchObject({ responseFormat: "url" });
-    expect(ask({ modalities: ["image", "text"], stream: true })).toMatchObject({
+  it("the dialect reads the response format and the stream option", () => {
+    expect(decodeWith()).toMatchObject({ responseFormat: "url", stream: undefined });
+    expect(decodeWith({ modalities: ["text"] })).toMatchObject({ responseFormat: "url" });
+    expect(decodeWith({ modalities: ["image", "text"], stream: true })).toMatchObject({
       responseFormat: "base64",
       stream: true,
     });
   });
 
   it.each([{ n: 0 }, { n: 1.5 }, { n: "2" }, { stream: "yes" }, { modalities: "image" }, { seed: 0.5 }, { model: "" }])(
-    "refuses %j",
+    "the dialect rejects the field in %j",
     (more) => {
       const [field] = Object.keys(more);
-      expect(thrownBy(() => ask(more))).toMatchObject({ code: "invalid_request", field });
+      expect(thrownBy(() => decodeWith(more))).toMatchObject({ code: "invalid_request", field });
     },
   );
 });

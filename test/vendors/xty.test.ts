@@ -5,7 +5,7 @@ import forms from "../fixtures/xty/forms.json" with { type: "json" };
 import requests from "../fixtures/xty/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
 import { thrownBy } from "./junk.ts";
-import { ASKED } from "./specimens.ts";
+import { SAMPLE_REQUEST } from "./specimens.ts";
 
 const FLASH = "gemini-3.1-flash-image-preview";
 const prompt = "一只可爱的橙色小猫坐在彩虹桥上,卡通风格,明亮的色彩,高质量,详细";
@@ -46,11 +46,11 @@ describe("xty", () => {
       },
     },
     answers: forms,
-    // The document has none but 请求失败; these are OpenAI's.
+    // The document has only 请求失败; these are OpenAI's statuses.
     statuses: [400, 401, 402, 403, 404, 409, 413, 429, 500, 502, 504],
     readBack: {
       idempotency_conflict: "vendor_error",
-      // A key that the vendor refuses is the operator's.
+      // The key that the vendor rejects is the operator's.
       unauthorized: "vendor_error",
       forbidden: "vendor_error",
       vendor_timeout: "vendor_error",
@@ -59,10 +59,10 @@ describe("xty", () => {
     },
   });
 
-  it("understands the document's error, also in a 200 and beside a picture", () => {
+  it("the provider reads the documented error, also with status 200 and next to a picture", () => {
     const [failed] = Object.values(errors);
     const decode = (status: number, more = {}) =>
-      thrownBy(() => xty.provider?.decode(status, { ...failed, ...more }, new Headers(), ASKED.request));
+      thrownBy(() => xty.provider?.decode(status, { ...failed, ...more }, new Headers(), SAMPLE_REQUEST.request));
     const message = "xty: 请求失败";
     expect(decode(400)).toMatchObject({ code: "invalid_request", message });
     expect(decode(200)).toMatchObject({ code: "vendor_error", message, canFailover: true });

@@ -10,49 +10,49 @@ import { INPUT_IMAGES, nearestSide, type RequestWire, requestWire } from "./wire
 
 const TABLE = { vendor: "atalk", models };
 
-/** Reads a client's body; throws invalid_request. */
+/** Decode a client's body. Throws invalid_request. */
 export function decode(wire: unknown, pictures: readonly StoredPicture[]): ParsedRequest {
-  const asked = parseWire(requestWire, wire);
-  refuseMoreImages(wire as object);
-  const own = documentedSpec(TABLE, asked.model);
-  checkRatio(asked, own);
+  const parsed = parseWire(requestWire, wire);
+  rejectExtraImages(wire as object);
+  const spec = documentedSpec(TABLE, parsed.model);
+  checkRatio(parsed, spec);
   const request: ImageRequest = {
-    model: asked.model,
-    prompt: asked.prompt,
+    model: parsed.model,
+    prompt: parsed.prompt,
     n: 1,
     aspectRatio:
-      asked.aspect_ratio ?? (asked.width === undefined && asked.height === undefined ? DEFAULT_RATIO : undefined),
-    ...sidesOf(asked),
-    seed: asked.seed,
-    // Not its default jpeg: whoever draws something else need not be told so by clients that never asked.
-    outputFormat: asked.output_format,
-    references: INPUT_IMAGES.flatMap((field) => readImage(asked[field], pictures, field) ?? []),
+      parsed.aspect_ratio ?? (parsed.width === undefined && parsed.height === undefined ? DEFAULT_RATIO : undefined),
+    ...sidesOf(parsed),
+    seed: parsed.seed,
+    // The documented default, jpeg, is not filled in: clients that set no format accept any other one.
+    outputFormat: parsed.output_format,
+    references: INPUT_IMAGES.flatMap((field) => readImage(parsed[field], pictures, field) ?? []),
   };
   const warnings = unknownFields(requestWire, wire);
-  const { safety_tolerance } = asked;
-  /** A model of its own that the Flux fields are not for. */
-  const plain = own === undefined || isFlux(own.wireName) ? undefined : own.wireName;
-  // Pixels alone still tell a ratio, which fitOwn finds.
-  if (plain !== undefined && asked.width !== undefined && asked.aspect_ratio !== undefined) {
-    warnings.push(`width and height were left out: ${plain} does not take them here`);
+  const { safety_tolerance } = parsed;
+  /** The wire name, if it is one of atalk's own models that does not take the Flux fields. */
+  const nonFluxModel = spec === undefined || isFlux(spec.wireName) ? undefined : spec.wireName;
+  // Pixels without aspect_ratio still give a ratio, which fitToDocument derives.
+  if (nonFluxModel !== undefined && parsed.width !== undefined && parsed.aspect_ratio !== undefined) {
+    warnings.push(`width and height were left out: ${nonFluxModel} does not take them here`);
     delete request.width;
     delete request.height;
   }
-  if (plain !== undefined && safety_tolerance !== undefined)
-    warnings.push(`safety_tolerance was left out: ${plain} does not take it here`);
+  if (nonFluxModel !== undefined && safety_tolerance !== undefined)
+    warnings.push(`safety_tolerance was left out: ${nonFluxModel} does not take it here`);
   else if (safety_tolerance !== undefined) request.providerOptions = { atalk: { safety_tolerance } };
   const fitted = fitToDocument(TABLE, request);
-  const names = INPUT_IMAGES.filter((field) => asked[field] !== undefined);
+  const names = INPUT_IMAGES.filter((field) => parsed[field] !== undefined);
   return {
     request: fitted.request,
     warnings: [...warnings, ...fitted.warnings],
-    defaulted: asked.aspect_ratio === undefined ? ["aspectRatio"] : [],
-    // There may be gaps: the second reference may be input_image_3.
+    defaulted: parsed.aspect_ratio === undefined ? ["aspectRatio"] : [],
+    // The fields may have gaps: the second reference may be input_image_3.
     fields: Object.fromEntries(names.map((name, index) => [`references[${index}]`, name])),
   };
 }
 
-/** 根据 aspect_ratio 自动计算: the side that is left out follows from the other one and the ratio. */
+/** 根据 aspect_ratio 自动计算: compute a missing side from the other one and the ratio. */
 function sidesOf({ width, height, aspect_ratio = DEFAULT_RATIO }: RequestWire): Pick<ImageRequest, "width" | "height"> {
   const ratio = parseRatio(aspect_ratio);
   if ((width === undefined) === (height === undefined) || ratio === undefined) return { width, height };
@@ -62,23 +62,23 @@ function sidesOf({ width, height, aspect_ratio = DEFAULT_RATIO }: RequestWire): 
   };
 }
 
-function refuse(field: string, message: string): never {
+function reject(field: string, message: string): never {
   throw new GatewayError("invalid_request", message, { field });
 }
 
-/** 最多支持 8 张图片: a ninth would be left out without a word. */
-function refuseMoreImages(wire: object): void {
+/** 最多支持 8 张图片: reject a ninth, which would be dropped silently. */
+function rejectExtraImages(wire: object): void {
   const known: readonly string[] = INPUT_IMAGES;
-  const more = Object.entries(wire).find(
+  const extra = Object.entries(wire).find(
     ([key, value]) => /^input_image_\d{1,3}$/.test(key) && !known.includes(key) && value !== null,
   )?.[0];
-  if (more !== undefined) refuse(more, `${more} is not a field here; there are at most 8: ${known.join(", ")}.`);
+  if (extra !== undefined) reject(extra, `${extra} is not a field here; there are at most 8: ${known.join(", ")}.`);
 }
 
-function checkRatio({ aspect_ratio }: RequestWire, own: ModelSpec | undefined): void {
-  // Another vendor's model may have other ratios, and says so itself.
-  if (own !== undefined && aspect_ratio !== undefined && !RATIOS.includes(aspect_ratio))
-    refuse("aspect_ratio", `Invalid aspect_ratio parameter. Supported ratios: ${RATIOS.join(", ")}`);
+function checkRatio({ aspect_ratio }: RequestWire, spec: ModelSpec | undefined): void {
+  // A model of another vendor may have other ratios, which are checked later.
+  if (spec !== undefined && aspect_ratio !== undefined && !RATIOS.includes(aspect_ratio))
+    reject("aspect_ratio", `Invalid aspect_ratio parameter. Supported ratios: ${RATIOS.join(", ")}`);
 }
 
 function readImage(text: string | undefined, pictures: readonly StoredPicture[], field: string): Reference | undefined {
@@ -87,7 +87,7 @@ function readImage(text: string | undefined, pictures: readonly StoredPicture[],
   if ("url" in reference) return reference;
   const { bytes, width, height } = reference.picture;
   if (bytes > REFERENCE.bytes || width * height > REFERENCE.pixels)
-    refuse(
+    reject(
       field,
       `${field} must be a picture of at most 20 MB and 20 megapixels, not ${bytes} bytes and ${width}x${height}.`,
     );

@@ -6,10 +6,10 @@ import type { Dialect } from "../vendor.ts";
 import { decode } from "./dialect-request.ts";
 import { INPUT_IMAGES } from "./wire.ts";
 
-/** The document's one sentence for keys, whatever is wrong with one. */
+/** The document's one sentence for every problem with an API key. */
 const KEY_WORDS: Partial<Record<ErrorCode, string>> = { unauthorized: "API key is invalid or expired" };
 
-/** atalk (海鲸AI) as served: vendor-docs, "图片生成 API". */
+/** The format of atalk (海鲸AI) as the gateway serves it. Source: vendor-docs, "图片生成 API". */
 export const dialect: Dialect = {
   name: "atalk",
   paths: ["/images/generate"],
@@ -23,7 +23,7 @@ export const dialect: Dialect = {
   decode,
 
   encode(record, { request }) {
-    // Flux 等 by URL, Gemini 等 in base64: what a client's code expects hangs on the model that it asked for.
+    // Flux 等 by URL, Gemini 等 in base64: a client's code expects the form that belongs to the requested model.
     const isInline = /gemini|nano-banana/i.test(request.model);
     return {
       code: 0,
@@ -33,7 +33,7 @@ export const dialect: Dialect = {
           : { type: "url", image: image.url, mimeType: null, revised_prompt: null },
       ),
       model: record.model,
-      // As in the samples, the family: flux, gemini.
+      // The model's family, as in the samples: flux, gemini.
       provider: record.model.split("-", 1)[0],
       usage: {
         cost: costInYuan(record),
@@ -48,15 +48,15 @@ export const dialect: Dialect = {
   },
 };
 
-/** 单位:人民币元. What is charged in another currency, if only in part, cannot be told here. */
+/** The cost in 人民币元; undefined if any part of it is in another currency, which this format cannot express. */
 function costInYuan({ attempts }: GenerationRecord): number | undefined {
   const [cost, ...others] = totalCost(attempts.flatMap(({ cost }) => cost ?? [])) ?? [];
   return cost?.currency === "CNY" && others.length === 0 ? cost.amount : undefined;
 }
 
 /**
- * No status is documented, so the usual ones; of the server's the two that the sample's 错误重试 knows: 503 for what may be
- * asked again, 500 for what may have been charged.
+ * Return the HTTP status of an error. The document has no statuses, so 4xx are the usual ones; of 5xx only the two that
+ * the sample's 错误重试 knows: 503 if the request may be retried, 500 if it may have been charged.
  */
 function statusOf({ code, retryable }: GatewayError): number {
   if (STATUS[code] < 500) return STATUS[code];

@@ -1,22 +1,22 @@
 import type { ModelSpec } from "../../image/model-spec.ts";
 import { PIXELS } from "../../image/pixel-tables.ts";
 
-/** 支持的比例: nine, with 3:4 but without 4:3. */
+/** 支持的比例: nine ratios, with 3:4 but without 4:3. */
 export const RATIOS: readonly string[] = ["1:1", "2:3", "3:2", "3:4", "4:5", "5:4", "9:16", "16:9", "21:9"];
 
-/** aspect_ratio 默认值. */
+/** The default of aspect_ratio (默认值). */
 export const DEFAULT_RATIO = "1:1";
 
 /**
- * Sides of a Flux picture. The document has the step (必须是 16 的倍数) and no limits; those are the maker's for FLUX.2, 64
- * at least and 4 MP in all (docs.bfl.ai), where a side of 4096 leaves 1024 for the other.
+ * Sides of a Flux picture. The document gives the step (必须是 16 的倍数) but no limits. The limits are the maker's for
+ * FLUX.2 (docs.bfl.ai): at least 64, and 4 MP in total, so that a side of 4096 leaves 1024 for the other.
  */
 export const SIDES = { multipleOf: 16, min: 64, max: 4096, maxPixels: 2048 * 2048 } as const;
 
-/** Bytes and pixels of a reference, 最大 20MB 或 20MP. */
+/** Limits of a reference picture, 最大 20MB 或 20MP. */
 export const REFERENCE = { bytes: 20_000_000, pixels: 20_000_000 } as const;
 
-/** What the document says of every model (图片生成 API, 请求参数). */
+/** The limits of every model, from the document (图片生成 API, 请求参数). */
 const common = {
   ratios: RATIOS,
   defaultRatio: DEFAULT_RATIO,
@@ -37,14 +37,14 @@ const flux = {
   formats: ["jpeg", "png"],
   seed: true,
   output: "url",
-  // URL 通常有时效性, how long is not said; the maker's own URLs are good for 10 minutes.
+  // URL 通常有时效性, without a number; the maker's own URLs are valid for 10 minutes.
   urlSeconds: 600,
 } as const satisfies Partial<ModelSpec>;
 
-/** Models that the document names; the prices are those of its samples, `usage.cost` tells the real one. */
+/** Models in the document. The prices are those of its samples; a response's `usage.cost` has the real one. */
 export const models: Record<string, ModelSpec> = {
   "flux-2-pro": { ...flux, wireName: "flux-2-pro", price: { currency: "CNY", amount: 0.04 } },
-  // No sample, so no price.
+  // The document has no sample of it, so there is no price.
   "flux-1.1-pro": { ...flux, wireName: "flux-1.1-pro" },
   "gemini-2.5-flash-image": {
     ...common,
@@ -57,7 +57,7 @@ export const models: Record<string, ModelSpec> = {
   },
 };
 
-/** Whether the fields that are 仅在使用 Flux 系列模型时支持 may be sent to a model of that name. */
+/** Check whether a model takes the fields that are 仅在使用 Flux 系列模型时支持, by its wire name. */
 export function isFlux(wireName: string): boolean {
   return wireName.startsWith("flux");
 }

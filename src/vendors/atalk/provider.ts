@@ -3,13 +3,13 @@ import type { ModelSpec } from "../../image/model-spec.ts";
 import type { Cost } from "../../image/record.ts";
 import type { ImageRequest, Reference } from "../../image/request.ts";
 import { InlineImage, type Wire } from "../../image/wire.ts";
-import { imageSource, code, list, object, errorMessageIn } from "../response-fields.ts";
+import { imageSource, asCode, asList, asObject, errorMessageIn } from "../response-fields.ts";
 import { vendorError, classifyText, noImageError } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { isFlux, models } from "./models.ts";
 import { INPUT_IMAGES, safetyTolerance } from "./wire.ts";
 
-/** atalk (海鲸AI) as called: vendor-docs, "图片生成 API". */
+/** The format of atalk (海鲸AI) as the gateway calls it. Source: vendor-docs, "图片生成 API". */
 export const provider: Provider = {
   name: "atalk",
   baseUrl: "https://api.atalk-ai.com",
@@ -33,20 +33,21 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answer = object(wire);
-    // `msg` is documented, `message` is in its own sample code.
-    const said = errorMessageIn(answer);
+    const answer = asObject(wire);
+    // `msg` is documented, `message` is in the vendor's own sample code.
+    const message = errorMessageIn(answer);
     const isError = Number(answer["code"] ?? 0) !== 0 || (answer["error"] ?? undefined) !== undefined;
     if (status !== 200 || isError) {
-      // The sample code tries 500 again as it does 429 and 503; words that tell more of one, as of moderation, come first.
-      const own = classifyText(said ?? "") === undefined ? ({ 500: "busy" } as const) : {};
-      throw vendorError("atalk", { status, code: code(answer["code"]), said, own });
+      // The sample code retries 500, 429 and 503. A message that is more precise, such as one about moderation, comes
+      // first.
+      const kinds = classifyText(message ?? "") === undefined ? ({ 500: "busy" } as const) : {};
+      throw vendorError("atalk", { status, code: asCode(answer["code"]), message, kinds });
     }
-    // `type` says whether it is a URL or base64, and so does the value.
-    const images = list(answer["data"]).flatMap((item) => imageSource(object(item)["image"]) ?? []);
-    // Also where `usage.images_failed` counts it: 0 is no picture.
-    if (images.length === 0) throw noImageError("atalk", [], said);
-    const usage = answer["usage"] === undefined ? undefined : object(answer["usage"]);
+    // `type` says whether the value is a URL or base64, but the value alone shows it too.
+    const images = asList(answer["data"]).flatMap((item) => imageSource(asObject(item)["image"]) ?? []);
+    // Even if `usage.images_failed` counts it: a response without pictures is an error here.
+    if (images.length === 0) throw noImageError("atalk", [], message);
+    const usage = answer["usage"] === undefined ? undefined : asObject(answer["usage"]);
     return { images, usage, cost: costOf(usage) };
   },
 };
@@ -58,16 +59,16 @@ function imagesWire(references: readonly Reference[]): Record<string, Wire> {
   return Object.fromEntries(INPUT_IMAGES.map((field, index) => [field, wires[index]]));
 }
 
-/** The one field that nobody else has. Throws invalid_request. */
+/** Read safety_tolerance, the one option that only this vendor has. Throws invalid_request. */
 function toleranceOf({ providerOptions }: ImageRequest, { wireName }: ModelSpec): number | undefined {
-  const asked = providerOptions?.["atalk"]?.["safety_tolerance"] ?? undefined;
-  if (asked === undefined) return undefined;
-  const parsed = safetyTolerance.safeParse(asked);
+  const requested = providerOptions?.["atalk"]?.["safety_tolerance"] ?? undefined;
+  if (requested === undefined) return undefined;
+  const parsed = safetyTolerance.safeParse(requested);
   if (!parsed.success) throw invalidField("safety_tolerance", "must be a whole number from 0 to 5");
   return isFlux(wireName) ? parsed.data : undefined;
 }
 
-/** 本次请求的费用(单位:人民币元). */
+/** The cost of the request, 本次请求的费用(单位:人民币元). */
 function costOf(usage: Record<string, unknown> | undefined): Cost | undefined {
   const amount = usage?.["cost"];
   return typeof amount === "number" && amount >= 0 ? { amount, currency: "CNY" } : undefined;

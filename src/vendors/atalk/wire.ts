@@ -14,7 +14,7 @@ const images = {
   input_image_8: image,
 };
 
-/** Fields for reference pictures, in their order. */
+/** The fields for reference pictures, in order. */
 export const INPUT_IMAGES = Object.keys(images) as (keyof typeof images)[];
 
 const side = optional(
@@ -26,13 +26,13 @@ const side = optional(
   ),
 );
 
-/** The side that the vendor draws which is nearest to so many pixels. */
+/** The nearest side that the vendor supports, in pixels. */
 export function nearestSide(value: number): number {
   const { multipleOf, min, max } = SIDES;
   return Math.min(max, Math.max(min, Math.round(value / multipleOf) * multipleOf));
 }
 
-/** 内容审核级别: 0 (strictest) to 5. The document's type is number; between two levels there is nothing. */
+/** 内容审核级别: 0 (strictest) to 5. The document's type is number, but only whole numbers are levels. */
 export const safetyTolerance = z
   .number()
   .check(

@@ -8,8 +8,8 @@ import type { Dialect } from "../vendor.ts";
 import { type ReferenceWire, requestWire } from "./wire.ts";
 
 /**
- * Whether an `Accept` header asks for a picture rather than for JSON: of the ranges that either could answer, the one
- * with the highest weight is an image's, or the first of equals. Without any, JSON is meant.
+ * Check whether an `Accept` header prefers a picture to JSON: of all matching ranges, the one with the highest weight
+ * (the first of equals) is an image type. Without a matching range, JSON is preferred.
  */
 export function prefersPicture(accept: string | null): boolean {
   let best = { picture: false, weight: 0 };
@@ -26,34 +26,34 @@ export function prefersPicture(accept: string | null): boolean {
 
 const SCHEMES = ["https", "http", "gs"];
 
-/** Our own dialect: the canonical request in, the record out, or with `Accept: image/*` the first picture itself. */
+/** The gateway's own dialect: the canonical request in, the record out, or its first picture with `Accept: image/*`. */
 export const dialect: Dialect = {
   name: "easel",
   paths: ["/v1/generations"],
 
   decode(wire, pictures, headers) {
-    const { preset, ...said } = parseWire(requestWire, wire);
-    const { prompt = "", references = [], mask, turns, ...asked } = said;
+    const { preset, ...body } = parseWire(requestWire, wire);
+    const { prompt = "", references = [], mask, turns, ...shape } = body;
     if (prompt === "" && preset === undefined)
       throw new GatewayError("invalid_request", "prompt is required.", { field: "prompt" });
-    const read = (list: readonly ReferenceWire[], field: string) =>
-      list.map((each, index) => readOne(each, pictures, `${field}[${index}]`));
+    const readAll = (wires: readonly ReferenceWire[], field: string) =>
+      wires.map((reference, index) => readReferenceWire(reference, pictures, `${field}[${index}]`));
     return {
       request: {
-        ...asked,
+        ...shape,
         prompt,
-        model: asked.model ?? DEFAULT_MODEL,
-        n: asked.n ?? 1,
+        model: shape.model ?? DEFAULT_MODEL,
+        n: shape.n ?? 1,
         turns: turns?.map((turn, index) => ({
           ...turn,
-          references: read(turn.references ?? [], `turns[${index}].references`),
+          references: readAll(turn.references ?? [], `turns[${index}].references`),
         })),
-        references: read(references, "references"),
-        mask: mask === undefined ? undefined : readOne(mask, pictures, "mask"),
+        references: readAll(references, "references"),
+        mask: mask === undefined ? undefined : readReferenceWire(mask, pictures, "mask"),
       },
       warnings: [],
       responseFormat: prefersPicture(headers.get("accept")) ? "picture" : "url",
-      ...(preset !== undefined && { preset: { name: preset, setFields: namesOf(said) } }),
+      ...(preset !== undefined && { preset: { name: preset, setFields: setFieldNames(body) } }),
     };
   },
 
@@ -64,12 +64,12 @@ export const dialect: Dialect = {
   },
 };
 
-/** The fields that say something. */
-function namesOf(said: object): string[] {
-  return Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : name));
+/** The names of the fields that are set. */
+function setFieldNames(body: object): string[] {
+  return Object.entries(body).flatMap(([name, value]) => (value === undefined ? [] : name));
 }
 
-function readOne(reference: ReferenceWire, pictures: readonly StoredPicture[], field: string): Reference {
+function readReferenceWire(reference: ReferenceWire, pictures: readonly StoredPicture[], field: string): Reference {
   if (typeof reference === "string") return readReference(reference, pictures, field, SCHEMES);
   if ("url" in reference) return readReference(reference.url, pictures, `${field}.url`, SCHEMES);
   return readPicture(reference.data, pictures, `${field}.data`);

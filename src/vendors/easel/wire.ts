@@ -11,7 +11,7 @@ export type ReferenceWire = z.infer<typeof reference>;
 /** The canonical request as JSON. */
 export const requestWire = z.strictObject({
   model: optional(modelName),
-  /** Required, unless a preset has it. */
+  /** Required, unless there is a preset. */
   prompt: optional(promptText),
   n: optional(z.int().check(z.minimum(1))),
   ...shapeFields,

@@ -10,7 +10,7 @@ import { AUTO_RATIOS, requestWire } from "./wire.ts";
 const SCHEMES = ["https", "http"];
 const TABLE = { vendor: "linkai", models };
 
-/** The documented statuses; 429 is not among them but says best what happened at our own door. */
+/** The documented statuses, and 429, which is not documented but fits the gateway's own rate limits best. */
 const STATUS: Record<ErrorCode, number> = {
   invalid_request: 400,
   payload_too_large: 400,
@@ -27,7 +27,7 @@ const STATUS: Record<ErrorCode, number> = {
   internal: 503,
 };
 
-/** The document shows invalid_request_error only; the others are what clients of the same shape know. */
+/** The document shows invalid_request_error only; the other types are those that clients of the same format know. */
 const TYPES: Partial<Record<ErrorCode, string>> = {
   unauthorized: "authentication_error",
   insufficient_credit: "insufficient_quota",
@@ -39,7 +39,7 @@ const TYPES: Partial<Record<ErrorCode, string>> = {
   internal: "server_error",
 };
 
-/** LinkAI as served: vendor-docs, "图像生成接口". Pictures are answered as our own durable URLs. */
+/** LinkAI's format as the gateway serves it. Source: vendor-docs, "图像生成接口". Pictures are the gateway's durable URLs. */
 export const dialect: Dialect = {
   name: "linkai",
   paths: ["/v1/images/generations"],
@@ -47,36 +47,36 @@ export const dialect: Dialect = {
   fields: { aspectRatio: "aspect_ratio", references: "images", width: "size", height: "size" },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
+    const parsed = parseWire(requestWire, wire);
     const warnings = unknownFields(requestWire, wire);
-    const own = documentedSpec(TABLE, asked.model);
-    let { size } = asked;
-    // 模型不支持的字段会被自动忽略, whatever their value; pixels still tell a ratio.
-    if (size !== undefined && own?.sizes.length === 0 && parsePixels(size) === undefined) {
-      warnings.push(`size was ignored: ${asked.model} does not take it`);
+    const spec = documentedSpec(TABLE, parsed.model);
+    let { size } = parsed;
+    // 模型不支持的字段会被自动忽略: unsupported fields are ignored, whatever their value; pixels still give a ratio.
+    if (size !== undefined && spec?.sizes.length === 0 && parsePixels(size) === undefined) {
+      warnings.push(`size was ignored: ${parsed.model} does not take it`);
       size = undefined;
     }
     const request: ImageRequest = {
-      model: asked.model,
-      prompt: asked.prompt,
+      model: parsed.model,
+      prompt: parsed.prompt,
       n: 1,
-      ...readSize(size, own?.sizes ?? TIERS),
-      aspectRatio: AUTO_RATIOS.includes(asked.aspect_ratio ?? "") ? undefined : asked.aspect_ratio,
-      quality: asked.quality,
+      ...readSize(size, spec?.sizes ?? TIERS),
+      aspectRatio: AUTO_RATIOS.includes(parsed.aspect_ratio ?? "") ? undefined : parsed.aspect_ratio,
+      quality: parsed.quality,
       references: [
-        ...readReferences(asked.images ?? [], pictures, "images", SCHEMES),
-        ...readReferences([asked.image_url ?? []].flat(), pictures, "image_url", SCHEMES),
+        ...readReferences(parsed.images ?? [], pictures, "images", SCHEMES),
+        ...readReferences([parsed.image_url ?? []].flat(), pictures, "image_url", SCHEMES),
       ],
     };
-    const assumed: ("size" | "aspectRatio")[] = [];
+    const defaulted: ("size" | "aspectRatio")[] = [];
     if (request.width === undefined) {
-      if (request.size === undefined) assumed.push("size");
-      if (asked.aspect_ratio === undefined) assumed.push("aspectRatio");
-      request.size ??= own?.defaultSize;
-      if (asked.aspect_ratio === undefined) request.aspectRatio = own?.defaultRatio;
+      if (request.size === undefined) defaulted.push("size");
+      if (parsed.aspect_ratio === undefined) defaulted.push("aspectRatio");
+      request.size ??= spec?.defaultSize;
+      if (parsed.aspect_ratio === undefined) request.aspectRatio = spec?.defaultRatio;
     }
     const fitted = fitToDocument(TABLE, request);
-    return { request: fitted.request, warnings: [...warnings, ...fitted.warnings], defaulted: assumed };
+    return { request: fitted.request, warnings: [...warnings, ...fitted.warnings], defaulted };
   },
 
   encode(record) {

@@ -1,12 +1,12 @@
 import type { ModelSpec } from "../../image/model-spec.ts";
 import { PIXELS } from "../../image/pixel-tables.ts";
 
-/** aspect_ratio of every model but gpt-image-2; their default 自动 is said by leaving the field out. */
+/** aspect_ratio of every model except gpt-image-2; an absent field means their default, 自动. */
 const RATIOS = ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"] as const;
 
-/** What the document says of every model (docs.link-ai.tech, image-generation, 请求体). */
+/** The limits of every model, from the document (docs.link-ai.tech, image-generation, 请求体). */
 const common = {
-  // images: 公网可访问的图片 URL (or a data URI, which is a stored picture here).
+  // images: 公网可访问的图片 URL, or a data URI, which the gateway hoists into a stored picture.
   referenceSchemes: ["https", "http"],
   // No field for format, seed or number.
   formats: [],
@@ -19,13 +19,13 @@ const common = {
 const seedream = {
   ...common,
   ratios: RATIOS,
-  // 2K / 4K, default 2K, for 4.5 and 4.0 alike, although Ark's 4.0 also has 1K.
+  // 2K / 4K, default 2K, for both 4.5 and 4.0, although Ark's 4.0 also has 1K.
   sizes: ["2K", "4K"],
   defaultSize: "2K",
   pixels: PIXELS["seedream-4.x"],
   // images 最多 10 张
   references: 10,
-  // quality is not among the parameters of these two.
+  // These two models have no quality parameter.
   qualities: [],
 } as const satisfies Partial<ModelSpec>;
 
@@ -34,16 +34,16 @@ const gemini = {
   ratios: RATIOS,
   // images 最多 3 张, for all three
   references: 3,
-  // "Nano Banana 不支持 size/quality, 传入也不会报错": ignored without an error, so refused or dropped here.
+  // "Nano Banana 不支持 size/quality, 传入也不会报错": the vendor ignores it without an error, so it is rejected or dropped here.
   qualities: [],
 } as const satisfies Partial<ModelSpec>;
 
-/** Models in LinkAI's document (各模型详细参数); pixels are the origin's table, or that of LinkAI's own client. */
+/** Models in LinkAI's document (各模型详细参数). Pixels are from the model maker's table, or from LinkAI's own client. */
 export const models: Record<string, ModelSpec> = {
   "gpt-image-2": {
     ...common,
     wireName: "gpt-image-2",
-    // 1:1 / 3:2 / 2:3 / 16:9 / 9:16, default 16:9: no 自动 for this model.
+    // 1:1 / 3:2 / 2:3 / 16:9 / 9:16, default 16:9; this model has no 自动.
     ratios: ["1:1", "3:2", "2:3", "16:9", "9:16"],
     defaultRatio: "16:9",
     // 1K / 2K / 4K, default 2K
@@ -52,7 +52,7 @@ export const models: Record<string, ModelSpec> = {
     pixels: PIXELS["gpt-image-2"],
     // images 最多 15 张
     references: 15,
-    // low / medium / high, default medium; the general text's standard / hd are other models' words.
+    // low / medium / high, default medium; standard / hd in the general text are values of other models.
     qualities: ["low", "medium", "high"],
   },
   "doubao-seedream-4.5": { ...seedream, wireName: "doubao-seedream-4.5" },

@@ -1,10 +1,10 @@
-import { imageSourceIn, code, list, object, errorMessageIn } from "../response-fields.ts";
+import { imageSourceIn, asCode, asList, asObject, errorMessageIn } from "../response-fields.ts";
 import { writeReference } from "../reference-fields.ts";
 import { type VendorErrorKind, vendorError, noImageError } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 
-/** 错误响应: what this vendor's statuses mean where the usual meaning is another. */
+/** 错误响应: statuses whose meaning at this vendor differs from the usual one. */
 const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   402: "model_not_found",
   406: "insufficient_credit",
@@ -13,7 +13,7 @@ const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   503: "busy",
 };
 
-/** LinkAI as called: vendor-docs, "图像生成接口". */
+/** LinkAI's format as the gateway calls it. Source: vendor-docs, "图像生成接口". */
 export const provider: Provider = {
   name: "linkai",
   baseUrl: "https://api.link-ai.tech",
@@ -35,15 +35,20 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answer = object(wire);
+    const answer = asObject(wire);
     const error = answer["error"] ?? undefined;
-    const { code: own, type } = object(error);
-    const said = errorMessageIn(answer);
+    const { code: errorCode, type } = asObject(error);
+    const message = errorMessageIn(answer);
     if (status !== 200 || error !== undefined)
-      throw vendorError("linkai", { status, code: code(own) ?? code(type), said, own: STATUSES });
+      throw vendorError("linkai", {
+        status,
+        code: asCode(errorCode) ?? asCode(type),
+        message,
+        kinds: STATUSES,
+      });
     // The document promises `url`; the vendor's own client also reads `b64_json`.
-    const images = list(answer["data"]).flatMap((item) => imageSourceIn(item) ?? []);
+    const images = asList(answer["data"]).flatMap((item) => imageSourceIn(item) ?? []);
     if (images.length > 0) return { images };
-    throw noImageError("linkai", [], said);
+    throw noImageError("linkai", [], message);
   },
 };

@@ -6,7 +6,7 @@ export const requestWire = z.object({
   model: modelName,
   prompt: promptText,
   images: optional(z.array(z.string())),
-  // What the vendor's own client sends in its place; a picture in it must not be lost.
+  // The vendor's own client sends this field instead of `images`; its pictures must not be lost.
   image_url: optional(z.union([z.string(), z.array(z.string())], "must be a picture or a list of them")),
   size: optional(z.string()),
   aspect_ratio: optional(z.string()),
@@ -14,5 +14,5 @@ export const requestWire = z.object({
   response_format: optional(z.literal("url")),
 });
 
-/** How the document writes "the model decides"; English-speaking clients write `auto`. */
+/** Values that leave the ratio to the model: 自动 in the document, `auto` from English-speaking clients. */
 export const AUTO_RATIOS: readonly string[] = ["自动", "auto", ""];

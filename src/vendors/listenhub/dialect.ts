@@ -9,7 +9,7 @@ import { CODES, DEFAULT_MODEL, DEFAULT_SIZE, imageConfigWire, type ReferenceWire
 
 const TABLE = { vendor: "listenhub", models };
 
-/** The documented statuses are 400, 402, 429 and 500; 401 is what its SDK knows for a wrong key. */
+/** The documented statuses are 400, 402, 429 and 500; the vendor's SDK also knows 401 for an invalid key. */
 const FAILURES: Record<ErrorCode, [status: number, code: number]> = {
   invalid_request: [400, CODES.parameters],
   model_not_found: [400, CODES.parameters],
@@ -26,33 +26,33 @@ const FAILURES: Record<ErrorCode, [status: number, code: number]> = {
   internal: [500, 500],
 };
 
-/** ListenHub as served: vendor-docs, "AI 生图". */
+/** ListenHub's format as the gateway serves it. Source: vendor-docs, "AI 生图". */
 export const dialect: Dialect = {
   name: "listenhub",
   paths: ["/openapi/v1/images/generation", "/v1/images/generation"],
   fields: { size: "imageConfig.imageSize", aspectRatio: "imageConfig.aspectRatio", references: "referenceImages" },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
-    const images = asked.referenceImages ?? [];
+    const parsed = parseWire(requestWire, wire);
+    const images = parsed.referenceImages ?? [];
     const request: ImageRequest = {
-      model: asked.model ?? DEFAULT_MODEL,
-      prompt: asked.prompt,
+      model: parsed.model ?? DEFAULT_MODEL,
+      prompt: parsed.prompt,
       n: 1,
-      size: asked.imageConfig?.imageSize ?? DEFAULT_SIZE,
-      aspectRatio: asked.imageConfig?.aspectRatio,
-      references: images.map((image, index) => reference(image, index, pictures)),
+      size: parsed.imageConfig?.imageSize ?? DEFAULT_SIZE,
+      aspectRatio: parsed.imageConfig?.aspectRatio,
+      references: images.map((image, index) => readReferenceWire(image, index, pictures)),
     };
     const warnings = [
-      ...images.flatMap((image, index) => corrected(image, index, request.references)),
+      ...images.flatMap((image, index) => typeWarnings(image, index, request.references)),
       ...unknownFields(requestWire, wire),
       ...unknownFields(imageConfigWire, (wire as { imageConfig?: unknown }).imageConfig, "imageConfig."),
     ];
-    const own = fitToDocument(TABLE, request);
+    const fitted = fitToDocument(TABLE, request);
     return {
-      request: own.request,
-      warnings: [...warnings, ...own.warnings],
-      defaulted: asked.imageConfig?.imageSize === undefined ? ["size"] : [],
+      request: fitted.request,
+      warnings: [...warnings, ...fitted.warnings],
+      defaulted: parsed.imageConfig?.imageSize === undefined ? ["size"] : [],
     };
   },
 
@@ -76,15 +76,19 @@ export const dialect: Dialect = {
   },
 };
 
-/** The vendor refuses a picture that is not of the type it is said to be, so it is told the real one. */
-function corrected({ inlineData }: ReferenceWire, index: number, references: readonly Reference[]): string[] {
+/** Warn about each declared type that is wrong. The vendor rejects such a picture, so it gets the real type. */
+function typeWarnings({ inlineData }: ReferenceWire, index: number, references: readonly Reference[]): string[] {
   const reference = references[index];
   if (!inlineData || reference === undefined || !("picture" in reference)) return [];
   const { type } = reference.picture;
   return type === inlineData.mimeType ? [] : [`referenceImages[${index}].inlineData.mimeType was corrected to ${type}`];
 }
 
-function reference({ fileData, inlineData }: ReferenceWire, index: number, pictures: StoredPicture[]): Reference {
+function readReferenceWire(
+  { fileData, inlineData }: ReferenceWire,
+  index: number,
+  pictures: StoredPicture[],
+): Reference {
   const field = `referenceImages[${index}]`;
   if (fileData && !inlineData)
     return readUrl(fileData.fileUri, `${field}.fileData.fileUri`, ["http", "https", "gs"], fileData.mimeType);

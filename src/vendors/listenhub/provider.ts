@@ -1,15 +1,15 @@
 import type { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { placeholderIndex, InlineImage, type Wire } from "../../image/wire.ts";
-import { list, object, errorMessageIn, text } from "../response-fields.ts";
+import { asList, asObject, errorMessageIn, asText } from "../response-fields.ts";
 import { type VendorErrorKind, kindOfReason, vendorError, noImageError } from "../vendor-errors.ts";
 import type { ImageSource, VendorResult, Provider } from "../vendor.ts";
 import { models, undocumented } from "./models.ts";
 import { CODES } from "./wire.ts";
 
-/** Codes of the error body, as the vendor's SDK knows them; they come with any status, 200 too. */
+/** Codes of the error body, from the vendor's SDK. They come with any status, including 200. */
 const ERRORS: Readonly<Record<number, VendorErrorKind>> = {
-  [CODES.key]: "key",
+  [CODES.key]: "auth",
   [CODES.credit]: "insufficient_credit",
   [CODES.parameters]: "invalid_request",
   [CODES.busy]: "rate_limited",
@@ -18,7 +18,7 @@ const ERRORS: Readonly<Record<number, VendorErrorKind>> = {
   500: "busy",
 };
 
-/** ListenHub as called: vendor-docs "AI 生图"; its answer is the Gemini API's JSON as it is. */
+/** ListenHub's format as the gateway calls it. Source: vendor-docs, "AI 生图". The response is the Gemini API's JSON. */
 export const provider: Provider = {
   name: "listenhub",
   baseUrl: "https://api.marswave.ai/openapi",
@@ -40,9 +40,9 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answers = Array.isArray(wire) ? wire.map(object) : [object(wire)];
-    const refused = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
-    if (refused !== undefined) throw errorOf(status, refused);
+    const answers = Array.isArray(wire) ? wire.map(asObject) : [asObject(wire)];
+    const errorAnswer = answers.find(isError) ?? (status === 200 ? undefined : (answers[0] ?? {}));
+    if (errorAnswer !== undefined) throw errorIn(status, errorAnswer);
     return picturesIn(answers);
   },
 };
@@ -53,59 +53,59 @@ function referenceWire(reference: Reference): Wire {
   return { fileData: { fileUri: reference.url, mimeType: reference.type ?? mimeOf(reference.url) } };
 }
 
-/** The documents want a type beside each URL; a name's ending is all there is to tell it by. */
+/** Guess a URL's MIME type by its file extension; the document requires a type with each URL. */
 function mimeOf(url: string): string {
-  const ending = /\.(png|webp)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase();
-  return ending === undefined ? "image/jpeg" : `image/${ending}`;
+  const extension = /\.(png|webp)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase();
+  return extension === undefined ? "image/jpeg" : `image/${extension}`;
 }
 
 function isError(answer: Record<string, unknown>): boolean {
   return Number(answer["code"] ?? 0) !== 0 || (answer["error"] ?? undefined) !== undefined;
 }
 
-function errorOf(status: number, answer: Record<string, unknown>): GatewayError {
-  // Google's own errors have the status for a code.
-  const code = Number(answer["code"] ?? object(answer["error"])["code"] ?? 0);
+function errorIn(status: number, answer: Record<string, unknown>): GatewayError {
+  // Google's own errors have the HTTP status as their code.
+  const code = Number(answer["code"] ?? asObject(answer["error"])["code"] ?? 0);
   return vendorError("listenhub", {
     status,
     code: code === 0 ? undefined : code,
-    said: errorMessageIn(answer),
-    own: ERRORS,
+    message: errorMessageIn(answer),
+    kinds: ERRORS,
   });
 }
 
 function picturesIn(answers: Record<string, unknown>[]): VendorResult {
   const finals: ImageSource[] = [];
   const drafts: ImageSource[] = [];
-  const words: string[] = [];
+  const texts: string[] = [];
   const reasons: string[] = [];
-  const explained: string[] = [];
+  const explanations: string[] = [];
   let usage: Record<string, unknown> | undefined;
   for (const answer of answers) {
-    const feedback = object(answer["promptFeedback"]);
-    const blocked = text(feedback["blockReason"]);
-    // A prompt that is blocked for OTHER, or for what nobody has heard of yet, is blocked all the same.
+    const feedback = asObject(answer["promptFeedback"]);
+    const blocked = asText(feedback["blockReason"]);
+    // A prompt with any blockReason, OTHER and unknown ones included, is blocked.
     if (blocked !== undefined) reasons.push("PROMPT_BLOCKED", blocked);
-    explained.push(text(feedback["blockReasonMessage"]) ?? "");
-    if (answer["usageMetadata"] !== undefined) usage = object(answer["usageMetadata"]);
-    for (const candidate of list(answer["candidates"]).map(object)) {
-      const reason = text(candidate["finishReason"]);
+    explanations.push(asText(feedback["blockReasonMessage"]) ?? "");
+    if (answer["usageMetadata"] !== undefined) usage = asObject(answer["usageMetadata"]);
+    for (const candidate of asList(answer["candidates"]).map(asObject)) {
+      const reason = asText(candidate["finishReason"]);
       if (reason !== undefined) reasons.push(reason);
-      explained.push(text(candidate["finishMessage"]) ?? "");
-      for (const part of list(object(candidate["content"])["parts"]).map(object)) {
-        const data = text(object(part["inlineData"] ?? part["inline_data"])["data"]);
+      explanations.push(asText(candidate["finishMessage"]) ?? "");
+      for (const part of asList(asObject(candidate["content"])["parts"]).map(asObject)) {
+        const data = asText(asObject(part["inlineData"] ?? part["inline_data"])["data"]);
         const index = data === undefined ? undefined : placeholderIndex(data);
         if (index !== undefined) (part["thought"] === true ? drafts : finals).push({ hoisted: index });
-        else if (part["thought"] !== true) words.push(text(part["text"]) ?? "");
+        else if (part["thought"] !== true) texts.push(asText(part["text"]) ?? "");
       }
     }
   }
-  const joined = (parts: readonly string[]) => parts.filter((part) => part !== "").join("\n");
-  const said = joined(words);
-  if (finals.length > 0) return { images: finals, text: said === "" ? undefined : said, usage };
-  const last = drafts.at(-1);
-  // Seen: a final picture marked as thought. Of a refused answer it is a draft.
-  if (last !== undefined && !reasons.some((reason) => kindOfReason(reason) === "content_rejected"))
-    return { images: [last], text: said === "" ? undefined : said, usage };
-  throw noImageError("listenhub", reasons, joined([...explained, said]));
+  const joinLines = (parts: readonly string[]) => parts.filter((part) => part !== "").join("\n");
+  const text = joinLines(texts);
+  if (finals.length > 0) return { images: finals, text: text === "" ? undefined : text, usage };
+  const lastDraft = drafts.at(-1);
+  // Seen: a final picture marked as thought. In a response with a refusal it is a draft.
+  if (lastDraft !== undefined && !reasons.some((reason) => kindOfReason(reason) === "content_rejected"))
+    return { images: [lastDraft], text: text === "" ? undefined : text, usage };
+  throw noImageError("listenhub", reasons, joinLines([...explanations, text]));
 }

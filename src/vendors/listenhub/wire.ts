@@ -26,5 +26,5 @@ export const requestWire = z.object({
 export const DEFAULT_MODEL = "gemini-3-pro-image-preview";
 export const DEFAULT_SIZE = "2K";
 
-/** Codes of the error body `{code, message, request_id}`, as the vendor's own SDK knows them. */
+/** Codes of the error body `{code, message, request_id}`, from the vendor's own SDK. */
 export const CODES = { key: 21007, credit: 26004, parameters: 29003, busy: 29998, rate: 25429 } as const;

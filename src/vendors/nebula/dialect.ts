@@ -8,7 +8,7 @@ import { parseWire, readSize, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
 import { requestWire } from "./wire.ts";
 
-/** The vendor's statuses are 400, 401, 429 and 500; its clients try 429 and 500 again, so an empty account is neither. */
+/** The vendor's statuses are 400, 401, 429 and 500. Clients retry 429 and 500, so insufficient credit is neither. */
 const STATUS: Record<ErrorCode, number> = {
   invalid_request: 400,
   payload_too_large: 400,
@@ -25,7 +25,10 @@ const STATUS: Record<ErrorCode, number> = {
   internal: 500,
 };
 
-/** ai-nebula as served: vendor-docs, "图片生成". Its document sets no limits, so whoever draws does. */
+/**
+ * The format of ai-nebula as the gateway serves it. Source: vendor-docs, "图片生成". The document sets no limits, so only
+ * those of the vendor that serves the request apply.
+ */
 export const dialect: Dialect = {
   name: "nebula",
   paths: ["/v1/images/generations"],
@@ -39,26 +42,29 @@ export const dialect: Dialect = {
   },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
+    const parsed = parseWire(requestWire, wire);
     const { prompt, references, turns, fields } = readContents(
-      asked.contents ?? [],
+      parsed.contents ?? [],
       pictures,
       "contents",
-      asked.prompt,
+      parsed.prompt,
     );
-    const beside = [...flat("image", asked.image, pictures), ...flat("images", asked.images, pictures)];
+    const imageFields = [
+      ...readOneOrMore("image", parsed.image, pictures),
+      ...readOneOrMore("images", parsed.images, pictures),
+    ];
     return {
       request: {
-        model: asked.model,
+        model: parsed.model,
         prompt,
-        n: asked.n ?? 1,
-        ...readShape(asked.size),
-        references: [...references, ...beside],
+        n: parsed.n ?? 1,
+        ...readShape(parsed.size),
+        references: [...references, ...imageFields],
         turns,
       },
       warnings: unknownFields(requestWire, wire),
       fields,
-      responseFormat: asked.response_format === "b64_json" ? "base64" : "url",
+      responseFormat: parsed.response_format === "b64_json" ? "base64" : "url",
     };
   },
 
@@ -77,17 +83,21 @@ export const dialect: Dialect = {
   },
 };
 
-/** What every answer comes in. */
+/** The envelope of every response. */
 function envelope<T>(code: number, msg: string, data: T) {
   return { code, msg, data };
 }
 
-/** References of a field that has one or a list. */
-function flat(field: string, value: string | string[] | undefined, pictures: readonly StoredPicture[]): Reference[] {
+/** Read the references of a field that holds one picture or a list. */
+function readOneOrMore(
+  field: string,
+  value: string | string[] | undefined,
+  pictures: readonly StoredPicture[],
+): Reference[] {
   return readReferences(value === undefined ? [] : [value].flat(), pictures, field);
 }
 
-/** `size` as the vendor's other pages have it: `16:9`, or pixels, which there stand for a ratio. */
+/** Read `size` as the vendor's other pages define it: a ratio such as `16:9`, or pixels, which mean their ratio. */
 function readShape(size: string | undefined): Pick<ImageRequest, "size" | "aspectRatio" | "width" | "height"> {
   if (size !== undefined && parseRatio(size) !== undefined) return { aspectRatio: size };
   return readSize(size, ["a ratio as in 16:9", ...TIERS]);

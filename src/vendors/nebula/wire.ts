@@ -10,7 +10,7 @@ export const requestWire = z.object({
   prompt: optional(z.string()),
   contents: optional(contentsWire),
   response_format: optional(z.enum(["url", "b64_json"])),
-  // A ratio, or pixels that stand for one; a tier with some models.
+  // A ratio, or pixels that mean one; a tier for some models.
   size: optional(z.string()),
   n: optional(z.int().check(z.minimum(1))),
   // Newer clients send references here instead of in contents.

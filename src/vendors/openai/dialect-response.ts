@@ -1,17 +1,18 @@
 import { type Wire, type ServerSentEvent, InlineImage } from "../../image/wire.ts";
-import { list, object } from "../response-fields.ts";
+import { asList, asObject } from "../response-fields.ts";
 import type { GenerationRecord } from "../../image/record.ts";
 import type { ParsedRequest } from "../vendor.ts";
 
-/** Tokens in the words of OpenAI's images API, of its chat API, and of the Gemini API; undefined where none are told. */
+/** Write token usage, from fields of OpenAI's images or chat API or the Gemini API; undefined if there are none. */
 function usageWire(usage: Record<string, unknown> | undefined): Wire {
-  const told = object(usage);
-  const first = (...names: string[]) => names.map((name) => told[name]).find((value) => typeof value === "number");
-  const input = first("input_tokens", "prompt_tokens", "promptTokenCount");
-  const output = first("output_tokens", "completion_tokens", "candidatesTokenCount");
-  const total = first("total_tokens", "totalTokenCount");
+  const vendorUsage = asObject(usage);
+  const firstNumber = (...names: string[]) =>
+    names.map((name) => vendorUsage[name]).find((value) => typeof value === "number");
+  const input = firstNumber("input_tokens", "prompt_tokens", "promptTokenCount");
+  const output = firstNumber("output_tokens", "completion_tokens", "candidatesTokenCount");
+  const total = firstNumber("total_tokens", "totalTokenCount");
   if (input === undefined && output === undefined && total === undefined) return undefined;
-  const images = imageTokens(told);
+  const images = imageTokens(vendorUsage);
   return {
     input_tokens: input ?? 0,
     output_tokens: output ?? 0,
@@ -20,22 +21,22 @@ function usageWire(usage: Record<string, unknown> | undefined): Wire {
   };
 }
 
-/** Tokens of the pictures that were sent, as OpenAI (input_tokens_details) or the Gemini API (promptTokensDetails) tells. */
-function imageTokens(told: Record<string, unknown>): number {
-  const own = object(told["input_tokens_details"])["image_tokens"];
-  const modal = list(told["promptTokensDetails"]).map(object);
-  const other = modal.find(({ modality }) => modality === "IMAGE")?.["tokenCount"];
-  return [own, other].find((value) => typeof value === "number") ?? 0;
+/** Tokens of the input pictures, from OpenAI's input_tokens_details or the Gemini API's promptTokensDetails. */
+function imageTokens(vendorUsage: Record<string, unknown>): number {
+  const openai = asObject(vendorUsage["input_tokens_details"])["image_tokens"];
+  const modalities = asList(vendorUsage["promptTokensDetails"]).map(asObject);
+  const gemini = modalities.find(({ modality }) => modality === "IMAGE")?.["tokenCount"];
+  return [openai, gemini].find((value) => typeof value === "number") ?? 0;
 }
 
-/** The words that events may have for it. */
+/** The values of `quality` in events. */
 const QUALITIES = ["low", "medium", "high", "xhigh", "max"];
 
-/** ImagesResponse of openai-node: pictures by URL, or in base64. */
+/** Encode a record as ImagesResponse of openai-node: pictures by URL, or in base64. */
 export function encode(record: GenerationRecord, { responseFormat }: ParsedRequest): Wire {
   return {
-    created: seconds(record.createdAt),
-    // Never both, and never an empty one beside the other: SDKs take the first they find.
+    created: unixSeconds(record.createdAt),
+    // Only one of the two fields, and no empty one: SDKs take the first that they find.
     data: record.images.map((image) =>
       responseFormat === "base64" ? { b64_json: new InlineImage(image) } : { url: image.url },
     ),
@@ -44,10 +45,11 @@ export function encode(record: GenerationRecord, { responseFormat }: ParsedReque
 }
 
 /**
- * ImageGenCompletedEvent and ImageEditCompletedEvent of openai-node, one for each picture; no vendor here gives drafts, and
- * no such stream has an end mark. What was used stands in the first, so that the sum is right.
+ * Encode a record as ImageGenCompletedEvent or ImageEditCompletedEvent of openai-node, one event per picture. There are
+ * no drafts, because no vendor here sends them, and these streams have no end mark. Only the first event has the usage,
+ * so that the sum is correct.
  */
-export function completed(
+export function completedEvents(
   type: "image_generation.completed" | "image_edit.completed",
   record: GenerationRecord,
   { request: { quality = "auto" } }: ParsedRequest,
@@ -57,7 +59,7 @@ export function completed(
     data: {
       type,
       b64_json: new InlineImage(image),
-      created_at: seconds(record.finishedAt ?? record.createdAt),
+      created_at: unixSeconds(record.finishedAt ?? record.createdAt),
       size: image.width > 0 ? `${image.width}x${image.height}` : "auto",
       quality: QUALITIES.includes(quality) ? quality : "auto",
       background: "auto",
@@ -67,6 +69,6 @@ export function completed(
   }));
 }
 
-function seconds(time: string): number {
+function unixSeconds(time: string): number {
   return Math.floor(Date.parse(time) / 1000);
 }

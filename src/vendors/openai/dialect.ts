@@ -1,9 +1,9 @@
 import { encodeOpenAIError } from "../openai-errors.ts";
 import type { Dialect } from "../vendor.ts";
-import { completed, encode } from "./dialect-response.ts";
-import { readAsked, readEdit } from "./dialect-request.ts";
+import { completedEvents, encode } from "./dialect-response.ts";
+import { readRequest, readEditRequest } from "./dialect-request.ts";
 
-const fail = encodeOpenAIError("image_generation_user_error", "moderation_blocked");
+const encodeError = encodeOpenAIError("image_generation_user_error", "moderation_blocked");
 
 const fields = {
   aspectRatio: "aspect_ratio",
@@ -14,24 +14,24 @@ const fields = {
   outputFormat: "output_format",
 };
 
-/** OpenAI's images API as served: pictures by words; also takes the extra fields of the vendors that share its path. */
+/** OpenAI's images API as the gateway serves it: pictures from a prompt, with extra fields of vendors on this path. */
 export const generations: Dialect = {
   name: "openai",
   paths: ["/v1/images/generations"],
   fields,
-  decode: readAsked,
+  decode: readRequest,
   encode,
-  events: (record, asked) => completed("image_generation.completed", record, asked),
-  encodeError: fail,
+  events: (record, parsed) => completedEvents("image_generation.completed", record, parsed),
+  encodeError,
 };
 
-/** The same by words and pictures, which come in a form or in JSON. */
+/** OpenAI's edits: pictures from a prompt and pictures, in a form or in JSON. */
 export const edits: Dialect = {
   name: "openai",
   paths: ["/v1/images/edits"],
   fields: { ...fields, references: "image" },
-  decode: readEdit,
+  decode: readEditRequest,
   encode,
-  events: (record, asked) => completed("image_edit.completed", record, asked),
-  encodeError: fail,
+  events: (record, parsed) => completedEvents("image_edit.completed", record, parsed),
+  encodeError,
 };

@@ -1,6 +1,6 @@
 import type { Vendor } from "../vendor.ts";
 import { edits, generations } from "./dialect.ts";
 
-/** Dialects only: its SDKs are how many clients already speak. */
+/** Dialects only, because many clients already use OpenAI's SDKs. */
 export const openai: Vendor = { dialect: generations };
 export const openaiEdits: Vendor = { dialect: edits };

@@ -5,5 +5,5 @@ export { spec } from "./models.ts";
 
 export { provider };
 
-/** The built-in vendor: it draws landscapes without network or key, and fails when a prompt asks it to. */
+/** The built-in vendor: it generates landscapes without network or key, and fails if the prompt has a directive. */
 export const sandbox: Vendor = { provider };

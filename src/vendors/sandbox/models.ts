@@ -2,16 +2,16 @@ import type { ModelSpec } from "../../image/model-spec.ts";
 import { TIERS } from "../../image/request.ts";
 import { SIDE } from "./wire.ts";
 
-/** What the sandbox can do, whichever model it stands in for: any picture of whole pixels, and nothing but PNG. */
+/** The sandbox's spec for every model: any size in whole pixels, and PNG only. */
 export const spec: ModelSpec = {
   wireName: "sandbox",
-  // By name those that some vendor has; `dimensions` takes all others too.
+  // The ratios that some vendor has by name; `dimensions` allows all others too.
   ratios: "1:1 1:2 2:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9 9:21 1:4 4:1 1:8 8:1".split(" "),
   sizes: TIERS,
   defaultSize: "1K",
   defaultRatio: "1:1",
   dimensions: { multipleOf: 1, ...SIDE },
-  // References are not looked at: any there are make another picture.
+  // References are not read: each set of references gives another picture.
   references: 16,
   referenceSchemes: ["https", "http", "gs"],
   qualities: [],
@@ -22,5 +22,5 @@ export const spec: ModelSpec = {
   output: "url",
 };
 
-/** The one model of its own; for others it stands in with the same `spec`. */
+/** The sandbox's own model; as the fallback for other models it has the same `spec`. */
 export const models: Record<string, ModelSpec> = { sandbox: spec };

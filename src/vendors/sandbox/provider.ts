@@ -3,12 +3,12 @@ import { GatewayError } from "../../errors.ts";
 import type { Reference } from "../../image/request.ts";
 import { pixelsOf } from "../../image/size.ts";
 import type { VendorResult, Provider } from "../vendor.ts";
-import { answer } from "./server.ts";
+import { handleRequest } from "./server.ts";
 import { hash } from "./landscape/random.ts";
 import { models } from "./models.ts";
-import { Answer, type DrawBody, Failed } from "./wire.ts";
+import { Answer, type DrawBody, ErrorAnswer } from "./wire.ts";
 
-/** The sandbox as called: nothing leaves the process, `answer` stands in for the network. */
+/** The sandbox as the gateway calls it: nothing leaves the process, `handleRequest` replaces the network. */
 export const provider: Provider = {
   name: "sandbox",
   baseUrl: "https://sandbox.invalid",
@@ -16,42 +16,42 @@ export const provider: Provider = {
   encode(request, { pixels, defaultSize, defaultRatio }) {
     const body = {
       prompt: request.prompt,
-      // Not the spec's name: each model that the sandbox stands in for has its own hand.
+      // Not the spec's wire name: the sandbox generates another picture for each model that it replaces.
       model: request.model,
       ...(request.width !== undefined && request.height !== undefined
         ? { width: request.width, height: request.height }
         : pixelsOf(pixels, defaultSize ?? "1K", request.aspectRatio ?? defaultRatio ?? "1:1", 1)),
-      // Without a seed the same request still draws the same picture: an answer that can be tested against.
+      // Without a seed, the same request still generates the same picture, so that clients can test with it.
       seed: request.seed ?? 0,
       n: request.n,
-      references: trace(request.references),
+      references: hashReferences(request.references),
     } satisfies DrawBody;
     return { path: "/draw", body };
   },
   decode(status, wire, headers): VendorResult {
-    if (status !== 200) throw failure(status, wire, headers);
+    if (status !== 200) throw errorOf(status, wire, headers);
     const { data } = z.safeParse(Answer, wire);
     const images = (data?.pictures ?? []).map(({ url }) => ({ url }));
     if (images.length > 0) return { images, text: data?.text };
-    const said = data?.text ? `: ${data.text}` : ".";
-    throw new GatewayError("no_image", `The sandbox answered without a picture${said}`, { vendorStatus: status });
+    const reason = data?.text ? `: ${data.text}` : ".";
+    throw new GatewayError("no_image", `The sandbox answered without a picture${reason}`, { vendorStatus: status });
   },
-  localFetch: answer,
+  localFetch: handleRequest,
 };
 
-/** A number for a set of references. Their bytes are not read: a stored one is known by its measures, not by its key. */
-function trace(references: Reference[]): number {
+/** Hash a set of references. Their bytes are not read: type and sizes identify a stored picture, its key does not. */
+function hashReferences(references: Reference[]): number {
   if (references.length === 0) return 0;
-  const known = references.map((one) => {
-    if ("url" in one) return one.url;
-    const { type, width, height, bytes } = one.picture;
+  const identities = references.map((reference) => {
+    if ("url" in reference) return reference.url;
+    const { type, width, height, bytes } = reference.picture;
     return [type, width, height, bytes];
   });
-  return hash(JSON.stringify(known));
+  return hash(JSON.stringify(identities));
 }
 
-function failure(status: number, wire: unknown, headers: Headers): GatewayError {
-  const { data } = z.safeParse(Failed, wire);
+function errorOf(status: number, wire: unknown, headers: Headers): GatewayError {
+  const { data } = z.safeParse(ErrorAnswer, wire);
   const message = data?.error.message ?? `The sandbox answered ${status}.`;
   const detail = { vendorStatus: status };
   if (data?.error.code === "content_rejected") return new GatewayError("content_rejected", message, detail);

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { PLACES, TIMES } from "./landscape/scene.ts";
 
-/** The sides a picture may have, and the pixels they may make together. */
+/** Limits of a picture's sides, and of its pixels in total. */
 export const SIDE = { min: 16, max: 16384 } as const;
 const MAX_PIXELS = 8192 * 8192;
 
@@ -12,12 +12,12 @@ const flag = z.pipe(
   z.transform((value) => value !== undefined),
 );
 
-const fits = z.refine<{ width: number; height: number }>((at) => at.width * at.height <= MAX_PIXELS, {
+const fits = z.refine<{ width: number; height: number }>(({ width, height }) => width * height <= MAX_PIXELS, {
   error: `may make at most ${MAX_PIXELS} pixels (8192 × 8192)`,
   path: ["width and height"],
 });
 
-/** `POST /draw`: what is to be drawn. */
+/** The body of `POST /draw`. */
 export const DrawBody = z
   .object({
     prompt: z.string(),
@@ -26,18 +26,18 @@ export const DrawBody = z
     height: side,
     seed: z.int(),
     n: z.int().check(z.gte(1), z.lte(10)),
-    /** 0 without reference pictures, else a number that tells one set of them from another. */
+    /** 0 without reference pictures, else a number that differs between sets of them. */
     references: z.int(),
   })
   .check(fits);
 export type DrawBody = z.infer<typeof DrawBody>;
 
-/** The query of `GET /picture`: a scene, and whether its picture is to break off. */
+/** The query of `GET /picture`: a scene, and whether the picture breaks off. */
 export const PictureQuery = z
   .object({
     width: sideText,
     height: sideText,
-    /** The prompt, the model and the references, as a fingerprint. */
+    /** A fingerprint of the prompt, the model and the references. */
     subject: z.string().check(z.maxLength(64)),
     seed: z.string().check(z.maxLength(20)),
     index: z.string().check(z.maxLength(4)),
@@ -51,14 +51,14 @@ export const PictureQuery = z
   .check(fits);
 export type PictureQuery = z.infer<typeof PictureQuery>;
 
-/** What `/draw` answers. */
+/** The response of `/draw`. */
 export const Answer = z.object({
   pictures: z.optional(z.array(z.object({ url: z.string() }))),
   text: z.optional(z.string()),
 });
 export type Answer = z.infer<typeof Answer>;
 
-/** What either path answers when it fails. */
-export const Failed = z.object({
+/** The error response of either path. */
+export const ErrorAnswer = z.object({
   error: z.object({ code: z.optional(z.string()), message: z.optional(z.string()) }),
 });

@@ -5,37 +5,41 @@ import { readReference } from "../reference-fields.ts";
 import { readMessage } from "./message-pictures.ts";
 import type { MessageWire, PartWire } from "./wire.ts";
 
-/** Where in the body something is, and the pictures that were in the body. */
-interface Place {
+/** A position in the body, with the pictures that were hoisted out of the body. */
+interface Location {
   field: string;
   pictures: readonly StoredPicture[];
 }
 
-/** A conversation, and what its body calls each of its turns and references. */
+/** A conversation, with the field in the body for each of its turns and references. */
 interface Conversation {
   request: Pick<ImageRequest, "prompt" | "references" | "turns">;
   fields: Record<string, string>;
 }
 
-/** What the system says goes before the prompt, which is the last message; those before it are turns. Throws invalid_request. */
+/**
+ * Read a conversation: the last message is the prompt, system messages are put before it, and earlier messages are
+ * turns. Throws invalid_request.
+ */
 export function readMessages(messages: readonly MessageWire[], pictures: readonly StoredPicture[]): Conversation {
   const system: string[] = [];
   const turns: { turn: Turn; field: string }[] = [];
   messages.forEach((message, index) => {
-    const place = { field: `messages[${index}]`, pictures };
-    if (message.role === "assistant") turns.push({ turn: modelTurn(message, place), field: place.field });
-    else if (message.role === "user") turns.push({ turn: userTurn(message, place), field: place.field });
-    else system.push(systemText(message, place));
+    const location = { field: `messages[${index}]`, pictures };
+    if (message.role === "assistant") turns.push({ turn: modelTurn(message, location), field: location.field });
+    else if (message.role === "user") turns.push({ turn: userTurn(message, location), field: location.field });
+    else system.push(systemText(message, location));
   });
   const [message] = messages.slice(-1);
-  const at = `messages[${messages.length - 1}]`;
-  if (message?.role !== "user") throw invalidField(`${at}.role`, "must be user: the last message says what to draw");
+  const lastField = `messages[${messages.length - 1}]`;
+  if (message?.role !== "user")
+    throw invalidField(`${lastField}.role`, "must be user: the last message says what to draw");
   const last = turns.pop()?.turn;
-  if (last?.text === undefined) throw invalidField(`${at}.content`, "must have text: it says what to draw");
+  if (last?.text === undefined) throw invalidField(`${lastField}.content`, "must have text: it says what to draw");
   const earlier = turns.filter(({ turn }) => turn.text !== undefined || turn.references.length > 0);
   const names = [
     ...earlier.map(({ field }, index) => [`turns[${index}]`, field]),
-    ...shownIn(message).map((name, index) => [`references[${index}]`, `${at}.${name}`]),
+    ...pictureFieldsIn(message).map((name, index) => [`references[${index}]`, `${lastField}.${name}`]),
   ];
   return {
     request: {
@@ -47,58 +51,58 @@ export function readMessages(messages: readonly MessageWire[], pictures: readonl
   };
 }
 
-/** Where a message has its pictures. */
-function shownIn({ content }: MessageWire): string[] {
+/** The fields of a message's pictures. */
+function pictureFieldsIn({ content }: MessageWire): string[] {
   if (!Array.isArray(content)) return [];
   return content.flatMap(({ type, image_url: image }, index) =>
     type === "image_url" ? `content[${index}].image_url${typeof image === "string" ? "" : ".url"}` : [],
   );
 }
 
-function systemText(message: MessageWire, place: Place): string {
-  const { text = "", references } = userTurn(message, place);
-  if (references.length > 0) throw invalidField(`${place.field}.content`, "must be text in a system message");
+function systemText(message: MessageWire, location: Location): string {
+  const { text = "", references } = userTurn(message, location);
+  if (references.length > 0) throw invalidField(`${location.field}.content`, "must be text in a system message");
   return text;
 }
 
-function userTurn({ content }: MessageWire, { field, pictures }: Place): Turn {
+function userTurn({ content }: MessageWire, { field, pictures }: Location): Turn {
   if (typeof content === "string")
-    return { role: "user", text: spoken(content, `${field}.content`, pictures), references: [] };
+    return { role: "user", text: plainText(content, `${field}.content`, pictures), references: [] };
   const texts: string[] = [];
   const references: Reference[] = [];
   (content ?? []).forEach((part, index) => {
-    const at = { field: `${field}.content[${index}]`, pictures };
-    if (part.type === "image_url") references.push(shown(part, at));
-    else if (part.type === "text") texts.push(said(part, at));
-    else throw invalidField(`${at.field}.type`, "must be one of text, image_url");
+    const location = { field: `${field}.content[${index}]`, pictures };
+    if (part.type === "image_url") references.push(partReference(part, location));
+    else if (part.type === "text") texts.push(partText(part, location));
+    else throw invalidField(`${location.field}.type`, "must be one of text, image_url");
   });
   const text = texts.join("\n");
   return { role: "user", text: /\S/.test(text) ? text : undefined, references };
 }
 
-function said({ text }: PartWire, { field, pictures }: Place): string {
+function partText({ text }: PartWire, { field, pictures }: Location): string {
   if (text === undefined) throw invalidField(`${field}.text`, "is required in a part of type text");
-  return spoken(text, `${field}.text`, pictures) ?? "";
+  return plainText(text, `${field}.text`, pictures) ?? "";
 }
 
-/** A text with something in it, and no picture: what stands in a picture's place means nothing to a vendor. */
-function spoken(text: string, field: string, pictures: readonly StoredPicture[]): string | undefined {
+/** Check a text for pictures, whose placeholders mean nothing to a vendor. Returns undefined for a blank text. */
+function plainText(text: string, field: string, pictures: readonly StoredPicture[]): string | undefined {
   if (pictures.some((_, index) => text.includes(placeholder(index))))
     throw invalidField(field, 'must be text: a picture is a part, {type: "image_url", image_url: {url}}');
   return /\S/.test(text) ? text : undefined;
 }
 
-function shown({ image_url: image }: PartWire, { field, pictures }: Place): Reference {
+function partReference({ image_url: image }: PartWire, { field, pictures }: Location): Reference {
   if (image === undefined) throw invalidField(`${field}.image_url`, "is required in a part of type image_url");
   if (typeof image === "string") return readReference(image, pictures, `${field}.image_url`);
   return readReference(image.url, pictures, `${field}.image_url.url`);
 }
 
-/** What an answer of ours, or of another relay, said and showed: clients send it back as it was. */
-function modelTurn(message: MessageWire, { field, pictures }: Place): Turn {
-  const { pictures: carriers, text } = readMessage(message);
-  const references = carriers.map((carrier) =>
-    readReference("url" in carrier ? carrier.url : placeholder(carrier.hoisted), pictures, `${field}.content`),
+/** Read an earlier response of this gateway or of another relay, which clients send back unchanged. */
+function modelTurn(message: MessageWire, { field, pictures }: Location): Turn {
+  const { pictures: sources, text } = readMessage(message);
+  const references = sources.map((source) =>
+    readReference("url" in source ? source.url : placeholder(source.hoisted), pictures, `${field}.content`),
   );
   return { role: "model", text, references };
 }

@@ -2,39 +2,39 @@ import type { GenerationRecord } from "../../image/record.ts";
 import { dataUri, type ServerSentEvent, type Wire } from "../../image/wire.ts";
 import type { ParsedRequest } from "../vendor.ts";
 
-/** What was asked, and what a stream's end depends on. */
-export interface ChatAsked extends ParsedRequest {
+/** A decoded chat request, with its stream option. */
+export interface ParsedChat extends ParsedRequest {
   includeUsage?: boolean | undefined;
 }
 
 type Picture = GenerationRecord["images"][number];
 
-/** As documented: nothing is counted. */
+/** The documented usage: no tokens are counted. */
 const USAGE = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 
-/** 成功响应: a choice for each picture, which today's chat clients look for in `images`. */
-export function completion(record: GenerationRecord, asked: ChatAsked): Wire {
+/** Encode a record as a chat completion (成功响应): one choice per picture, which chat clients now read from `images`. */
+export function completion(record: GenerationRecord, parsed: ParsedChat): Wire {
   return {
-    ...head("chat.completion", record, asked),
+    ...envelope("chat.completion", record, parsed),
     choices: record.images.map((picture, index) => ({
       index,
       finish_reason: "stop",
-      message: { role: "assistant", content: sentence(picture, index), images: shown(picture, asked) },
+      message: { role: "assistant", content: sentence(picture, index), images: imagesWire(picture, parsed) },
     })),
     usage: USAGE,
   };
 }
 
-/** The same as chunks of a stream, choice by choice. */
-export function chunks(record: GenerationRecord, asked: ChatAsked): ServerSentEvent[] {
-  const common = head("chat.completion.chunk", record, asked);
-  // Only who asked for usage gets a chunk without choices: others read `choices[0]` of every one.
-  const usage = asked.includeUsage === true ? { usage: null } : {};
-  const each = record.images.flatMap((picture, index) =>
+/** Encode a record as the chunks of a stream, choice by choice. */
+export function chunks(record: GenerationRecord, parsed: ParsedChat): ServerSentEvent[] {
+  const common = envelope("chat.completion.chunk", record, parsed);
+  // Only a client that requested usage gets a chunk without choices: other clients read `choices[0]` of every chunk.
+  const usage = parsed.includeUsage === true ? { usage: null } : {};
+  const events = record.images.flatMap((picture, index) =>
     [
       { role: "assistant", content: "" },
       { content: sentence(picture, index) },
-      { images: shown(picture, asked) },
+      { images: imagesWire(picture, parsed) },
       {},
     ].map((delta, step) => ({
       ...common,
@@ -42,21 +42,21 @@ export function chunks(record: GenerationRecord, asked: ChatAsked): ServerSentEv
       ...usage,
     })),
   );
-  const last = asked.includeUsage === true ? [{ ...common, choices: [], usage: USAGE }] : [];
-  return [...each, ...last, "[DONE]"].map((data) => ({ data }));
+  const last = parsed.includeUsage === true ? [{ ...common, choices: [], usage: USAGE }] : [];
+  return [...events, ...last, "[DONE]"].map((data) => ({ data }));
 }
 
-function head(object: string, record: GenerationRecord, asked: ChatAsked) {
-  const at = Date.parse(record.createdAt);
-  return { id: `gemini-${at}`, object, created: Math.floor(at / 1000), model: asked.request.model };
+function envelope(object: string, record: GenerationRecord, parsed: ParsedChat) {
+  const createdMs = Date.parse(record.createdAt);
+  return { id: `gemini-${createdMs}`, object, created: Math.floor(createdMs / 1000), model: parsed.request.model };
 }
 
-/** The document's own sentence; its picture was lost on the page, and chat shows pictures as markdown. */
+/** The document's own sentence. The page lost its picture; chat clients show pictures as markdown. */
 function sentence({ url }: Picture, index: number): string {
   return `这是第 ${index + 1} 张图片:\n\n![image](${url})`;
 }
 
-function shown(picture: Picture, { responseFormat }: ChatAsked): Wire {
+function imagesWire(picture: Picture, { responseFormat }: ParsedChat): Wire {
   const url = responseFormat === "base64" ? dataUri(picture) : picture.url;
   return [{ type: "image_url", image_url: { url }, index: 0 }];
 }

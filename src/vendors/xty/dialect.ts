@@ -2,13 +2,13 @@ import { type ImageRequest, referencesOf } from "../../image/request.ts";
 import { encodeOpenAIError } from "../openai-errors.ts";
 import { fitToDocument, parseWire, documentedSpec, unknownFields } from "../request-schema.ts";
 import type { Dialect } from "../vendor.ts";
-import { type ChatAsked, chunks, completion } from "./dialect-response.ts";
+import { type ParsedChat, chunks, completion } from "./dialect-response.ts";
 import { readConfig } from "./dialect-config.ts";
 import { readMessages } from "./dialect-messages.ts";
 import { models } from "./models.ts";
 import { knownWire, requestWire } from "./wire.ts";
 
-/** The document names no limit of references: that in models.ts is the model's, whoever else draws may take more. */
+/** The document has no limit for references. The limit in models.ts is the model's; another vendor may accept more. */
 const TABLE = {
   vendor: "xty",
   models: Object.fromEntries(Object.entries(models).map(([name, spec]) => [name, { ...spec, references: Infinity }])),
@@ -16,11 +16,11 @@ const TABLE = {
 
 const CONFIG = "extra_body.google.image_config";
 
-/** xty as served: vendor-docs, "图像API接口"; and so what OpenAI's chat clients speak. */
+/** The format of xty as the gateway serves it, which OpenAI's chat clients also use. Source: vendor-docs, "图像API接口". */
 export const dialect: Dialect = {
   name: "xty",
   paths: ["/v1/chat/completions"],
-  // Where an SDK ends up whose base URL is that of OpenAI's images.
+  // The path that an SDK calls if its base URL is that of the OpenAI images dialect.
   aliases: ["/openai/v1/chat/completions"],
   fields: {
     prompt: "messages",
@@ -31,46 +31,46 @@ export const dialect: Dialect = {
   },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
-    const own = documentedSpec(TABLE, asked.model);
-    const { size, aspectRatio, warnings } = readConfig(wire, own);
-    const { request: conversation, fields } = readMessages(asked.messages, pictures);
-    const { turns, ...said } = conversation;
+    const parsed = parseWire(requestWire, wire);
+    const spec = documentedSpec(TABLE, parsed.model);
+    const { size, aspectRatio, warnings } = readConfig(wire, spec);
+    const { request: conversation, fields } = readMessages(parsed.messages, pictures);
+    const { turns, ...content } = conversation;
     const request: ImageRequest = {
-      model: asked.model,
-      n: asked.n ?? 1,
-      ...said,
+      model: parsed.model,
+      n: parsed.n ?? 1,
+      ...content,
       size,
       aspectRatio,
-      seed: asked.seed,
+      seed: parsed.seed,
     };
-    // 若未提供输入图片,则生成 1:1 的方图, and of 1K as in the table; with one, 保持输出图片与输入图片尺寸一致.
-    const assumed: ("size" | "aspectRatio")[] = [];
-    // Whoever is to draw it: the shape is what a client of this document expects.
-    const known = documentedSpec(TABLE, asked.model.slice(asked.model.indexOf("/") + 1));
-    if (known !== undefined && referencesOf({ ...request, turns }).length === 0) {
-      if (size === undefined) assumed.push("size");
-      if (aspectRatio === undefined) assumed.push("aspectRatio");
-      request.size ??= known.defaultSize;
+    // 若未提供输入图片,则生成 1:1 的方图: without an input picture, 1:1 and 1K as in the table; with one, 保持输出图片与输入图片尺寸一致.
+    const defaulted: ("size" | "aspectRatio")[] = [];
+    // Even if another vendor is pinned: a client of this document expects this shape.
+    const shapeSpec = documentedSpec(TABLE, parsed.model.slice(parsed.model.indexOf("/") + 1));
+    if (shapeSpec !== undefined && referencesOf({ ...request, turns }).length === 0) {
+      if (size === undefined) defaulted.push("size");
+      if (aspectRatio === undefined) defaulted.push("aspectRatio");
+      request.size ??= shapeSpec.defaultSize;
       request.aspectRatio ??= "1:1";
     }
-    // Turns are no part of the vendor's table: whoever draws takes them or has them in its prompt.
+    // The vendor's specs have no turns: the vendor that serves the request accepts them or gets them in its prompt.
     const fitted = fitToDocument(TABLE, request);
     return {
       request: { ...fitted.request, turns },
       warnings: [...unknownFields(knownWire, wire), ...warnings, ...fitted.warnings],
-      // Chat clients that ask for pictures by `modalities` (OpenRouter's) read data URIs only.
-      responseFormat: asked.modalities?.includes("image") === true ? "base64" : "url",
-      stream: asked.stream,
+      // Chat clients that request pictures by `modalities` (OpenRouter's) read data URIs only.
+      responseFormat: parsed.modalities?.includes("image") === true ? "base64" : "url",
+      stream: parsed.stream,
       fields,
-      defaulted: assumed,
-      includeUsage: asked.stream_options?.include_usage,
-    } satisfies ChatAsked;
+      defaulted,
+      includeUsage: parsed.stream_options?.include_usage,
+    } satisfies ParsedChat;
   },
 
   encode: completion,
   events: chunks,
 
-  // The document shows invalid_request_error alone; 生成内容会经过安全审核.
+  // The document shows only invalid_request_error; 生成内容会经过安全审核.
   encodeError: encodeOpenAIError("invalid_request_error", "content_policy_violation"),
 };

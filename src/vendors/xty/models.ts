@@ -1,32 +1,33 @@
 import type { ModelSpec } from "../../image/model-spec.ts";
 import { PIXELS } from "../../image/pixel-tables.ts";
 
-/** What the document (图像API接口, Text-to-image) says of every model. */
+/** The limits of every model, from the document (图像API接口, Text-to-image). */
 const common = {
-  // extra_body.google.image_config.aspect_ratio: these presets. Left out, the picture has the shape of the one sent, or is
-  // square where none is: so no defaultRatio.
+  // extra_body.google.image_config.aspect_ratio: these presets. Without it, the picture has the shape of the input
+  // picture, or is square if there is none: so no defaultRatio.
   ratios: ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"],
-  // An input picture is spoken of without a number: Google's own limits then (ai.google.dev, image-generation), 14 and 3.
+  // The document gives no number of input pictures, so Google's own limits apply (ai.google.dev, image-generation): 14
+  // and 3.
   references: 14,
-  // Parts of type image_url, as on the vendor's image-to-image page: a URL, or a data URI, which is a stored picture here.
+  // Parts of type image_url, as on the vendor's image-to-image page: a URL, or a data URI, which the gateway hoists.
   referenceSchemes: ["https", "http"],
   // No field for quality, format or seed in 请求参数.
   qualities: [],
   formats: [],
   seed: false,
-  // 传 2、3 等值时可一次返回多张图片, without a maximum: as many as one request may ask for here.
+  // 传 2、3 等值时可一次返回多张图片, without a maximum: the gateway's own limit per request.
   n: 10,
   // 返回的图像URL地址有效期为1个小时
   output: "url",
   urlSeconds: 3600,
 } as const satisfies Partial<ModelSpec>;
 
-/** Models in the vendor's documents; pixels are Google's, for the page prints those of 2.5 beside every model. */
+/** Models in the vendor's documents. Pixels are Google's, because the page shows those of 2.5 for every model. */
 export const models: Record<string, ModelSpec> = {
   "gemini-3.1-flash-image-preview": {
     ...common,
     wireName: "gemini-3.1-flash-image-preview",
-    // image_size: 512, 1K, 2K, 4K; the table of pixels is 1K's.
+    // image_size: 512, 1K, 2K, 4K; the page's table of pixels is that of 1K.
     sizes: ["512", "1K", "2K", "4K"],
     defaultSize: "1K",
     pixels: PIXELS["gemini-3.1-flash"],
@@ -39,7 +40,7 @@ export const models: Record<string, ModelSpec> = {
     defaultSize: "1K",
     pixels: PIXELS["gemini-3-pro"],
   },
-  // On an earlier version of the page (doc.xty.app/docs/image-api), with the same ratios and no image_size.
+  // From an earlier version of the page (doc.xty.app/docs/image-api), with the same ratios and no image_size.
   "gemini-2.5-flash-image": {
     ...common,
     wireName: "gemini-2.5-flash-image",

@@ -1,10 +1,10 @@
 import { writeReference } from "../reference-fields.ts";
 import { vendorError, noImageError } from "../vendor-errors.ts";
 import type { Provider } from "../vendor.ts";
-import { readAnswer, refusedBy } from "./provider-response.ts";
+import { readAnswer, readError } from "./provider-response.ts";
 import { models } from "./models.ts";
 
-/** xty as called: vendor-docs, "图像API接口". */
+/** The format of xty as the gateway calls it. Source: vendor-docs, "图像API接口". */
 export const provider: Provider = {
   name: "xty",
   baseUrl: "https://api.xty.app",
@@ -12,8 +12,11 @@ export const provider: Provider = {
 
   encode({ prompt, references, n, aspectRatio, size }, spec) {
     const config = { aspect_ratio: aspectRatio, image_size: size };
-    const isAsked = aspectRatio !== undefined || size !== undefined;
-    const pictures = references.map((each) => ({ type: "image_url", image_url: { url: writeReference(each) } }));
+    const hasConfig = aspectRatio !== undefined || size !== undefined;
+    const pictures = references.map((reference) => ({
+      type: "image_url",
+      image_url: { url: writeReference(reference) },
+    }));
     return {
       path: "/v1/chat/completions",
       body: {
@@ -22,14 +25,14 @@ export const provider: Provider = {
           { role: "user", content: pictures.length === 0 ? prompt : [{ type: "text", text: prompt }, ...pictures] },
         ],
         n: n > 1 ? n : undefined,
-        extra_body: isAsked ? { google: { image_config: config } } : undefined,
+        extra_body: hasConfig ? { google: { image_config: config } } : undefined,
       },
     };
   },
 
   decode(status, wire, _headers, { n }) {
-    const refused = refusedBy(status, wire);
-    if (refused !== undefined) throw vendorError("xty", { status, ...refused });
+    const error = readError(status, wire);
+    if (error !== undefined) throw vendorError("xty", { status, ...error });
     const { images, text, usage, reasons } = readAnswer(wire, n);
     if (images.length === 0) throw noImageError("xty", reasons, text);
     return { images, text, usage };

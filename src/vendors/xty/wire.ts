@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { modelName, optional } from "../request-schema.ts";
 
-/** A name that Google's own API has and relays of this family refuse. */
+/** A field name of Google's own API that relays of this family reject. */
 const misnamed = (name: string) => optional(z.never(`is called ${name} here`));
 
 /** extra_body.google.image_config */
@@ -15,9 +15,9 @@ export const imageConfigWire = z.object({
 /** extra_body.google */
 export const googleWire = z.object({ image_config: optional(imageConfigWire), imageConfig: misnamed("image_config") });
 
-/** What has these in it: the body, its extra_body, and that one's own where an SDK sent both. */
-const places = { google: optional(googleWire), ...googleWire.shape };
-export const extraBodyWire = z.object({ ...places, extra_body: optional(z.object(places)) });
+/** The objects that may contain `google`: the body, its extra_body, and a nested extra_body if an SDK sent both. */
+const configFields = { google: optional(googleWire), ...googleWire.shape };
+export const extraBodyWire = z.object({ ...configFields, extra_body: optional(z.object(configFields)) });
 
 const PICTURE = "must be a URL, a data URI or base64, or {url} with one of these";
 
@@ -29,7 +29,7 @@ const partWire = z.object({
 });
 export type PartWire = z.infer<typeof partWire>;
 
-/** The document has `user` only; chat clients send what was said before as well. Other fields are kept for `images`. */
+/** The document has `user` only; chat clients also send earlier messages. Unknown fields are kept for `images`. */
 const messageWire = z.looseObject({
   role: z.enum(["user", "system", "developer", "assistant"]),
   content: optional(
@@ -41,7 +41,7 @@ const messageWire = z.looseObject({
 });
 export type MessageWire = z.infer<typeof messageWire>;
 
-/** The documented request body (请求参数), and what of OpenAI's chat completions bears on a picture. */
+/** The documented request body (请求参数), and the fields of OpenAI's chat completions that affect a picture. */
 export const requestWire = z.object({
   model: modelName,
   messages: z.array(messageWire).check(z.minLength(1)),
@@ -53,13 +53,13 @@ export const requestWire = z.object({
   ...extraBodyWire.shape,
 });
 
-/** OpenAI's further parameters (completions.d.ts of openai-node): they steer words, and mean nothing to a picture. */
+/** OpenAI's other parameters (completions.d.ts of openai-node): they affect text only, not a picture. */
 const WORDS_ONLY = `audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens
   metadata moderation parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_options
   prompt_cache_retention reasoning_effort response_format safety_identifier service_tier stop store temperature
   tool_choice tools top_logprobs top_p user verbosity web_search_options top_k`;
 
-/** Every field that is ignored without a warning, or read. */
+/** Every field that is read, or ignored without a warning. */
 export const knownWire = z.object({
   ...requestWire.shape,
   ...Object.fromEntries(WORDS_ONLY.split(/\s+/).map((name) => [name, z.unknown()])),

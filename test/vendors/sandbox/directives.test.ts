@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { directed } from "../../../src/vendors/sandbox/directives.ts";
 
 describe("directives", () => {
-  it("leaves a plain prompt alone", () => {
+  it("a prompt without directives is unchanged", () => {
     expect(directed("a cat [sleeping]")).toEqual({
       prompt: "a cat [sleeping]",
       slowMs: 0,
@@ -11,7 +11,7 @@ describe("directives", () => {
     });
   });
 
-  it("takes directives out of the prompt, in any case", () => {
+  it("directives are removed from the prompt, in upper and lower case", () => {
     expect(directed("a [SANDBOX:Slow:2000] cat [sandbox:broken]")).toEqual({
       prompt: "a cat",
       slowMs: 2000,
@@ -20,7 +20,7 @@ describe("directives", () => {
     });
   });
 
-  it("knows every outcome, and lets the first win", () => {
+  it("every outcome is known, and the first one counts", () => {
     expect(directed("[sandbox:refuse]").outcome).toBe("refuse");
     expect(directed("[sandbox:empty]").outcome).toBe("empty");
     expect(directed("[sandbox:text] [sandbox:empty]").outcome).toBe("text");
@@ -28,7 +28,7 @@ describe("directives", () => {
     expect(directed("[sandbox:fail:429]").outcome).toEqual({ fail: 429 });
   });
 
-  it("is never slower than a minute", () => {
+  it("a directive delays by at most one minute", () => {
     expect(directed("[sandbox:slow:999999]").slowMs).toBe(60_000);
   });
 
@@ -40,7 +40,7 @@ describe("directives", () => {
     "[sandbox:empty:1]",
     "[sandbox:fail:500:1]",
     "[sandbox:]",
-  ])("names the known ones where it does not know %s", (prompt) => {
+  ])("the error for %s names the known directives", (prompt) => {
     expect(() => directed(prompt)).toThrow(expect.objectContaining({ code: "invalid_request", field: "prompt" }));
     expect(() => directed(prompt)).toThrow(/\[sandbox:refuse\].*\[sandbox:fail:STATUS\].*\[sandbox:broken\]/);
   });

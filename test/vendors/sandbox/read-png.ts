@@ -7,7 +7,7 @@ export interface Png {
   pixels: Uint8Array;
 }
 
-/** Reads an 8-bit RGB PNG that is filtered with None, Sub or Up; throws on any wrong checksum, order or length. */
+/** Read an 8-bit RGB PNG with the filters None, Sub or Up. Throws on a wrong checksum, order or length. */
 export function readPng(bytes: Uint8Array): Png {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0) !== 0x89504e47 || view.getUint32(4) !== 0x0d0a1a0a) throw new Error("not a PNG");
@@ -15,20 +15,21 @@ export function readPng(bytes: Uint8Array): Png {
   const data: Uint8Array[] = [];
   let width = 0;
   let height = 0;
-  let at = 8;
-  while (at < bytes.length) {
-    const length = view.getUint32(at);
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    const body = bytes.subarray(at + 8, at + 8 + length);
-    if (crc32(bytes.subarray(at + 4, at + 8 + length)) !== view.getUint32(at + 8 + length)) throw new Error("bad CRC");
+  let offset = 8;
+  while (offset < bytes.length) {
+    const length = view.getUint32(offset);
+    const type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8));
+    const body = bytes.subarray(offset + 8, offset + 8 + length);
+    if (crc32(bytes.subarray(offset + 4, offset + 8 + length)) !== view.getUint32(offset + 8 + length))
+      throw new Error("bad CRC");
     types.push(type);
     if (type === "IHDR") {
-      width = view.getUint32(at + 8);
-      height = view.getUint32(at + 12);
+      width = view.getUint32(offset + 8);
+      height = view.getUint32(offset + 12);
       if (body.subarray(8).join() !== "8,2,0,0,0") throw new Error("not 8-bit RGB");
     }
     if (type === "IDAT") data.push(body);
-    at += 12 + length;
+    offset += 12 + length;
   }
   if (types[0] !== "IHDR" || types.at(-1) !== "IEND") throw new Error("chunks out of order");
   return { width, height, pixels: unfilter(new Uint8Array(inflateSync(concat(data))), width, height) };
@@ -52,15 +53,15 @@ function unfilter(raw: Uint8Array, width: number, height: number): Uint8Array {
 
 function concat(parts: Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
+  let offset = 0;
   for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+    all.set(part, offset);
+    offset += part.length;
   }
   return all;
 }
 
-/** Reads a stream to its end. */
+/** Read a stream to its end. */
 export async function drain(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const reader = stream.getReader();
   const parts: Uint8Array[] = [];

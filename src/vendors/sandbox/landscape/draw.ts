@@ -3,20 +3,20 @@ import type { Painted } from "./land.ts";
 import type { PaintRow } from "./png.ts";
 import { random } from "./random.ts";
 import type { Scene } from "./scene.ts";
-import { compose } from "./setting.ts";
+import { composeSetting } from "./setting.ts";
 import { sky, specks } from "./sky.ts";
 import { terrain } from "./terrain.ts";
 import { sailboat, water } from "./water.ts";
 
-/** A landscape of a scene, to be painted row by row; what it holds meanwhile grows with the width alone. */
-export function draw(scene: Scene): PaintRow {
-  const setting = compose(scene);
+/** Prepare the landscape of a scene, to be painted row by row. Its memory grows with the width only. */
+export function drawScene(scene: Scene): PaintRow {
+  const setting = composeSetting(scene);
   const { width, height, key, place, snow, wet, horizon } = setting;
   const { back, front } = terrain(setting);
-  const heavens = sky(setting);
+  const paintSky = sky(setting);
   const boat = place === "sea" && random(`${key}/boat`).chance(0.75) ? sailboat(setting) : undefined;
   const behind: PaintLine = (y, line) => {
-    stack(heavens, back, y, line);
+    stack(paintSky, back, y, line);
     boat?.(y, line);
   };
   const below = wet ? water(setting, behind) : behind;
@@ -29,7 +29,7 @@ export function draw(scene: Scene): PaintRow {
   };
 }
 
-/** Paints from the nearest range on that hides everything behind it. */
+/** Paint a row, beginning with the nearest range that hides everything behind it. */
 function stack(base: PaintLine, ranges: Painted[], y: number, line: Float32Array): void {
   const first = ranges.findLastIndex(({ solid }) => y >= solid);
   if (first < 0) base(y, line);

@@ -2,52 +2,52 @@ import { type Color, mix, type PaintLine, scale } from "./colors.ts";
 import type { Setting } from "./setting.ts";
 import { lineNoise, random, smooth } from "./random.ts";
 
-/** A range of hills: where it stands and how it looks. Units, except what is said to be in pixels. */
+/** The position and look of a range of hills. Lengths are in units, unless the comment says pixels. */
 export interface Range {
   key: string;
-  /** Its height over its foot at a place along it. */
+  /** The height above its foot at position `x`. */
   outline: (x: number) => number;
   /** The row of its foot, in pixels. */
   foot: number;
-  /** 0 at the horizon, 1 at our feet. */
+  /** 0 at the horizon, 1 at the viewpoint. */
   near: number;
-  /** The height of its firs, and how open the wood is, 0 to 1. */
+  /** The height of its firs, and how thin the forest is, 0 to 1. */
   trees?: number;
   thin?: number;
-  /** Snow lies from this height up. */
+  /** There is snow above this height. */
   snowline?: number;
-  /** How strongly light and shadow fall on its slopes, 0 to 1, and how far down they lean to the side. */
+  /** The strength of light and shadow on its slopes, 0 to 1, and how far they lean to the side further down. */
   relief?: number;
   lean?: number;
 }
 
 const WHITE: Color = [248, 251, 255];
 
-/** Paints a range over a line from its outline down; from row `solid` on it hides all behind it. */
+/** A range that paints itself over a line from its outline down; from row `solid` on it hides everything behind it. */
 export interface Painted {
   paint: PaintLine;
   solid: number;
 }
 
-export function range(setting: Setting, at: Range): Painted {
+export function range(setting: Setting, hills: Range): Painted {
   const { width, unit } = setting;
-  const { key, foot, snowline = Infinity, relief = 0, lean = 0, trees = 0, thin = 0 } = at;
-  const ground = Float32Array.from({ length: width }, (_, x) => foot - unit * at.outline(x / unit));
+  const { key, foot, snowline = Infinity, relief = 0, lean = 0, trees = 0, thin = 0 } = hills;
+  const ground = Float32Array.from({ length: width }, (_, x) => foot - unit * hills.outline(x / unit));
   const tops = ground.slice();
   if (trees > 0) plant(tops, trees * unit, thin, key);
-  // A pixel's share of a steep edge, from its distance straight down.
+  // A pixel's coverage at a steep edge, from its vertical distance.
   const edge = tops.map((y, x) => 1 / Math.hypot(1, (tops[x + 1] ?? y) - y));
   const top = tops.reduce((a, b) => Math.min(a, b));
   const solid = tops.reduce((a, b) => Math.max(a, b)) + 1;
   const light = slopes(ground, setting, relief);
-  // Snow ends in a jagged line, lower under high summits.
+  // Snow ends in a jagged line, which is lower under high summits.
   const jagged = lineNoise(`${key}/snow`, 4, 0.6);
   const snow = ground.map((y, x) => {
     const height = Math.max(0, (foot - y) / unit - snowline);
     return height === 0 ? 0 : y + unit * height * (0.2 + 1.2 * jagged((x / unit) * 11));
   });
   const wobble = lineNoise(`${key}/wobble`, 3, 0.6);
-  const colors = colorsOf(setting, at);
+  const colors = colorsOf(setting, hills);
 
   const paint: PaintLine = (y, line) => {
     if (y + 2 < top) return;
@@ -65,7 +65,7 @@ export function range(setting: Setting, at: Range): Painted {
       const lit = 1 + (light[from] ?? 0) * fade;
       const snowy = Math.min(1, Math.max(0, (snow[x] ?? 0) - y));
       const wooded = Math.min(1, Math.max(0, above), (ground[x] ?? 0) - (tops[x] ?? 0));
-      // Shares of what is behind, of firs, of snow and of bare ground.
+      // Shares of the background, of firs, of snow and of bare ground.
       const under = 1 - cover;
       const fir = cover * wooded;
       const white = cover * (1 - wooded) * lit * snowy;
@@ -79,7 +79,7 @@ export function range(setting: Setting, at: Range): Painted {
   return { paint, solid };
 }
 
-/** Firs along a line of tops (rows of pixels), `height` pixels tall: each raises the line by its jagged triangle. */
+/** Plant firs, `height` pixels tall, along a line of tops (pixel rows): each raises the line by a jagged triangle. */
 function plant(tops: Float32Array, height: number, thin: number, key: string): void {
   const rng = random(`${key}/trees`);
   const ground = tops.slice();
@@ -90,7 +90,7 @@ function plant(tops: Float32Array, height: number, thin: number, key: string): v
     const root = ground[Math.round(Math.min(end - 1, Math.max(0, x)))] ?? 0;
     for (let i = Math.max(0, Math.ceil(x - half)); i < Math.min(end, x + half); i++) {
       const out = Math.abs(i + 0.5 - x) / half;
-      // Branches: five steps on the way down, each drooping a little.
+      // Five steps of branches on the way down, each sloping down a little.
       const up = 1.02 - 0.5 * out - 0.5 * (Math.ceil(out * 5) / 5);
       tops[i] = Math.min(tops[i] ?? 0, root - tall * up);
     }
@@ -98,7 +98,7 @@ function plant(tops: Float32Array, height: number, thin: number, key: string): v
   }
 }
 
-/** Light on each column: above 0 where the slope faces the sun, below where it turns away. */
+/** The light on each column: above 0 if the slope faces the sun, below 0 if it faces away. */
 function slopes(ground: Float32Array, { width, unit, disc }: Setting, strength: number): Float32Array {
   const reach = Math.max(1, Math.round(unit * 0.007));
   return ground.map((_, x) => {
@@ -109,10 +109,10 @@ function slopes(ground: Float32Array, { width, unit, disc }: Setting, strength: 
   });
 }
 
-/** A range's colours in its light and at its distance. */
+/** A range's colours under the scene's light and at its distance. */
 function colorsOf(setting: Setting, { near, trees }: Range): Record<"crest" | "foot" | "white" | "firs", Color> {
   const { light, haze, land, firs, snow } = setting;
-  // Snow keeps brighter: less of the light's shade falls on it.
+  // Snow is brighter: it gets less of the shade.
   const soft = snow ? 0.5 : 1;
   const faded = (color: Color, dim: number) => {
     const lit = mix(color, scale(color, light.glow), (0.2 + 0.7 * light.dim) * soft);

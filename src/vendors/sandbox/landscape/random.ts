@@ -1,17 +1,17 @@
-/** 32 well-mixed bits of a text (FNV-1a with a murmur3 finish); `salt` gives independent hashes. */
+/** Hash a text to 32 well-mixed bits (FNV-1a with murmur3's finalizer); each `salt` gives an independent hash. */
 export function hash(text: string, salt = 0): number {
   let h = 0x811c9dc5 ^ salt;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   return scramble(h);
 }
 
-/** 16 hex digits that stand for a text: a prompt is told apart by them, and cannot be read out of a URL. */
+/** Hash a text to 16 hex digits: they distinguish prompts in a URL without revealing them. */
 export function fingerprint(text: string): string {
   const half = (salt: number) => hash(text, salt).toString(16).padStart(8, "0");
   return half(1) + half(2);
 }
 
-/** Mixes an integer to 32 unsigned bits. */
+/** Mix an integer into 32 unsigned bits. */
 function scramble(n: number): number {
   let h = n ^ (n >>> 16);
   h = Math.imul(h, 0x85ebca6b);
@@ -19,7 +19,7 @@ function scramble(n: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Numbers that follow from a key alone: `key/stars` does not shift when `key/hills` draws one more. */
+/** A random generator that depends only on its key: `key/stars` does not change if `key/hills` takes more numbers. */
 export function random(key: string) {
   let state = hash(key);
   const next = () => {
@@ -27,24 +27,24 @@ export function random(key: string) {
     return scramble(state) / 2 ** 32;
   };
   return {
-    /** From low, up to and not including high. */
+    /** A number from `low` (inclusive) to `high` (exclusive). */
     between: (low: number, high: number): number => low + (high - low) * next(),
     chance: (probability: number): boolean => next() < probability,
     pick: <T>(from: readonly [T, ...T[]]): T => from[Math.floor(next() * from.length)] ?? from[0],
   };
 }
 
-/** 0 up to 0 and 1 from 1 on, with an even slope at both ends. */
+/** Smoothstep: 0 below 0, 1 above 1, flat at both ends. */
 export function smooth(t: number): number {
   return t <= 0 ? 0 : t >= 1 ? 1 : t * t * (3 - 2 * t);
 }
 
-/** The value, 0 to 1, that a lattice point has. */
+/** The value of a lattice point, 0 to 1. */
 function lattice(i: number, j: number, salt: number): number {
   return scramble((Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca77) ^ salt) | 0) / 2 ** 32;
 }
 
-/** Smooth noise on a line, 0 to 1, with a feature a unit; `octaves` add detail at `gain` of the strength before. */
+/** Smooth noise on a line, 0 to 1, with one feature per unit; each octave has `gain` times the last one's strength. */
 export function lineNoise(key: string, octaves: number, gain: number): (x: number) => number {
   const salt = hash(key);
   return (x) => {
@@ -60,7 +60,7 @@ export function lineNoise(key: string, octaves: number, gain: number): (x: numbe
   };
 }
 
-/** Adds noise of a plane to a row of pixels: cells of `cellWidth` by `cellHeight` pixels, 0 to `gain`. */
+/** Add noise on a plane to a row of pixels, 0 to `gain`, with cells of `cellWidth` by `cellHeight` pixels. */
 export function planeNoise(key: string, width: number, cellWidth: number, cellHeight: number, gain: number) {
   const salt = hash(key);
   const curve = Float32Array.from({ length: width }, (_, x) => smooth((x / cellWidth) % 1));

@@ -1,10 +1,10 @@
 import { random } from "./random.ts";
 
-/** All that a picture is drawn from. It travels in the picture's URL; the prompt does not. */
+/** All input of a picture. It is in the picture's URL; the prompt is not. */
 export interface Scene {
   width: number;
   height: number;
-  /** Decides everything that the fields below leave open. */
+  /** The random key for everything that the fields below leave open. */
   key: string;
   time: (typeof TIMES)[number];
   place: (typeof PLACES)[number];
@@ -18,9 +18,9 @@ export interface Scene {
 export const TIMES = ["day", "dawn", "sunset", "night"] as const;
 export const PLACES = ["hills", "mountains", "forest", "desert", "sea"] as const;
 
-type Steer<T> = readonly (readonly [T, RegExp])[];
+type WordTable<T> = readonly (readonly [T, RegExp])[];
 
-const TIME_WORDS: Steer<Scene["time"]> = [
+const TIME_WORDS: WordTable<Scene["time"]> = [
   ["night", /\b(nights?|midnight|star(s|ry|light)?|moon(light|lit)?|aurora|galaxy)\b|夜|星空|月[亮光色]|明月|极光/i],
   ["sunset", /\b(sunsets?|dusk|evening|twilight|afterglow)\b|日落|晚霞|黄昏|夕阳|傍晚|暮色/i],
   ["dawn", /\b(dawn|sunrise|morning|daybreak)\b|日出|黎明|清晨|早晨|朝霞/i],
@@ -29,7 +29,7 @@ const TIME_WORDS: Steer<Scene["time"]> = [
 
 const LIGHTHOUSE = /\blighthouses?\b|灯塔/i;
 
-const PLACE_WORDS: Steer<Scene["place"]> = [
+const PLACE_WORDS: WordTable<Scene["place"]> = [
   ["sea", LIGHTHOUSE],
   ["sea", /\b(seas?(side|shore)?|oceans?|beach(es)?|coasts?(al|line)?|harbou?rs?)\b|海(?!报)|港[口湾]/i],
   ["sea", /\b(islands?|waves|sail(boats?|ing)?|boats?|ships?)\b|岛|沙滩|帆|(?<![飞宙])船/i],
@@ -43,24 +43,24 @@ const SNOW = /\b(snow(y|ing|fall)?|winter|ic[ey]|frozen|arctic|christmas)\b|雪|
 const LAKE = /\b(lakes?|rivers?|pond|reflections?|water)\b|湖|河|江|水(面|边|中|上|波)|池塘/i;
 
 /**
- * What a prompt asks to see. What its words leave open follows from its fingerprint: one prompt is one kind of scene,
- * and the seed varies its composition.
+ * Read a scene from a prompt's words. What they leave open follows from the prompt's fingerprint: one prompt always
+ * gives the same kind of scene, and the seed varies its composition.
  */
-export function envision(prompt: string, fingerprint: string): Omit<Scene, "width" | "height" | "key"> {
+export function readScene(prompt: string, fingerprint: string): Omit<Scene, "width" | "height" | "key"> {
   const rng = random(`${fingerprint}/scene`);
   const anyTime = rng.pick(["day", "day", "dawn", "sunset", "sunset", "night"] as const);
   const anyPlace = rng.pick(["hills", "mountains", "mountains", "forest", "desert", "sea"] as const);
   const snow = SNOW.test(prompt);
   const wet = LAKE.test(prompt);
-  // Nobody thinks of dunes at the word snow, or of the sea at the word lake.
+  // Dunes do not fit a prompt with snow, nor does the sea fit a prompt with a lake.
   const fitting = snow || wet ? (anyPlace === "forest" || anyPlace === "hills" ? anyPlace : "mountains") : anyPlace;
-  const place = steer(PLACE_WORDS, prompt) ?? fitting;
-  const time = steer(TIME_WORDS, prompt) ?? anyTime;
+  const place = firstMatch(PLACE_WORDS, prompt) ?? fitting;
+  const time = firstMatch(TIME_WORDS, prompt) ?? anyTime;
   const inland = place !== "sea" && place !== "desert";
   const lake = wet || (inland && rng.chance(0.45));
   return { time, place, snow, lake, lighthouse: LIGHTHOUSE.test(prompt) };
 }
 
-function steer<T>(table: Steer<T>, prompt: string): T | undefined {
+function firstMatch<T>(table: WordTable<T>, prompt: string): T | undefined {
   return table.find(([, words]) => words.test(prompt))?.[0];
 }

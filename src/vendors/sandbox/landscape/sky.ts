@@ -2,7 +2,7 @@ import { blend, mix, type PaintLine, ramp, skyAt } from "./colors.ts";
 import type { Setting } from "./setting.ts";
 import { lineNoise, planeNoise, random, smooth } from "./random.ts";
 
-/** Gradient, glow, stars, aurora, sun or moon, clouds: all above the horizon. */
+/** Everything above the horizon: gradient, glow, stars, aurora, sun or moon, clouds. */
 export function sky(setting: Setting): PaintLine {
   const { key, time, place, snow } = setting;
   const rng = random(`${key}/sky`);
@@ -38,7 +38,7 @@ function gradient({ light, disc, horizon, unit }: Setting, night: boolean): Pain
   };
 }
 
-/** A curtain of light: a wavering lower edge, and a slow fade upwards. */
+/** A curtain of light with a wavy lower edge and a slow fade upwards. */
 function aurora({ key, width, horizon, unit }: Setting, level: number): PaintLine {
   const hang = lineNoise(`${key}/aurora/${level}`, 3, 0.4);
   const glow = lineNoise(`${key}/glow/${level}`, 5, 0.7);
@@ -67,7 +67,7 @@ function orb({ light, disc, width }: Setting): PaintLine {
   };
 }
 
-/** Clouds in long banks, thinning out towards the zenith and the horizon; `cover` is 0 to 1. */
+/** Clouds in long banks that thin out towards the zenith and the horizon; `cover` is 0 to 1. */
 function clouds({ key, width, light, horizon, unit }: Setting, cover: number): PaintLine {
   const cell = unit * random(`${key}/clouds`).between(0.4, 0.6);
   const octaves = [1, 0.47, 0.22, 0.1, 0.045].map((size, i) =>
@@ -90,7 +90,7 @@ function clouds({ key, width, light, horizon, unit }: Setting, cover: number): P
   };
 }
 
-/** Small soft dots of white, fainter down to row `bottom`: stars of size 1, snowflakes of 2. */
+/** Small soft white dots, fainter towards row `bottom`: stars have size 1, snowflakes size 2. */
 export function specks(setting: Setting, kind: string, bottom: number, size: number): PaintLine {
   const { width, unit } = setting;
   const rng = random(`${setting.key}/${kind}`);

@@ -4,7 +4,7 @@ import { lighthouse } from "./lighthouse.ts";
 import { lineNoise, random } from "./random.ts";
 import type { Scene } from "./scene.ts";
 
-/** A kind of outline, 0 to 1 along a place in units, for a picture `span` units wide. */
+/** A kind of outline: the height, 0 to 1, at a position in units, for a picture `span` units wide. */
 type Shape = (key: string, span: number) => (x: number) => number;
 
 const rolling: Shape = (key) => {
@@ -12,7 +12,7 @@ const rolling: Shape = (key) => {
   return (x) => noise(x * 1.3);
 };
 
-/** Folds of noise: its zero crossings become summits. */
+/** Folded noise: its zero crossings become summits. */
 const peaks: Shape = (key) => {
   const folds = [1, 2.2, 4.6, 9.8, 21, 43].map((f, i) => ({ f, a: 0.47 ** i, noise: lineNoise(`${key}/${i}`, 1, 1) }));
   return (x) => folds.reduce((sum, { f, a, noise }) => sum + a * (1 - Math.abs(2 * noise(x * 1.5 * f) - 1)), 0) / 1.7;
@@ -31,7 +31,7 @@ const islands: Shape = (key) => {
   return (x) => 3 * Math.max(0, noise(x * 1.2) - 0.55) - 0.02;
 };
 
-/** Land that comes in from one side, and ends. */
+/** Land that comes in from one side and ends in the picture. */
 const headland: Shape = (key, span) => {
   const noise = lineNoise(key, 4, 0.4);
   const left = random(key).chance(0.5);
@@ -40,7 +40,7 @@ const headland: Shape = (key, span) => {
 
 type Sketch = { shape: Shape; height: number } & Omit<Range, "key" | "outline" | "foot">;
 
-/** Far to near. */
+/** The ranges of each place, from far to near. */
 const SKETCHES: Record<Scene["place"], Sketch[]> = {
   mountains: [
     { shape: peaks, near: 0.12, height: 0.42, relief: 0.75, lean: 0.5, snowline: 0.19 },
@@ -79,27 +79,27 @@ const SKETCHES: Record<Scene["place"], Sketch[]> = {
   ],
 };
 
-/** From here on a range stands on this side of the water. */
-const HITHER = 0.75;
+/** Ranges with at least this `near` are on the viewer's side of the water. */
+const NEAR_SHORE = 0.75;
 
-/** The land of a scene, far to near: what stands behind the water, or the horizon, and what stands before it. */
+/** The land of a scene, from far to near: the ranges behind the water or the horizon, and those in front of it. */
 export function terrain(setting: Setting): { back: Painted[]; front: Painted[] } {
   const { width, height: rows, unit, horizon, place, wet } = setting;
-  const built = ({ shape, height, ...sketch }: Sketch): Painted[] => {
+  const buildRange = ({ shape, height, ...sketch }: Sketch): Painted[] => {
     const { near } = sketch;
     const key = `${setting.key}/land/${near}`;
     const line = shape(key, width / unit);
-    const beyond = wet && near < HITHER;
-    // Ranges on one shore share their foot: the nearer ones are low, or they would hide the others.
+    const beyond = wet && near < NEAR_SHORE;
+    // Ranges on one shore share their foot, so nearer ranges are low: else they would hide the others.
     const tall = height * random(`${key}/height`).between(0.85, 1.15) * (beyond ? 1.2 * (1 - near) : 1);
     const foot = beyond ? horizon + 1 : horizon + (rows - horizon) * near * 1.02;
-    const at: Range = { ...sketch, key, foot, outline: (x) => tall * line(x) };
-    const land = range(setting, at);
-    return setting.lighthouse && shape === headland ? [lighthouse(setting, at), land] : [land];
+    const hills: Range = { ...sketch, key, foot, outline: (x) => tall * line(x) };
+    const land = range(setting, hills);
+    return setting.lighthouse && shape === headland ? [lighthouse(setting, hills), land] : [land];
   };
   const sketches = SKETCHES[place];
   return {
-    back: sketches.filter(({ near }) => near < HITHER).flatMap(built),
-    front: sketches.filter(({ near }) => near >= HITHER).flatMap(built),
+    back: sketches.filter(({ near }) => near < NEAR_SHORE).flatMap(buildRange),
+    front: sketches.filter(({ near }) => near >= NEAR_SHORE).flatMap(buildRange),
   };
 }

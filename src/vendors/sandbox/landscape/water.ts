@@ -2,7 +2,7 @@ import { blend, mix, type PaintLine, skyAt } from "./colors.ts";
 import type { Setting } from "./setting.ts";
 import { lineNoise, planeNoise, random, smooth } from "./random.ts";
 
-/** Still water below the horizon: what stands behind it upside down, rippled, with the light's path on it. */
+/** Still water below the horizon: a rippled mirror image of the scene behind it, with the light's path on it. */
 export function water({ key, width, height, horizon, unit, light, disc }: Setting, behind: PaintLine): PaintLine {
   const mirror = new Float32Array(width * 3);
   const ripple = new Float32Array(width);
@@ -12,7 +12,7 @@ export function water({ key, width, height, horizon, unit, light, disc }: Settin
   const deep = mix(skyAt(light, 0.15), light.shade, 0.35);
   return (y, line) => {
     const down = (y - horizon) / unit;
-    // Waves are packed towards the horizon, as perspective packs them.
+    // Waves are closer together towards the horizon, as in perspective.
     const packed = 60 * Math.log2(1 + down * 14);
     const swing = smooth(down / 0.02);
     behind(Math.max(0, horizon - (y - horizon) * 1.08 - swing * unit * 0.018 * wave(packed * 0.35)), mirror);
@@ -35,7 +35,7 @@ export function water({ key, width, height, horizon, unit, light, disc }: Settin
   };
 }
 
-/** A boat under sail on the horizon, beside the light's path. */
+/** A sailing boat on the horizon, next to the light's path. */
 export function sailboat({ key, width, horizon, unit, light, disc }: Setting): PaintLine {
   const rng = random(`${key}/boat`);
   const size = unit * rng.between(0.07, 0.11);
@@ -48,7 +48,7 @@ export function sailboat({ key, width, horizon, unit, light, disc }: Setting): P
     const fore = mast - size * (hull ? 0.28 + up : 0.3 * Math.sin(1.8 * Math.max(0, 0.9 - up)));
     const aft = mast + size * (hull ? 0.32 + up : 0.42 * Math.sin(1.6 * (1 - up)));
     for (let x = Math.max(0, Math.floor(fore)); x < Math.min(width, aft); x++) {
-      // The mast parts the sails.
+      // The mast separates the sails.
       const color = hull || Math.abs(x + 0.5 - mast) < size * 0.015 ? light.shade : canvas;
       blend(line, x, color, 0.9 * (Math.min(x + 1, aft) - Math.max(x, fore)));
     }

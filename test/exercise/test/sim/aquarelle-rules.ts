@@ -7,7 +7,7 @@ const RATIOS = ["1:1", "2:3", "3:2", "9:16", "16:9"];
 const MEDIA = ["image/png", "image/jpeg", "image/webp"];
 const SOURCE_BYTES = 10_000_000;
 
-/** Refuses what the document does not allow; returns the body with base64 replaced. */
+/** Reject a body that the document does not allow. Returns the body with base64 replaced. */
 export function checkAquarelle(body: Json | undefined): JsonObject {
   if (!isObject(body)) throw new Refusal(400, "the body is not an object");
   onlyKeys(body, ["engine", "text", "sheets", "format", "sources", "stencil", "random"]);

@@ -3,10 +3,10 @@ import { png } from "./pictures.ts";
 import type { Picture } from "./pictures.ts";
 import { serve } from "./server.ts";
 import type { Sim } from "./server.ts";
-import { converse } from "./vendor.ts";
+import { handleExchange } from "./vendor.ts";
 import type { Vendor, VendorBehaviour } from "./vendor.ts";
 
-/** How Aquarelle answers one valid request; without anything, one small PNG. */
+/** Aquarelle's response to one valid request. The default is one small PNG. */
 export interface AquarelleBehaviour extends VendorBehaviour {
   pictures?: Picture[];
 }
@@ -22,7 +22,7 @@ const KINDS: Record<number, string> = {
   503: "busy",
 };
 
-/** Aquarelle; AQUARELLE_BASE_URL is its `origin`. Any key but `key` is refused. */
+/** Start Aquarelle; AQUARELLE_BASE_URL is its `origin`. It accepts only `key`. */
 export async function startAquarelle(key: string): Promise<Sim<AquarelleBehaviour>> {
   const vendor: Vendor<AquarelleBehaviour> = {
     path: "/v2/paint",
@@ -36,5 +36,5 @@ export async function startAquarelle(key: string): Promise<Sim<AquarelleBehaviou
     },
     failure: (status, words) => ({ ok: false, why: { kind: KINDS[status] ?? "failed", words } }),
   };
-  return serve<AquarelleBehaviour>((exchange) => converse(exchange, vendor));
+  return serve<AquarelleBehaviour>((exchange) => handleExchange(exchange, vendor));
 }

@@ -5,16 +5,16 @@ import errors from "../fixtures/aquarelle/errors.json" with { type: "json" };
 import requests from "../fixtures/aquarelle/requests.json" with { type: "json" };
 import { contract } from "./contract.ts";
 import { thrownBy } from "./junk.ts";
-import { ASKED, INLINE } from "./specimens.ts";
+import { SAMPLE_REQUEST, INLINE } from "./specimens.ts";
 
 const KITE = requests["With a stencil"];
 /** The second picture of a request. */
 const mask = { picture: { key: "picture-1", type: "image/png", width: 20, height: 10, bytes: INLINE.length } };
 
-const ask = (more: object) =>
+const decodeWith = (more: object) =>
   aquarelle.dialect?.decode({ ...KITE, sources: [], stencil: null, ...more }, [], new Headers());
-const answered = (status: number, wire: unknown) =>
-  aquarelle.provider?.decode(status, wire, new Headers(), ASKED.request).images;
+const imagesIn = (status: number, wire: unknown) =>
+  aquarelle.provider?.decode(status, wire, new Headers(), SAMPLE_REQUEST.request).images;
 
 describe("Aquarelle", () => {
   contract({
@@ -47,7 +47,7 @@ describe("Aquarelle", () => {
     readBack: {
       payload_too_large: "invalid_request",
       idempotency_conflict: "invalid_request",
-      // A key that the vendor refuses is the operator's.
+      // The key that the vendor rejects is the operator's.
       unauthorized: "vendor_error",
       forbidden: "vendor_error",
       vendor_timeout: "vendor_error",
@@ -65,25 +65,25 @@ describe("Aquarelle", () => {
     [{ sources: [{ kind: "uri", value: "http://example.com/a.png" }] }, "sources[0].value", "https://"],
     [{ stencil: { kind: "data", value: "hoisted:0" } }, "stencil.media", "one of image/png, image/jpeg, image/webp"],
     [{ random: 2 ** 32 }, "random", "at most 4294967295"],
-  ])("refuses %j", (more, field, allowed) => {
+  ])("the dialect rejects %j", (more, field, allowed) => {
     const message = expect.stringContaining(allowed) as string;
-    expect(thrownBy(() => ask(more))).toMatchObject({ code: "invalid_request", field, message });
+    expect(thrownBy(() => decodeWith(more))).toMatchObject({ code: "invalid_request", field, message });
   });
 
-  it("says what it does without", () => {
-    expect(ask({ colour: "blue", format: { size: "A4" } })?.warnings).toEqual([
+  it("the dialect warns about unknown fields", () => {
+    expect(decodeWith({ colour: "blue", format: { size: "A4" } })?.warnings).toEqual([
       "colour is not a field here and was ignored",
       "format.size is not a field here and was ignored",
     ]);
   });
 
-  it("understands the vendor's errors, also in a 200", () => {
+  it("the provider reads the vendor's errors, also with status 200", () => {
     for (const status of [422, 200])
-      expect(thrownBy(() => answered(status, errors["422"]))).toMatchObject({
+      expect(thrownBy(() => imagesIn(status, errors["422"]))).toMatchObject({
         code: "content_rejected",
         message: "aquarelle: This motif is not painted here.",
       });
-    expect(thrownBy(() => answered(503, errors["503"]))).toMatchObject({ code: "vendor_error", retryable: true });
-    expect(thrownBy(() => answered(200, { ok: true, sheets: [{ data: "" }] }))).toMatchObject({ code: "no_image" });
+    expect(thrownBy(() => imagesIn(503, errors["503"]))).toMatchObject({ code: "vendor_error", retryable: true });
+    expect(thrownBy(() => imagesIn(200, { ok: true, sheets: [{ data: "" }] }))).toMatchObject({ code: "no_image" });
   });
 });

@@ -14,7 +14,7 @@ describe("png", () => {
     [333, 77],
     [16384, 16],
     [16, 4000],
-  ])("writes %i × %i pixels as painted", async (width, height) => {
+  ])("a PNG of %i × %i has the painted pixels", async (width, height) => {
     const picture = readPng(await drain(png(width, height, pattern)));
     expect([picture.width, picture.height]).toEqual([width, height]);
     const row = new Uint8ClampedArray(width * 3);
@@ -24,13 +24,13 @@ describe("png", () => {
     }
   });
 
-  it("asks for each row once, from the top", async () => {
+  it("each row is painted once, from the top", async () => {
     const rows: number[] = [];
     await drain(png(1024, 300, (y) => rows.push(y)));
     expect(rows).toEqual(Array.from({ length: 300 }, (_, y) => y));
   });
 
-  it("draws no further than it is read", async () => {
+  it("rows are painted only as far as the stream is read", async () => {
     let painted = 0;
     const stream = png(4096, 4096, (y, row) => {
       painted = y + 1;
@@ -39,7 +39,7 @@ describe("png", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(painted).toBe(0);
     const reader = stream.getReader();
-    // 4096 × 3 bytes a row: 256 KiB are 22 rows.
+    // A row has 4096 × 3 bytes, so 256 KiB are 22 rows.
     for (let reads = 1; reads <= 5; reads++) {
       const { value } = await reader.read();
       expect(value?.length).toBeLessThan(300_000);
@@ -47,12 +47,12 @@ describe("png", () => {
       expect(painted).toBeLessThanOrEqual(22 * (reads + 1));
     }
     await reader.cancel();
-    const then = painted;
+    const paintedBefore = painted;
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(painted).toBe(then);
+    expect(painted).toBe(paintedBefore);
   });
 
-  it("can be read into the reader's own buffer", async () => {
+  it("the stream can be read into the reader's own buffer", async () => {
     const reader = png(64, 64, pattern).getReader({ mode: "byob" });
     const parts: number[] = [];
     for (;;) {
@@ -63,7 +63,7 @@ describe("png", () => {
     expect(readPng(Uint8Array.from(parts)).height).toBe(64);
   });
 
-  it.each([16, 1024])("fails in the middle of %i rows when told to", async (side) => {
+  it.each([16, 1024])("a stream with breakAt fails in the middle of %i rows", async (side) => {
     const reader = png(side, side, pattern, 0.5).getReader();
     let size = 0;
     const all = (async () => {

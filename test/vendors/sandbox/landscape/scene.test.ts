@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { fingerprint } from "../../../../src/vendors/sandbox/landscape/random.ts";
-import { envision } from "../../../../src/vendors/sandbox/landscape/scene.ts";
+import { readScene } from "../../../../src/vendors/sandbox/landscape/scene.ts";
 
-function seen(prompt: string) {
-  return envision(prompt, fingerprint(prompt));
+function sceneOf(prompt: string) {
+  return readScene(prompt, fingerprint(prompt));
 }
 
-describe("what a prompt shows", () => {
+describe("the scene of a prompt", () => {
   it.each([
     ["a lighthouse at dusk", { time: "sunset", place: "sea", lighthouse: true }],
     ["a Lighthouse by night", { time: "night", place: "sea", lighthouse: true }],
@@ -27,20 +27,20 @@ describe("what a prompt shows", () => {
     ["雪", { snow: true }],
     ["沙漠 日落", { time: "sunset", place: "desert" }],
     ["晚霞", { time: "sunset" }],
-  ])("%s", (prompt, scene) => {
-    expect(seen(prompt)).toMatchObject(scene);
+  ])("the scene of %j follows its words", (prompt, scene) => {
+    expect(sceneOf(prompt)).toMatchObject(scene);
   });
 
-  it("does not read words inside of words", () => {
+  it("a word inside another word does not count", () => {
     const plain = Array.from({ length: 40 }, (_, i) =>
-      seen(`a seal of deforestation, knights, notice, friendship ${i}`),
+      sceneOf(`a seal of deforestation, knights, notice, friendship ${i}`),
     );
     expect(new Set(plain.map(({ place }) => place)).size).toBeGreaterThan(3);
     expect(new Set(plain.map(({ time }) => time)).size).toBe(4);
     expect(plain.some(({ snow }) => snow)).toBe(false);
   });
 
-  it("is the same for the same prompt", () => {
-    expect(seen("a cat")).toEqual(seen("a cat"));
+  it("the same prompt gives the same scene", () => {
+    expect(sceneOf("a cat")).toEqual(sceneOf("a cat"));
   });
 });

@@ -25,7 +25,7 @@ const KIND: Record<ErrorCode, keyof typeof KINDS> = {
   internal: "failed",
 };
 
-/** Aquarelle as served: test/exercise/README.md. */
+/** Aquarelle's format as the gateway serves it. Source: test/exercise/README.md. */
 export const dialect: Dialect = {
   name: "aquarelle",
   paths: ["/v2/paint"],
@@ -41,17 +41,17 @@ export const dialect: Dialect = {
   },
 
   decode(wire, pictures) {
-    const asked = parseWire(requestWire, wire);
-    const own = documentedSpec(TABLE, asked.engine);
+    const parsed = parseWire(requestWire, wire);
+    const spec = documentedSpec(TABLE, parsed.engine);
     const request: ImageRequest = {
-      model: asked.engine,
-      prompt: asked.text,
-      n: asked.sheets ?? 1,
-      size: asked.format?.tier ?? own?.defaultSize,
-      aspectRatio: asked.format?.ratio ?? own?.defaultRatio,
-      seed: asked.random,
-      references: (asked.sources ?? []).map((source, index) => readSource(source, pictures, `sources[${index}]`)),
-      mask: asked.stencil && readSource(asked.stencil, pictures, "stencil"),
+      model: parsed.engine,
+      prompt: parsed.text,
+      n: parsed.sheets ?? 1,
+      size: parsed.format?.tier ?? spec?.defaultSize,
+      aspectRatio: parsed.format?.ratio ?? spec?.defaultRatio,
+      seed: parsed.random,
+      references: (parsed.sources ?? []).map((source, index) => readSource(source, pictures, `sources[${index}]`)),
+      mask: parsed.stencil && readSource(parsed.stencil, pictures, "stencil"),
     };
     const unknown = [
       ...unknownFields(requestWire, wire),
@@ -66,13 +66,13 @@ export const dialect: Dialect = {
   },
 
   encodeError(error) {
-    // "busy" is what its clients try again.
+    // The vendor's clients retry "busy".
     const kind = error.code === "vendor_error" && error.retryable ? "busy" : KIND[error.code];
     return { status: KINDS[kind], body: { ok: false, why: { kind, words: error.message } } };
   },
 };
 
-/** What `media` says is not looked at: the picture's own bytes tell. */
+/** Read a source as a reference. `media` is ignored: the picture's own bytes decide its type. */
 function readSource(source: SourceWire, pictures: readonly StoredPicture[], field: string): Reference {
   if (source.kind === "uri") return readUrl(source.value, `${field}.value`, ["https"]);
   return readPicture(source.value, pictures, `${field}.value`);

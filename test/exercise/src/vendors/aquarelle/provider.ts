@@ -1,12 +1,12 @@
 import type { Reference } from "../../image/request.ts";
 import { placeholderIndex, InlineImage, type Wire } from "../../image/wire.ts";
-import { list, object, text } from "../response-fields.ts";
+import { asList, asObject, asText } from "../response-fields.ts";
 import { type VendorErrorKind, vendorError, noImageError } from "../vendor-errors.ts";
 import type { ImageSource, Provider } from "../vendor.ts";
 import { models } from "./models.ts";
 import { KINDS } from "./wire.ts";
 
-/** "What goes wrong", where a status means something else than usual. */
+/** Statuses whose meaning at this vendor differs from the usual one ("What goes wrong"). */
 const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
   [KINDS.no_engine]: "model_not_found",
   [KINDS.bad_motif]: "content_rejected",
@@ -14,7 +14,7 @@ const STATUSES: Readonly<Record<number, VendorErrorKind>> = {
 
 const STATUS_OF: ReadonlyMap<unknown, number> = new Map(Object.entries(KINDS));
 
-/** Aquarelle as called: test/exercise/README.md. */
+/** Aquarelle's format as the gateway calls it. Source: test/exercise/README.md. */
 export const provider: Provider = {
   name: "aquarelle",
   baseUrl: "https://api.aquarelle.example",
@@ -36,14 +36,14 @@ export const provider: Provider = {
   },
 
   decode(status, wire) {
-    const answer = object(wire);
-    const why = object(answer["why"]);
-    const said = text(why["words"]);
+    const answer = asObject(wire);
+    const why = asObject(answer["why"]);
+    const message = asText(why["words"]);
     if (status !== 200 || answer["ok"] === false)
-      throw vendorError("aquarelle", { status, code: STATUS_OF.get(why["kind"]), said, own: STATUSES });
-    const images = list(answer["sheets"]).flatMap((sheet) => carrier(text(object(sheet)["data"])) ?? []);
+      throw vendorError("aquarelle", { status, code: STATUS_OF.get(why["kind"]), message, kinds: STATUSES });
+    const images = asList(answer["sheets"]).flatMap((sheet) => hoistedSource(asText(asObject(sheet)["data"])) ?? []);
     if (images.length > 0) return { images };
-    throw noImageError("aquarelle", [], said);
+    throw noImageError("aquarelle", [], message);
   },
 };
 
@@ -52,7 +52,7 @@ function sourceWire(reference: Reference): Wire {
   return { kind: "data", value: new InlineImage(reference.picture), media: reference.picture.type };
 }
 
-function carrier(data: string | undefined): ImageSource | undefined {
+function hoistedSource(data: string | undefined): ImageSource | undefined {
   const index = data === undefined ? undefined : placeholderIndex(data);
   return index === undefined ? undefined : { hoisted: index };
 }

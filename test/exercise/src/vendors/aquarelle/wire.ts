@@ -3,7 +3,7 @@ import { modelName, optional, promptText } from "../request-schema.ts";
 
 const media = z.enum(["image/png", "image/jpeg", "image/webp"]);
 
-/** A picture that is sent: where it is, or its base64. */
+/** A picture in a request: its URI, or its base64. */
 const sourceWire = z.discriminatedUnion(
   "kind",
   [
@@ -27,7 +27,7 @@ export const requestWire = z.object({
   random: optional(z.int().check(z.minimum(0), z.maximum(4_294_967_295))),
 });
 
-/** `why.kind` of an error → the status that it comes with ("What goes wrong"). */
+/** `why.kind` of an error → its HTTP status ("What goes wrong"). */
 export const KINDS = {
   bad_field: 400,
   bad_key: 401,
