@@ -69,7 +69,7 @@ export interface Stage {
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   /** POST in ListenHub's dialect; `how` sets the next behaviour of the simulated ListenHub. */
   postListenHub(body: unknown, how?: ListenHubBehaviour): Promise<Response>;
-  /** Like `ask`, but read the body to its end; rejects if the body is truncated. The default request is `CAT`. */
+  /** Like `postListenHub`, but read the body to its end; rejects if the body is truncated. The default request is `CAT`. */
   draw(body?: unknown, how?: ListenHubBehaviour): Promise<ReadResponse>;
   /** Create an API key; return its id and the headers that authenticate with it. */
   newKey(terms?: object): Promise<{ id: string; headers: { authorization: string } }>;
