@@ -1,8 +1,9 @@
 import { createHmac } from "node:crypto";
 
 /**
- * The path and query of a signed URL, to be put after the gateway's origin. `fields` is what the preset lets vary, the
- * prompt above all, and `exp` (seconds since 1970) where the URL is to end; `kid` and `secret` are one of SIGNING_KEYS.
+ * Return the path and query of a signed URL; put them after the gateway's origin. `fields` are the fields that the
+ * preset lets vary, with the prompt, and optionally `exp`, the expiry in seconds since 1970. `kid` and `secret` are the
+ * name and value of one key in SIGNING_KEYS.
  */
 export function sign(preset, fields, kid, secret) {
   const path = `/i/${preset}`;
