@@ -109,6 +109,8 @@ it("passes the contract, and draws from the built Worker", async () => {
   const said = await run(
     "vitest/vitest.mjs",
     "run",
+    "--reporter=default",
+    "--reporter=./test/harness/closing-line.ts",
     "aquarelle",
     "test/models/registry.test.ts",
     "test/vendors/models.test.ts",
