@@ -5,7 +5,8 @@ import { DIALECTS } from "./dialects.ts";
 import { CAT, waitForLog, jsonOf, LISTENHUB_PATH, PRO, readResponse, logText, staged, startStage } from "./stage.ts";
 import type { RecordWire } from "./stage.ts";
 
-const stage = staged();
+/** Longer than eight at once wait for each other, and no longer than the test that is told to come again can wait. */
+const stage = staged({ limits: { idempotencyWaitMs: 20_000 } });
 
 const ASYNC = { prefer: "respond-async" };
 const vendorCalls = () => stage.listenhub.seen.length + stage.linkai.generations().length;

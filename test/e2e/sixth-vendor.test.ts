@@ -111,6 +111,8 @@ it("a sixth vendor passes the contract tests and generates in the built Worker",
   const output = await run(
     "vitest/vitest.mjs",
     "run",
+    "--reporter=default",
+    "--reporter=./test/harness/closing-line.ts",
     "aquarelle",
     "test/models/registry.test.ts",
     "test/vendors/models.test.ts",
