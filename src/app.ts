@@ -30,21 +30,21 @@ for (const dialect of dialects) {
   const { name, paths, prefixedOnly, aliases = [] } = dialect;
   const handler = serveDialect(dialect);
   for (const path of paths) {
-    if (!prefixedOnly) postAt(path, handler);
-    postAt(`/${name}${path}`, handler);
+    if (!prefixedOnly) postForPages(path, handler);
+    postForPages(`/${name}${path}`, handler);
   }
-  for (const path of aliases) postAt(path, handler);
+  for (const path of aliases) postForPages(path, handler);
 }
 for (const name of new Set(dialects.map((dialect) => dialect.name))) {
   // An SDK whose base URL ends in /<name>/v1 lists the models here.
-  getAt(`/${name}/v1/models`, serveModels);
-  getAt(`/${name}/v1/models/:id{.+}`, serveModel);
+  getForPages(`/${name}/v1/models`, serveModels);
+  getForPages(`/${name}/v1/models/:id{.+}`, serveModel);
 }
 
-getAt("/v1/models", serveModels);
-getAt("/v1/models/:id{.+}", serveModel);
+getForPages("/v1/models", serveModels);
+getForPages("/v1/models/:id{.+}", serveModel);
 app.get("/v1/generations", serveRecords);
-getAt("/v1/generations/:id", serveRecord);
+getForPages("/v1/generations/:id", serveRecord);
 app.post("/v1/keys", createKey);
 app.get("/v1/keys", serveKeys);
 app.delete("/v1/keys/:id", deleteKey);
@@ -82,13 +82,13 @@ app.notFound((c: AppContext) => {
 app.onError((thrown, c: AppContext) => errorResponse(c, thrown));
 
 /** Serve POST, to pages too. */
-function postAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
+function postForPages(path: string, handler: (c: AppContext) => Promise<Response>): void {
   app.use(path, corsFor("POST"));
   app.post(path, handler);
 }
 
 /** Serve GET, to pages too. */
-function getAt(path: string, handler: (c: AppContext) => Promise<Response>): void {
+function getForPages(path: string, handler: (c: AppContext) => Promise<Response>): void {
   app.use(path, corsFor("GET"));
   app.get(path, handler);
 }

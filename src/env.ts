@@ -11,7 +11,7 @@ import { parseSigningKeys, type SigningKeys, weakKeys } from "./access/signature
 export const FAILOVER = ["safe", "always", "off"] as const;
 export type Failover = (typeof FAILOVER)[number];
 
-/** The bindings, vars and secrets of wrangler.toml. Vendors' keys and base URLs are read by name: `<VENDOR>_API_KEY`, `<VENDOR>_BASE_URL`. */
+/** The bindings, vars and secrets of wrangler.toml and the secrets of the deployment. Vendors' keys and base URLs are read by name: `<VENDOR>_API_KEY`, `<VENDOR>_BASE_URL`. */
 export interface Env {
   KV: KVNamespace;
   BUCKET: R2Bucket;
@@ -19,6 +19,8 @@ export interface Env {
   /** Cloudflare Images; without it a picture stays in the vendor's format. */
   IMAGES?: ImagesBinding;
   ADMIN_TOKEN?: string;
+  FAILOVER?: string;
+  ROUTING?: string;
   SANDBOX?: string;
   PUBLIC_URL?: string;
   TRUSTED_HOSTS?: string;
@@ -38,7 +40,7 @@ export interface Config {
   trustedHosts: ReadonlySet<string>;
   limits: Limits;
   /** The var MODELS, unparsed: models/registry.ts reads it. */
-  models: string | undefined;
+  modelsVar: string | undefined;
   /** A vendor's API key, without which it is never called, and its base URL if it is not the default. */
   credential(vendor: string): string | undefined;
   baseUrl(vendor: string): string | undefined;
@@ -47,7 +49,7 @@ export interface Config {
   /** When a failed request moves to the next vendor. */
   failover: Failover;
   /** The var ROUTING, unparsed: it names vendors, so models/candidates.ts reads it. */
-  routing: string | undefined;
+  routingVar: string | undefined;
   /** The presets of the var PRESETS, by name; others are stored in R2. */
   presets: ReadonlyMap<string, Preset>;
   signingKeys: SigningKeys;
@@ -94,12 +96,12 @@ function parse(env: Env): Config {
         .filter((host) => host !== ""),
     ),
     limits,
-    models: text("MODELS"),
+    modelsVar: text("MODELS"),
     credential: (vendor) => text(`${vendor.toUpperCase()}_API_KEY`),
     baseUrl: (vendor) => text(`${vendor.toUpperCase()}_BASE_URL`)?.replace(/\/+$/, ""),
     bareKey: (vendor) => text(`${vendor.toUpperCase()}_AUTH`) === "bare",
     failover,
-    routing: text("ROUTING"),
+    routingVar: text("ROUTING"),
     presets: parsePresets(text("PRESETS"), limits),
     signingKeys,
     secrets: Object.keys(vars)

@@ -42,14 +42,14 @@ export interface ErrorDetail {
   canFailover?: boolean | undefined;
   /** No response arrived: the vendor may never have received the request, or may be generating. */
   connectionLost?: boolean | undefined;
-  /** HTTP status in every dialect, for errors of Easel's own headers, which no dialect's document defines. */
+  /** Overrides the dialect's status, for errors that no dialect's document defines. */
   status?: number | undefined;
   /** The vendor's HTTP status, for the record and the log. */
   vendorStatus?: number | undefined;
   cause?: unknown;
 }
 
-/** The only error class: `message` is safe for clients (no key, no prompt), `cause` is for the log only. */
+/** The only error that clients see: `message` contains no key and no prompt, `cause` is for the log only. */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;

@@ -11,7 +11,7 @@ const MAX_PAUSE_MS = 30_000;
 const PROBE_MS = 60_000;
 
 /** How a call ended: the vendor failed or cannot be reached; it answered; or nothing is known, because the fault was our own. */
-export type Outcome = { failed: ErrorCode; retryAfterSeconds?: number | undefined } | "answered" | "nothing";
+export type Outcome = { failed: ErrorCode; retryAfterSeconds?: number | undefined } | "answered" | "unknown";
 
 /** The state of one vendor's breaker. Times are milliseconds since the epoch. */
 export interface Breaker {
@@ -38,7 +38,7 @@ export function admit(breaker: Breaker, now: number): { breaker: Breaker } | { w
 /** The state after a call. */
 export function afterCall(breaker: Breaker, outcome: Outcome, now: number): Breaker {
   if (outcome === "answered") return CLOSED;
-  if (outcome === "nothing")
+  if (outcome === "unknown")
     return breaker.open === undefined ? breaker : { ...breaker, open: { ...breaker.open, probedAt: undefined } };
   const failedAt = [...breaker.failedAt.filter((at) => at > now - WINDOW_MS), now].slice(-FAILURES);
   if (breaker.open === undefined && failedAt.length < FAILURES) return { failedAt };

@@ -1,7 +1,16 @@
 import { redact, log } from "../log.ts";
 import type { OutputFormat, StoredPicture } from "../image/request.ts";
 import { type PictureUpload, readStoredPicture } from "../store/pictures.ts";
-import type { Run } from "./vendor-call.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Generation } from "../store/jobs.ts";
+
+/** The run that a conversion belongs to. */
+interface Context {
+  generation: Generation;
+  runtime: Runtime;
+  recorder: Recorder;
+}
 
 /** A conversion by the Images binding. */
 interface Conversion {
@@ -12,15 +21,15 @@ interface Conversion {
 
 /** Convert each picture that has another format, with a warning. A picture whose conversion fails stays unchanged. */
 export function convertPictures(
-  run: Run,
+  context: Context,
   pictures: readonly StoredPicture[],
   conversion: Conversion,
 ): Promise<StoredPicture[]> {
-  return Promise.all(pictures.map((picture) => convertPicture(run, picture, conversion)));
+  return Promise.all(pictures.map((picture) => convertPicture(context, picture, conversion)));
 }
 
 async function convertPicture(
-  { generation, runtime: { env, config }, recorder }: Run,
+  { generation, runtime: { env, config }, recorder }: Context,
   picture: StoredPicture,
   conversion: Conversion,
 ): Promise<StoredPicture> {

@@ -7,8 +7,8 @@ import { deletePictures } from "../store/pictures.ts";
 import { deleteQueued, putQueued, type StoredRecord } from "../store/records.ts";
 import { recordTickPicture } from "../store/tick-retention.ts";
 import type { GenerationResult } from "./generate.ts";
-import type { Runtime } from "./generation.ts";
-import { newRecord, publicRecord } from "./records.ts";
+import type { Runtime } from "./runtime.ts";
+import { newRecord, withUrls } from "./records.ts";
 
 /** A message of the queue. */
 export interface JobMessage {
@@ -30,7 +30,7 @@ export async function enqueue(
     const [{ request }] = selected ?? selectCandidates(parsed, dialect, runtime);
     const record = { ...newRecord(generation, "queued"), model: request.model };
     await submit(runtime.env, generation, record);
-    return { record: publicRecord(record, origin) };
+    return { record: withUrls(record, origin) };
   } catch (error) {
     runtime.waitUntil(deletePictures(runtime.env.BUCKET, uploads));
     throw error;

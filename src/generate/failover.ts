@@ -1,8 +1,9 @@
 import type { Failover } from "../env.ts";
 import { type GatewayError, withDetail } from "../errors.ts";
 import type { Limits } from "../limits.ts";
+import type { Candidates } from "../models/candidates.ts";
 import { type Endpoint, isReachable } from "../vendors/send.ts";
-import type { CallResult, FailedCall } from "./generation.ts";
+import type { CallResult, FailedCall } from "./runtime.ts";
 import { MAX_CONCURRENT, Semaphore } from "../concurrency.ts";
 import { callVendor, type Run } from "./vendor-call.ts";
 
@@ -12,39 +13,39 @@ import { callVendor, type Run } from "./vendor-call.ts";
  * there are none. `failed` is a first call that was made already.
  */
 export async function callWithFailover(run: Run, failed?: FailedCall): Promise<CallResult[]> {
-  const { candidates, recorder, runtime } = run;
+  const { recorder, runtime } = run;
   const { n } = run.generation.parsed.request;
   const slots = runtime.slots ?? new Semaphore();
   const failures: GatewayError[] = [];
 
-  const callAll = async (pictures: number, candidateIndex: number, deadline?: number): Promise<CallResult[]> => {
-    const perCall = (candidates[candidateIndex] ?? candidates[0]).spec.n;
+  /** `candidates` are those that are left, the one to call first. */
+  const callAll = async (pictures: number, candidates: Candidates, endsAt?: number): Promise<CallResult[]> => {
+    const perCall = candidates[0].spec.n;
     const counts = Array.from({ length: Math.ceil(pictures / perCall) }, (_, index) =>
       Math.min(perCall, pictures - index * perCall),
     );
-    return (await Promise.all(counts.map((count) => callOnce(count, candidateIndex, deadline)))).flat();
+    return (await Promise.all(counts.map((count) => callOnce(count, candidates, endsAt)))).flat();
   };
 
-  const callOnce = async (pictures: number, candidateIndex: number, deadline?: number): Promise<CallResult[]> => {
+  const callOnce = async (pictures: number, candidates: Candidates, endsAt?: number): Promise<CallResult[]> => {
     // Without a deadline it starts with the call, when a slot is free.
-    const result = await slots.run(() => callVendor(run, { candidateIndex, n: pictures, deadline }));
-    return "error" in result ? moveOn(pictures, result) : [result];
+    const result = await slots.run(() => callVendor(run, { candidate: candidates[0], n: pictures, endsAt }));
+    return "error" in result ? moveOn(pictures, candidates, result) : [result];
   };
 
-  const moveOn = async (pictures: number, { candidateIndex, error: thrown, deadline }: FailedCall) => {
-    const { endpoint } = candidates[candidateIndex] ?? candidates[0];
-    const next = candidates[candidateIndex + 1];
+  const moveOn = async (pictures: number, candidates: Candidates, { error: thrown, endsAt }: FailedCall) => {
+    const [{ endpoint }, next, ...others] = candidates;
     const { failover } = runtime.config;
     // A charge matters to the next candidate, and to clients that repeat a shared generation.
     const matters = failover !== "off" && (next !== undefined || run.mode.kind !== "direct");
     const error = matters ? await probeIfLost(thrown, endpoint) : thrown;
     failures.push(error);
-    if (next === undefined || Date.now() >= deadline || !canMoveOn(error, failover)) return [];
+    if (next === undefined || Date.now() >= endsAt || !canMoveOn(error, failover)) return [];
     recorder.selectVendor(next, { vendor: endpoint.provider.name, error });
-    return callAll(pictures, candidateIndex + 1, deadline);
+    return callAll(pictures, [next, ...others], endsAt);
   };
 
-  const results = await (failed === undefined ? callAll(n, 0) : moveOn(n, failed));
+  const results = await (failed === undefined ? callAll(n, run.candidates) : moveOn(n, run.candidates, failed));
   const made = results.reduce((sum, { pictures }) => sum + pictures.length, 0);
   const error = mostInformative(failures);
   if (made === 0 && error !== undefined) throw error;

@@ -4,10 +4,11 @@ import { type Candidates, selectCandidates } from "../models/candidates.ts";
 import type { Generation } from "../store/jobs.ts";
 import { deletePictures } from "../store/pictures.ts";
 import { callWithFailover } from "./failover.ts";
-import type { Mode, Runtime } from "./generation.ts";
+import type { Mode, Runtime } from "./runtime.ts";
 import { canPassThrough, passThrough, type PassThroughBody } from "./pass-through.ts";
 import { Recorder, type VendorSelected } from "./recorder.ts";
 import { ReferenceCache } from "./references.ts";
+import type { Run } from "./vendor-call.ts";
 
 export interface GenerateOptions {
   mode: Mode;
@@ -35,12 +36,14 @@ export function generate(
 ): Promise<GenerationResult> {
   const hasReferences = referencesOf(generation.parsed.request).length > 0;
   const references = hasReferences ? new ReferenceCache(generation, runtime) : undefined;
-  const result = run(generation, runtime, references, options);
-  runtime.waitUntil(cleanUp(generation, runtime, references, result));
+  const result = runGeneration(generation, runtime, references, options);
+  // A job keeps its uploads for the next try; the queue consumer deletes them.
+  const uploads = options.mode.kind === "queued" ? [] : generation.uploads;
+  runtime.waitUntil(cleanUp(uploads, runtime, references, result));
   return result;
 }
 
-async function run(
+async function runGeneration(
   generation: Generation,
   runtime: Runtime,
   references: ReferenceCache | undefined,
@@ -51,7 +54,7 @@ async function run(
     const candidates = selected ?? selectCandidates(generation.parsed, generation.dialect, runtime);
     await recorder.start();
     recorder.selectVendor(candidates[0]);
-    const run = { generation, runtime, mode, candidates, references, recorder };
+    const run: Run = { generation, runtime, mode, candidates, references, recorder };
     // A shared generation is answered from R2: every client gets the same bytes.
     const first = mode.kind === "direct" && canPassThrough(run) ? await passThrough(run) : undefined;
     if (first !== undefined && "body" in first) return { record: recorder.publicRecord, body: first };
@@ -64,7 +67,7 @@ async function run(
 
 /** Delete the reference pictures once the generation has ended, and the client's stream with it. Never throws. */
 async function cleanUp(
-  { uploads }: Generation,
+  uploads: Generation["uploads"],
   { env }: Runtime,
   references: ReferenceCache | undefined,
   result: Promise<GenerationResult>,

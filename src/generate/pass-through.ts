@@ -1,6 +1,6 @@
 import { spillTo } from "../store/pictures.ts";
 import { ClientStream } from "../stream/client-stream.ts";
-import type { FailedCall } from "./generation.ts";
+import type { FailedCall } from "./runtime.ts";
 import { callVendor, type Run } from "./vendor-call.ts";
 
 /** A vendor's bytes on their way to the client. */
@@ -19,12 +19,12 @@ export function canPassThrough({ generation, candidates }: Run): boolean {
 
 /** Call the first candidate and pass its bytes to the client unchanged. A call that fails before any byte is returned. */
 export async function passThrough(run: Run): Promise<PassThroughBody | FailedCall> {
-  const { generation, runtime, recorder } = run;
+  const { generation, runtime, candidates, recorder } = run;
   const { holdBytes, clientStallMs, answerBytes } = runtime.config.limits;
   const spill = () => spillTo(runtime.env.BUCKET, generation.id, answerBytes);
   const client = new ClientStream({ holdBytes, stallMs: clientStallMs, spill });
   const { n } = generation.parsed.request;
-  const done = callVendor(run, { candidateIndex: 0, n }, client).then(async (result) => {
+  const done = callVendor(run, { candidate: candidates[0], n }, client).then(async (result) => {
     if (!("error" in result)) {
       // The client has its picture, also if the end cannot be recorded.
       await recorder.succeed([result]).catch((error: unknown) => recorder.logWriteFailure(error));

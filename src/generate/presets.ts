@@ -3,7 +3,7 @@ import { applyPreset, type Preset } from "../access/presets.ts";
 import { GatewayError } from "../errors.ts";
 import { getCachedPreset, getStoredPreset } from "../store/presets.ts";
 import type { ParsedRequest } from "../vendors/vendor.ts";
-import type { Runtime } from "./generation.ts";
+import type { Runtime } from "./runtime.ts";
 
 type PresetReader = (name: string, runtime: Pick<Runtime, "env" | "config">) => Promise<Preset | undefined>;
 

@@ -19,11 +19,11 @@ import {
   AlreadyStartedError,
   type CallResult,
   type Mode,
-  NotStartedError,
+  StartFailedError,
   RetryLaterError,
   type Runtime,
-} from "./generation.ts";
-import { eventOf, newRecord, publicRecord, usageOf } from "./records.ts";
+} from "./runtime.ts";
+import { eventOf, newRecord, withUrls, usageOf } from "./records.ts";
 
 /** Receives the record when its vendor is known; the object is the record itself, and changes until the generation ends. */
 export type VendorSelected = (record: Pick<GenerationRecord, "vendor" | "model" | "warnings">) => void;
@@ -61,9 +61,9 @@ export class Recorder {
     this.timings.request = now - generation.receivedAt;
   }
 
-  /** The record as clients see it. */
+  /** The record with URLs. */
   get publicRecord(): GenerationRecord {
-    return publicRecord(this.record, this.generation.origin);
+    return withUrls(this.record, this.generation.origin);
   }
 
   /** Record the start: of a direct generation after a second, else at once. Throws NotStartedError; then no vendor may be called. */
@@ -80,7 +80,7 @@ export class Recorder {
         // The put may have succeeded despite the error. Of a redelivered message the start record may be the other consumer's.
         if (this.mode.kind !== "queued") await this.rollbackStart();
         const message = "The generation could not be noted; nothing was drawn.";
-        throw new NotStartedError("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
+        throw new StartFailedError("internal", message, { status: 503, retryAfter: 5, retryable: true, cause });
       },
     );
     if (!started) throw new AlreadyStartedError();
@@ -142,7 +142,7 @@ export class Recorder {
   async fail(thrown: unknown): Promise<GatewayError> {
     const error = toGatewayError(thrown);
     if (error instanceof AlreadyStartedError) return error;
-    const isStarted = !(error instanceof NotStartedError);
+    const isStarted = !(error instanceof StartFailedError);
     if (this.mode.kind === "queued" && !this.mode.isLastTry && error.retryable) {
       if (isStarted) await this.rollbackStart();
       return new RetryLaterError(error, this.record.attempts);

@@ -27,8 +27,8 @@ export function newRecord(
   };
 }
 
-/** The record as clients see it. */
-export function publicRecord(record: StoredRecord, origin: string): GenerationRecord {
+/** The record with URLs; `recordWire` makes the JSON that clients see. */
+export function withUrls(record: StoredRecord, origin: string): GenerationRecord {
   const { principal: _, failure: __, images, ...rest } = record;
   return { ...rest, images: images.map((image, n) => ({ ...image, url: `${origin}/images/${record.id}/${n}` })) };
 }

@@ -13,10 +13,10 @@ import { newId } from "../store/ids.ts";
 import type { Generation } from "../store/jobs.ts";
 import { settleAll } from "../store/objects.ts";
 import { deletePictures, pictureKeys, PictureUpload } from "../store/pictures.ts";
-import { getRecord } from "../store/records.ts";
+import { awaitRecord } from "../store/records.ts";
 import { BodyError } from "../stream/body-error.ts";
 import { DownloadError, fetchPublicUrl } from "../vendors/download.ts";
-import type { Runtime } from "./generation.ts";
+import type { Runtime } from "./runtime.ts";
 import { Semaphore } from "../concurrency.ts";
 
 const OWN_PICTURE = /^\/images\/([^/]+)\/(0|[1-9]\d?)(?:\.\w+)?$/;
@@ -128,7 +128,7 @@ export class ReferenceCache {
   /** Picture n of a generation of this gateway, without a request to ourselves. */
   private async findOwnPicture(id: string, n: number, field: string): Promise<StoredReference> {
     const { BUCKET } = this.runtime.env;
-    const record = await getRecord(BUCKET, id);
+    const record = await awaitRecord(BUCKET, id);
     const picture = record?.images[n];
     if (picture !== undefined && (await BUCKET.head(picture.key)) !== null) {
       return { picture, path: `images/${id}/${n}` };

@@ -4,13 +4,13 @@ import type { Candidates } from "../models/candidates.ts";
 import { acquireClaim, type Claim, type ClaimState, releaseClaim, replaceClaim } from "../store/claims.ts";
 import { type Generation, isPending } from "../store/jobs.ts";
 import { areStored, deletePictures } from "../store/pictures.ts";
-import { fence, FENCED, getRecord, lifecycleOf, type StoredRecord } from "../store/records.ts";
+import { fence, FENCED, awaitRecord, lifecycleOf, type StoredRecord } from "../store/records.ts";
 import { poll } from "../concurrency.ts";
 import { enqueue } from "./enqueue.ts";
 import { generate, type GenerationResult } from "./generate.ts";
-import type { Runtime } from "./generation.ts";
+import type { Runtime } from "./runtime.ts";
 import type { VendorSelected } from "./recorder.ts";
-import { newRecord, publicRecord } from "./records.ts";
+import { newRecord, withUrls } from "./records.ts";
 
 /** How to run a generation once for all requests with the same claim. */
 export interface RunOnceOptions {
@@ -39,7 +39,7 @@ const POLL = { firstMs: 200, growth: 1.3, maxMs: 1_500, jitter: 0.5 };
 
 /**
  * Run one generation per claim. The first request runs it; later requests get its stored result, or the error it failed
- * with. Throws idempotency_conflict: 422 for another body, 409 while it runs, or if its outcome is unknown.
+ * with, unless nothing was charged: then the next request runs it again. Throws idempotency_conflict: 422 for another body, 409 while it runs, or if its outcome is unknown.
  */
 export async function runOnce(
   generation: Generation,
@@ -52,21 +52,21 @@ export async function runOnce(
     deleteUploads();
     throw error;
   });
-  options.onGeneration?.(other?.id ?? generation.id);
-  if (other === undefined) return start(generation, runtime, options);
+  options.onGeneration?.(other === "ours" ? generation.id : other.id);
+  if (other === "ours") return start(generation, runtime, options);
   deleteUploads();
   options.onVendorSelected?.(other);
-  if (options.queued === true) return { record: publicRecord(other, generation.origin) };
+  if (options.queued === true) return { record: withUrls(other, generation.origin) };
   if (!(await areStored(BUCKET, other.images))) throw conflict(GONE);
   return resultOf(other, generation.origin);
 }
 
-/** The record of the claim's owner once it has ended, or at once if queued; undefined if the claim is ours. */
+/** Acquire the claim, or wait for the record of its owner: until it has ended, or not at all if `queued`. */
 async function awaitOwner(
   generation: Generation,
   runtime: Runtime,
   options: RunOnceOptions,
-): Promise<StoredRecord | undefined> {
+): Promise<StoredRecord | "ours"> {
   const { BUCKET } = runtime.env;
   const candidate = (): Claim => ({ generation: generation.id, fingerprint: options.fingerprint, at: Date.now() });
   const look = async (): Promise<StoredRecord | "ours" | undefined> => {
@@ -75,21 +75,21 @@ async function awaitOwner(
     const seen = await inspectClaim(generation, runtime, options, held);
     if (typeof seen === "object") return seen;
     if (seen === "free") return (await replaceClaim(BUCKET, options.key, held.etag, candidate())) ? "ours" : undefined;
-    const isRecorded = options.queued === true && seen === "running";
-    return isRecorded ? ((await getRecord(BUCKET, held.claim.generation)) ?? undefined) : undefined;
+    const isRecorded = options.queued === true && seen === "unfinished";
+    return isRecorded ? ((await awaitRecord(BUCKET, held.claim.generation)) ?? undefined) : undefined;
   };
   const seen = await poll(look, { ...POLL, deadline: Date.now() + options.waitMs });
   if (seen === undefined) throw conflict("A request with this key is being drawn.", { retryAfter: 2 });
-  return seen === "ours" ? undefined : seen;
+  return seen;
 }
 
-/** The state of another request's claim: `free` to be replaced, `waiting` if its owner has not started, or its record. */
+/** The state of another request's claim: `free` to be replaced, `waiting` for its owner to start, `unfinished`, or its record. */
 async function inspectClaim(
   generation: Generation,
   { env: { BUCKET }, config }: Runtime,
   options: RunOnceOptions,
   { claim }: ClaimState,
-): Promise<"free" | "waiting" | "running" | StoredRecord> {
+): Promise<"free" | "waiting" | "unfinished" | StoredRecord> {
   const { leaseMs } = config.limits;
   const now = Date.now();
   const lifecycle = await lifecycleOf(BUCKET, claim.generation, now, leaseMs);
@@ -111,10 +111,10 @@ async function inspectClaim(
       return "free";
     case "queued":
     case "running":
-      return "running";
+      return "unfinished";
     default:
       // The queue consumer records the end of a lost job; until then the job's record is the answer.
-      if (options.queued === true && (await isPending(BUCKET, claim.generation))) return "running";
+      if (options.queued === true && (await isPending(BUCKET, claim.generation))) return "unfinished";
       throw conflict(
         "What became of the request with this key is not known, and it may have been charged; use a new key.",
       );
@@ -153,7 +153,7 @@ async function releaseIfUnrecorded({ id }: Generation, { env, config }: Runtime,
 export function resultOf(record: StoredRecord, origin: string): GenerationResult {
   const { error, failure } = record;
   if (error !== undefined) throw new GatewayError(error.code as ErrorCode, error.message, failure);
-  return { record: publicRecord(record, origin) };
+  return { record: withUrls(record, origin) };
 }
 
 /** 422: the Idempotency-Key belongs to another request. */

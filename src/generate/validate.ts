@@ -5,9 +5,9 @@ import { GatewayError, invalidField } from "../errors.ts";
 import { type ImageRequest, referencesOf, type StoredPicture } from "../image/request.ts";
 import { placeholder, placeholderIndex } from "../image/wire.ts";
 import type { Limits } from "../limits.ts";
-import { registryOf } from "../models/registry.ts";
+import { registryOf, splitModelName } from "../models/registry.ts";
 import type { ParsedRequest } from "../vendors/vendor.ts";
-import type { Runtime } from "./generation.ts";
+import type { Runtime } from "./runtime.ts";
 import { fillInPreset } from "./presets.ts";
 
 /**
@@ -47,9 +47,7 @@ export function enforceKey({ key }: Principal, parsed: ParsedRequest, config: Co
   // A default size of the dialect's document was not requested by the client.
   const explicit = size === undefined || parsed.defaulted?.includes("size") ? unsized : parsed.request;
   const { canonical, entryOf } = registryOf(config);
-  const slash = explicit.model.indexOf("/");
-  const vendor = slash < 0 ? undefined : explicit.model.slice(0, slash);
-  const alias = explicit.model.slice(slash + 1);
+  const { vendor, model: alias } = splitModelName(explicit.model);
   const name = canonical(alias) ?? alias;
   const context = { model: { name, vendor }, pixels: entryOf(name).pixels, preset: parsed.preset?.name };
   checkPermissions(key, explicit, context);

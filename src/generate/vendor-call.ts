@@ -9,10 +9,10 @@ import { PictureUpload, readStoredPicture, UploadSet } from "../store/pictures.t
 import { BodyError } from "../stream/body-error.ts";
 import type { ClientStream } from "../stream/client-stream.ts";
 import { Deadline } from "../vendors/deadline.ts";
-import { retryAfterSeconds, send } from "../vendors/send.ts";
+import { retryAfterSeconds, sendVendorRequest } from "../vendors/send.ts";
 import { admitCall, type Outcome, recordOutcome } from "./circuit-breaker.ts";
 import { convertPictures } from "./convert.ts";
-import type { CallResult, FailedCall, Mode, Runtime } from "./generation.ts";
+import type { CallResult, FailedCall, Mode, Runtime } from "./runtime.ts";
 import type { Recorder } from "./recorder.ts";
 import type { ReferenceCache } from "./references.ts";
 import { readAnswer, storeImage, type VendorCall } from "./vendor-response.ts";
@@ -38,33 +38,36 @@ const MIN_REDACTED_CHARS = 16;
  */
 export async function callVendor(
   run: Run,
-  { candidateIndex, n, deadline: givenDeadline }: { candidateIndex: number; n: number; deadline?: number | undefined },
+  { candidate, n, endsAt = deadlineOf(run) }: { candidate: Candidate; n: number; endsAt?: number | undefined },
   client?: ClientStream,
 ): Promise<CallResult | FailedCall> {
-  const { candidates, recorder, references, runtime } = run;
-  const deadline = givenDeadline ?? Date.now() + runtime.config.limits.answerMs;
+  const { recorder, references, runtime } = run;
   try {
-    const candidate = candidates[candidateIndex] ?? candidates[0];
     let request: ImageRequest = { ...candidate.request, n };
     if (references !== undefined)
       request = await recorder.timed("references", references.prepare(request, candidate.spec));
-    const call = vendorCall(run, { ...candidate, request }, deadline, client);
+    const call = prepareCall(run, { ...candidate, request }, endsAt, client);
     const result = await recorder.timed("drawing", attemptCall(call, recorder));
-    if (result instanceof GatewayError) return { candidateIndex, error: result, deadline };
+    if (result instanceof GatewayError) return { error: result, endsAt };
     const { outputFormat: format } = run.generation.parsed.request;
     const { IMAGES: images } = runtime.env;
     if (format === undefined || images === undefined) return result;
     const converted = convertPictures(run, result.pictures, { images, format, openUpload: call.openUpload });
     return { ...result, pictures: await recorder.timed("converting", converted) };
   } catch (thrown) {
-    return { candidateIndex, error: toGatewayError(thrown), deadline };
+    return { error: toGatewayError(thrown), endsAt };
   }
 }
 
-function vendorCall(
+/** The deadline of a call that starts now. */
+function deadlineOf({ runtime }: Run): number {
+  return Date.now() + runtime.config.limits.answerMs;
+}
+
+function prepareCall(
   { generation, runtime: { env, config }, recorder }: Run,
   candidate: Candidate,
-  deadline: number,
+  endsAt: number,
   client: ClientStream | undefined,
 ): VendorCall {
   const metadata = {
@@ -79,7 +82,7 @@ function vendorCall(
       maxBytes: config.limits.pictureBytes,
       metadata,
     });
-  return { candidate, config, bucket: env.BUCKET, deadline, openUpload, client };
+  return { candidate, config, bucket: env.BUCKET, endsAt, openUpload, client };
 }
 
 /** Make the call, unless the vendor's circuit breaker is open, and record it as an attempt. */
@@ -100,7 +103,7 @@ async function requestPictures(call: VendorCall, onAnswer: () => void): Promise<
   const { endpoint, request, spec } = candidate;
   const { provider } = endpoint;
   const { limits, secrets } = config;
-  const deadline = new Deadline(provider.name, Math.max(1, Math.min(limits.answerMs, call.deadline - Date.now())));
+  const deadline = new Deadline(provider.name, Math.max(1, Math.min(limits.answerMs, call.endsAt - Date.now())));
   const uploads = new UploadSet((index) => {
     if (index >= limits.answerPictures) {
       throw new BodyError(`The answer has more than ${limits.answerPictures} pictures.`, true);
@@ -115,7 +118,7 @@ async function requestPictures(call: VendorCall, onAnswer: () => void): Promise<
       throw cause;
     });
   try {
-    const response = await send(endpoint, provider.encode(request, spec), openReference, deadline, limits);
+    const response = await sendVendorRequest(endpoint, provider.encode(request, spec), openReference, deadline, limits);
     onAnswer();
     retryAfter = retryAfterSeconds(response.headers, Date.now());
     const wire = await readAnswer(call, response, uploads, deadline);
@@ -174,11 +177,11 @@ function canonicalError(
   return withDetail(error, { message, retryAfter: error.retryAfter ?? retryAfter });
 }
 
-/** What a call says about the vendor's health. An answer that cannot be used says nothing about the next one. */
+/** What a call says about the vendor's health. Even an answer that cannot be used shows that the vendor is up. */
 function outcomeOf(result: CallResult | GatewayError): Outcome {
   if (!(result instanceof GatewayError)) return "answered";
   const { code, vendorStatus = 0, connectionLost, retryAfter } = result;
-  if (code === "internal") return "nothing";
+  if (code === "internal") return "unknown";
   const failed = code === "rate_limited" || code === "vendor_timeout" || connectionLost || vendorStatus >= 500;
   return failed ? { failed: code, retryAfterSeconds: retryAfter } : "answered";
 }

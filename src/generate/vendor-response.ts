@@ -17,7 +17,7 @@ export interface VendorCall {
   config: Config;
   bucket: R2Bucket;
   /** When the call must have ended, in milliseconds since the epoch. */
-  deadline: number;
+  endsAt: number;
   /** Start the upload of the generation's next picture. */
   openUpload(): PictureUpload;
   /** The client's stream, if it receives the vendor's bytes unchanged. */

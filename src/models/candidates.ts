@@ -8,8 +8,8 @@ import { memoizeWeak } from "../memory.ts";
 import { fallback, providers } from "../vendors/index.ts";
 import type { Endpoint } from "../vendors/send.ts";
 import type { ParsedRequest, Provider } from "../vendors/vendor.ts";
-import { registryOf } from "./registry.ts";
-import { order, parseRouting, type Routing } from "./routing.ts";
+import { registryOf, splitModelName } from "./registry.ts";
+import { orderVendors, parseRouting, type Routing } from "./routing.ts";
 
 /** A vendor that can serve a request, and the request as its model takes it. */
 export interface Candidate {
@@ -104,7 +104,7 @@ export function providersFor(
   const routing = routingOf(config);
   const names = configured.map(({ provider }) => provider.name);
   const steps = pin === undefined ? (routing[model] ?? routing["*"]) : undefined;
-  const ordered = steps === undefined ? names : order(names, steps, random);
+  const ordered = steps === undefined ? names : orderVendors(names, steps, random);
   // A client that speaks a vendor's dialect prefers that vendor.
   const preferred = new Set(ordered.filter((vendor) => vendor === dialect).concat(ordered));
   const offers = [...preferred].flatMap((vendor) => configured.find(({ provider }) => provider.name === vendor) ?? []);
@@ -118,7 +118,7 @@ export function providersFor(
 const routingOf = memoizeWeak((config: Config): Routing => {
   const { canonical } = registryOf(config);
   const parsed = parseRouting(
-    config.routing,
+    config.routingVar,
     providers.map(({ name }) => name),
   );
   const byModel = Object.entries(parsed).map(([name, steps]) => {
@@ -132,10 +132,9 @@ const routingOf = memoizeWeak((config: Config): Routing => {
 /** Split a client's model name into the canonical model and the pinned vendor. Throws model_not_found. */
 function parseModelName(name: string, config: Config): { pin: string | undefined; model: string } {
   const { canonical, models } = registryOf(config);
-  const slash = name.indexOf("/");
-  const pin = slash < 0 ? undefined : name.slice(0, slash);
+  const { vendor: pin, model: alias } = splitModelName(name);
   const isVendor = pin === undefined || [fallback, ...providers].some((provider) => provider.name === pin);
-  const model = canonical(name.slice(slash + 1));
+  const model = canonical(alias);
   if (model !== undefined && isVendor) return { pin, model };
   const vendors = providers.map((provider) => provider.name).join(", ");
   const known = models.filter((each) => config.sandbox || each !== fallback.name).join(", ");

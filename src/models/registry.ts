@@ -26,7 +26,7 @@ interface Draft {
 }
 
 /** The registry of a configuration, built once per isolate. Throws an Error with the var's path if MODELS is wrong. */
-export const registryOf = memoizeWeak((config: Pick<Config, "models">) => buildRegistry(config.models));
+export const registryOf = memoizeWeak((config: Pick<Config, "modelsVar">) => buildRegistry(config.modelsVar));
 
 function buildRegistry(models: string | undefined): ModelRegistry {
   const draft = shippedDraft();
@@ -113,4 +113,10 @@ function validateSendable({ name, models }: Provider, spec: ModelSpec): string |
 
 function listModels({ name, models }: Provider): string {
   return `${name} has ${Object.keys(models).join(", ")}`;
+}
+
+/** Split `vendor/model`, as clients write it, into the pinned vendor and the model's name or alias. */
+export function splitModelName(name: string): { vendor: string | undefined; model: string } {
+  const slash = name.indexOf("/");
+  return { vendor: slash < 0 ? undefined : name.slice(0, slash), model: name.slice(slash + 1) };
 }

@@ -31,7 +31,7 @@ function checkStep(step: unknown, path: string, vendors: readonly string[]): voi
  * Sort `vendors` by a model's steps; vendors that no step names follow in their given order. A weight of 0 removes a
  * vendor. `random` returns numbers from 0 to below 1.
  */
-export function order(vendors: readonly string[], steps: readonly Step[] = [], random: () => number): string[] {
+export function orderVendors(vendors: readonly string[], steps: readonly Step[] = [], random: () => number): string[] {
   const named = steps.flatMap((step) => (typeof step === "string" ? [step] : weightedShuffle(step, random)));
   const excluded = steps.flatMap((step) =>
     typeof step === "string" ? [] : Object.keys(step).filter((name) => step[name] === 0),

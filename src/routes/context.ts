@@ -3,7 +3,7 @@ import { type Env, type Config, configOf } from "../env.ts";
 import { GatewayError, invalidField } from "../errors.ts";
 import { authenticate, type Principal } from "../access/authenticate.ts";
 import { allowsOrigin } from "../access/origins.ts";
-import type { Runtime } from "../generate/generation.ts";
+import type { Runtime } from "../generate/runtime.ts";
 import type { GenerationRecord } from "../image/record.ts";
 import { findKey } from "../store/api-keys.ts";
 
@@ -39,7 +39,7 @@ export function runtimeOf(c: AppContext): Runtime {
 }
 
 /** Authenticate the client. Throws unauthorized, or forbidden for a publishable key of another origin, or on another path. */
-export async function principalOf(c: AppContext): Promise<Principal> {
+export async function authenticateRequest(c: AppContext): Promise<Principal> {
   const now = Date.now();
   const find = (id: string) => findKey(c.env.KV, id, now);
   const { adminToken } = configFor(c);
@@ -59,8 +59,8 @@ export async function principalOf(c: AppContext): Promise<Principal> {
 }
 
 /** Authenticate the operator. Throws unauthorized, or forbidden for an API key. */
-export async function adminOf(c: AppContext): Promise<Principal> {
-  const principal = await principalOf(c);
+export async function requireAdmin(c: AppContext): Promise<Principal> {
+  const principal = await authenticateRequest(c);
   if (principal.kind === "admin") return principal;
   throw new GatewayError("forbidden", "This is for the operator, whose key is ADMIN_TOKEN.");
 }

@@ -1,7 +1,7 @@
 import { RequestLimits } from "../access/request-limits.ts";
 import { enqueue } from "../generate/enqueue.ts";
 import { generate, type GenerationResult } from "../generate/generate.ts";
-import type { Runtime } from "../generate/generation.ts";
+import type { Runtime } from "../generate/runtime.ts";
 import { runOnce } from "../generate/run-once.ts";
 import { rejectUnreadPictures, validate } from "../generate/validate.ts";
 import { referencesOf } from "../image/request.ts";
@@ -12,12 +12,12 @@ import { deletePictures, readStoredPicture } from "../store/pictures.ts";
 import { splice } from "../stream/splice.ts";
 import { settlesWithin } from "../concurrency.ts";
 import type { Dialect, ParsedRequest } from "../vendors/vendor.ts";
-import { type AppContext, principalOf, publicOrigin, runtimeOf, type VendorHeaders } from "./context.ts";
+import { type AppContext, authenticateRequest, publicOrigin, runtimeOf, type VendorHeaders } from "./context.ts";
 import { errorResponse } from "./error-response.ts";
 import { sendEvents, sendEventsLater } from "./event-stream.ts";
 import { sendWholePicture } from "./pictures.ts";
 import { readRequestBody } from "./request-body.ts";
-import { accepted, asyncWaitMs, answerWithin } from "./respond-async.ts";
+import { accepted, asyncWaitMs, resultWithin } from "./respond-async.ts";
 
 /** Serve one dialect: read its request, run the generation, and answer in its format, errors too. */
 export function serveDialect(dialect: Dialect): (c: AppContext) => Promise<Response> {
@@ -40,7 +40,7 @@ async function serveGeneration(c: AppContext, dialect: Dialect): Promise<Respons
   const result = startGeneration(c, generation, runtime, claim, asyncMs !== undefined);
   if (asyncMs === undefined) return answer(c, dialect, parsed, result);
   const { record } = await result;
-  const ended = await answerWithin(c, record.id, asyncMs);
+  const ended = await resultWithin(c, record.id, asyncMs);
   c.set("selected", ended?.record ?? record);
   if (ended !== undefined) return answer(c, dialect, parsed, Promise.resolve(ended));
   setVendorHeaders(c, dialect, record);
@@ -62,7 +62,7 @@ async function readGeneration(
   const { headers } = c.req.raw;
   const receivedAt = Date.now();
   const id = newId(receivedAt);
-  const principal = await principalOf(c);
+  const principal = await authenticateRequest(c);
   const limits = new RequestLimits(c, config.limits);
   limits.admitRequest(principal);
   const key = claimKeyOf(headers, principal.id);

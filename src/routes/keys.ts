@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { Config } from "../env.ts";
 import { GatewayError, invalidField } from "../errors.ts";
 import { providersFor } from "../models/candidates.ts";
+import { splitModelName } from "../models/registry.ts";
 import { enforceKey } from "../generate/validate.ts";
 import { presetOf } from "../generate/presets.ts";
 import { DEFAULT_MODEL } from "../image/catalog.ts";
@@ -11,7 +12,7 @@ import { validateOrigin } from "../access/origins.ts";
 import { isName, NAME } from "../access/names.ts";
 import { listKeys, putKey, revokeKey } from "../store/api-keys.ts";
 import { optional, parseWire } from "../vendors/request-schema.ts";
-import { adminOf, type AppContext, configFor } from "./context.ts";
+import { requireAdmin, type AppContext, configFor } from "./context.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
 
@@ -31,7 +32,7 @@ const termsWire = z.strictObject({
 
 /** `POST /v1/keys`: create a key. The key itself is shown in this answer only. */
 export async function createKey(c: AppContext): Promise<Response> {
-  await adminOf(c);
+  await requireAdmin(c);
   const now = Date.now();
   const terms = termsOf(await jsonBody(c), configFor(c), now);
   const { key, record } = await newKey(terms, now);
@@ -43,7 +44,7 @@ export async function createKey(c: AppContext): Promise<Response> {
 
 /** `GET /v1/keys`: every key; a revoked or expired one for 30 days. */
 export async function serveKeys(c: AppContext): Promise<Response> {
-  await adminOf(c);
+  await requireAdmin(c);
   const records = await listKeys(c.env.KV);
   const newest = records.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   c.header("cache-control", "no-store");
@@ -55,7 +56,7 @@ export async function serveKeys(c: AppContext): Promise<Response> {
  * for another 90 s: an isolate reads KV every 30 s, and KV is up to a minute behind.
  */
 export async function deleteKey(c: AppContext): Promise<Response> {
-  await adminOf(c);
+  await requireAdmin(c);
   const id = c.req.param("id") ?? "";
   const record = isKeyId(id) ? await revokeKey(c.env.KV, id, Date.now()) : null;
   if (record === null)
@@ -136,7 +137,8 @@ async function checkPreset(key: KeyRecord, name: string, field: string, c: AppCo
 function canonicalModelName(name: string, field: string, config: Config): string {
   try {
     const { model } = providersFor(name, config);
-    return name.includes("/") ? `${name.slice(0, name.indexOf("/"))}/${model}` : model;
+    const { vendor } = splitModelName(name);
+    return vendor === undefined ? model : `${vendor}/${model}`;
   } catch (error) {
     throw error instanceof GatewayError
       ? new GatewayError("invalid_request", `${field}: ${error.message}`, { field })

@@ -2,18 +2,18 @@ import { GatewayError } from "../errors.ts";
 import { type ProviderModel, providersFor } from "../models/candidates.ts";
 import { registryOf } from "../models/registry.ts";
 import type { ModelSpec } from "../image/model-spec.ts";
-import { type AppContext, principalOf, configFor } from "./context.ts";
+import { type AppContext, authenticateRequest, configFor } from "./context.ts";
 
 /** Serve `GET /v1/models`: the available models in OpenAI's list format, with the capabilities at each vendor. */
 export async function serveModels(c: AppContext): Promise<Response> {
-  await principalOf(c);
+  await authenticateRequest(c);
   const { models } = registryOf(configFor(c));
   return c.json({ object: "list", data: models.flatMap((name) => modelEntry(c, name) ?? []) });
 }
 
 /** Serve `GET /v1/models/{id}`: one model. The id may be an alias, or `vendor/model` for that vendor only. */
 export async function serveModel(c: AppContext): Promise<Response> {
-  await principalOf(c);
+  await authenticateRequest(c);
   const name = c.req.param("id") ?? "";
   const model = modelEntry(c, name);
   if (model !== undefined) return c.json(model);

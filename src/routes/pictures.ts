@@ -1,5 +1,5 @@
 import type { StoredPicture } from "../image/request.ts";
-import { getRecord, isUnfinished } from "../store/records.ts";
+import { awaitRecord, isUnfinished } from "../store/records.ts";
 import type { AppContext } from "./context.ts";
 import { allowAnyOrigin } from "./cors.ts";
 import { etagOf, etagMatches, parseRange } from "./conditional.ts";
@@ -23,7 +23,7 @@ const PICTURE_NUMBER = /^(0|[1-9]\d?)(?:\.(?:png|jpe?g|webp|gif|avif|heic))?$/;
 export async function servePicture(c: AppContext): Promise<Response> {
   allowAnyOrigin(c);
   const n = PICTURE_NUMBER.exec(c.req.param("n") ?? "")?.[1];
-  const record = n === undefined ? null : await getRecord(c.env.BUCKET, c.req.param("id") ?? "");
+  const record = n === undefined ? null : await awaitRecord(c.env.BUCKET, c.req.param("id") ?? "");
   const picture = record?.images[Number(n)];
   // The config is not read before this line: an invalid var must not make stored pictures unavailable.
   if (picture !== undefined) return sendPicture(c, picture);

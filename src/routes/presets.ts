@@ -4,13 +4,13 @@ import { presetOf } from "../generate/presets.ts";
 import { nameParam, withoutName } from "../access/names.ts";
 import { parsePreset, type Preset } from "../access/presets.ts";
 import { deletePreset, listPresets, putPreset } from "../store/presets.ts";
-import { adminOf, type AppContext, principalOf, configFor } from "./context.ts";
+import { requireAdmin, type AppContext, authenticateRequest, configFor } from "./context.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
 
 /** `GET /v1/presets`: every preset, the ones of the var PRESETS first. */
 export async function servePresets(c: AppContext): Promise<Response> {
-  await principalOf(c);
+  await authenticateRequest(c);
   const { presets } = configFor(c);
   const stored = await listPresets(c.env.BUCKET);
   const all = new Map([...presets, ...[...stored].filter(([name]) => !presets.has(name))]);
@@ -20,7 +20,7 @@ export async function servePresets(c: AppContext): Promise<Response> {
 
 /** `GET /v1/presets/{name}` */
 export async function servePreset(c: AppContext): Promise<Response> {
-  await principalOf(c);
+  await authenticateRequest(c);
   const name = c.req.param("name") ?? "";
   const preset = await presetOf(name, { env: c.env, config: configFor(c) });
   c.header("cache-control", "no-store");
@@ -29,7 +29,7 @@ export async function servePreset(c: AppContext): Promise<Response> {
 
 /** `PUT /v1/presets/{name}`: create a preset (201) or replace it (200). */
 export async function replacePreset(c: AppContext): Promise<Response> {
-  await adminOf(c);
+  await requireAdmin(c);
   const name = changeableName(c);
   const config = configFor(c);
   const preset = parsePreset(withoutName(await jsonBody(c), name), config.limits);
@@ -42,7 +42,7 @@ export async function replacePreset(c: AppContext): Promise<Response> {
 
 /** `DELETE /v1/presets/{name}`: its pictures stay, and are served again if a preset of that name is created. */
 export async function removePreset(c: AppContext): Promise<Response> {
-  await adminOf(c);
+  await requireAdmin(c);
   const name = changeableName(c);
   const preset = await presetOf(name, { env: c.env, config: configFor(c) });
   if (preset === undefined) return notFound(c, "There is no such preset.");

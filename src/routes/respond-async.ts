@@ -1,7 +1,7 @@
 import type { GenerationResult } from "../generate/generate.ts";
 import { resultOf } from "../generate/run-once.ts";
 import { type GenerationRecord, recordWire } from "../image/record.ts";
-import { getRecord, isUnfinished, waitForEnd } from "../store/records.ts";
+import { awaitRecord, isUnfinished, waitForEnd } from "../store/records.ts";
 import { type AppContext, publicOrigin } from "./context.ts";
 
 /** The longest time that a connection is held for a client that waits. */
@@ -37,10 +37,10 @@ function unquoted(value: string): string {
 export const LOOK_AGAIN_SECONDS = 2;
 
 /** The result of a queued generation if it ends within `waitMs`, else undefined. Throws the error it failed with. */
-export async function answerWithin(c: AppContext, id: string, waitMs: number): Promise<GenerationResult | undefined> {
+export async function resultWithin(c: AppContext, id: string, waitMs: number): Promise<GenerationResult | undefined> {
   if (waitMs === 0) return undefined;
   await waitForEnd(c.env.BUCKET, id, waitMs);
-  const record = await getRecord(c.env.BUCKET, id);
+  const record = await awaitRecord(c.env.BUCKET, id);
   return record === null || isUnfinished(record) ? undefined : resultOf(record, publicOrigin(c));
 }
 

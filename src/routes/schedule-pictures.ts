@@ -4,7 +4,7 @@ import { isStopped, upcomingTimes } from "../schedule/schedule.ts";
 import { parseTick, formatTick } from "../schedule/tick.ts";
 import { nextTimes } from "../schedule/cron-times.ts";
 import { readClaim } from "../store/claims.ts";
-import { getRecord } from "../store/records.ts";
+import { awaitRecord } from "../store/records.ts";
 import { type ScheduleSummary, getScheduleSummary } from "../store/schedules.ts";
 import { type TickPicture, getTickPicture, listTickPictures, listTicks, ticks } from "../store/ticks.ts";
 import { type AppContext, publicOrigin, pageSize } from "./context.ts";
@@ -85,7 +85,7 @@ async function tickRow(c: AppContext, { name, id }: ScheduleSummary, at: number,
     return { tick, status: "succeeded", generation: stored.generation, url, type, width, height, bytes };
   }
   const generation = (await readClaim(c.env.BUCKET, ticks.claim(id, at)))?.claim.generation ?? "";
-  const record = await getRecord(c.env.BUCKET, generation);
+  const record = await awaitRecord(c.env.BUCKET, generation);
   if (record === null) return undefined;
   const { status, error } = presentRecord(c, record);
   // The generation has ended, but its picture is not recorded for the tick yet.

@@ -15,7 +15,7 @@ import {
   updateSchedule,
 } from "../store/schedules.ts";
 import { deleteTicks } from "../store/ticks.ts";
-import { type AppContext, principalOf, publicOrigin, configFor, runtimeOf } from "./context.ts";
+import { type AppContext, authenticateRequest, publicOrigin, configFor, runtimeOf } from "./context.ts";
 import { etagMatches } from "./conditional.ts";
 import { notFound } from "./error-response.ts";
 import { jsonBody } from "./request-body.ts";
@@ -28,7 +28,7 @@ const NONE = "There is no such schedule.";
 
 /** `PUT /v1/schedules/{name}`: create a schedule (201) or replace it (200); with `If-Match` only that version of it. */
 export async function replaceSchedule(c: AppContext): Promise<Response> {
-  const principal = await principalOf(c);
+  const principal = await authenticateRequest(c);
   const runtime = runtimeOf(c);
   new RequestLimits(c, runtime.config.limits).admitRequest(principal);
   const name = nameParam(c.req.param("name"));
@@ -56,7 +56,7 @@ export async function replaceSchedule(c: AppContext): Promise<Response> {
 
 /** `GET /v1/schedules/{name}`: the schedule with its next times, for its owner. */
 export async function serveSchedule(c: AppContext): Promise<Response> {
-  const found = await ownSchedule(c, await principalOf(c));
+  const found = await ownSchedule(c, await authenticateRequest(c));
   if (found === undefined) return notFound(c, NONE);
   c.header("etag", found.etag);
   return answerSchedule(c, found.schedule, await isStopped(found.schedule, c.env));
@@ -64,7 +64,7 @@ export async function serveSchedule(c: AppContext): Promise<Response> {
 
 /** `GET /v1/schedules`: the schedules of the API key by name; for the operator all. */
 export async function serveSchedules(c: AppContext): Promise<Response> {
-  const principal = await principalOf(c);
+  const principal = await authenticateRequest(c);
   const data: object[] = [];
   for await (const page of listSchedules(c.env.BUCKET))
     for (const schedule of page) {
@@ -77,7 +77,7 @@ export async function serveSchedules(c: AppContext): Promise<Response> {
 
 /** `DELETE /v1/schedules/{name}`: end the schedule and its `/s/` URLs; each picture stays at its own URL. */
 export async function removeSchedule(c: AppContext): Promise<Response> {
-  const found = await ownSchedule(c, await principalOf(c));
+  const found = await ownSchedule(c, await authenticateRequest(c));
   if (found === undefined) return notFound(c, NONE);
   checkMatch(c, found.etag);
   await deleteSchedule(c.env.BUCKET, found.schedule.name);
@@ -136,7 +136,7 @@ function answerSchedule(c: AppContext, schedule: Schedule, stopped = false): Res
 
 /** `POST /v1/schedules/{name}/run`: start a manual tick, independent of the cron times; 202 with the URL of its record. */
 export async function runSchedule(c: AppContext): Promise<Response> {
-  const principal = await principalOf(c);
+  const principal = await authenticateRequest(c);
   new RequestLimits(c, configFor(c).limits).admitRequest(principal);
   const found = await ownSchedule(c, principal);
   if (found === undefined) return notFound(c, NONE);

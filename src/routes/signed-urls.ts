@@ -14,7 +14,7 @@ import { type AppContext, configFor, publicOrigin, runtimeOf } from "./context.t
 import { allowAnyOrigin } from "./cors.ts";
 import { errorResponse, notFound } from "./error-response.ts";
 import { sendPicture } from "./pictures.ts";
-import { answerWithin, LOOK_AGAIN_SECONDS } from "./respond-async.ts";
+import { resultWithin, LOOK_AGAIN_SECONDS } from "./respond-async.ts";
 
 /** A day, so that a retired key or an expiry takes effect; a browser then revalidates by ETag, without a byte of picture. */
 const CACHED_SECONDS = 86_400;
@@ -107,7 +107,7 @@ async function generateView(c: AppContext, params: Params, { name, preset, missi
   const { signedWaitMs: waitMs } = limits;
   const options = { key, fingerprint: key, waitMs, ttlMs, beforeStart, queued, candidates };
   const { record } = await runOnce(generation, runtime, options);
-  return queued ? (await answerWithin(c, record.id, waitMs))?.record : record;
+  return queued ? (await resultWithin(c, record.id, waitMs))?.record : record;
 }
 
 /** The request of a view: its query applied to the preset. Throws invalid_request. */

@@ -1,8 +1,8 @@
 import { type Env, configOf } from "../env.ts";
 import { redact, log } from "../log.ts";
-import type { Runtime } from "../generate/generation.ts";
+import type { Runtime } from "../generate/runtime.ts";
 import { Semaphore } from "../concurrency.ts";
-import { getClock, type PendingTick, setClock } from "../store/clock.ts";
+import { getCronState, type PendingTick, setCronState } from "../store/cron-state.ts";
 import { getSchedule, listSchedules, type ScheduleSummary } from "../store/schedules.ts";
 import { lastTime } from "./cron-times.ts";
 import { resendStale } from "./resend.ts";
@@ -33,8 +33,8 @@ async function startTicks(time: number, runtime: Runtime): Promise<void> {
   const { env, config } = runtime;
   const { ticksPerEvent } = config.limits;
   const minute = minuteOf(time);
-  const clock = await getClock(env.BUCKET);
-  const { through, left } = clock.value;
+  const state = await getCronState(env.BUCKET);
+  const { through, left } = state.value;
   const due = await dueTicks(Math.max(through, minute - CATCH_UP_MS), minute, runtime);
   const isSame = (one: PendingTick) => (other: PendingTick) => one.id === other.id && one.at === other.at;
   const pending = left.filter((tick) => tick.at > minute - CATCH_UP_MS && !due.some(isSame(tick)));
@@ -42,10 +42,10 @@ async function startTicks(time: number, runtime: Runtime): Promise<void> {
   const ticks = [...pending.filter(({ failed }) => !failed), ...due, ...pending.filter(({ failed }) => failed)];
   const handled = ticks.slice(0, ticksPerEvent);
   const slots = new Semaphore(MAX_PARALLEL);
-  const failed = (await Promise.all(handled.map((tick) => slots.run(() => tryToStart(tick, runtime))))).flat();
-  const rest = [...failed, ...ticks.slice(ticksPerEvent)];
+  const failed = await Promise.all(handled.map((tick) => slots.run(() => tryToStart(tick, runtime))));
+  const rest = [...failed.filter((tick) => tick !== undefined), ...ticks.slice(ticksPerEvent)];
   if (through === minute && left.length + rest.length === 0) return;
-  await setClock(env.BUCKET, clock, { through: minute, left: rest }, (tick) => handled.some(isSame(tick)));
+  await setCronState(env.BUCKET, state, { through: minute, left: rest }, (tick) => handled.some(isSame(tick)));
 }
 
 /** The ticks of the minute, and the missed ones since `after`. */
@@ -75,16 +75,16 @@ function dueAt({ cron, timezone, enabled, since }: ScheduleSummary, after: numbe
 }
 
 /** Start a tick of the current schedule, which may have been changed or deleted. Returns a tick that could not be started. */
-async function tryToStart(tick: PendingTick, runtime: Runtime): Promise<PendingTick[]> {
+async function tryToStart(tick: PendingTick, runtime: Runtime): Promise<PendingTick | undefined> {
   const { name, id, at } = tick;
   try {
     const found = await getSchedule(runtime.env.BUCKET, name);
     if (found !== null && isStillScheduled(found.schedule, { schedule: id, at }))
       await startTick(found.schedule, at, runtime);
-    return [];
+    return undefined;
   } catch (error) {
     logFailure("tick.failed", error, runtime, { schedule: name, tick: new Date(at).toISOString() });
-    return [{ ...tick, failed: true }];
+    return { ...tick, failed: true };
   }
 }
 

@@ -2,7 +2,7 @@ import { type Env, configOf } from "../env.ts";
 import { redact, log } from "../log.ts";
 import { cleanUpJob } from "../generate/enqueue.ts";
 import { generate } from "../generate/generate.ts";
-import { AlreadyStartedError, RetryLaterError, type Runtime } from "../generate/generation.ts";
+import { AlreadyStartedError, RetryLaterError, type Runtime } from "../generate/runtime.ts";
 import { MAX_CONCURRENT, Semaphore } from "../concurrency.ts";
 import { isId } from "../store/ids.ts";
 import { type Generation, getJob, putJob } from "../store/jobs.ts";
@@ -29,6 +29,9 @@ export const TRIES = 10;
 const BATCH_MS = 14 * 60_000;
 /** A batch that has just come starts its jobs, however long a vendor may take. */
 const STARTING_MS = 60_000;
+
+/** Delay of a job that came too late in its batch. */
+const FULL_BATCH_SECONDS = 1;
 
 /** A message that will never be a job. */
 class InvalidMessage extends Error {}
@@ -94,7 +97,8 @@ async function handleJob(message: Message, batch: Batch): Promise<number | undef
   if (job === null) throw new InvalidMessage("there is no such job");
   const now = Date.now();
   if (now - job.receivedAt >= MAX_QUEUED_MS) return giveUp(id, job, QUEUE_TIMEOUT, batch);
-  if (now - batch.receivedAt > Math.max(STARTING_MS, BATCH_MS - batch.config.limits.answerMs)) return 1;
+  const startsUntil = batch.receivedAt + Math.max(STARTING_MS, BATCH_MS - batch.config.limits.answerMs);
+  if (now > startsUntil) return FULL_BATCH_SECONDS;
   const reason = await cancellationReason(job, batch.env);
   return reason === undefined ? runJob(job, message.attempts, batch) : giveUp(id, job, reason, batch);
 }
@@ -124,8 +128,7 @@ async function runJob(job: Generation, tries: number, batch: Batch): Promise<num
   const { id } = job;
   const isLastTry = tries >= TRIES;
   try {
-    // Its uploads must survive a failed try.
-    await generate({ ...job, uploads: [] }, batch, { mode: { kind: "queued", isLastTry } });
+    await generate(job, batch, { mode: { kind: "queued", isLastTry } });
   } catch (thrown) {
     if (thrown instanceof AlreadyStartedError) return leaseSeconds(batch);
     if (thrown instanceof RetryLaterError) {

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { toGatewayError, type GatewayError, translateField, renameField, invalidField } from "../errors.ts";
 import { selectCandidates } from "../models/candidates.ts";
-import type { Runtime } from "../generate/generation.ts";
+import type { Runtime } from "../generate/runtime.ts";
 import { validate } from "../generate/validate.ts";
 import type { Principal } from "../access/authenticate.ts";
 import { isObject } from "../json.ts";

@@ -1,12 +1,12 @@
 import { toGatewayError, GatewayError } from "../errors.ts";
 import { enqueue } from "../generate/enqueue.ts";
-import type { Runtime } from "../generate/generation.ts";
+import type { Runtime } from "../generate/runtime.ts";
 import { newRecord } from "../generate/records.ts";
 import { log } from "../log.ts";
 import type { Principal } from "../access/authenticate.ts";
 import { createdAtOf, newId } from "../store/ids.ts";
 import { addToOwnerIndex } from "../store/owner-index.ts";
-import { getRecord, putEnd } from "../store/records.ts";
+import { awaitRecord, putEnd } from "../store/records.ts";
 import type { Schedule } from "../store/schedules.ts";
 import { claimTick, nextCount } from "../store/ticks.ts";
 import { isManual } from "./tick.ts";
@@ -24,7 +24,7 @@ export async function startTick(schedule: Schedule, at: number, runtime: Runtime
   const { claim, isOwner } = await claimTick(BUCKET, schedule.id, at, newId(Date.now()));
   const { generation } = claim;
   // Pruned, or recorded within the time that its owner needs.
-  if (!isOwner && (generation === "" || (await getRecord(BUCKET, generation)) !== null)) return;
+  if (!isOwner && (generation === "" || (await awaitRecord(BUCKET, generation)) !== null)) return;
   await queueTick({ schedule, at, generation, owner }, runtime);
 }
 
@@ -43,7 +43,7 @@ export async function runNow(schedule: Schedule, generation: string, runtime: Ru
     if (claim.generation === "") return;
     if (claim.generation !== generation) continue;
     // The earlier owner of the claim may have died before it recorded anything.
-    if (isOwner || (await getRecord(BUCKET, generation)) === null)
+    if (isOwner || (await awaitRecord(BUCKET, generation)) === null)
       await queueTick({ schedule, at, generation, owner }, runtime);
     return;
   }

@@ -9,7 +9,7 @@ import { isId, createdAtOf } from "./ids.ts";
 export interface StoredRecord extends Omit<GenerationRecord, "images"> {
   principal: string;
   images: StoredPicture[];
-  /** When the generation left the queue; the same as `createdAt` if it was in none. */
+  /** When the run began: after the upload, and after the queue. */
   startedAt?: string | undefined;
   /** What else its error says, for a client that repeats the request. */
   failure?: StoredFailure | undefined;
@@ -87,8 +87,9 @@ export async function heartbeat(bucket: R2Bucket, id: string): Promise<void> {
 }
 
 /**
- * The state of a generation. `none` and `queued`: no vendor was called yet. `fenced`: none will be. `running`: the last
- * heartbeat is younger than `leaseMs`. `lost`: it is older, and a vendor may have been called.
+ * The state of a generation. `none` and `queued`: no run has started, or the last one was rolled back; nothing was charged.
+ * `fenced`: none will start. `running`: the last heartbeat is younger than `leaseMs`. `lost`: it is older, and a vendor may
+ * have been called.
  */
 export type Lifecycle =
   | { state: "none" | "queued" | "fenced" | "running" | "lost" }
@@ -110,7 +111,7 @@ export async function lifecycleOf(bucket: R2Bucket, id: string, now: number, lea
 }
 
 /** Read a generation's record; null if there is none. Waits for the record of a generation that has just started. */
-export async function getRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
+export async function awaitRecord(bucket: R2Bucket, id: string): Promise<StoredRecord | null> {
   if (!isId(id)) return null;
   const createdAt = createdAtOf(id);
   const look = async () => (await readRecord(bucket, id)) ?? (Date.now() < createdAt ? null : undefined);

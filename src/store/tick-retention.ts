@@ -1,7 +1,7 @@
 import { readClaim } from "./claims.ts";
 import { jobKey } from "./jobs.ts";
 import { removeFromOwnerIndex } from "./owner-index.ts";
-import { getRecord, readRecord } from "./records.ts";
+import { awaitRecord, readRecord } from "./records.ts";
 import { getSchedule } from "./schedules.ts";
 import { listTickPictures, listTicks, putTickPicture, type Tick, ticks } from "./ticks.ts";
 
@@ -19,7 +19,7 @@ export async function recordTickPicture(
   { name, schedule: id, at }: Tick,
   generation: string,
 ): Promise<void> {
-  const record = await getRecord(bucket, generation);
+  const record = await awaitRecord(bucket, generation);
   const [picture] = record?.images ?? [];
   const stored = picture === undefined ? null : await getSchedule(bucket, name);
   // The schedule was deleted during the generation: the picture stays with its owner, at its own URL.

@@ -20,7 +20,7 @@ export interface TickPicture {
   picture: StoredPicture;
 }
 
-const parseTick = (key: string) => parseReverseTime(key.slice(key.lastIndexOf("/") + 1));
+const tickOfKey = (key: string) => parseReverseTime(key.slice(key.lastIndexOf("/") + 1));
 
 /** R2 keys of a schedule, by its id: the claim of each tick, the picture of each tick, and the counter. */
 export const ticks = {
@@ -122,7 +122,7 @@ export async function listTickPictures(
 export async function listTicks(bucket: R2Bucket, schedule: string, limit: number, before?: number): Promise<number[]> {
   const after = before === undefined ? {} : { startAfter: ticks.claim(schedule, before) };
   const { objects } = await bucket.list({ prefix: ticks.claims(schedule), limit, ...after });
-  return objects.map(({ key }) => parseTick(key));
+  return objects.map(({ key }) => tickOfKey(key));
 }
 
 /** Delete the ticks of a deleted schedule, up to a bound; what is left is unreachable. */
@@ -137,5 +137,5 @@ export async function deleteTicks(bucket: R2Bucket, schedule: string): Promise<v
 function tickPictureOf({ key, customMetadata = {} }: R2Object): TickPicture {
   const { generation = "", key: stored = "", type = "", width, height, bytes } = customMetadata;
   const picture = { key: stored, type, width: Number(width), height: Number(height), bytes: Number(bytes) };
-  return { at: parseTick(key), generation, picture };
+  return { at: tickOfKey(key), generation, picture };
 }

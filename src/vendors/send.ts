@@ -15,7 +15,7 @@ export interface Endpoint {
 }
 
 /** Send a provider's request with its credential. Redirects are not followed: they could carry the key elsewhere. */
-export async function send(
+export async function sendVendorRequest(
   endpoint: Endpoint,
   vendorRequest: VendorRequest,
   open: OpenPicture,

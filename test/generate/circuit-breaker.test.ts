@@ -36,7 +36,7 @@ describe("an opening breaker", () => {
     expect(isAdmitted(breakerAfter([...rateLimitedTimes(19), "answered", ...rateLimitedTimes(19)]), NOW)).toBe(true);
   });
   it("the breaker ignores internal faults between the failures", () => {
-    const faults = Array.from({ length: 50 }, () => "nothing" as const);
+    const faults = Array.from({ length: 50 }, () => "unknown" as const);
     expect(isAdmitted(breakerAfter(faults), NOW)).toBe(true);
     expect(isAdmitted(breakerAfter([...rateLimitedTimes(10), ...faults, ...rateLimitedTimes(9)]), NOW)).toBe(true);
     expect(isAdmitted(breakerAfter([...rateLimitedTimes(10), ...faults, ...rateLimitedTimes(10)]), NOW)).toBe(false);
@@ -82,7 +82,7 @@ describe("a probe", () => {
     });
   });
   it("a probe without a result lets another one through", () => {
-    expect(isAdmitted(afterCall(probing, "nothing", NOW + 6_000), NOW + 6_000)).toBe(true);
+    expect(isAdmitted(afterCall(probing, "unknown", NOW + 6_000), NOW + 6_000)).toBe(true);
     expect(isAdmitted(probing, NOW + 65_000)).toBe(true);
   });
 });

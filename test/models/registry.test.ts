@@ -17,7 +17,7 @@ const linkai = provider("linkai");
 /** The registry with the var MODELS, as an object or as its text. */
 function registryWith(models?: unknown) {
   const text = typeof models === "string" ? models : JSON.stringify(models);
-  return registryOf({ models: text });
+  return registryOf({ modelsVar: text });
 }
 
 describe("the model registry without the var MODELS", () => {
@@ -49,7 +49,7 @@ describe("the model registry without the var MODELS", () => {
   );
 
   it("the registry is built once for the same config", () => {
-    const config = { models: undefined };
+    const config = { modelsVar: undefined };
     expect(registryOf(config)).toBe(registryOf(config));
   });
 });

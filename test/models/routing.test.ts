@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { order, parseRouting } from "../../src/models/routing.ts";
+import { orderVendors, parseRouting } from "../../src/models/routing.ts";
 import { prng } from "../access/prng.ts";
 
 const VENDORS = ["a", "b", "c"];
@@ -9,22 +9,22 @@ const unexpectedRandom = () => {
 
 describe("the order of vendors", () => {
   it("vendors keep their own order without steps", () => {
-    expect(order(VENDORS, undefined, unexpectedRandom)).toEqual(VENDORS);
+    expect(orderVendors(VENDORS, undefined, unexpectedRandom)).toEqual(VENDORS);
   });
 
   it("vendors follow the order of the steps, and the other vendors come after them", () => {
-    expect(order(VENDORS, ["c"], unexpectedRandom)).toEqual(["c", "a", "b"]);
-    expect(order(VENDORS, ["c", "b", "c", "not here"], unexpectedRandom)).toEqual(["c", "b", "a"]);
+    expect(orderVendors(VENDORS, ["c"], unexpectedRandom)).toEqual(["c", "a", "b"]);
+    expect(orderVendors(VENDORS, ["c", "b", "c", "not here"], unexpectedRandom)).toEqual(["c", "b", "a"]);
   });
 
   it("a vendor with weight 0 is removed, unless another step names it", () => {
-    expect(order(VENDORS, [{ b: 0 }], unexpectedRandom)).toEqual(["a", "c"]);
-    expect(order(VENDORS, [{ b: 0 }, "b"], unexpectedRandom)).toEqual(["b", "a", "c"]);
+    expect(orderVendors(VENDORS, [{ b: 0 }], unexpectedRandom)).toEqual(["a", "c"]);
+    expect(orderVendors(VENDORS, [{ b: 0 }, "b"], unexpectedRandom)).toEqual(["b", "a", "c"]);
   });
 
   it("the first vendor of a weighted step is chosen in proportion to its weight, and the others follow", () => {
     const random = prng(7);
-    const firsts = Array.from({ length: 4_000 }, () => order(VENDORS, ["c", { a: 3, b: 1 }], random));
+    const firsts = Array.from({ length: 4_000 }, () => orderVendors(VENDORS, ["c", { a: 3, b: 1 }], random));
     for (const vendors of firsts) expect(vendors.toSorted()).toEqual(VENDORS);
     expect(firsts.every(([first]) => first === "c")).toBe(true);
     const share = firsts.filter(([, second]) => second === "a").length / firsts.length;

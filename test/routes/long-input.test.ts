@@ -5,7 +5,7 @@ import { GatewayError } from "../../src/errors.ts";
 import { parseUrl } from "../../src/vendors/reference-fields.ts";
 import { parseWire } from "../../src/vendors/request-schema.ts";
 import { readText } from "../../src/vendors/xty/message-pictures.ts";
-import { directed } from "../../src/vendors/sandbox/directives.ts";
+import { parseDirectives } from "../../src/vendors/sandbox/directives.ts";
 
 /** Each of these took minutes with a backtracking search. */
 describe("long input takes linear time", () => {
@@ -30,8 +30,8 @@ describe("long input takes linear time", () => {
 
   it("a prompt with many unclosed directives is parsed in linear time", () => {
     const prompt = "[sandbox:".repeat(60_000);
-    expect(directed(prompt).prompt).toBe(prompt);
-    expect(directed(`[sandbox:refuse] a cat [sandbox:`)).toMatchObject({
+    expect(parseDirectives(prompt).prompt).toBe(prompt);
+    expect(parseDirectives(`[sandbox:refuse] a cat [sandbox:`)).toMatchObject({
       outcome: "refuse",
       prompt: "a cat [sandbox:",
     });

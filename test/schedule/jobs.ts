@@ -1,5 +1,5 @@
 import { type Env, configOf } from "../../src/env.ts";
-import type { Runtime } from "../../src/generate/generation.ts";
+import type { Runtime } from "../../src/generate/runtime.ts";
 import { newId } from "../../src/store/ids.ts";
 import type { Generation } from "../../src/store/jobs.ts";
 import { BUCKET } from "../store/bucket.ts";

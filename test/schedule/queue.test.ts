@@ -4,7 +4,7 @@ import toml from "../../wrangler.toml?raw";
 import { enqueue } from "../../src/generate/enqueue.ts";
 import { getJob, putJob } from "../../src/store/jobs.ts";
 import { TRIES, consume } from "../../src/schedule/queue.ts";
-import { endKey, getRecord, lifecycleOf, putStart, type StoredRecord } from "../../src/store/records.ts";
+import { endKey, awaitRecord, lifecycleOf, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
 import { batchOf, ctx, emptyBucket, jobOf, keysOf, messageOf, newEnv, runtimeFor, backgroundDone } from "./jobs.ts";
@@ -31,7 +31,7 @@ const deliver = async (generation: string, attempts = 1, queue?: string) => {
   return message;
 };
 const markStarted = async (id: string, agoMs = 0) => {
-  const record = await getRecord(BUCKET, id);
+  const record = await awaitRecord(BUCKET, id);
   await putStart(BUCKET, { ...(record as StoredRecord), status: "running" });
   if (agoMs > 0) vi.spyOn(Date, "now").mockReturnValue(Date.now() + agoMs);
 };
@@ -46,7 +46,7 @@ describe("a batch", () => {
     expect(good.map(({ outcome }) => outcome)).toEqual(good.map(() => "ack"));
     // Waiting does not help them.
     expect(bad.map(({ outcome, delay }) => [outcome, delay])).toEqual(bad.map(() => ["retry", 0]));
-    for (const { id } of jobs) expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
+    for (const { id } of jobs) expect(await awaitRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
     expect(await keysOf("jobs/")).toEqual([]);
   });
 
@@ -61,7 +61,7 @@ describe("a batch", () => {
     now = from + 4 * 60_000 + 1;
     await consumed;
     expect([message.outcome, message.delay]).toEqual(["retry", 1]);
-    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "queued" });
+    expect(await awaitRecord(BUCKET, job.id)).toMatchObject({ status: "queued" });
   });
 
   it("wrangler.toml configures as many tries as the code expects, and a consumer for dead letters", () => {
@@ -79,7 +79,7 @@ describe("a retryable failure", () => {
     const message = await deliver(job.id);
     expect(message.outcome).toBe("retry");
     expect(message.delay).toBeGreaterThanOrEqual(2);
-    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "queued" });
+    expect(await awaitRecord(BUCKET, job.id)).toMatchObject({ status: "queued" });
     expect(await keysOf("references/")).toHaveLength(1);
     const due = Number((await BUCKET.head(`jobs/${job.id}.json`))?.customMetadata?.["due"]);
     expect(due).toBeGreaterThanOrEqual(from + message.delay * 1000);
@@ -90,7 +90,7 @@ describe("a retryable failure", () => {
     await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id, TRIES - 1)).outcome).toBe("retry");
     expect((await deliver(job.id, TRIES)).outcome).toBe("ack");
-    expect(await getRecord(BUCKET, job.id)).toMatchObject({
+    expect(await awaitRecord(BUCKET, job.id)).toMatchObject({
       status: "failed",
       error: { code: "rate_limited" },
       failure: { retryable: true, retryAfter: 2, uncharged: true },
@@ -104,7 +104,7 @@ describe("a permanent failure", () => {
     const job = jobOf({ prompt: "a cat [sandbox:refuse]", uploads: await putReference() });
     await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id)).outcome).toBe("ack");
-    expect(await getRecord(BUCKET, job.id)).toMatchObject({
+    expect(await awaitRecord(BUCKET, job.id)).toMatchObject({
       status: "failed",
       error: { code: "content_rejected" },
       failure: { uncharged: false },
@@ -120,9 +120,9 @@ describe("a generation that may have started", () => {
     await markStarted(job.id);
     const message = await deliver(job.id);
     expect([message.outcome, message.delay]).toEqual(["retry", 30]);
-    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
+    expect(await awaitRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
     expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
-    expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
+    expect(await awaitRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
   });
 
   it.each(["easel", "easel-dead"])(
@@ -132,7 +132,7 @@ describe("a generation that may have started", () => {
       await enqueue(job, runtimeFor(env));
       await markStarted(job.id, 31_000);
       expect((await deliver(job.id, 1, queue)).outcome).toBe("ack");
-      const record = await getRecord(BUCKET, job.id);
+      const record = await awaitRecord(BUCKET, job.id);
       expect(record).toMatchObject({ status: "failed", attempts: [], error: { code: "internal" } });
       expect(record?.error?.message).toContain("may have charged");
       // A repeated request must not be charged twice.
@@ -145,11 +145,11 @@ describe("a generation that may have started", () => {
     const job = jobOf();
     await enqueue(job, runtimeFor(env));
     await deliver(job.id);
-    const before = await getRecord(BUCKET, job.id);
+    const before = await awaitRecord(BUCKET, job.id);
     await putJob(BUCKET, job, 0);
     expect((await deliver(job.id)).outcome).toBe("ack");
     expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
-    expect(await getRecord(BUCKET, job.id)).toEqual(before);
+    expect(await awaitRecord(BUCKET, job.id)).toEqual(before);
     expect(await getJob(BUCKET, job.id)).toBeNull();
   });
 });
@@ -159,7 +159,7 @@ describe("a job that never runs", () => {
     const job = jobOf({ receivedAt: Date.now() - DAY, uploads: await putReference() });
     await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id)).outcome).toBe("ack");
-    const record = await getRecord(BUCKET, job.id);
+    const record = await awaitRecord(BUCKET, job.id);
     expect(record).toMatchObject({ status: "failed", attempts: [] });
     expect(record?.error?.message).toContain("within a day");
     expect(await keysOf("pictures/")).toEqual([]);
@@ -170,7 +170,7 @@ describe("a job that never runs", () => {
     const job = jobOf({ uploads: await putReference() });
     await enqueue(job, runtimeFor(env));
     expect((await deliver(job.id, 1, "easel-dead")).outcome).toBe("ack");
-    const record = await getRecord(BUCKET, job.id);
+    const record = await awaitRecord(BUCKET, job.id);
     expect(record).toMatchObject({ status: "failed", error: { code: "internal" } });
     expect(record?.error?.message).toContain("nothing was drawn");
     expect(record?.failure).toEqual({ uncharged: true });
@@ -204,7 +204,7 @@ it.each([1, TRIES])("a job that starts twice at the same moment, at try %i, is g
   const outcomes = () => messages.map(({ outcome }) => outcome);
   await vi.waitFor(() => expect(outcomes().filter((outcome) => outcome === "retry")).toHaveLength(3), 30_000);
   // The second consumer has neither rolled back the first one's start nor ended its record.
-  expect(await getRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
+  expect(await awaitRecord(BUCKET, job.id)).toMatchObject({ status: "running" });
   await consume(batchOf([last]), env, ctx);
   vendor.release();
   await Promise.all(consumed);

@@ -3,7 +3,7 @@ import { enqueue } from "../../src/generate/enqueue.ts";
 import { getJob, putJob } from "../../src/store/jobs.ts";
 import { consume } from "../../src/schedule/queue.ts";
 import { resendStale } from "../../src/schedule/resend.ts";
-import { getRecord, putStart, type StoredRecord } from "../../src/store/records.ts";
+import { awaitRecord, putStart, type StoredRecord } from "../../src/store/records.ts";
 import { png } from "../image/pictures.ts";
 import { BUCKET } from "../store/bucket.ts";
 import { batchOf, ctx, emptyBucket, jobOf, keysOf, messageOf, newEnv, runtimeFor, backgroundDone } from "./jobs.ts";
@@ -49,7 +49,7 @@ it("a running job is left alone, and ended or never accepted jobs are deleted", 
   const later = Date.now() + 10 * MINUTE;
   const [running, ended, dropped] = [jobOf(), jobOf(), jobOf()];
   for (const job of [running, ended]) await enqueue(job, runtimeFor(env));
-  await putStart(BUCKET, { ...((await getRecord(BUCKET, running.id)) as StoredRecord), status: "running" });
+  await putStart(BUCKET, { ...((await awaitRecord(BUCKET, running.id)) as StoredRecord), status: "running" });
   await consume(batchOf([messageOf({ generation: ended.id })]), env, ctx);
   await putJob(BUCKET, ended, 0);
   const key = "references/x/0";
@@ -66,7 +66,7 @@ it("lost and unreadable jobs are sent again, so that their records end", async (
   const { env, sent } = newEnv({ leaseMs: 100 });
   const [lost, broken] = [jobOf(), jobOf()];
   for (const job of [lost, broken]) await enqueue(job, runtimeFor(env));
-  await putStart(BUCKET, { ...((await getRecord(BUCKET, lost.id)) as StoredRecord), status: "running" });
+  await putStart(BUCKET, { ...((await awaitRecord(BUCKET, lost.id)) as StoredRecord), status: "running" });
   await BUCKET.put(`jobs/${broken.id}.json`, "{");
   await scheduler.wait(150);
   sent.length = 0;

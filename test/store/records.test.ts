@@ -3,7 +3,7 @@ import { turnClock } from "../harness/clock.ts";
 import { isId, newId } from "../../src/store/ids.ts";
 import {
   deleteStart,
-  getRecord,
+  awaitRecord,
   lifecycleOf,
   putEnd,
   putFailedIfUnfinished,
@@ -73,13 +73,13 @@ describe("isId", () => {
 describe("a record", () => {
   it("a record is its start, then its end, in two keys", async () => {
     const id = newId(NOW);
-    expect(await getRecord(BUCKET, id)).toBeNull();
+    expect(await awaitRecord(BUCKET, id)).toBeNull();
     await putStart(BUCKET, newRecord(id));
-    expect(await getRecord(BUCKET, id)).toEqual(newRecord(id));
+    expect(await awaitRecord(BUCKET, id)).toEqual(newRecord(id));
     const images = [{ key: "pictures/x/0", type: "image/png", width: 1, height: 2, bytes: 3 }];
     const ended = newRecord(id, { status: "succeeded", images, text: "é 🐈" });
     await putEnd(BUCKET, ended);
-    expect(await getRecord(BUCKET, id)).toEqual(ended);
+    expect(await awaitRecord(BUCKET, id)).toEqual(ended);
     expect(await allKeys()).toEqual([`generations/${id}/end.json`, `generations/${id}/start.json`]);
   });
 
@@ -87,24 +87,24 @@ describe("a record", () => {
     const id = newId(NOW);
     await putEnd(BUCKET, newRecord(id, { status: "succeeded" }));
     await putStart(BUCKET, newRecord(id));
-    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
+    expect(await awaitRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
   });
 
   it("getRecord waits for a record that may not be written yet, and no longer", async () => {
     const clock = turnClock();
     const young = newId(Date.now());
     clock.after(250, () => putStart(BUCKET, newRecord(young)));
-    expect(await getRecord(BUCKET, young)).toMatchObject({ status: "running" });
+    expect(await awaitRecord(BUCKET, young)).toMatchObject({ status: "running" });
     const from = Date.now();
-    expect(await getRecord(BUCKET, newId(from - 2_500))).toBeNull();
+    expect(await awaitRecord(BUCKET, newId(from - 2_500))).toBeNull();
     expect(Date.now() - from).toBeGreaterThan(400);
-    expect(await getRecord(BUCKET, newId(from + 3_600_000))).toBeNull();
+    expect(await awaitRecord(BUCKET, newId(from + 3_600_000))).toBeNull();
     expect(Date.now() - from).toBeLessThan(2_000);
   });
 
   it("getRecord does not read R2 for an invalid id", async () => {
     await BUCKET.put("generations/../end.json", "{}");
-    expect(await getRecord(BUCKET, "..")).toBeNull();
+    expect(await awaitRecord(BUCKET, "..")).toBeNull();
   });
 });
 
@@ -114,13 +114,13 @@ describe("a queued record", () => {
   it("the record is queued, then its start, then its end", async () => {
     const id = newId(NOW);
     await putQueued(BUCKET, queued(id));
-    expect(await getRecord(BUCKET, id)).toEqual(queued(id));
+    expect(await awaitRecord(BUCKET, id)).toEqual(queued(id));
     await putStart(BUCKET, newRecord(id));
-    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "running" });
+    expect(await awaitRecord(BUCKET, id)).toMatchObject({ status: "running" });
     await deleteStart(BUCKET, id);
-    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "queued" });
+    expect(await awaitRecord(BUCKET, id)).toMatchObject({ status: "queued" });
     await putEnd(BUCKET, newRecord(id, { status: "succeeded" }));
-    expect(await getRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
+    expect(await awaitRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
   });
 
   it("only one of several concurrent starts succeeds", async () => {
@@ -169,14 +169,14 @@ describe("a queued record", () => {
     await putQueued(BUCKET, queued(id));
     await putEnd(BUCKET, newRecord(ended, { status: "succeeded" }));
     for (const recordId of [id, ended, none]) await putFailedIfUnfinished(BUCKET, recordId, error, { uncharged: true });
-    expect(await getRecord(BUCKET, id)).toMatchObject({
+    expect(await awaitRecord(BUCKET, id)).toMatchObject({
       status: "failed",
       error,
       failure: { uncharged: true },
       finishedAt: expect.any(String) as string,
     });
-    expect(await getRecord(BUCKET, ended)).toEqual(newRecord(ended, { status: "succeeded" }));
-    expect(await getRecord(BUCKET, none)).toBeNull();
+    expect(await awaitRecord(BUCKET, ended)).toEqual(newRecord(ended, { status: "succeeded" }));
+    expect(await awaitRecord(BUCKET, none)).toBeNull();
   });
 });
 

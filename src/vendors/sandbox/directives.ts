@@ -33,7 +33,7 @@ export interface Directives {
 }
 
 /** Parse a prompt's directives; of several outcomes the first counts. Throws invalid_request for an unknown one. */
-export function directed(text: string): Directives {
+export function parseDirectives(text: string): Directives {
   const found: Directives = { prompt: "", slowMs: 0, outcome: "draw", broken: false };
   const setOutcome = (value: Directives["outcome"]) => {
     if (found.outcome === "draw") found.outcome = value;

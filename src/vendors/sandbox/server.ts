@@ -1,6 +1,6 @@
 import { toGatewayError, STATUS } from "../../errors.ts";
 import { parseWire } from "../request-schema.ts";
-import { directed, type FailStatus } from "./directives.ts";
+import { parseDirectives, type FailStatus } from "./directives.ts";
 import { drawScene } from "./landscape/draw.ts";
 import { png } from "./landscape/png.ts";
 import { fingerprint } from "./landscape/random.ts";
@@ -33,7 +33,7 @@ export async function handleRequest(request: Request): Promise<Response> {
 
 async function handleDraw(request: Request, url: URL): Promise<Response> {
   const body = parseWire(DrawBody, await request.json().catch(() => undefined));
-  const { prompt, slowMs, outcome, broken } = directed(body.prompt);
+  const { prompt, slowMs, outcome, broken } = parseDirectives(body.prompt);
   if (slowMs > 0) await pause(slowMs, request.signal);
   if (outcome === "refuse") {
     return errorAnswer(422, "content_rejected", "The sandbox refuses this content, as the prompt asked.");

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { directed } from "../../../src/vendors/sandbox/directives.ts";
+import { parseDirectives } from "../../../src/vendors/sandbox/directives.ts";
 
 describe("directives", () => {
   it("a prompt without directives is unchanged", () => {
-    expect(directed("a cat [sleeping]")).toEqual({
+    expect(parseDirectives("a cat [sleeping]")).toEqual({
       prompt: "a cat [sleeping]",
       slowMs: 0,
       outcome: "draw",
@@ -12,7 +12,7 @@ describe("directives", () => {
   });
 
   it("directives are removed from the prompt, in upper and lower case", () => {
-    expect(directed("a [SANDBOX:Slow:2000] cat [sandbox:broken]")).toEqual({
+    expect(parseDirectives("a [SANDBOX:Slow:2000] cat [sandbox:broken]")).toEqual({
       prompt: "a cat",
       slowMs: 2000,
       outcome: "draw",
@@ -21,15 +21,15 @@ describe("directives", () => {
   });
 
   it("every outcome is known, and the first one counts", () => {
-    expect(directed("[sandbox:refuse]").outcome).toBe("refuse");
-    expect(directed("[sandbox:empty]").outcome).toBe("empty");
-    expect(directed("[sandbox:text] [sandbox:empty]").outcome).toBe("text");
-    expect(directed("[sandbox:fail]").outcome).toEqual({ fail: 500 });
-    expect(directed("[sandbox:fail:429]").outcome).toEqual({ fail: 429 });
+    expect(parseDirectives("[sandbox:refuse]").outcome).toBe("refuse");
+    expect(parseDirectives("[sandbox:empty]").outcome).toBe("empty");
+    expect(parseDirectives("[sandbox:text] [sandbox:empty]").outcome).toBe("text");
+    expect(parseDirectives("[sandbox:fail]").outcome).toEqual({ fail: 500 });
+    expect(parseDirectives("[sandbox:fail:429]").outcome).toEqual({ fail: 429 });
   });
 
   it("a directive delays by at most one minute", () => {
-    expect(directed("[sandbox:slow:999999]").slowMs).toBe(60_000);
+    expect(parseDirectives("[sandbox:slow:999999]").slowMs).toBe(60_000);
   });
 
   it.each([
@@ -41,7 +41,9 @@ describe("directives", () => {
     "[sandbox:fail:500:1]",
     "[sandbox:]",
   ])("the error for %s names the known directives", (prompt) => {
-    expect(() => directed(prompt)).toThrow(expect.objectContaining({ code: "invalid_request", field: "prompt" }));
-    expect(() => directed(prompt)).toThrow(/\[sandbox:refuse\].*\[sandbox:fail:STATUS\].*\[sandbox:broken\]/);
+    expect(() => parseDirectives(prompt)).toThrow(
+      expect.objectContaining({ code: "invalid_request", field: "prompt" }),
+    );
+    expect(() => parseDirectives(prompt)).toThrow(/\[sandbox:refuse\].*\[sandbox:fail:STATUS\].*\[sandbox:broken\]/);
   });
 });

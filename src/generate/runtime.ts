@@ -29,18 +29,18 @@ export interface CallResult {
   cost?: Cost | undefined;
 }
 
-/** A vendor call without pictures: its candidate, its canonical error, and the deadline that further candidates share. */
+/** A vendor call without pictures: its canonical error, and the deadline that further candidates share. */
 export interface FailedCall {
-  candidateIndex: number;
   error: GatewayError;
-  deadline: number;
+  /** Milliseconds since the epoch. */
+  endsAt: number;
 }
 
-/** Thrown if the start of a generation could not be recorded: no vendor was called, and there is no record. */
-export class NotStartedError extends GatewayError {}
+/** Thrown if the start of a generation could not be recorded: no vendor was called. */
+export class StartFailedError extends GatewayError {}
 
-/** Thrown if another run has started the same generation: the record is that run's. */
-export class AlreadyStartedError extends NotStartedError {
+/** Thrown if another run has started the same generation, or it was fenced off: the record is not this run's. */
+export class AlreadyStartedError extends StartFailedError {
   constructor() {
     super("idempotency_conflict", "This generation is being drawn already.", { retryable: true });
   }

@@ -13,36 +13,36 @@ export interface PendingTick extends Pick<ScheduleSummary, "name" | "id"> {
 }
 
 /** The minute up to which ticks have been handled, and the ticks up to then that are not started yet. */
-export interface Clock {
+export interface CronState {
   through: number;
   left: PendingTick[];
 }
 
-/** Read the clock; at the epoch if there is none, or one that cannot be read. */
-export async function getClock(bucket: R2Bucket): Promise<Version<Clock>> {
+/** Read the state; at the epoch if there is none, or one that cannot be read. */
+export async function getCronState(bucket: R2Bucket): Promise<Version<CronState>> {
   const object = await bucket.get(KEY);
   if (object === null) return { value: { through: 0, left: [] }, etag: undefined };
-  const clock = await object.json<Partial<Clock> | null>().catch(() => null);
-  const left = Array.isArray(clock?.left) ? clock.left.filter(isObject) : [];
-  return { value: { through: Number(clock?.through) || 0, left }, etag: object.etag };
+  const state = await object.json<Partial<CronState> | null>().catch(() => null);
+  const left = Array.isArray(state?.left) ? state.left.filter(isObject) : [];
+  return { value: { through: Number(state?.through) || 0, left }, etag: object.etag };
 }
 
 /**
- * Set the clock to `through` with the ticks that are `left`. `seen` is the clock as the caller read it. If another event has
- * set it since, the ticks which that event left stay too, except those handled here (`isHandled`).
+ * Advance to `through` with the ticks that are `left`. `seen` is the state as the caller read it. If another event has
+ * written it since, the ticks which that event left stay too, except those handled here (`isHandled`).
  */
-export async function setClock(
+export async function setCronState(
   bucket: R2Bucket,
-  seen: Version<Clock>,
-  { through, left }: Clock,
+  seen: Version<CronState>,
+  { through, left }: CronState,
   isHandled: (tick: PendingTick) => boolean,
 ): Promise<void> {
-  const read = () => getClock(bucket);
-  await updateObject<Clock, void>(bucket, KEY, { read, seen, maxConflicts: MAX_CONFLICTS }, (current) => {
+  const read = () => getCronState(bucket);
+  await updateObject<CronState, void>(bucket, KEY, { read, seen, maxConflicts: MAX_CONFLICTS }, (current) => {
     const isAsSeen = current === seen;
     const others = isAsSeen ? [] : current.value.left.filter((tick) => !isHandled(tick));
-    const write: Clock = {
-      // A late event sets the clock back, unless a later event was faster.
+    const write: CronState = {
+      // A late event moves the state back, unless a later event was faster.
       through: isAsSeen ? through : Math.max(through, current.value.through),
       left: lastOfEach([...others, ...left]),
     };

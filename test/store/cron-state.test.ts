@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { type PendingTick, getClock, setClock } from "../../src/store/clock.ts";
+import { type PendingTick, getCronState, setCronState } from "../../src/store/cron-state.ts";
 import { nextCount } from "../../src/store/ticks.ts";
 import { BUCKET } from "./bucket.ts";
 
@@ -10,28 +10,28 @@ beforeEach(() => BUCKET.delete("cron.json"));
 
 describe("the clock", () => {
   it("the clock starts at zero if it was never set or cannot be read", async () => {
-    expect(await getClock(BUCKET)).toEqual({ value: { through: 0, left: [] }, etag: undefined });
+    expect(await getCronState(BUCKET)).toEqual({ value: { through: 0, left: [] }, etag: undefined });
     for (const text of ["", "null", "[]", "{", '"x"', '{"left":1}']) {
       await BUCKET.put("cron.json", text);
-      expect(await getClock(BUCKET)).toMatchObject({ value: { through: 0, left: [] } });
+      expect(await getCronState(BUCKET)).toMatchObject({ value: { through: 0, left: [] } });
     }
     await BUCKET.put("cron.json", '{"through":60000}');
-    expect(await getClock(BUCKET)).toMatchObject({ value: { through: 60_000, left: [] } });
+    expect(await getCronState(BUCKET)).toMatchObject({ value: { through: 60_000, left: [] } });
   });
 
   it("the clock keeps the last tick of each schedule that is left", async () => {
     const left = [pendingTick("a", 1), pendingTick("a", 3), pendingTick("b", 2), pendingTick("a", 2)];
-    await setClock(BUCKET, await getClock(BUCKET), { through: 5, left }, noneDone);
-    expect(await getClock(BUCKET)).toMatchObject({
+    await setCronState(BUCKET, await getCronState(BUCKET), { through: 5, left }, noneDone);
+    expect(await getCronState(BUCKET)).toMatchObject({
       value: { through: 5, left: [pendingTick("a", 3), pendingTick("b", 2)] },
     });
   });
 
   it("a write keeps the ticks that another event left meanwhile, except those done here", async () => {
-    const seen = await getClock(BUCKET);
-    await setClock(BUCKET, seen, { through: 1, left: [pendingTick("late", 1), pendingTick("done", 1)] }, noneDone);
-    await setClock(BUCKET, seen, { through: 2, left: [pendingTick("own", 2)] }, ({ id }) => id === "done");
-    expect(await getClock(BUCKET)).toMatchObject({
+    const seen = await getCronState(BUCKET);
+    await setCronState(BUCKET, seen, { through: 1, left: [pendingTick("late", 1), pendingTick("done", 1)] }, noneDone);
+    await setCronState(BUCKET, seen, { through: 2, left: [pendingTick("own", 2)] }, ({ id }) => id === "done");
+    expect(await getCronState(BUCKET)).toMatchObject({
       value: { through: 2, left: [pendingTick("late", 1), pendingTick("own", 2)] },
     });
   });
