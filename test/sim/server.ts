@@ -59,6 +59,8 @@ export async function serve<Behaviour extends object>(
   });
   // Tests need slow responses, so the server has no time limit.
   server.requestTimeout = 0;
+  // The Worker could use an idle connection in the moment in which it is closed.
+  server.keepAliveTimeout = 0;
   server.listen(0, address);
   await new Promise((resolve) => server.once("listening", resolve));
   const host = `${address}:${(server.address() as AddressInfo).port}`;
