@@ -25,7 +25,7 @@ import {
 } from "./runtime.ts";
 import { eventOf, newRecord, withUrls, usageOf } from "./records.ts";
 
-/** Receives the record when its vendor is known; the object is the record itself, and changes until the generation ends. */
+/** Receives the vendor, the model and the warnings up to now when a vendor is selected. */
 export type VendorSelected = (record: Pick<GenerationRecord, "vendor" | "model" | "warnings">) => void;
 
 /** A vendor call in a record while it runs. */
@@ -95,7 +95,7 @@ export class Recorder {
     this.record.model = request.model;
     this.warn(...warnings);
     if (failed !== undefined) this.warn(`${failed.vendor} did not draw it (${failed.error.code}); ${name} was asked`);
-    this.onVendorSelected?.(this.record);
+    this.onVendorSelected?.({ vendor: name, model: request.model, warnings: this.record.warnings });
   }
 
   /** Add warnings, each of them once. */

@@ -111,7 +111,10 @@ async function answer(
   result: Promise<GenerationResult>,
 ): Promise<Response> {
   if (parsed.stream !== true || dialect.events === undefined) return answerWith(c, dialect, parsed, await result);
-  const events = result.then(({ record }) => dialect.events?.(record, parsed) ?? []);
+  const events = result.then(({ record }) => {
+    c.set("selected", record);
+    return dialect.events?.(record, parsed) ?? [];
+  });
   const { streamQuietMs } = runtimeOf(c).config.limits;
   const ended = (await settlesWithin(events, streamQuietMs)) ? await events : undefined;
   setVendorHeaders(c, dialect, c.get("selected"));

@@ -1,4 +1,4 @@
-import { updateObject, type Version } from "./objects.ts";
+import { JSON_TYPE, updateObject, type Version } from "./objects.ts";
 import { isObject } from "../json.ts";
 import type { ScheduleSummary } from "./schedules.ts";
 
@@ -39,14 +39,14 @@ export async function setCronState(
 ): Promise<void> {
   const read = () => getCronState(bucket);
   await updateObject<CronState, void>(bucket, KEY, { read, seen, maxConflicts: MAX_CONFLICTS }, (current) => {
-    const isAsSeen = current === seen;
+    const isAsSeen = current.etag === seen.etag;
     const others = isAsSeen ? [] : current.value.left.filter((tick) => !isHandled(tick));
     const write: CronState = {
       // A late event moves the state back, unless a later event was faster.
       through: isAsSeen ? through : Math.max(through, current.value.through),
       left: lastOfEach([...others, ...left]),
     };
-    return { write, result: () => undefined };
+    return { write, options: JSON_TYPE, result: () => undefined };
   });
 }
 

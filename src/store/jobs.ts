@@ -1,5 +1,6 @@
 import type { Attempt } from "../image/record.ts";
 import type { StoredPicture } from "../image/request.ts";
+import { isObject } from "../json.ts";
 import type { ParsedRequest } from "../vendors/vendor.ts";
 import { putJson, pagesOf } from "./objects.ts";
 import type { Tick } from "./ticks.ts";
@@ -50,7 +51,7 @@ export async function getJob(bucket: R2Bucket, id: string): Promise<Generation |
     if (error instanceof SyntaxError) return null;
     throw error;
   });
-  return job?.id === id ? decodeJob(job) : null;
+  return job?.id === id && isObject(job.asked) && Array.isArray(job.hoisted) ? decodeJob(job) : null;
 }
 
 function encodeJob({ parsed, uploads, ...rest }: Generation): StoredJob {

@@ -21,6 +21,9 @@ export async function retryOnce<T>(write: () => Promise<T>): Promise<T> {
   });
 }
 
+/** The content type of JSON objects; claims and counters have none. */
+export const JSON_TYPE = { httpMetadata: { contentType: "application/json" } };
+
 /** Write an object as JSON; null if the condition in `options` is not met. */
 export function putJson(
   bucket: R2Bucket,
@@ -28,7 +31,7 @@ export function putJson(
   value: object,
   options: R2PutOptions = {},
 ): Promise<R2Object | null> {
-  return bucket.put(key, JSON.stringify(value), { ...options, httpMetadata: { contentType: "application/json" } });
+  return bucket.put(key, JSON.stringify(value), { ...options, ...JSON_TYPE });
 }
 
 /** An object as it was read: its value, and the ETag that a conditional write needs; undefined if there is no object. */
@@ -61,19 +64,22 @@ export async function updateObject<T, R>(
   change: (current: Version<T>, mayBeStored: boolean) => Change<R> | Promise<Change<R>>,
 ): Promise<R> {
   let errors = 0;
+  let wasRefused = false;
   let current = seen ?? (await read());
   for (let conflicts = 0; conflicts < maxConflicts;) {
     const step = await change(current, errors > 0);
     if ("keep" in step) return step.keep;
     const onlyIf = current.etag === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: current.etag };
+    // Writers that were refused together must not return together.
+    if (wasRefused) await scheduler.wait(WRITE_RETRY_MS * (0.5 + Math.random() / 2));
+    wasRefused = false;
     try {
-      const stored = await putJson(bucket, key, step.write, { ...step.options, onlyIf });
+      const stored = await bucket.put(key, JSON.stringify(step.write), { ...step.options, onlyIf });
       if (stored !== null) return step.result(stored);
       conflicts++;
     } catch (error) {
       if (++errors >= maxErrors) throw error;
-      // Writers that were refused together must not return together.
-      await scheduler.wait(WRITE_RETRY_MS * (0.5 + Math.random() / 2));
+      wasRefused = true;
     }
     current = await read();
   }

@@ -1,4 +1,4 @@
-import { pagesOf, updateObject } from "./objects.ts";
+import { JSON_TYPE, pagesOf, updateObject } from "./objects.ts";
 
 /** A schedule as stored in R2, in one object: the request to generate, and its times. */
 export interface Schedule extends ScheduleSummary {
@@ -69,13 +69,24 @@ export async function updateSchedule(
     const found = await getSchedule(bucket, name);
     return { value: found, etag: found?.etag.replaceAll('"', "") };
   };
-  return updateObject(bucket, scheduleKey(name), { read, maxConflicts: MAX_CONFLICTS }, async ({ value: found }) => {
+  const options = { read, maxConflicts: MAX_CONFLICTS };
+  let written: { schedule: Schedule; isNew: boolean } | undefined;
+  return updateObject(bucket, scheduleKey(name), options, async ({ value: found }, mayBeStored) => {
+    // R2 has stored a write that it reported as failed: `change` would take it for another client's.
+    if (mayBeStored && written !== undefined && isSame(written.schedule, found?.schedule))
+      return { keep: { ...written, etag: found?.etag ?? "" } };
     const schedule = await change(found);
+    const isNew = found === null;
+    written = { schedule, isNew };
     const { id, cron, timezone, enabled, since, principal } = schedule;
     const customMetadata = { id, cron, timezone, enabled: String(enabled), since: String(since), principal };
-    const result = ({ httpEtag }: R2Object) => ({ schedule, etag: httpEtag, isNew: found === null });
-    return { write: schedule, options: { customMetadata }, result };
+    const result = ({ httpEtag }: R2Object) => ({ schedule, etag: httpEtag, isNew });
+    return { write: schedule, options: { ...JSON_TYPE, customMetadata }, result };
   });
+}
+
+function isSame(written: Schedule, stored: Schedule | undefined): boolean {
+  return JSON.stringify(written) === JSON.stringify(stored);
 }
 
 /** Delete a schedule; its ticks are deleted by deleteTicks. */

@@ -61,3 +61,13 @@ it("a job that an earlier release has stored is read", async () => {
   await BUCKET.put(jobKey(id), JSON.stringify(stored));
   expect(await getJob(BUCKET, id)).toEqual(generation);
 });
+
+it.each([
+  ["is no JSON", "{"],
+  ["has no request", JSON.stringify({ ...stored, asked: undefined })],
+  ["has no list of uploads", JSON.stringify({ ...stored, hoisted: undefined })],
+  ["is of another id", JSON.stringify({ ...stored, id: newId(0) })],
+])("a job that %s counts as none, and stops no listing", async (_, text) => {
+  await BUCKET.put(jobKey(id), text);
+  expect(await getJob(BUCKET, id)).toBeNull();
+});
