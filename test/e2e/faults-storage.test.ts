@@ -14,7 +14,7 @@ let stage: Stage;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "easel-storage-"));
-  stage = await startStage({ vendors: ["listenhub"], faulty: true, persist: folder });
+  stage = await startStage({ vendors: ["listenhub", "linkai"], faulty: true, persist: folder });
 });
 beforeEach(() => stage.reset());
 afterEach(async () => {
@@ -224,4 +224,14 @@ it("a client that has the headers finds the record even if R2 is slow [fault 33]
   const response = await stage.postListenHub(CAT, small);
   expect(await stage.record(response.headers.get("easel-generation") ?? "")).toMatchObject({ vendor: "listenhub" });
   await response.arrayBuffer();
+});
+
+it("an error says nothing of pictures that were generated but not delivered", async () => {
+  stage.linkai.next({}, { status: 400, error: { message: "no" } });
+  await stage.easel.fault("BUCKET.put", { prefix: "generations/" });
+  const body = { model: `linkai/${PRO}`, prompt: "a cat", n: 2 };
+  const answer = await readResponse(stage.post("/v1/generations", body));
+  expect(answer.status).toBe(500);
+  expect(answer.headers.get("easel-vendor")).toBe("linkai");
+  expect(JSON.parse(answer.headers.get("easel-warnings") ?? "")).toEqual([]);
 });
