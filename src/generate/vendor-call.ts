@@ -103,7 +103,8 @@ async function requestPictures(call: VendorCall, onAnswer: () => void): Promise<
   const { endpoint, request, spec } = candidate;
   const { provider } = endpoint;
   const { limits, secrets } = config;
-  const deadline = new Deadline(provider.name, Math.max(1, Math.min(limits.answerMs, call.endsAt - Date.now())));
+  const deadline = new Deadline(provider.name);
+  deadline.phase("finish its answer", Math.max(1, Math.min(limits.answerMs, call.endsAt - Date.now())));
   const uploads = new UploadSet((index) => {
     if (index >= limits.answerPictures) {
       throw new BodyError(`The answer has more than ${limits.answerPictures} pictures.`, true);

@@ -1,14 +1,13 @@
 import { GatewayError } from "../errors.ts";
 
-/** The time limits of one vendor call: one for the whole call and one for each phase; any of them aborts `signal`. */
+/** The time limits of one vendor call, one for each phase; the whole call is a phase too. Any of them aborts `signal`. */
 export class Deadline {
   private readonly controller = new AbortController();
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private readonly vendor: string;
 
-  constructor(vendor: string, totalMs: number) {
+  constructor(vendor: string) {
     this.vendor = vendor;
-    this.phase("finish its answer", totalMs);
   }
 
   get signal(): AbortSignal {
@@ -27,7 +26,7 @@ export class Deadline {
     };
   }
 
-  /** End all phases and the limit of the whole call. */
+  /** End all phases. */
   done(): void {
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
