@@ -25,7 +25,7 @@ function bucketWithAmbiguousPut(): R2Bucket {
   const put: R2Bucket["put"] = async (...values: Parameters<R2Bucket["put"]>) => {
     const stored = await BUCKET.put(...values);
     if (failures-- > 0) throw new Error("10001: an internal error");
-    return stored as R2Object;
+    return stored;
   };
   return { get: (key: string) => BUCKET.get(key), put } as unknown as R2Bucket;
 }
