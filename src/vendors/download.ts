@@ -72,9 +72,10 @@ export async function download(
 }
 
 async function fetchHop(url: URL, { signal, localFetch = fetch }: FetchOptions): Promise<Response> {
+  // Never from the platform's cache: the picture behind a URL may have changed.
   const headers = { accept: "image/*", "accept-encoding": "identity", "user-agent": "easel" };
   try {
-    return await localFetch(new Request(url, { headers, redirect: "manual", signal }));
+    return await localFetch(new Request(url, { headers, redirect: "manual", signal, cache: "no-store" }));
   } catch (cause) {
     signal.throwIfAborted();
     throw new DownloadError("its host could not be reached, or hung up", { cause });

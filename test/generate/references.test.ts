@@ -28,9 +28,11 @@ const prefersUrls: ModelSpec = { ...spec, prefersUrls: true };
 
 /** The fetched URLs, and the responses other than a PNG. */
 const fetched: string[] = [];
+const cacheModes: (string | undefined)[] = [];
 const responses = new Map<string, () => Response>();
 beforeEach(() => {
-  vi.stubGlobal("fetch", async ({ url }: Request) => {
+  vi.stubGlobal("fetch", async ({ url, cache }: Request) => {
+    cacheModes.push(cache);
     fetched.push(url);
     return responses.get(url)?.() ?? new Response(bytes);
   });
@@ -38,6 +40,7 @@ beforeEach(() => {
 afterEach(async () => {
   vi.unstubAllGlobals();
   fetched.length = 0;
+  cacheModes.length = 0;
   responses.clear();
   const left = await storedKeys();
   if (left.length > 0) await BUCKET.delete(left);
@@ -233,4 +236,10 @@ describe("a reference to a picture of this gateway", () => {
     const error = { code: "invalid_request", message: "references[0] is still being drawn." };
     expect(await failureOf(referencesFor(requestOfOwnPicture).prepare(requestOfOwnPicture, spec))).toMatchObject(error);
   });
+});
+
+it("a reference is fetched past every cache: it is the picture that the URL has now", async () => {
+  const request = requestWith({ references: [url("a")] });
+  await referencesFor(request).prepare(request, spec);
+  expect(cacheModes).toEqual(["no-store"]);
 });
