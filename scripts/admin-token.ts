@@ -53,7 +53,7 @@ export function newSigningKeysLine(): string {
 
 function curlCommand(origin: string, token: string): string {
   return (
-    `curl ${origin}/v1/generations -H ${shellQuote(`Authorization: Bearer ${token}`)} -H "Accept: image/*"` +
+    `curl -f ${origin}/v1/generations -H ${shellQuote(`Authorization: Bearer ${token}`)} -H "Accept: image/*"` +
     ` -H "Content-Type: application/json" -d '{"prompt":"a lighthouse at dusk"}' -o first.png`
   );
 }

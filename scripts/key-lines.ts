@@ -47,7 +47,7 @@ export function curlOf(origin: string, { key, models, presets, origins }: Key, v
   const page = origins?.[0] === undefined ? "" : ` -H "Origin: ${origins[0].replace("*", "www")}"`;
   const json = JSON.stringify({ ...target, prompt: vary.includes("prompt") ? "a lighthouse at dusk" : undefined });
   return (
-    `curl ${origin}/v1/generations -H "Authorization: Bearer ${key}"${page} -H "Accept: image/*"` +
+    `curl -f ${origin}/v1/generations -H "Authorization: Bearer ${key}"${page} -H "Accept: image/*"` +
     ` -H "Content-Type: application/json" -d '${json}' -o first.png`
   );
 }

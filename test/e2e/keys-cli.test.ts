@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -205,4 +205,20 @@ it("the CLI says where ADMIN_TOKEN comes from if .dev.vars has none", async () =
   } finally {
     writeFileSync(join(project, ".dev.vars"), `ADMIN_TOKEN=${ADMIN}\n`);
   }
+});
+
+describe("a machine on which `npm ci` did not run", () => {
+  it.each(["start", "keys", "sign", "deploy"])("`npm run %s` asks for `npm ci`", (name) => {
+    const folder = mkdtempSync(join(tmpdir(), "easel-bare-"));
+    try {
+      cpSync(join(ROOT, "scripts"), join(folder, "scripts"), { recursive: true });
+      const { status, stderr } = spawnSync(process.execPath, ["scripts/run.mjs", name], {
+        cwd: folder,
+        encoding: "utf8",
+      });
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/not installed[^]*\n\nnpm ci\n$/)]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
