@@ -36,8 +36,8 @@ export interface RunningAttempt {
 }
 
 /**
- * The only object of a run that changes: the generation's record, and its life in R2 (start, heartbeats, end, owner index).
- * A direct generation that ends within a second is written once.
+ * The state of a run: the generation's record, and its life in R2 (start, heartbeats, end, owner index). A direct generation
+ * that ends within a second has no start record.
  */
 export class Recorder {
   private readonly generation: Generation;
@@ -66,7 +66,7 @@ export class Recorder {
     return withUrls(this.record, this.generation.origin);
   }
 
-  /** Record the start: of a direct generation after a second, else at once. Throws NotStartedError; then no vendor may be called. */
+  /** Record the start: of a direct generation after a second, else at once. Throws StartFailedError: call no vendor then. */
   async start(): Promise<void> {
     const { id } = this.generation;
     const { env, config, waitUntil } = this.runtime;

@@ -90,7 +90,7 @@ describe("a record", () => {
     expect(await awaitRecord(BUCKET, id)).toMatchObject({ status: "succeeded" });
   });
 
-  it("getRecord waits for a record that may not be written yet, and no longer", async () => {
+  it("awaitRecord waits for a record that may not be written yet, and no longer", async () => {
     const clock = turnClock();
     const young = newId(Date.now());
     clock.after(250, () => putStart(BUCKET, newRecord(young)));
@@ -102,7 +102,7 @@ describe("a record", () => {
     expect(Date.now() - from).toBeLessThan(2_000);
   });
 
-  it("getRecord does not read R2 for an invalid id", async () => {
+  it("awaitRecord does not read R2 for an invalid id", async () => {
     await BUCKET.put("generations/../end.json", "{}");
     expect(await awaitRecord(BUCKET, "..")).toBeNull();
   });
